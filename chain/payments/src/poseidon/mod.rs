@@ -85,7 +85,7 @@ fn digest<const T: usize>(parameters: &Parameters<T>, inputs: &[Fr]) -> Fr {
 }
 
 /// The permutation itself, in the form with sparse partial rounds.
-fn permute<const T: usize>(parameters: &Parameters<T>, state: &mut [Fr; T]) {
+pub fn permute<const T: usize>(parameters: &Parameters<T>, state: &mut [Fr; T]) {
     let (before, after) = parameters.full_constants.split_at(FULL_ROUNDS / 2);
     for constants in before {
         full_round(parameters, constants, state);
