@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.37;
+
+/// @title Short names for addresses: batches may write an index instead of 20 bytes (PRE-TABLE-*).
+/// @notice Anyone may register any address, once; an index never changes its meaning.
+/// @dev Read by the rulebook from state: slot 0 is the count, slot keccak256(uint256(0)) + i holds address i.
+/// Slot 1 is the way back: mapping from address to index + 1.
+contract AddressTable {
+    address[] private _addresses;
+    mapping(address account => uint256 indexPlusOne) private _indexPlusOne;
+
+    /// @notice `account` can be named by `index` from the batch after this one on.
+    event AddressRegistered(uint64 indexed index, address indexed account);
+
+    error AddressTable_NotRegistered(address account);
+    error AddressTable_NoSuchIndex(uint64 index);
+
+    /// @notice Gives `account` the next index, or finds the one it has. Anyone may call.
+    function register(address account) external returns (uint64 index) {
+        uint256 known = _indexPlusOne[account];
+        if (known != 0) return uint64(known - 1);
+        index = uint64(_addresses.length);
+        _addresses.push(account);
+        _indexPlusOne[account] = uint256(index) + 1;
+        emit AddressRegistered(index, account);
+    }
+
+    /// @notice The address with this index. Reverts if there is none.
+    function addressOf(uint64 index) external view returns (address) {
+        if (index >= _addresses.length) revert AddressTable_NoSuchIndex(index);
+        return _addresses[index];
+    }
+
+    /// @notice The index of `account`. Reverts if it has none.
+    function indexOf(address account) external view returns (uint64) {
+        uint256 known = _indexPlusOne[account];
+        if (known == 0) revert AddressTable_NotRegistered(account);
+        return uint64(known - 1);
+    }
+
+    /// @notice How many addresses are registered, and the next index.
+    function addressCount() external view returns (uint64) {
+        return uint64(_addresses.length);
+    }
+}

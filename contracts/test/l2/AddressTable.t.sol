@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.37;
+
+import { AddressTable } from "../../src/l2/AddressTable.sol";
+import { Predeploys } from "../../src/l2/Predeploys.sol";
+import { vm } from "../utils/Vm.sol";
+import { L2Test } from "./L2Test.sol";
+
+contract AddressTableTest is L2Test {
+    function testFuzz_register_countsUpAndStays(address[] memory accounts) external {
+        uint64 count;
+        for (uint256 i; i < accounts.length; ++i) {
+            uint64 index = TABLE.register(accounts[i]);
+            vm.assertLe(index, count);
+            if (index == count) count += 1;
+        }
+        vm.assertEq(TABLE.addressCount(), count);
+        for (uint256 i; i < accounts.length; ++i) {
+            uint64 index = TABLE.indexOf(accounts[i]);
+            vm.assertEq(TABLE.addressOf(index), accounts[i]);
+            vm.assertEq(TABLE.register(accounts[i]), index);
+        }
+        vm.assertEq(TABLE.addressCount(), count);
+    }
+
+    function testFuzz_storage_isWhereTheRulebookReadsIt(address first, address second) external {
+        vm.assume(first != second);
+        TABLE.register(first);
+        vm.expectEmit(Predeploys.ADDRESS_TABLE);
+        emit AddressTable.AddressRegistered(1, second);
+        TABLE.register(second);
+        uint256 elements = uint256(keccak256(abi.encode(uint256(0))));
+        vm.assertEq(uint256(vm.load(Predeploys.ADDRESS_TABLE, bytes32(0))), 2);
+        vm.assertEq(uint256(vm.load(Predeploys.ADDRESS_TABLE, bytes32(elements))), uint160(first));
+        vm.assertEq(uint256(vm.load(Predeploys.ADDRESS_TABLE, bytes32(elements + 1))), uint160(second));
+    }
+
+    function testFuzz_indexOf_refusesStrangers(address known, address stranger) external {
+        vm.assume(known != stranger);
+        TABLE.register(known);
+        vm.expectRevert(abi.encodeWithSelector(AddressTable.AddressTable_NotRegistered.selector, stranger));
+        TABLE.indexOf(stranger);
+    }
+
+    function testFuzz_addressOf_refusesWhatIsNotThere(address known, uint64 index) external {
+        TABLE.register(known);
+        index = uint64(bound(index, 1, type(uint64).max));
+        vm.expectRevert(abi.encodeWithSelector(AddressTable.AddressTable_NoSuchIndex.selector, index));
+        TABLE.addressOf(index);
+    }
+}
