@@ -1,1 +1,27 @@
-//! Placeholder.
+//! The rules that every Tandem chain shares: what L1 orders, how it is hashed, and what a state claims to be.
+//!
+//! Rules: `docs/spec/l1.md` (L1-*). Twins: `contracts/src/l1`. No clock, no randomness, no I/O; builds without `std`.
+//! Everything decoded here comes from L1 and is adversarial in content, never in order: L1 decides the order.
+#![cfg_attr(not(feature = "std"), no_std)]
+
+extern crate alloc;
+
+mod abi;
+pub mod batch;
+pub mod blob;
+pub mod checkpoint;
+pub mod config;
+pub mod derive;
+pub mod machine;
+pub mod message;
+pub mod message_tree;
+pub mod output;
+
+pub use batch::{BatchHeader, DataKind};
+pub use checkpoint::Checkpoint;
+pub use config::{ChainConfig, ChainKind};
+pub use derive::{Derivation, DerivationError, L1Batch};
+pub use machine::{BatchInput, PreimageSource, StateMachine, Transition};
+pub use message::Message;
+pub use message_tree::{L2Message, MessageTree};
+pub use output::OutputFields;

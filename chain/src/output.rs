@@ -1,0 +1,50 @@
+//! Outputs: the state after a batch, as Settlement knows it. Rules L1-OUT-1, L1-OUT-2, L1-CLAIM-1; twin: `FraudSettlement.sol`.
+
+use crate::abi::Words;
+use alloy_primitives::B256;
+
+/// Version of the output format (L1-OUT-1).
+pub const OUTPUT_VERSION: u64 = 1;
+
+/// Everything that `transition` needs of the past, reached by hash.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "camelCase"))]
+pub struct OutputFields {
+    /// Configuration of the batch.
+    pub config_hash: B256,
+    /// The batch; zero at genesis.
+    pub batch_hash: B256,
+    /// Last block of the chain so far.
+    pub last_block_hash: B256,
+    /// State after it.
+    pub state_root: B256,
+    /// Root of the cumulative L2-to-L1 message tree.
+    pub message_root: B256,
+    /// L1 messages consumed so far.
+    pub queue_index: u64,
+}
+
+impl OutputFields {
+    /// `output` (L1-OUT-1).
+    pub fn hash(&self) -> B256 {
+        Words::default()
+            .uint(OUTPUT_VERSION)
+            .word(self.config_hash)
+            .word(self.batch_hash)
+            .word(self.last_block_hash)
+            .word(self.state_root)
+            .word(self.message_root)
+            .uint(self.queue_index)
+            .hash()
+    }
+}
+
+/// `slotId`: where rival claims meet (L1-CLAIM-1).
+pub fn slot_id(parent_claim: B256, entry_hash: B256, last_batch_hash: B256) -> B256 {
+    Words::default().word(parent_claim).word(entry_hash).word(last_batch_hash).hash()
+}
+
+/// `claimId` (L1-CLAIM-1).
+pub fn claim_id(slot_id: B256, output: B256) -> B256 {
+    Words::default().word(slot_id).word(output).hash()
+}
