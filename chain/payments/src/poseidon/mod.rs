@@ -11,7 +11,7 @@ mod parameters;
 use ark_bn254::Fr;
 use ark_ff::{Field, PrimeField, Zero};
 
-pub use parameters::{Parameters, Sparse};
+pub use parameters::{Parameters, Shared, Sparse};
 
 /// Full rounds of every width, half of them before and half after the partial ones.
 pub const FULL_ROUNDS: usize = 8;
@@ -123,7 +123,7 @@ fn quintic(x: Fr) -> Fr {
 /// The parameters of one width, made on first use and kept.
 pub fn parameters<const T: usize>() -> &'static Parameters<T>
 where
-    Parameters<T>: parameters::Shared,
+    Parameters<T>: Shared,
 {
     parameters::shared::<T>()
 }

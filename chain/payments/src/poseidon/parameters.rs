@@ -17,6 +17,8 @@ pub struct Sparse<const T: usize> {
     pub row: [Fr; T],
     /// Column 0; element 0 repeats `row[0]`.
     pub column: [Fr; T],
+    /// 1 / `row[0]`, for the circuit.
+    pub row_inverse: Fr,
 }
 
 /// Everything the permutation of `T` elements needs.
@@ -32,6 +34,8 @@ pub struct Parameters<const T: usize> {
     pub last_partial: [[Fr; T]; T],
     /// The matrix of the full rounds.
     pub mds: [[Fr; T]; T],
+    /// Its inverse, for the circuit.
+    pub mds_inverse: [[Fr; T]; T],
 }
 
 /// Constants and matrix as the paper states them.
@@ -78,7 +82,8 @@ impl<const T: usize> Parameters<T> {
             sparse.push(right);
             dense = multiply_matrices(&mds, &left);
         }
-        Self { full_constants, partial_constants, sparse, last_partial: dense, mds }
+        let mds_inverse = invert(mds);
+        Self { full_constants, partial_constants, sparse, last_partial: dense, mds, mds_inverse }
     }
 }
 
@@ -92,7 +97,20 @@ fn factor<const T: usize>(dense: &[[Fr; T]; T]) -> ([[Fr; T]; T], Sparse<T>) {
     left[0][0] = Fr::one();
     let mut column: [Fr; T] = core::array::from_fn(|i| dense[i][0]);
     solve(left, &mut column);
-    (left, Sparse { row: dense[0], column })
+    let row_inverse = dense[0][0].inverse().expect("the products of these Cauchy matrices have no zero here");
+    (left, Sparse { row: dense[0], column, row_inverse })
+}
+
+fn invert<const T: usize>(matrix: [[Fr; T]; T]) -> [[Fr; T]; T] {
+    let mut inverse = [[Fr::zero(); T]; T];
+    for j in 0..T {
+        let mut column: [Fr; T] = core::array::from_fn(|i| if i == j { Fr::one() } else { Fr::zero() });
+        solve(matrix, &mut column);
+        for i in 0..T {
+            inverse[i][j] = column[i];
+        }
+    }
+    inverse
 }
 
 /// Replaces `column` by `matrix^-1 * column` (Gauss and Jordan; the matrices here are regular).

@@ -1,0 +1,5 @@
+//! Gadgets: hashes, integers, curves and signatures as constraints, each beside the test that it equals its
+//! native twin in `tandem-payments`.
+
+pub mod poseidon;
+pub mod uint;
