@@ -3,7 +3,8 @@ pragma solidity 0.8.37;
 
 /// @title Short names for addresses: batches may write an index instead of 20 bytes (PRE-TABLE-*).
 /// @notice Anyone may register any address, once; an index never changes its meaning.
-/// @dev Read by the rulebook from state: slot 0 is the count, slot keccak256(uint256(0)) + i holds address i.
+/// @dev Read by the rulebook from state: slot 0 is the count, slot keccak256(uint256(0)) + i holds address i. The zero
+/// address has no index, so that one slot tells whether an index is taken.
 /// Slot 1 is the way back: mapping from address to index + 1.
 contract AddressTable {
     address[] private _addresses;
@@ -12,11 +13,13 @@ contract AddressTable {
     /// @notice `account` can be named by `index` from the batch after this one on.
     event AddressRegistered(uint64 indexed index, address indexed account);
 
+    error AddressTable_ZeroAddress();
     error AddressTable_NotRegistered(address account);
     error AddressTable_NoSuchIndex(uint64 index);
 
-    /// @notice Gives `account` the next index, or finds the one it has. Anyone may call.
+    /// @notice Gives `account` the next index, or finds the one it has. Anyone may call. Reverts for the zero address.
     function register(address account) external returns (uint64 index) {
+        if (account == address(0)) revert AddressTable_ZeroAddress();
         uint256 known = _indexPlusOne[account];
         if (known != 0) return uint64(known - 1);
         index = uint64(_addresses.length);

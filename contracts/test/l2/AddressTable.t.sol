@@ -10,6 +10,7 @@ contract AddressTableTest is L2Test {
     function testFuzz_register_countsUpAndStays(address[] memory accounts) external {
         uint64 count;
         for (uint256 i; i < accounts.length; ++i) {
+            if (accounts[i] == address(0)) accounts[i] = address(1);
             uint64 index = TABLE.register(accounts[i]);
             vm.assertLe(index, count);
             if (index == count) count += 1;
@@ -24,7 +25,7 @@ contract AddressTableTest is L2Test {
     }
 
     function testFuzz_storage_isWhereTheRulebookReadsIt(address first, address second) external {
-        vm.assume(first != second);
+        vm.assume(first != second && first != address(0) && second != address(0));
         TABLE.register(first);
         vm.expectEmit(Predeploys.ADDRESS_TABLE);
         emit AddressTable.AddressRegistered(1, second);
@@ -36,16 +37,23 @@ contract AddressTableTest is L2Test {
     }
 
     function testFuzz_indexOf_refusesStrangers(address known, address stranger) external {
-        vm.assume(known != stranger);
+        vm.assume(known != stranger && known != address(0));
         TABLE.register(known);
         vm.expectRevert(abi.encodeWithSelector(AddressTable.AddressTable_NotRegistered.selector, stranger));
         TABLE.indexOf(stranger);
     }
 
     function testFuzz_addressOf_refusesWhatIsNotThere(address known, uint64 index) external {
+        vm.assume(known != address(0));
         TABLE.register(known);
         index = uint64(bound(index, 1, type(uint64).max));
         vm.expectRevert(abi.encodeWithSelector(AddressTable.AddressTable_NoSuchIndex.selector, index));
         TABLE.addressOf(index);
+    }
+
+    function test_register_refusesTheZeroAddress() external {
+        vm.expectRevert(AddressTable.AddressTable_ZeroAddress.selector);
+        TABLE.register(address(0));
+        vm.assertEq(TABLE.addressCount(), 0);
     }
 }

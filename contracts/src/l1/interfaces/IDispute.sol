@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+/// @title How contested slots are decided: the contract that a schedule entry names.
+/// @notice It pulls what it needs from the settlement (`slotOf`, `disputeOf`, `isContested`) and is asked for its verdict; the
+/// settlement never calls it while somebody claims, so no dispute contract can hinder a claim.
+interface IDispute {
+    enum Verdict {
+        None, // not decided yet
+        Output, // `output` is right
+        Failed // the guest program has no answer
+    }
+
+    /// @notice The verdict on a slot. Once it is not None it never changes.
+    /// @param slotId the contested slot of the calling settlement
+    /// @return verdict None, Output or Failed
+    /// @return output the right output, if the verdict is Output
+    /// @return champion who joined for the winning commitment: gets a share of every losing claim's bond; may be zero
+    function verdictOf(bytes32 slotId) external view returns (Verdict verdict, bytes32 output, address champion);
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import { Entry } from "../Types.sol";
+
+/// @title What the other contracts read from the schedule.
+interface ISchedule {
+    /// @notice The Inbox, whose batches activate entries.
+    function inbox() external view returns (address);
+
+    /// @notice The settlement of the chain.
+    function settlement() external view returns (address);
+
+    /// @notice The Bridge of the chain.
+    function bridge() external view returns (address);
+
+    /// @notice Who schedules entries and names the sequencer.
+    function owner() external view returns (address);
+
+    /// @notice How long a message may wait before batches must take it, seconds.
+    function forcedInclusionWindowSeconds() external view returns (uint64);
+
+    /// @notice The entry for batch `batchIndex`, which is being appended; activates the next entry if it has matured.
+    /// @return entry what holds for the batch
+    /// @return activated whether the batch is the first of this entry
+    function enter(uint64 batchIndex) external returns (Entry memory entry, bool activated);
+
+    /// @notice The entry in force for the next batch if it were appended without activation.
+    function activeEntry() external view returns (Entry memory);
+
+    /// @notice The entry of an appended batch and its hash.
+    function entryOf(uint64 batchIndex) external view returns (Entry memory entry, bytes32 entryHash);
+}
