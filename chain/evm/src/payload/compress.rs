@@ -1,0 +1,60 @@
+//! The general compressor under the columns: bare Zstandard blocks. The frame header is implied
+//! (EVM-PL-2), so that window size, checksum and dictionary are not for the poster to choose.
+//!
+//! Adversarial: the blocks. One block adds at most 256 KiB before the cap is looked at.
+
+use alloc::vec::Vec;
+
+use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
+
+use super::{Limit, PayloadError};
+
+/// Zstandard's magic number, a descriptor without content size, checksum and dictionary, and a window of
+/// 2^20 bytes.
+const FRAME_HEADER: [u8; 6] = [0x28, 0xb5, 0x2f, 0xfd, 0x00, (WINDOW_LOG - 10) << 3];
+const WINDOW_LOG: u8 = 20;
+
+/// Undoes [`compress`]. `blocks` must hold the blocks of one frame and nothing else.
+pub(super) fn decompress(mut blocks: &[u8], bytes_max: usize) -> Result<Vec<u8>, PayloadError> {
+    let malformed = PayloadError::MalformedCompression;
+    let mut decoder = FrameDecoder::new();
+    decoder.set_max_window_size(1 << WINDOW_LOG);
+    decoder.init(FRAME_HEADER.as_slice()).map_err(|_| malformed)?;
+    let mut out = Vec::new();
+    loop {
+        let strategy = BlockDecodingStrategy::UptoBlocks(1);
+        let finished = decoder.decode_blocks(&mut blocks, strategy).map_err(|_| malformed)?;
+        if let Some(part) = decoder.collect() {
+            out.extend_from_slice(&part);
+        }
+        // What is not collected yet is at most the window.
+        if out.len().saturating_add(decoder.can_collect()) > bytes_max {
+            return Err(PayloadError::LimitExceeded { limit: Limit::DecompressedBytes });
+        }
+        if finished {
+            return if blocks.is_empty() { Ok(out) } else { Err(malformed) };
+        }
+    }
+}
+
+/// Compresses `body` into the blocks of one Zstandard frame. None if the library refuses.
+#[cfg(any(test, feature = "encoder"))]
+pub(super) fn compress(body: &[u8], level: i32) -> Option<Vec<u8>> {
+    use zstd::zstd_safe::{CCtx, CParameter};
+
+    let mut context = CCtx::create();
+    for parameter in [
+        CParameter::CompressionLevel(level),
+        CParameter::ContentSizeFlag(false),
+        CParameter::ChecksumFlag(false),
+        CParameter::DictIdFlag(false),
+        CParameter::WindowLog(u32::from(WINDOW_LOG)),
+    ] {
+        context.set_parameter(parameter).ok()?;
+    }
+    let mut frame = Vec::with_capacity(zstd::zstd_safe::compress_bound(body.len()));
+    context.compress2(&mut frame, body).ok()?;
+    // The window byte may name a smaller window, which ours contains.
+    let header_matches = frame.get(..FRAME_HEADER.len() - 1) == Some(&FRAME_HEADER[..FRAME_HEADER.len() - 1]);
+    header_matches.then(|| frame.split_off(FRAME_HEADER.len()))
+}

@@ -1,0 +1,184 @@
+//! What a batch carries for the EVM chain: blocks of signed transactions, in columns, compressed.
+//!
+//! Rules: `docs/spec/payload.md` (EVM-PL-*). The decoder is part of the rules, the encoder is not: a
+//! better encoder may be written at any time.
+//!
+//! Adversarial: every byte. [`decode`] is total (a payload or a typed error, which derivation reads as
+//! the empty payload), its memory and time are bounded by [`PayloadLimits`], and it neither verifies
+//! signatures nor looks at any state but the [`AddressBook`].
+
+mod address;
+mod calldata;
+mod column;
+mod compress;
+mod decimal;
+mod decode;
+mod encode;
+mod layout;
+mod transaction;
+
+#[cfg(test)]
+mod tests;
+
+pub use address::{AddressBook, NoAddressBook};
+pub use decode::decode;
+pub use encode::{EncodeError, EncodedPayload, encode};
+pub use layout::{NumberColumn, StreamColumn};
+pub use transaction::{BlobTransaction, SignedTransaction};
+
+use alloc::vec::Vec;
+
+/// The first byte of every payload that is not empty (EVM-PL-1).
+pub const PAYLOAD_VERSION: u8 = 1;
+
+/// A block as it is posted: everything else of it follows by rule.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PayloadBlock {
+    /// Seconds since the Unix epoch.
+    pub timestamp: u64,
+    /// How many L1 messages this block consumes, executed before its transactions.
+    pub message_count: u32,
+    /// In order of execution.
+    pub transactions: Vec<SignedTransaction>,
+}
+
+/// What one batch carries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Payload {
+    /// In order; timestamps never decrease.
+    pub blocks: Vec<PayloadBlock>,
+}
+
+/// Caps of the decoder, part of the chain's rules (EVM-PL-7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PayloadLimits {
+    /// Of the decompressed columns, and once more of what the transactions built from them occupy.
+    pub decompressed_bytes_max: usize,
+    /// Blocks in one payload.
+    pub blocks_max: usize,
+    /// Transactions in one payload.
+    pub transactions_max: usize,
+}
+
+/// Why bytes are not a payload. Derivation treats all of these alike: the batch has an empty payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PayloadError {
+    /// The first byte names no known codec.
+    #[error("unknown payload version {version}")]
+    UnknownVersion {
+        /// As posted.
+        version: u8,
+    },
+    /// The second byte names no known compression method.
+    #[error("unknown compression method {method}")]
+    UnknownMethod {
+        /// As posted.
+        method: u8,
+    },
+    /// The payload ends inside its frame.
+    #[error("payload ends early")]
+    UnexpectedEnd,
+    /// A variable-length integer is longer than 64 bits or not in its shortest form.
+    #[error("malformed variable-length integer")]
+    MalformedInteger,
+    /// The compressed columns are not a valid sequence of Zstandard blocks of exactly that length.
+    #[error("malformed compressed columns")]
+    MalformedCompression,
+    /// A cap of [`PayloadLimits`] is exceeded.
+    #[error("{limit:?} exceeded")]
+    LimitExceeded {
+        /// Which cap.
+        limit: Limit,
+    },
+    /// A number column is malformed or holds too wide a number.
+    #[error("number too wide in column {column:?}")]
+    NumberTooWide {
+        /// Which column.
+        column: NumberColumn,
+    },
+    /// A number column has fewer entries than the blocks and transactions call for.
+    #[error("column {column:?} ends early")]
+    NumbersExhausted {
+        /// Which column.
+        column: NumberColumn,
+    },
+    /// A number column has more entries than the blocks and transactions call for.
+    #[error("column {column:?} has entries left over")]
+    NumbersLeftOver {
+        /// Which column.
+        column: NumberColumn,
+    },
+    /// A byte stream is shorter than the blocks and transactions call for.
+    #[error("stream {column:?} ends early")]
+    StreamExhausted {
+        /// Which stream.
+        column: StreamColumn,
+    },
+    /// A byte stream is longer than the blocks and transactions call for.
+    #[error("stream {column:?} has bytes left over")]
+    StreamLeftOver {
+        /// Which stream.
+        column: StreamColumn,
+    },
+    /// Bytes follow the last column.
+    #[error("bytes follow the columns")]
+    ColumnsLeftOver,
+    /// The part outside the compressor is not as long as the columns call for.
+    #[error("addresses and signatures take {expected} bytes, not {actual}")]
+    VerbatimLength {
+        /// What the columns call for.
+        expected: usize,
+        /// What the payload has.
+        actual: usize,
+    },
+    /// A byte of a stream has no meaning there.
+    #[error("unknown code {code} in stream {column:?}")]
+    UnknownCode {
+        /// Which stream.
+        column: StreamColumn,
+        /// The byte.
+        code: u8,
+    },
+    /// A reference names an entry that its dictionary does not have (yet).
+    #[error("column {column:?} refers to a missing entry")]
+    MissingEntry {
+        /// Which column.
+        column: NumberColumn,
+    },
+    /// The address book has nothing at that index.
+    #[error("no address has index {index}")]
+    UnknownAddress {
+        /// As posted.
+        index: u64,
+    },
+    /// A sum, or a mantissa times its power of ten, does not fit.
+    #[error("overflow in column {column:?}")]
+    Overflow {
+        /// Which column.
+        column: NumberColumn,
+    },
+}
+
+/// The caps that a payload can exceed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// `decompressed_bytes_max`, of the columns.
+    DecompressedBytes,
+    /// `decompressed_bytes_max`, of the transactions.
+    TransactionBytes,
+    /// `blocks_max`.
+    Blocks,
+    /// `transactions_max`.
+    Transactions,
+}
+
+/// Why [`decode`] gives no payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError<E> {
+    /// The bytes are at fault: by rule the payload is empty.
+    #[error(transparent)]
+    Invalid(#[from] PayloadError),
+    /// The state behind the address book could not be read: nothing follows about the payload.
+    #[error("address book: {0}")]
+    AddressBook(E),
+}
