@@ -1,0 +1,54 @@
+//! Runtime bytecode of the contracts that genesis installs, each pinned by its hash (PRE-CODE-1).
+//!
+//! Ours are built from `contracts/src/l2`; `contracts/script/predeploys.sh --check` rebuilds and compares. The others are
+//! what Ethereum runs at the same addresses: EIP-2935's code, the deterministic deployment proxy, Multicall3.
+
+use alloy_primitives::{B256, b256, hex};
+
+/// A contract's runtime bytecode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bytecode {
+    /// The code itself.
+    pub code: &'static [u8],
+    /// Its keccak hash: the account's code hash.
+    pub hash: B256,
+}
+
+/// Decodes a committed file while compiling; a file that is not hexadecimal does not compile.
+macro_rules! bytecode {
+    ($file:literal, $hash:literal) => {{
+        const HEX: &[u8] = include_bytes!(concat!("bytecode/", $file, ".hex")).trim_ascii();
+        const CODE: [u8; HEX.len() / 2] = match hex::const_decode_to_array(HEX) {
+            Ok(code) => code,
+            Err(_) => panic!("not hexadecimal"),
+        };
+        Bytecode { code: &CODE, hash: b256!($hash) }
+    }};
+}
+
+/// `MessagePasser.sol`.
+pub const MESSAGE_PASSER: Bytecode =
+    bytecode!("MessagePasser", "a3e4c3138a41086c6b6fc719f05b2bec2d5a748e3b643c7bc0a3a01b0ce015a7");
+/// `L2Bridge.sol`.
+pub const L2_BRIDGE: Bytecode =
+    bytecode!("L2Bridge", "ebfe50f2cbba24a8fd29af78e154ef1dee41632b4721e6f36121fd84d2f31324");
+/// `L1Info.sol`.
+pub const L1_INFO: Bytecode = bytecode!("L1Info", "1483d2514a99f28a28ec79bfacca7319aab719cdec598055f5025d2f4ea321e8");
+/// `FeeVault.sol`.
+pub const FEE_VAULT: Bytecode =
+    bytecode!("FeeVault", "1d318adfbce1d2b07d6c019cae02f889d290241c25abc750d097d68f64779935");
+/// `BridgedToken.sol`.
+pub const BRIDGED_TOKEN: Bytecode =
+    bytecode!("BridgedToken", "2f00b7914567ba0e5ab7c1143f7c8f06f94ca0ab834c2dfe5c2c44bb363e57ca");
+/// `AddressTable.sol`.
+pub const ADDRESS_TABLE: Bytecode =
+    bytecode!("AddressTable", "b32975378e29647bcdb9813ba97f731cad2736c589c4518a7ffcc22a5dd0fc81");
+/// EIP-2935, as the EIP gives it.
+pub const HISTORY_STORAGE: Bytecode =
+    bytecode!("HistoryStorage", "6e49e66782037c0555897870e29fa5e552daf4719552131a0abce779daec0a5d");
+/// The deterministic deployment proxy.
+pub const CREATE2_DEPLOYER: Bytecode =
+    bytecode!("Create2Deployer", "2fa86add0aed31f33a762c9d88e807c475bd51d0f52bd0955754b2608f7e4989");
+/// Multicall3.
+pub const MULTICALL3: Bytecode =
+    bytecode!("Multicall3", "d5c15df687b16f2ff992fc8d767b4216323184a2bbc6ee2f9c398c318e770891");

@@ -1,0 +1,72 @@
+//! The contracts that every EVM chain has from genesis: where they are, and what the rulebook reads and calls of them.
+//!
+//! Rules: `docs/spec/predeploys.md` (PRE-*). Twins: `contracts/src/l2`, above all `Predeploys.sol`. Storage read here was written
+//! by that bytecode alone, so its form can be relied upon; its content is the users'.
+
+pub mod bytecode;
+
+pub use bytecode::Bytecode;
+
+use alloy_primitives::{Address, B256, Bytes, U256, address};
+use alloy_sol_types::{SolCall, sol};
+use tandem_chain::Checkpoint;
+
+/// Messages to L1 (PRE-MSG-*).
+pub const MESSAGE_PASSER: Address = address!("5400000000000000000000000000000000000001");
+/// Token bridge and factory (PRE-BRIDGE-*).
+pub const L2_BRIDGE: Address = address!("5400000000000000000000000000000000000002");
+/// The checkpoint and the data fee (PRE-INFO-*, FEE-L1).
+pub const L1_INFO: Address = address!("5400000000000000000000000000000000000003");
+/// Where all fees go (PRE-FEE-*).
+pub const FEE_VAULT: Address = address!("5400000000000000000000000000000000000004");
+/// Code behind every bridged token (PRE-TOKEN-*).
+pub const BRIDGED_TOKEN: Address = address!("5400000000000000000000000000000000000005");
+/// Addresses by index (PRE-TABLE-*).
+pub const ADDRESS_TABLE: Address = address!("5400000000000000000000000000000000000006");
+/// Block hashes (EIP-2935).
+pub const HISTORY_STORAGE: Address = address!("0000F90827F1C53a10cb7A02335B175320002935");
+/// The deterministic deployment proxy, where tools expect it.
+pub const CREATE2_DEPLOYER: Address = address!("4e59b44847b379578588920cA78FbF26c0B4956C");
+/// Multicall3, where tools expect it.
+pub const MULTICALL3: Address = address!("cA11bde05977b3631167028862bE2a173976CA11");
+
+/// Caller of the rulebook's own calls (PRE-2).
+pub const SYSTEM: Address = address!("fffffffffffffffffffffffffffffffffffffffe");
+
+/// Slot of the message passer with the root of the message tree (PRE-MSG-2).
+pub const MESSAGE_ROOT_SLOT: U256 = U256::ZERO;
+/// Slot of the message passer with the number of messages (PRE-MSG-2).
+pub const MESSAGE_COUNT_SLOT: U256 = U256::ONE;
+/// Slot of the bridge with the address of the Bridge on L1 (PRE-BRIDGE-2).
+pub const L1_BRIDGE_SLOT: U256 = U256::ZERO;
+/// Slot of the fee vault with the recipient on L1 (PRE-FEE-1).
+pub const L1_FEE_RECIPIENT_SLOT: U256 = U256::ZERO;
+/// Slot of the address table with the number of addresses (PRE-TABLE-1).
+pub const ADDRESS_COUNT_SLOT: U256 = U256::ZERO;
+
+/// keccak256(uint256(0)): where Solidity puts the elements of an array in slot 0.
+const ADDRESS_ELEMENTS_SLOT: B256 =
+    alloy_primitives::b256!("290decd9548b62a8d60345a988386fc84ba6bc95484008f6362f93160ef3e563");
+
+sol! {
+    function set(uint64 number, uint64 timestamp, uint256 baseFee, uint256 blobBaseFee);
+}
+
+/// Slot of the address table with address `index` (PRE-TABLE-1); zero there means that none has this index.
+pub fn address_slot(index: u64) -> U256 {
+    U256::from_be_bytes(ADDRESS_ELEMENTS_SLOT.0).wrapping_add(U256::from(index))
+}
+
+/// What [`SYSTEM`] calls [`L1_INFO`] with to store a checkpoint (PRE-INFO-1).
+pub fn set_checkpoint_calldata(checkpoint: &Checkpoint) -> Bytes {
+    let call = setCall {
+        number: checkpoint.number,
+        timestamp: checkpoint.timestamp,
+        baseFee: checkpoint.base_fee,
+        blobBaseFee: checkpoint.blob_base_fee,
+    };
+    call.abi_encode().into()
+}
+
+#[cfg(test)]
+mod tests;
