@@ -198,15 +198,14 @@ impl Node {
 
     /// The canonical node for `prefix` (not empty) followed by `below`: paths merge into leaves and
     /// extensions, a branch gets an extension.
-    pub(crate) fn prefixed(prefix: Nibbles, below: Box<Loaded>) -> Self {
-        match *below {
-            Loaded { node: Self::Leaf { path, value }, .. } => {
-                Self::Leaf { path: prefix.join(&path), value }
+    pub(crate) fn prefixed(prefix: Nibbles, mut below: Box<Loaded>) -> Self {
+        match below.node.take() {
+            Self::Leaf { path, value } => Self::Leaf { path: prefix.join(&path), value },
+            Self::Extension { path, child } => Self::Extension { path: prefix.join(&path), child },
+            branch @ Self::Branch { .. } => {
+                below.node = branch;
+                Self::Extension { path: prefix, child: Link::Loaded(below) }
             }
-            Loaded { node: Self::Extension { path, child }, .. } => {
-                Self::Extension { path: prefix.join(&path), child }
-            }
-            branch => Self::Extension { path: prefix, child: Link::Loaded(Box::new(branch)) },
         }
     }
 

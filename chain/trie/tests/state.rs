@@ -151,7 +151,7 @@ fn failed_apply_changes_nothing() {
     let partial = MemorySource::from_witness(recorder.into_nodes().into_values());
     let mut state = StateTrie::open(root, &partial);
     let mut changes = StateChanges::from([
-        (address(7), with_storage(info(2, 2), &[(1, 0)])),
+        (address(7), with_storage(info(2, 2), &[(1, 9)])),
         (address(8), with_storage(info(2, 2), &[])),
     ]);
     assert!(matches!(state.apply(&changes), Err(TrieError::Source(_))));
