@@ -3,6 +3,20 @@
 
 extern crate alloc;
 
+pub mod batch;
+pub mod data;
+pub mod digest;
+pub mod eddsa;
+pub mod field;
+pub mod kind;
+pub mod leaf;
+pub mod ledger;
+pub mod operation;
 pub mod poseidon;
+pub mod replay;
+pub mod slot;
+pub mod state;
+pub mod tags;
+pub mod tree;
 
 pub use ark_bn254::Fr;

@@ -16,7 +16,7 @@ use ark_r1cs_std::{
 };
 use ark_relations::gr1cs::{ConstraintSystemRef, LinearCombination, SynthesisError, Variable};
 use tandem_payments::{
-    poseidon::{FULL_ROUNDS, INPUTS_MAX, Parameters, Shared, Tag, parameters},
+    poseidon::{FULL_ROUNDS, INPUTS_MAX, Parameters, Shared, Tag, parameters, permute},
     with_poseidon_width,
 };
 
@@ -25,11 +25,27 @@ use tandem_payments::{
 /// # Panics
 /// If the number of inputs is outside 1 to 16.
 pub fn hash(inputs: &[FpVar<Fr>]) -> Result<FpVar<Fr>, SynthesisError> {
-    if let Some(constants) = inputs.iter().map(constant).collect::<Option<Vec<_>>>() {
-        return Ok(FpVar::Constant(tandem_payments::poseidon::hash(&constants)));
-    }
-    let cs = inputs.iter().fold(ConstraintSystemRef::None, |cs, input| cs.or(input.cs()));
-    with_poseidon_width!(inputs.len() + 1, T => digest::<T>(&cs, parameters::<T>(), inputs))
+    let mut lanes = Vec::with_capacity(inputs.len() + 1);
+    lanes.push(FpVar::Constant(Fr::zero()));
+    lanes.extend_from_slice(inputs);
+    permute_first(&lanes)
+}
+
+/// Element 0 of the permutation of 2 to 17 lanes; a constant when all lanes are.
+///
+/// # Panics
+/// If the number of lanes is outside 2 to 17.
+pub fn permute_first(lanes: &[FpVar<Fr>]) -> Result<FpVar<Fr>, SynthesisError> {
+    let cs = lanes.iter().fold(ConstraintSystemRef::None, |cs, lane| cs.or(lane.cs()));
+    let constants = lanes.iter().map(constant).collect::<Option<Vec<_>>>();
+    with_poseidon_width!(lanes.len(), T => match constants {
+        Some(constants) => {
+            let mut state: [Fr; T] = constants.try_into().expect("there are T lanes");
+            permute(parameters::<T>(), &mut state);
+            Ok(FpVar::Constant(state[0]))
+        }
+        None => digest::<T>(&cs, parameters::<T>(), lanes),
+    })
 }
 
 /// Poseidon of a tag and 1 to 15 elements.
@@ -165,7 +181,7 @@ fn quintic(value: Option<Fr>) -> Option<Fr> {
 fn digest<const T: usize>(
     cs: &ConstraintSystemRef<Fr>,
     parameters: &'static Parameters<T>,
-    inputs: &[FpVar<Fr>],
+    lanes: &[FpVar<Fr>],
 ) -> Result<FpVar<Fr>, SynthesisError>
 where
     Parameters<T>: Shared,
@@ -174,7 +190,7 @@ where
     let half = FULL_ROUNDS / 2;
     let constants = &parameters.full_constants;
 
-    let outputs = first_round(&builder, parameters, inputs)?;
+    let outputs = first_round(&builder, parameters, lanes)?;
     let mut state: Vec<Linear> = core::iter::zip(&parameters.mds, &constants[1])
         .map(|(row, &constant)| builder.sum(constant, row.iter().copied().zip(&outputs)))
         .collect();
@@ -195,13 +211,11 @@ where
 fn first_round<const T: usize>(
     builder: &Builder<'_>,
     parameters: &Parameters<T>,
-    inputs: &[FpVar<Fr>],
+    lanes: &[FpVar<Fr>],
 ) -> Result<Vec<Linear>, SynthesisError> {
-    let constants = &parameters.full_constants[0];
-    let capacity = FpVar::Constant(Fr::zero());
-    core::iter::once(&capacity)
-        .chain(inputs)
-        .zip(constants)
+    lanes
+        .iter()
+        .zip(&parameters.full_constants[0])
         .map(|(input, &added)| match input {
             FpVar::Constant(value) => {
                 let n = *value + added;
@@ -322,6 +336,20 @@ mod tests {
                 hash(&inputs)?.enforce_equal(&FpVar::new_input(cs, || Ok(expected))?)
             });
         }
+    }
+
+    #[test]
+    fn the_permutation_is_open_to_its_capacity_lane() {
+        let values = values(4);
+        let mut state: [Fr; 4] = values.clone().try_into().unwrap();
+        permute(parameters::<4>(), &mut state);
+        let constants: Vec<_> = values.iter().map(|x| FpVar::Constant(*x)).collect();
+        assert_eq!(permute_first(&constants).unwrap().value().unwrap(), state[0]);
+        assert_sound(265, |cs| {
+            let lanes: Vec<_> =
+                values.iter().map(|x| FpVar::new_witness(cs.clone(), || Ok(*x))).collect::<Result<_, _>>()?;
+            permute_first(&lanes)?.enforce_equal(&FpVar::new_input(cs, || Ok(state[0]))?)
+        });
     }
 
     #[test]
