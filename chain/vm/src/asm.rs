@@ -2,7 +2,10 @@
 
 use alloc::vec::Vec;
 
-use crate::elf::{ElfError, Image, Segment};
+use crate::{
+    elf::{ElfError, Image, Segment},
+    state::ENTRY_PC,
+};
 
 /// Register numbers by their role in ECALL.
 #[allow(missing_docs)]
@@ -90,7 +93,7 @@ pub fn bytes(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 
-/// A program that starts at its first instruction.
-pub fn image(address: u64, words: &[u32]) -> Result<Image, ElfError> {
-    Image::new(address, [Segment { address, data: bytes(words) }].to_vec())
+/// A program of these instructions and nothing else.
+pub fn image(words: &[u32]) -> Result<Image, ElfError> {
+    Image::new([Segment { address: ENTRY_PC, data: bytes(words) }].to_vec())
 }

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use alloy_primitives::B256;
 use thiserror::Error;
 
-use crate::{fast::Machine, key::OracleKey, reference::TreeMemory, tree::MEMORY_BYTES};
+use crate::{fast::Machine, key::OracleKey, reference::TreeMemory, state::ENTRY_PC, tree::MEMORY_BYTES};
 
 const FILE_HEADER_SIZE: usize = 64;
 const PROGRAM_HEADER_SIZE: usize = 56;
@@ -26,10 +26,9 @@ pub struct Segment {
     pub data: Vec<u8>,
 }
 
-/// A program before it runs: an entry point and segments within memory; later ones overwrite.
+/// A program before it runs: segments within memory; later ones overwrite.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
-    pub(crate) entry: u64,
     pub(crate) segments: Vec<Segment>,
 }
 
@@ -63,6 +62,12 @@ pub enum ElfError {
         /// The flags.
         actual: u32,
     },
+    /// Does not start where this machine starts.
+    #[error("ELF entry is {actual:#x}")]
+    Entry {
+        /// The entry point.
+        actual: u64,
+    },
     /// Program headers of another size.
     #[error("program headers have {actual} bytes")]
     HeaderSize {
@@ -81,11 +86,11 @@ pub enum ElfError {
 
 impl Image {
     /// A program from its parts.
-    pub fn new(entry: u64, segments: Vec<Segment>) -> Result<Self, ElfError> {
+    pub fn new(segments: Vec<Segment>) -> Result<Self, ElfError> {
         for Segment { address, data } in &segments {
             check_segment(*address, data.len() as u64)?;
         }
-        Ok(Self { entry, segments })
+        Ok(Self { segments })
     }
 
     /// Reads an ELF executable.
@@ -110,7 +115,10 @@ impl Image {
         if usize::from(actual) != PROGRAM_HEADER_SIZE {
             return Err(ElfError::HeaderSize { actual });
         }
-        let entry = u64::from_le_bytes(array(header, 24)?);
+        let actual = u64::from_le_bytes(array(header, 24)?);
+        if actual != ENTRY_PC {
+            return Err(ElfError::Entry { actual });
+        }
         let offset = u64::from_le_bytes(array(header, 32)?);
         let count = u16::from_le_bytes(array(header, 56)?);
         let headers = slice(file, offset, u64::from(count) * PROGRAM_HEADER_SIZE as u64)?;
@@ -120,12 +128,7 @@ impl Image {
                 segments.push(segment(file, header)?);
             }
         }
-        Self::new(entry, segments)
-    }
-
-    /// Address of the first instruction.
-    pub const fn entry(&self) -> u64 {
-        self.entry
+        Self::new(segments)
     }
 
     /// Root of the memory before the first step.
@@ -189,7 +192,6 @@ mod tests {
     #[test]
     fn a_program_is_loaded() {
         let image = Image::from_elf(&sample()).unwrap();
-        assert_eq!(image.entry(), 0x1_0000);
         assert_eq!(image.segments, [Segment { address: 0x1_0000, data: vec![0x73, 0, 0, 0] }]);
         assert_eq!(image.memory_root(), image.memory().root());
     }
@@ -205,6 +207,7 @@ mod tests {
         assert_eq!(with(&[(16, 3)]), ElfError::Type { actual: 3 });
         assert_eq!(with(&[(18, 62)]), ElfError::Machine { actual: 62 });
         assert_eq!(with(&[(48, 5)]), ElfError::Flags { actual: 5 });
+        assert_eq!(with(&[(25, 1)]), ElfError::Entry { actual: 0x1_0100 });
         assert_eq!(with(&[(54, 32)]), ElfError::HeaderSize { actual: 32 });
         assert_eq!(with(&[(96, 5)]), ElfError::Truncated { end: 125 });
         assert_eq!(with(&[(56, 2)]), ElfError::Truncated { end: 176 });

@@ -9,6 +9,8 @@ use crate::key::OracleKey;
 
 /// Bytes of a packed state.
 pub const PACKED_SIZE: usize = 385;
+/// Address of a guest's first instruction.
+pub const ENTRY_PC: u64 = 0x1_0000;
 /// The exit code of a trapped machine.
 pub const TRAP_EXIT_CODE: u64 = u64::MAX;
 
@@ -66,13 +68,13 @@ pub enum StateError {
 
 impl State {
     /// The state before the first step of a guest (VM-3).
-    pub const fn initial(memory_root: B256, pc: u64, inputs: OracleKey) -> Self {
+    pub const fn initial(memory_root: B256, inputs: OracleKey) -> Self {
         Self {
             memory_root,
             oracle_key: inputs,
             output: B256::ZERO,
             oracle_offset: 0,
-            pc,
+            pc: ENTRY_PC,
             step: 0,
             exit_code: 0,
             registers: [0; 32],
@@ -147,7 +149,7 @@ mod tests {
     use super::*;
 
     fn sample() -> State {
-        let mut state = State::initial(B256::repeat_byte(1), 0x1_0000, OracleKey(B256::repeat_byte(2)));
+        let mut state = State::initial(B256::repeat_byte(1), OracleKey(B256::repeat_byte(2)));
         state.output = B256::repeat_byte(3);
         (state.oracle_offset, state.step, state.exit_code, state.exited) = (4, 5, 6, true);
         for (index, register) in state.registers.iter_mut().enumerate() {

@@ -27,8 +27,9 @@ library Alu {
     /// @dev Opcode 0x1b.
     function immediateWord(uint256 f3, uint256 f7, uint64 a, uint64 imm) internal pure returns (bool, uint64) {
         if (f3 == 0) return registerWord(0, 0, a, imm);
-        if (f3 == 1 || f3 == 5) return registerWord(f3, f7, a, imm & 31);
-        return (false, 0);
+        // Divisions share f3 with shifts, and have no immediate form.
+        if ((f3 != 1 && f3 != 5) || f7 == 1) return (false, 0);
+        return registerWord(f3, f7, a, imm & 31);
     }
 
     /// @dev Opcode 0x33.

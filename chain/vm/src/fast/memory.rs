@@ -141,6 +141,14 @@ impl Memory {
         self.pages.len() - 1
     }
 
+    /// Pages in use: their address and bytes.
+    pub(super) fn pages(&self) -> impl Iterator<Item = (u64, Vec<u8>)> {
+        let pages = self.trees.iter().zip(&self.pages).skip(1);
+        pages.map(|(tree, page)| {
+            (u64::from(tree.number) << PAGE_BITS, page.words.iter().flat_map(|word| word.to_le_bytes()).collect())
+        })
+    }
+
     /// Leaves that may differ from zero, by index.
     pub(super) fn used_leaves(&self) -> impl Iterator<Item = (u32, Leaf)> {
         let numbers = self.trees.iter().skip(1).map(|tree| tree.number);

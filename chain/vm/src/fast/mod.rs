@@ -10,11 +10,12 @@ mod run;
 use alloc::sync::Arc;
 
 use alloy_primitives::B256;
+use thiserror::Error;
 
 pub use run::Stop;
 
 use crate::{
-    elf::Image,
+    elf::{Image, Segment},
     key::OracleKey,
     reference::{Reference, TreeMemory},
     state::State,
@@ -23,6 +24,16 @@ use crate::{
 
 use code::CodeCache;
 use memory::Memory;
+
+/// A memory that is not the one of the state beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("memory has root {actual}, the state says {expected}")]
+pub struct MemoryMismatch {
+    /// The state's memory root.
+    pub expected: B256,
+    /// The memory's.
+    pub actual: B256,
+}
 
 /// A machine that runs.
 #[derive(Clone)]
@@ -38,12 +49,19 @@ pub struct Machine {
 impl Machine {
     /// A guest before its first step (VM-3).
     pub fn new(image: &Image, inputs: OracleKey) -> Self {
-        let mut memory = Memory::new();
-        for segment in &image.segments {
-            memory.write(segment.address, &segment.data);
-        }
-        let state = State::initial(memory.root(), image.entry, inputs);
+        let mut memory = load(image);
+        let state = State::initial(memory.root(), inputs);
         Self { state, memory, code: CodeCache::new(), stream: None }
+    }
+
+    /// A machine in the middle of a run, from what [`Machine::state`] and [`Machine::image`] gave.
+    pub fn resume(state: State, image: &Image) -> Result<Self, MemoryMismatch> {
+        let mut memory = load(image);
+        let actual = memory.root();
+        if actual != state.memory_root {
+            return Err(MemoryMismatch { expected: state.memory_root, actual });
+        }
+        Ok(Self { state, memory, code: CodeCache::new(), stream: None })
     }
 
     /// The state now, with its memory root.
@@ -88,6 +106,12 @@ impl Machine {
         self.memory.page_count() * memory::PAGE_BYTES
     }
 
+    /// The memory now, as a program to load.
+    pub fn image(&self) -> Image {
+        let segments = self.memory.pages().map(|(address, data)| Segment { address, data }).collect();
+        Image { segments }
+    }
+
     /// The same machine for single steps with witnesses.
     pub fn reference(&mut self) -> Reference {
         let mut memory = TreeMemory::default();
@@ -96,4 +120,12 @@ impl Machine {
         }
         Reference::resume(self.state().clone(), memory)
     }
+}
+
+fn load(image: &Image) -> Memory {
+    let mut memory = Memory::new();
+    for segment in &image.segments {
+        memory.write(segment.address, &segment.data);
+    }
+    memory
 }

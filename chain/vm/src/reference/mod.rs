@@ -45,7 +45,7 @@ impl Reference {
     /// A guest before its first step.
     pub fn new(image: &Image, inputs: OracleKey) -> Self {
         let memory = image.memory();
-        let state = State::initial(memory.root(), image.entry, inputs);
+        let state = State::initial(memory.root(), inputs);
         Self { state, memory }
     }
 
