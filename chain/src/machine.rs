@@ -38,6 +38,17 @@ pub struct BatchInput {
     pub payload: Bytes,
 }
 
+/// Why a transition cannot be computed: always the reader's lack, never the batch's content.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TransitionError<E> {
+    /// The source could not answer.
+    #[error(transparent)]
+    Source(E),
+    /// The source answered with bytes that no state of the chain contains.
+    #[error("pre-image {0} is corrupt")]
+    Corrupt(B256),
+}
+
 /// What a batch did.
 #[derive(Clone, Debug)]
 pub struct Transition<B> {
@@ -60,5 +71,5 @@ pub trait StateMachine {
         previous: &OutputFields,
         batch: &BatchInput,
         source: &S,
-    ) -> Result<Transition<Self::Block>, S::Error>;
+    ) -> Result<Transition<Self::Block>, TransitionError<S::Error>>;
 }

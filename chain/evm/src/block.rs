@@ -1,0 +1,308 @@
+//! Building one block. The sequencer, `transition` and the guest all build blocks here, one transaction at a time.
+//!
+//! Rules: EVM-HDR-*, EVM-ENV-*, EVM-SYS-*, EVM-DEP-*, EVM-TX-*, EVM-WORK-1 (`docs/spec/evm.md`). Transactions and messages are adversarial;
+//! one that cannot be executed changes nothing (transaction) or is refunded (message).
+
+use alloc::vec::Vec;
+use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, EMPTY_ROOT_HASH, Header};
+use alloy_eips::eip7685::EMPTY_REQUESTS_HASH;
+use alloy_primitives::{B256, Bloom, Bytes, U256, keccak256};
+use revm::{
+    Context, ExecuteEvm, MainBuilder, MainContext,
+    context::{BlockEnv, CfgEnv, TxEnv, result::{EVMError, ExecutionResult, InvalidTransaction, ResultAndState}},
+    context_interface::block::BlobExcessGasAndPrice,
+    database_interface::DatabaseCommit,
+    primitives::hardfork::SpecId,
+};
+use tandem_chain::{ChainConfig, Checkpoint, Message, PreimageSource, message::KIND_CALL};
+
+use crate::{
+    fees,
+    predeploys::FEE_VAULT,
+    receipt::{Receipt, receipts_root, transactions_root},
+    state::{StateError, WorldState},
+    transaction::{DepositTransaction, Recovered, Transaction, deposit_env, tx_env},
+};
+
+/// The pinned fork (EVM-ENV-1): Ethereum's Osaka.
+pub const FORK: SpecId = SpecId::OSAKA;
+/// Least that a decoded transaction costs of the batch's work budget, executed or not (EVM-WORK-1).
+pub const MIN_WORK_GAS: u64 = 21_000;
+
+/// A sealed block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EvmBlock {
+    /// Ethereum header.
+    pub header: Header,
+    /// Its hash.
+    pub hash: B256,
+    /// Deposits first, then what users signed.
+    pub transactions: Vec<Transaction>,
+    /// One per transaction.
+    pub receipts: Vec<Receipt>,
+    /// L1 messages that this block consumed.
+    pub message_count: u64,
+}
+
+/// What a block is told from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockAttributes {
+    /// Seconds; not before the parent's.
+    pub timestamp: u64,
+    /// The batch's checkpoint.
+    pub checkpoint: Checkpoint,
+    /// Whether the block is its batch's first, and so stores the checkpoint (EVM-SYS-2).
+    pub first_of_batch: bool,
+}
+
+/// Why a signed transaction is not part of a block. Nothing of it remains.
+#[derive(Debug, thiserror::Error)]
+pub enum Rejected<E: core::error::Error + Send + Sync + 'static> {
+    /// Wants more gas than the block has left.
+    #[error("transaction wants {gas_limit} gas, the block has {gas_left} left")]
+    BlockFull {
+        /// Gas limit of the transaction.
+        gas_limit: u64,
+        /// Gas left.
+        gas_left: u64,
+    },
+    /// Wants more gas than the batch's work budget has left.
+    #[error("transaction wants {gas_limit} gas, the batch has {gas_left} left")]
+    BatchFull {
+        /// Gas limit of the transaction.
+        gas_limit: u64,
+        /// Gas left.
+        gas_left: u64,
+    },
+    /// Cannot pay for its data on L1.
+    #[error("balance {balance} wei does not cover the L1 data fee of {fee} wei")]
+    L1DataFee {
+        /// Balance of the sender.
+        balance: U256,
+        /// The fee.
+        fee: U256,
+    },
+    /// Invalid by Ethereum's rules.
+    #[error(transparent)]
+    Invalid(InvalidTransaction),
+    /// The state could not be read: says nothing about the transaction.
+    #[error(transparent)]
+    State(#[from] StateError<E>),
+}
+
+/// A block under construction.
+#[derive(Debug)]
+pub struct BlockBuilder<'a, S> {
+    config: &'a ChainConfig,
+    state: &'a mut WorldState<S>,
+    attributes: BlockAttributes,
+    header: Header,
+    transactions: Vec<Transaction>,
+    receipts: Vec<Receipt>,
+    message_count: u64,
+}
+
+type Error<S> = StateError<<S as PreimageSource>::Error>;
+
+impl<'a, S: PreimageSource> BlockBuilder<'a, S> {
+    /// Starts a block on `parent`, whose state `state` is at: records the parent's hash and, in the first block of a batch, the checkpoint.
+    pub fn begin(
+        config: &'a ChainConfig,
+        parent: &Header,
+        parent_hash: B256,
+        attributes: BlockAttributes,
+        state: &'a mut WorldState<S>,
+    ) -> Result<Self, Error<S>> {
+        let header = header_template(config, parent, parent_hash, &attributes);
+        state.record_block_hash(parent.number, parent_hash)?;
+        let mut builder =
+            Self { config, state, attributes, header, transactions: Vec::new(), receipts: Vec::new(), message_count: 0 };
+        if attributes.first_of_batch {
+            let deposit = DepositTransaction::from_checkpoint(builder.header.number, &attributes.checkpoint);
+            builder.execute_deposit(deposit, true)?;
+        }
+        Ok(builder)
+    }
+
+    /// Gas not used yet.
+    pub fn gas_left(&self) -> u64 {
+        self.header.gas_limit.saturating_sub(self.header.gas_used)
+    }
+
+    /// Transactions so far, deposits included.
+    pub fn transactions(&self) -> &[Transaction] {
+        &self.transactions
+    }
+
+    /// Base fee in wei.
+    pub fn base_fee(&self) -> u64 {
+        self.header.base_fee_per_gas.unwrap_or_default()
+    }
+
+    /// The state with everything executed so far.
+    pub fn state(&mut self) -> &mut WorldState<S> {
+        self.state
+    }
+
+    /// Executes the queue's next message, if it fits (EVM-DEP-2). Says whether it did. The first message of a block always fits.
+    pub fn push_message(&mut self, index: u64, message: &Message) -> Result<bool, Error<S>> {
+        if message.gas_limit > self.gas_left() && self.message_count > 0 {
+            return Ok(false);
+        }
+        let mut deposit = DepositTransaction::from_message(index, message);
+        deposit.gas_limit = deposit.gas_limit.min(self.gas_left());
+        let succeeded = self.execute_deposit(deposit, message.kind == KIND_CALL)?;
+        if !succeeded && self.state.debit(message.sender, message.value)? {
+            self.state.credit(message.refund, message.value)?;
+        }
+        self.message_count += 1;
+        Ok(true)
+    }
+
+    /// Executes a signed transaction, or rejects it without a trace. Returns the work that it took of the batch's budget (EVM-WORK-1).
+    pub fn push_transaction(&mut self, transaction: Recovered, work_gas_left: u64) -> Result<u64, Rejected<S::Error>> {
+        let gas_limit = transaction.transaction().fields().gas_limit();
+        let gas_left = self.gas_left();
+        if gas_limit > gas_left {
+            return Err(Rejected::BlockFull { gas_limit, gas_left });
+        }
+        if gas_limit.max(MIN_WORK_GAS) > work_gas_left {
+            return Err(Rejected::BatchFull { gas_limit, gas_left: work_gas_left });
+        }
+        let signer = transaction.signer();
+        let fee = fees::l1_data_fee(&transaction.transaction().encode_2718(), &self.attributes.checkpoint);
+        let before = self.state.clone_account(signer)?;
+        if !self.state.debit(signer, fee)? {
+            return Err(Rejected::L1DataFee { balance: self.state.balance(signer)?, fee });
+        }
+        let ResultAndState { result, state } = match self.transact(tx_env(&transaction), self.cfg()) {
+            Ok(executed) => executed,
+            Err(rejected) => {
+                self.state.restore_account(signer, before);
+                return Err(rejected);
+            }
+        };
+        self.state.commit(state);
+        let gas_used = result.tx_gas_used();
+        let base_fee = U256::from(self.base_fee()).saturating_mul(U256::from(gas_used));
+        self.state.credit(FEE_VAULT, base_fee.saturating_add(fee))?;
+        self.record(Transaction::Signed(transaction), result);
+        Ok(gas_used.max(MIN_WORK_GAS))
+    }
+
+    /// Seals the block: folds its changes into the state and computes the header. Returns it with the new pre-images.
+    pub fn seal(mut self) -> Result<(EvmBlock, Vec<(B256, Bytes)>), Error<S>> {
+        let (state_root, mut preimages) = self.state.seal()?;
+        self.header.state_root = state_root;
+        self.header.transactions_root = transactions_root(&self.transactions);
+        self.header.receipts_root = receipts_root(&self.receipts);
+        self.header.logs_bloom = self.receipts.iter().fold(Bloom::ZERO, |bloom, receipt| bloom | receipt.bloom());
+        let encoded = alloy_rlp::encode(&self.header);
+        let hash = keccak256(&encoded);
+        preimages.push((hash, encoded.into()));
+        let block = EvmBlock {
+            header: self.header,
+            hash,
+            transactions: self.transactions,
+            receipts: self.receipts,
+            message_count: self.message_count,
+        };
+        Ok((block, preimages))
+    }
+
+    /// Mints, executes and records a deposit. Says whether its call succeeded.
+    fn execute_deposit(&mut self, deposit: DepositTransaction, known_kind: bool) -> Result<bool, Error<S>> {
+        self.state.credit(deposit.from, deposit.mint)?;
+        let mut cfg = self.cfg();
+        cfg.disable_nonce_check = true;
+        cfg.disable_base_fee = true;
+        cfg.disable_eip3607 = true;
+        let executed = if known_kind { self.transact(deposit_env(&deposit), cfg) } else { Err(Rejected::BlockFull { gas_limit: 0, gas_left: 0 }) };
+        let result = match executed {
+            Ok(ResultAndState { result, state }) => {
+                self.state.commit(state);
+                result
+            }
+            Err(Rejected::State(error)) => return Err(error),
+            Err(_) => not_executed(),
+        };
+        let succeeded = result.is_success();
+        self.record(Transaction::Deposit(deposit), result);
+        Ok(succeeded)
+    }
+
+    fn transact(&mut self, tx: TxEnv, cfg: CfgEnv) -> Result<ResultAndState, Rejected<S::Error>> {
+        transact(self.state, block_env(&self.header), cfg, tx)
+    }
+
+    fn cfg(&self) -> CfgEnv {
+        CfgEnv::new_with_spec(FORK).with_chain_id(self.config.l2_chain_id)
+    }
+
+    fn record(&mut self, transaction: Transaction, result: ExecutionResult) {
+        self.header.gas_used = self.header.gas_used.saturating_add(result.tx_gas_used());
+        self.receipts.push(Receipt {
+            tx_type: transaction.tx_type(),
+            success: result.is_success(),
+            cumulative_gas_used: self.header.gas_used,
+            logs: result.into_logs(),
+        });
+        self.transactions.push(transaction);
+    }
+}
+
+/// Executes one transaction on `state` without committing it.
+pub fn transact<S: PreimageSource>(
+    state: &mut WorldState<S>,
+    block: BlockEnv,
+    cfg: CfgEnv,
+    tx: TxEnv,
+) -> Result<ResultAndState, Rejected<S::Error>> {
+    let mut evm = Context::mainnet().with_db(state).with_cfg(cfg).with_block(block).build_mainnet();
+    evm.transact(tx).map_err(|error| match error {
+        EVMError::Transaction(invalid) => Rejected::Invalid(invalid),
+        EVMError::Database(error) => Rejected::State(error),
+        // A header of ours always has what Osaka asks for, and no precompile of ours fails; were it otherwise, skipping is the rule.
+        EVMError::Header(_) | EVMError::Custom(_) | EVMError::CustomAny(_) => Rejected::Invalid(InvalidTransaction::Str("not executable".into())),
+    })
+}
+
+/// The environment that a block's code sees (EVM-ENV-*).
+pub fn block_env(header: &Header) -> BlockEnv {
+    BlockEnv {
+        number: U256::from(header.number),
+        beneficiary: header.beneficiary,
+        timestamp: U256::from(header.timestamp),
+        gas_limit: header.gas_limit,
+        basefee: header.base_fee_per_gas.unwrap_or_default(),
+        difficulty: U256::ZERO,
+        prevrandao: Some(header.mix_hash),
+        blob_excess_gas_and_price: Some(BlobExcessGasAndPrice { excess_blob_gas: 0, blob_gasprice: 1 }),
+        slot_num: 0,
+    }
+}
+
+/// A header with everything that is known before execution (EVM-HDR-1).
+pub fn header_template(config: &ChainConfig, parent: &Header, parent_hash: B256, attributes: &BlockAttributes) -> Header {
+    Header {
+        parent_hash,
+        ommers_hash: EMPTY_OMMER_ROOT_HASH,
+        beneficiary: FEE_VAULT,
+        number: parent.number.saturating_add(1),
+        gas_limit: config.block_gas_limit,
+        timestamp: attributes.timestamp,
+        mix_hash: keccak256(parent_hash),
+        base_fee_per_gas: Some(fees::base_fee(parent, attributes.timestamp, config.min_base_fee)),
+        withdrawals_root: Some(EMPTY_ROOT_HASH),
+        blob_gas_used: Some(0),
+        excess_blob_gas: Some(0),
+        parent_beacon_block_root: Some(attributes.checkpoint.hash()),
+        requests_hash: Some(EMPTY_REQUESTS_HASH),
+        ..Default::default()
+    }
+}
+
+/// The result of a deposit that the EVM did not even start.
+fn not_executed() -> ExecutionResult {
+    ExecutionResult::Revert { gas: Default::default(), logs: Vec::new(), output: Bytes::new() }
+}

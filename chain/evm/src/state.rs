@@ -1,0 +1,332 @@
+//! The world state while blocks are executed: a trie below, the current block's changes above.
+//!
+//! Rules: EVM-STATE-*, EVM-SYS-1 (`docs/spec/evm.md`). Twin: none, the guest runs this code. Reads are answered by a
+//! [`PreimageSource`]; what it answers is checked by whoever built it.
+
+use alloc::{collections::BTreeMap, vec::Vec};
+use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, map::AddressMap};
+use core::fmt;
+use revm::{
+    database_interface::{DBErrorMarker, Database, DatabaseCommit},
+    state::{Account, AccountInfo, Bytecode},
+};
+use tandem_chain::{PreimageSource, TransitionError};
+use tandem_trie::{AccountChange, NodeSource, StateChanges, StateTrie, TrieAccount, TrieError};
+
+use crate::predeploys::{self, ADDRESS_TABLE, HISTORY_STORAGE, MESSAGE_PASSER, MESSAGE_ROOT_SLOT};
+
+/// Slots of the history contract (EIP-2935).
+const HISTORY_WINDOW: u64 = 8191;
+
+/// The state cannot be read: the source lacks a pre-image or holds one that is malformed.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError<E: core::error::Error + Send + Sync + 'static> {
+    /// A trie node.
+    #[error("state node: {0}")]
+    Trie(#[from] TrieError<E>),
+    /// A contract's code.
+    #[error("code: {0}")]
+    Code(E),
+}
+
+impl<E: core::error::Error + Send + Sync + 'static> DBErrorMarker for StateError<E> {}
+
+impl<E: core::error::Error + Send + Sync + 'static> From<StateError<E>> for TransitionError<E> {
+    fn from(error: StateError<E>) -> Self {
+        match error {
+            StateError::Trie(TrieError::Source(error)) | StateError::Code(error) => Self::Source(error),
+            StateError::Trie(TrieError::Malformed { hash, .. }) => Self::Corrupt(hash),
+            StateError::Trie(TrieError::MalformedAccount { key, .. } | TrieError::MalformedSlot { key, .. }) => Self::Corrupt(key),
+        }
+    }
+}
+
+/// A pre-image source as the trie sees it.
+#[derive(Clone, Debug)]
+pub struct Nodes<S>(pub S);
+
+impl<S: PreimageSource> NodeSource for Nodes<S> {
+    type Error = S::Error;
+
+    fn node(&self, hash: B256) -> Result<Bytes, S::Error> {
+        self.0.preimage(hash)
+    }
+}
+
+/// One account as the block under construction sees it.
+#[derive(Clone, Debug, Default)]
+struct Entry {
+    info: Option<AccountInfo>,
+    storage: BTreeMap<U256, U256>,
+    /// Slots that are not in `storage` are zero, whatever the trie holds.
+    wiped: bool,
+}
+
+/// An account as it was before a transaction was tried.
+#[derive(Clone, Debug)]
+pub(crate) struct AccountBackup {
+    entry: Entry,
+    change: Option<AccountChange>,
+}
+
+/// The state after the last sealed block, and the changes since.
+#[derive(Clone)]
+pub struct WorldState<S> {
+    trie: StateTrie<Nodes<S>>,
+    entries: BTreeMap<Address, Entry>,
+    changes: StateChanges,
+    codes: BTreeMap<B256, Bytecode>,
+    new_codes: Vec<(B256, Bytes)>,
+}
+
+impl<S> fmt::Debug for WorldState<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WorldState").field("changes", &self.changes.len()).finish_non_exhaustive()
+    }
+}
+
+impl<S: PreimageSource> WorldState<S> {
+    /// The state with this root. Reads nothing.
+    pub fn open(root: B256, source: S) -> Self {
+        Self {
+            trie: StateTrie::open(root, Nodes(source)),
+            entries: BTreeMap::new(),
+            changes: BTreeMap::new(),
+            codes: BTreeMap::new(),
+            new_codes: Vec::new(),
+        }
+    }
+
+    /// Root after the last sealed block.
+    pub fn root(&self) -> B256 {
+        self.trie.root()
+    }
+
+    /// The trie after the last sealed block, for proofs.
+    pub fn trie_mut(&mut self) -> &mut StateTrie<Nodes<S>> {
+        &mut self.trie
+    }
+
+    /// Frees the memory of everything that can be read again.
+    pub fn forget(&mut self) {
+        self.trie.forget();
+        self.codes.clear();
+    }
+
+    /// Drops the changes since the last sealed block.
+    pub fn discard(&mut self) {
+        self.entries.clear();
+        self.changes.clear();
+        self.new_codes.clear();
+    }
+
+    /// Folds the changes into the trie. Returns the new root and the new pre-images.
+    pub fn seal(&mut self) -> Result<(B256, Vec<(B256, Bytes)>), StateError<S::Error>> {
+        let commit = self.trie.apply(&self.changes)?;
+        let mut preimages = commit.new_nodes;
+        preimages.append(&mut self.new_codes);
+        self.entries.clear();
+        self.changes.clear();
+        Ok((commit.root, preimages))
+    }
+
+    /// The account's balance and nonce, or none if it does not exist.
+    pub fn account(&mut self, address: Address) -> Result<Option<AccountInfo>, StateError<S::Error>> {
+        Ok(self.entry(address)?.info.clone())
+    }
+
+    /// The account's balance in wei.
+    pub fn balance(&mut self, address: Address) -> Result<U256, StateError<S::Error>> {
+        Ok(self.account(address)?.map_or(U256::ZERO, |info| info.balance))
+    }
+
+    /// Adds wei to an account. Saturates: there is less ether than 2^256 wei.
+    pub fn credit(&mut self, address: Address, amount: U256) -> Result<(), StateError<S::Error>> {
+        if amount.is_zero() {
+            return Ok(());
+        }
+        let mut info = self.account(address)?.unwrap_or_default();
+        info.balance = info.balance.saturating_add(amount);
+        self.set_info(address, info);
+        Ok(())
+    }
+
+    /// Takes wei from an account, if it has as much. Says whether it had.
+    pub fn debit(&mut self, address: Address, amount: U256) -> Result<bool, StateError<S::Error>> {
+        if amount.is_zero() {
+            return Ok(true);
+        }
+        let Some(mut info) = self.account(address)? else { return Ok(false) };
+        let Some(rest) = info.balance.checked_sub(amount) else { return Ok(false) };
+        info.balance = rest;
+        self.set_info(address, info);
+        Ok(true)
+    }
+
+    /// An account, to be put back by [`WorldState::restore_account`].
+    pub(crate) fn clone_account(&mut self, address: Address) -> Result<AccountBackup, StateError<S::Error>> {
+        Ok(AccountBackup { entry: self.entry(address)?.clone(), change: self.changes.get(&address).cloned() })
+    }
+
+    /// Puts an account back as it was.
+    pub(crate) fn restore_account(&mut self, address: Address, backup: AccountBackup) {
+        self.entries.insert(address, backup.entry);
+        match backup.change {
+            Some(change) => self.changes.insert(address, change),
+            None => self.changes.remove(&address),
+        };
+    }
+
+    /// Puts a genesis account in place.
+    pub fn insert(&mut self, address: Address, nonce: u64, balance: U256, code: &Bytes, storage: &[(U256, U256)]) {
+        let bytecode = Bytecode::new_raw(code.clone());
+        let info = AccountInfo { balance, nonce, code_hash: bytecode.hash_slow(), ..Default::default() };
+        self.learn_code(info.code_hash, &bytecode);
+        self.set_info(address, info);
+        for (slot, value) in storage {
+            self.set_storage(address, *slot, *value);
+        }
+    }
+
+    /// Records the parent's hash where BLOCKHASH and the history contract find it (EVM-SYS-1, EIP-2935).
+    pub fn record_block_hash(&mut self, number: u64, hash: B256) -> Result<(), StateError<S::Error>> {
+        self.entry(HISTORY_STORAGE)?;
+        self.set_storage(HISTORY_STORAGE, U256::from(number % HISTORY_WINDOW), hash.into());
+        Ok(())
+    }
+
+    /// Root of the L2-to-L1 message tree.
+    pub fn message_root(&mut self) -> Result<B256, StateError<S::Error>> {
+        Ok(self.storage(MESSAGE_PASSER, MESSAGE_ROOT_SLOT)?.into())
+    }
+
+    /// The address that the state's table names `index`, if any.
+    pub fn table_address(&mut self, index: u64) -> Result<Option<Address>, StateError<S::Error>> {
+        let word = B256::from(self.storage(ADDRESS_TABLE, predeploys::address_slot(index))?);
+        Ok((!word.is_zero()).then(|| Address::from_word(word)))
+    }
+
+    fn entry(&mut self, address: Address) -> Result<&mut Entry, StateError<S::Error>> {
+        use alloc::collections::btree_map::Entry as Slot;
+        match self.entries.entry(address) {
+            Slot::Occupied(entry) => Ok(entry.into_mut()),
+            Slot::Vacant(vacant) => {
+                let info = self.trie.account(address)?.map(info_of);
+                Ok(vacant.insert(Entry { info, ..Default::default() }))
+            }
+        }
+    }
+
+    fn set_info(&mut self, address: Address, info: AccountInfo) {
+        let info = Some(info).filter(|info| !info.is_empty());
+        self.changes.entry(address).or_default().info = info.as_ref().map(|info| tandem_trie::AccountInfo {
+            nonce: info.nonce,
+            balance: info.balance,
+            code_hash: info.code_hash,
+        });
+        self.entries.entry(address).or_default().info = info;
+    }
+
+    fn set_storage(&mut self, address: Address, slot: U256, value: U256) {
+        let entry = self.entries.entry(address).or_default();
+        entry.storage.insert(slot, value);
+        let info = entry.info.as_ref().map(|info| tandem_trie::AccountInfo {
+            nonce: info.nonce,
+            balance: info.balance,
+            code_hash: info.code_hash,
+        });
+        let change = self.changes.entry(address).or_insert_with(|| AccountChange { info, ..Default::default() });
+        change.storage.insert(slot, value);
+    }
+
+    fn wipe(&mut self, address: Address) {
+        let entry = self.entries.entry(address).or_default();
+        entry.storage.clear();
+        entry.wiped = true;
+        let change = self.changes.entry(address).or_default();
+        change.storage.clear();
+        change.wiped = true;
+    }
+
+    fn learn_code(&mut self, hash: B256, code: &Bytecode) {
+        if hash != KECCAK256_EMPTY && !self.codes.contains_key(&hash) {
+            self.new_codes.push((hash, code.original_bytes()));
+            self.codes.insert(hash, code.clone());
+        }
+    }
+}
+
+fn info_of(account: TrieAccount) -> AccountInfo {
+    AccountInfo {
+        balance: account.balance,
+        nonce: account.nonce,
+        code_hash: account.code_hash,
+        code: None,
+        ..Default::default()
+    }
+}
+
+impl<S: PreimageSource> Database for WorldState<S> {
+    type Error = StateError<S::Error>;
+
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, Self::Error> {
+        self.account(address)
+    }
+
+    fn code_by_hash(&mut self, code_hash: B256) -> Result<Bytecode, Self::Error> {
+        if code_hash == KECCAK256_EMPTY || code_hash.is_zero() {
+            return Ok(Bytecode::default());
+        }
+        if let Some(code) = self.codes.get(&code_hash) {
+            return Ok(code.clone());
+        }
+        let bytes = self.trie.source().0.preimage(code_hash).map_err(StateError::Code)?;
+        let code = Bytecode::new_raw(bytes);
+        self.codes.insert(code_hash, code.clone());
+        Ok(code)
+    }
+
+    fn storage(&mut self, address: Address, slot: U256) -> Result<U256, Self::Error> {
+        let entry = self.entry(address)?;
+        if let Some(value) = entry.storage.get(&slot) {
+            return Ok(*value);
+        }
+        if entry.wiped {
+            return Ok(U256::ZERO);
+        }
+        let value = self.trie.storage(address, slot)?;
+        if let Some(entry) = self.entries.get_mut(&address) {
+            entry.storage.insert(slot, value);
+        }
+        Ok(value)
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, Self::Error> {
+        Ok(self.storage(HISTORY_STORAGE, U256::from(number % HISTORY_WINDOW))?.into())
+    }
+}
+
+impl<S: PreimageSource> DatabaseCommit for WorldState<S> {
+    fn commit(&mut self, accounts: AddressMap<Account>) {
+        for (address, account) in accounts {
+            if !account.is_touched() {
+                continue;
+            }
+            if account.is_selfdestructed() {
+                self.wipe(address);
+                self.set_info(address, AccountInfo::default());
+                continue;
+            }
+            if account.is_created() {
+                self.wipe(address);
+            }
+            if let Some(code) = &account.info.code {
+                self.learn_code(account.info.code_hash, code);
+            }
+            self.set_info(address, AccountInfo { code: None, ..account.info.clone() });
+            for (slot, value) in account.changed_storage_slots() {
+                self.set_storage(address, *slot, value.present_value);
+            }
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Transactions as blocks hold them: what users signed, and deposits, which L1 or the rulebook orders.
+//!
+//! Rules: EVM-TX-*, EVM-DEP-1 (`docs/spec/evm.md`). A deposit is encoded as EIP-2718 type 0x7e with the fields that the OP stack
+//! gave it, so that wallets and explorers show it.
+
+use alloc::vec::Vec;
+use alloy_consensus::crypto::{RecoveryError, secp256k1};
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
+use alloy_rlp::{BufMut, Encodable, RlpDecodable, RlpEncodable};
+use revm::{context::TxEnv, context_interface::transaction::SignedAuthorization};
+use tandem_chain::{Checkpoint, Message};
+
+use crate::{
+    payload::SignedTransaction,
+    predeploys::{self, L1_INFO, SYSTEM},
+};
+
+/// EIP-2718 type of a deposit.
+pub const DEPOSIT_TYPE: u8 = 0x7e;
+/// Gas of the system transaction that stores a batch's checkpoint (EVM-SYS-2).
+pub const CHECKPOINT_GAS: u64 = 300_000;
+
+/// A transaction that nobody signed: a message from L1, or the checkpoint of a batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq, RlpEncodable, RlpDecodable)]
+pub struct DepositTransaction {
+    /// Names its origin on L1; makes the transaction's hash unique.
+    pub source_hash: B256,
+    /// Sender.
+    pub from: Address,
+    /// Callee.
+    pub to: Address,
+    /// Wei created for the sender.
+    pub mint: U256,
+    /// Wei passed along.
+    pub value: U256,
+    /// Gas limit.
+    pub gas_limit: u64,
+    /// Whether it is the rulebook's own.
+    pub is_system: bool,
+    /// Call data.
+    pub data: Bytes,
+}
+
+impl DepositTransaction {
+    /// The transaction that a message becomes (EVM-DEP-1).
+    pub fn from_message(index: u64, message: &Message) -> Self {
+        Self {
+            source_hash: source_hash(0, message.hash(), index),
+            from: message.sender,
+            to: message.to,
+            mint: message.value,
+            value: message.value,
+            gas_limit: message.gas_limit,
+            is_system: false,
+            data: message.data.clone(),
+        }
+    }
+
+    /// The transaction that stores a batch's checkpoint, first in the batch's first block `number` (EVM-SYS-2).
+    pub fn from_checkpoint(number: u64, checkpoint: &Checkpoint) -> Self {
+        Self {
+            source_hash: source_hash(1, checkpoint.hash(), number),
+            from: SYSTEM,
+            to: L1_INFO,
+            gas_limit: CHECKPOINT_GAS,
+            is_system: true,
+            data: predeploys::set_checkpoint_calldata(checkpoint),
+            ..Default::default()
+        }
+    }
+
+    fn encode_2718(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(1 + self.length());
+        bytes.put_u8(DEPOSIT_TYPE);
+        self.encode(&mut bytes);
+        bytes
+    }
+}
+
+fn source_hash(domain: u64, origin: B256, index: u64) -> B256 {
+    let place = keccak256([origin, U256::from(index).into()].concat());
+    keccak256([B256::from(U256::from(domain)), place].concat())
+}
+
+/// A transaction of a block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Transaction {
+    /// Ordered by L1 or by rule.
+    Deposit(DepositTransaction),
+    /// Signed by its sender.
+    Signed(Recovered),
+}
+
+/// A signed transaction and who signed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovered {
+    transaction: SignedTransaction,
+    signer: Address,
+}
+
+impl Recovered {
+    /// Recovers the signer. Refuses high-s signatures (EIP-2).
+    pub fn new(transaction: SignedTransaction) -> Result<Self, RecoveryError> {
+        let signer = secp256k1::recover_signer(transaction.signature(), transaction.signature_hash())?;
+        Ok(Self { transaction, signer })
+    }
+
+    /// Takes a signer that was recovered before, as from this node's own database.
+    pub fn new_unchecked(transaction: SignedTransaction, signer: Address) -> Self {
+        Self { transaction, signer }
+    }
+
+    /// Who signed.
+    pub fn signer(&self) -> Address {
+        self.signer
+    }
+
+    /// What was signed.
+    pub fn transaction(&self) -> &SignedTransaction {
+        &self.transaction
+    }
+}
+
+impl Transaction {
+    /// The EIP-2718 bytes.
+    pub fn encode_2718(&self) -> Vec<u8> {
+        match self {
+            Self::Deposit(deposit) => deposit.encode_2718(),
+            Self::Signed(signed) => signed.transaction.encode_2718(),
+        }
+    }
+
+    /// The transaction hash.
+    pub fn hash(&self) -> B256 {
+        match self {
+            Self::Deposit(deposit) => keccak256(deposit.encode_2718()),
+            Self::Signed(signed) => *signed.transaction.hash(),
+        }
+    }
+
+    /// The EIP-2718 type.
+    pub fn tx_type(&self) -> u8 {
+        match self {
+            Self::Deposit(_) => DEPOSIT_TYPE,
+            Self::Signed(signed) => signed.transaction.tx_type(),
+        }
+    }
+
+    /// The sender.
+    pub fn from(&self) -> Address {
+        match self {
+            Self::Deposit(deposit) => deposit.from,
+            Self::Signed(signed) => signed.signer,
+        }
+    }
+}
+
+impl SignedTransaction {
+    /// The EIP-2718 type.
+    pub fn tx_type(&self) -> u8 {
+        match self {
+            Self::Legacy(_) => 0,
+            Self::Eip2930(_) => 1,
+            Self::Eip1559(_) => 2,
+            Self::Eip7702(_) => 4,
+        }
+    }
+
+    /// What the sender signed.
+    pub fn signature_hash(&self) -> B256 {
+        match self {
+            Self::Legacy(signed) => signed.signature_hash(),
+            Self::Eip2930(signed) => signed.signature_hash(),
+            Self::Eip1559(signed) => signed.signature_hash(),
+            Self::Eip7702(signed) => signed.signature_hash(),
+        }
+    }
+
+    /// The unsigned fields, as alloy's trait shows them.
+    pub fn fields(&self) -> &dyn alloy_consensus::Transaction {
+        match self {
+            Self::Legacy(signed) => signed.tx(),
+            Self::Eip2930(signed) => signed.tx(),
+            Self::Eip1559(signed) => signed.tx(),
+            Self::Eip7702(signed) => signed.tx(),
+        }
+    }
+
+    fn authorizations(&self) -> &[SignedAuthorization] {
+        match self {
+            Self::Eip7702(signed) => &signed.tx().authorization_list,
+            _ => &[],
+        }
+    }
+}
+
+/// What the EVM executes for a signed transaction.
+pub(crate) fn tx_env(transaction: &Recovered) -> TxEnv {
+    let fields = transaction.transaction.fields();
+    let mut env = TxEnv {
+        tx_type: transaction.transaction.tx_type(),
+        caller: transaction.signer,
+        gas_limit: fields.gas_limit(),
+        gas_price: fields.max_fee_per_gas(),
+        gas_priority_fee: fields.max_priority_fee_per_gas(),
+        kind: fields.kind(),
+        value: fields.value(),
+        data: fields.input().clone(),
+        nonce: fields.nonce(),
+        chain_id: fields.chain_id(),
+        access_list: fields.access_list().cloned().unwrap_or_default(),
+        ..Default::default()
+    };
+    env.set_signed_authorization(transaction.transaction.authorizations().to_vec());
+    env
+}
+
+/// What the EVM executes for a deposit.
+pub(crate) fn deposit_env(deposit: &DepositTransaction) -> TxEnv {
+    TxEnv {
+        caller: deposit.from,
+        gas_limit: deposit.gas_limit,
+        kind: TxKind::Call(deposit.to),
+        value: deposit.value,
+        data: deposit.data.clone(),
+        chain_id: None,
+        ..Default::default()
+    }
+}
