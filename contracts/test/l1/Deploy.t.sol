@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import { Initializable } from "@openzeppelin/contracts/proxy/utils/Initializable.sol";
+import { IAccessControl } from "@openzeppelin/contracts/access/IAccessControl.sol";
+import { ProxyAdmin } from "@openzeppelin/contracts/proxy/transparent/ProxyAdmin.sol";
+import { ITransparentUpgradeableProxy } from
+    "@openzeppelin/contracts/proxy/transparent/TransparentUpgradeableProxy.sol";
+import { Ownable } from "@openzeppelin/contracts/access/Ownable.sol";
+import { Bridge } from "../../src/l1/Bridge.sol";
+import { BridgeProxy } from "../../src/l1/BridgeProxy.sol";
+import { ClaimId, ClaimStatus, FraudSettlement } from "../../src/l1/FraudSettlement.sol";
+import { Hashing } from "../../src/l1/Hashing.sol";
+import { Inbox } from "../../src/l1/Inbox.sol";
+import { MessageExecutor } from "../../src/l1/MessageExecutor.sol";
+import { Schedule } from "../../src/l1/Schedule.sol";
+import { ChainConfig, OutputFields } from "../../src/l1/Types.sol";
+import { vm } from "../utils/Vm.sol";
+import { Fixture } from "./Fixture.sol";
+
+/// @title The order of deployment, and what each constructor refuses.
+contract DeployTest is Fixture {
+    using Hashing for *;
+
+    bytes32 private constant ADMIN_SLOT = bytes32(uint256(keccak256("eip1967.proxy.admin")) - 1);
+
+    function test_deploy_contractsNameEachOther() external view {
+        vm.assertEq(schedule.inbox(), address(inbox));
+        vm.assertEq(schedule.settlement(), address(settlement));
+        vm.assertEq(schedule.bridge(), address(bridge));
+        vm.assertEq(inbox.schedule(), address(schedule));
+        vm.assertEq(inbox.bridge(), address(bridge));
+        vm.assertEq(address(bridge.inbox()), address(inbox));
+        vm.assertEq(address(bridge.settlement()), address(settlement));
+        vm.assertEq(address(bridge.executor()), address(executor));
+        vm.assertEq(executor.bridge(), address(bridge));
+        vm.assertEq(schedule.record(0).entry.configHash, deployedConfig().hash());
+    }
+
+    /// @notice L1-OUT-2.
+    function test_deploy_genesisIsFinal() external view {
+        OutputFields memory fields = genesisFields(deployedConfig());
+        vm.assertTrue(settlement.isFinal(fields.hash()));
+        eq(settlement.lastFinalClaim(), settlement.genesisClaim());
+        ClaimId claimId = ClaimId.wrap(keccak256(abi.encode(bytes32(0), fields.hash())));
+        eq(claimId, settlement.genesisClaim());
+        vm.assertTrue(settlement.claimOf(claimId).status == ClaimStatus.Final);
+    }
+
+    /// @notice The proxy's admin obeys the timelock, and that is governed by nobody but itself.
+    function test_deploy_bridgeIsUnderTimelock() external {
+        ProxyAdmin admin = ProxyAdmin(address(uint160(uint256(vm.load(address(bridge), ADMIN_SLOT)))));
+        vm.assertEq(admin.owner(), address(timelock));
+        vm.assertEq(timelock.getMinDelay(), DELAY_SECONDS);
+        vm.assertFalse(timelock.hasRole(timelock.DEFAULT_ADMIN_ROLE(), owner));
+        vm.assertFalse(timelock.hasRole(timelock.DEFAULT_ADMIN_ROLE(), address(this)));
+        vm.expectRevert(abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, owner));
+        vm.prank(owner);
+        admin.upgradeAndCall(ITransparentUpgradeableProxy(address(bridge)), address(implementation), "");
+    }
+
+    function test_upgrade_waitsForTheDelay() external {
+        vm.deal(alice, 1 ether);
+        vm.prank(alice, alice);
+        bridge.depositETH{ value: 1 ether }(alice, alice);
+        ProxyAdmin admin = ProxyAdmin(address(uint160(uint256(vm.load(address(bridge), ADMIN_SLOT)))));
+        Bridge next = new Bridge(address(schedule), address(executor));
+        bytes memory upgrade = abi.encodeCall(
+            admin.upgradeAndCall, (ITransparentUpgradeableProxy(address(bridge)), address(next), "")
+        );
+        vm.prank(owner);
+        timelock.schedule(address(admin), 0, upgrade, 0, 0, DELAY_SECONDS);
+        vm.expectRevert();
+        timelock.execute(address(admin), 0, upgrade, 0, 0);
+        skipTime(DELAY_SECONDS);
+        timelock.execute(address(admin), 0, upgrade, 0, 0);
+        vm.assertEq(address(bridge).balance, 1 ether);
+        vm.assertEq(bridge.guardian(), guardian);
+        vm.assertEq(bridge.pauseSecondsLeft(), PAUSE_SECONDS);
+    }
+
+    function testFuzz_upgrade_onlyOwnerProposes(address caller) external {
+        vm.assume(caller != owner);
+        bytes32 role = timelock.PROPOSER_ROLE();
+        vm.expectRevert(abi.encodeWithSelector(IAccessControl.AccessControlUnauthorizedAccount.selector, caller, role));
+        vm.prank(caller);
+        timelock.schedule(address(bridge), 0, "", 0, 0, DELAY_SECONDS);
+    }
+
+    function test_initialize_onlyOnce() external {
+        vm.expectRevert(Initializable.InvalidInitialization.selector);
+        bridge.initialize(mallory, 1);
+        vm.expectRevert(Initializable.InvalidInitialization.selector);
+        implementation.initialize(mallory, 1);
+    }
+
+    function test_inboxConstructor_revertsUnlessNamed() external {
+        vm.expectPartialRevert(Inbox.Inbox_WrongAddress.selector);
+        new Inbox(address(schedule), sequencer);
+    }
+
+    function test_settlementConstructor_revertsUnlessNamed() external {
+        OutputFields memory genesis = genesisFields(deployedConfig());
+        vm.expectPartialRevert(FraudSettlement.FraudSettlement_WrongAddress.selector);
+        new FraudSettlement(address(schedule), genesis);
+    }
+
+    /// @notice L1-OUT-2: nothing can be withdrawn from genesis, and it is the state of the first entry.
+    function testFuzz_settlementConstructor_revertsOnOtherGenesis(uint256 which, bytes32 wrong) external {
+        ChainConfig memory chain = configAt(vm.getNonce(address(this)) - 1);
+        Schedule other = new Schedule(owner, FORCED_SECONDS, DELAY_SECONDS, chain, rules());
+        new Inbox(address(other), sequencer);
+        OutputFields memory genesis = genesisFields(chain);
+        which = bound(which, 0, 3);
+        vm.assume(wrong != 0 && uint64(uint256(wrong)) != 0);
+        if (which == 0) genesis.configHash = wrong;
+        if (which == 1) genesis.batchHash = wrong;
+        if (which == 2) genesis.messageRoot = wrong;
+        if (which == 3) genesis.queueIndex = uint64(uint256(wrong));
+        vm.expectRevert(abi.encodeWithSelector(FraudSettlement.FraudSettlement_WrongGenesis.selector, genesis));
+        new FraudSettlement(address(other), genesis);
+    }
+
+    function test_bridgeInitialize_revertsUnlessNamed() external {
+        MessageExecutor executorOfOther = new MessageExecutor(alice);
+        Bridge wrongExecutor = new Bridge(address(schedule), address(executorOfOther));
+        bytes memory initialization = abi.encodeCall(Bridge.initialize, (guardian, PAUSE_SECONDS));
+        vm.expectPartialRevert(Bridge.Bridge_WrongAddress.selector);
+        new BridgeProxy(address(wrongExecutor), address(timelock), initialization);
+    }
+
+    function testFuzz_scheduleConstructor_revertsOnOtherL1(uint64 l1ChainId) external {
+        vm.assume(l1ChainId != block.chainid);
+        ChainConfig memory chain = deployedConfig();
+        chain.l1ChainId = l1ChainId;
+        vm.expectRevert(abi.encodeWithSelector(Schedule.Schedule_WrongChainId.selector, l1ChainId));
+        new Schedule(owner, FORCED_SECONDS, DELAY_SECONDS, chain, rules());
+    }
+}
