@@ -1,0 +1,180 @@
+//! A chain in memory: batches in, outputs out, every pre-image kept.
+
+use std::collections::HashMap;
+
+use alloy_consensus::{SignableTransaction, TxEip1559};
+use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, keccak256};
+use k256::ecdsa::SigningKey;
+use tandem_chain::{
+    BatchHeader, BatchInput, ChainConfig, ChainKind, Checkpoint, DataKind, Message, OutputFields, PreimageSource, StateMachine,
+    Transition, message::queue_hash_after,
+};
+use tandem_evm::{
+    Evm, EvmBlock, WorldState, genesis,
+    payload::{Payload, PayloadBlock, SignedTransaction, encode},
+};
+
+pub const GWEI: u64 = 1_000_000_000;
+
+#[derive(Default)]
+pub struct Memory(pub HashMap<B256, Bytes>);
+
+#[derive(Debug, thiserror::Error)]
+#[error("no pre-image {0}")]
+pub struct Missing(B256);
+
+impl PreimageSource for Memory {
+    type Error = Missing;
+
+    fn preimage(&self, hash: B256) -> Result<Bytes, Missing> {
+        self.0.get(&hash).cloned().ok_or(Missing(hash))
+    }
+}
+
+pub fn config() -> ChainConfig {
+    ChainConfig {
+        version: 1,
+        kind: ChainKind::Evm,
+        l1_chain_id: 31337,
+        l2_chain_id: 4242,
+        inbox: Address::repeat_byte(0xa1),
+        settlement: Address::repeat_byte(0xa2),
+        bridge: Address::repeat_byte(0xa3),
+        l1_fee_recipient: Address::repeat_byte(0xa4),
+        genesis_timestamp: 1_000,
+        fork: 1,
+        block_gas_limit: 30_000_000,
+        max_blocks_per_batch: 4_096,
+        max_transactions_per_batch: 20_000,
+        max_payload_bytes: 4_000_000,
+        max_messages_per_batch: 64,
+        max_message_gas_per_batch: 64_000_000,
+        max_work_gas_per_batch: 300_000_000,
+        min_base_fee: 10_000_000,
+        max_timestamp_drift: 600,
+    }
+}
+
+/// A chain whose L1 is a test.
+pub struct TestChain {
+    pub config: ChainConfig,
+    pub output: OutputFields,
+    pub header: BatchHeader,
+    pub memory: Memory,
+}
+
+impl TestChain {
+    pub fn new(config: ChainConfig) -> Self {
+        let genesis = genesis(&config).unwrap();
+        let header = BatchHeader {
+            index: 0,
+            parent_hash: B256::ZERO,
+            data_kind: DataKind::None,
+            data_hash: B256::ZERO,
+            queue_end: 0,
+            queue_hash: B256::ZERO,
+            checkpoint_hash: B256::ZERO,
+            config_hash: config.hash(),
+            posted_at: config.genesis_timestamp,
+        };
+        Self { config, output: genesis.output, header, memory: Memory(genesis.preimages.into_iter().collect()) }
+    }
+
+    /// What L1 would hold for the next batch.
+    pub fn input(&self, messages: Vec<Message>, payload: Bytes) -> BatchInput {
+        let checkpoint = Checkpoint {
+            number: 10 + self.header.index,
+            timestamp: self.header.posted_at,
+            base_fee: U256::from(GWEI),
+            blob_base_fee: U256::from(1),
+        };
+        let queue_hash = messages.iter().fold(self.header.queue_hash, |hash, message| queue_hash_after(hash, message.hash()));
+        let header = BatchHeader {
+            index: self.header.index + 1,
+            parent_hash: self.output.batch_hash,
+            data_kind: if payload.is_empty() { DataKind::None } else { DataKind::Calldata },
+            data_hash: keccak256(&payload),
+            queue_end: self.header.queue_end + messages.len() as u64,
+            queue_hash,
+            checkpoint_hash: checkpoint.hash(),
+            config_hash: self.config.hash(),
+            posted_at: self.header.posted_at + 12,
+        };
+        BatchInput { header, config: self.config.clone(), checkpoint, messages, payload }
+    }
+
+    /// Applies a batch.
+    pub fn apply(&mut self, input: &BatchInput) -> Vec<EvmBlock> {
+        let Transition { output, blocks, preimages } = Evm.transition(&self.output, input, &self.memory).unwrap();
+        self.memory.0.extend(preimages);
+        self.output = output;
+        self.header = input.header;
+        blocks
+    }
+
+    pub fn batch(&mut self, messages: Vec<Message>, blocks: Vec<PayloadBlock>) -> Vec<EvmBlock> {
+        let payload = encode(&Payload { blocks }, self.config.l2_chain_id, |_| None).unwrap().stored();
+        let input = self.input(messages, payload.into());
+        self.apply(&input)
+    }
+
+    pub fn balance(&self, address: Address) -> U256 {
+        WorldState::open(self.output.state_root, &self.memory).balance(address).unwrap()
+    }
+
+    pub fn nonce(&self, address: Address) -> u64 {
+        WorldState::open(self.output.state_root, &self.memory).account(address).unwrap().map_or(0, |info| info.nonce)
+    }
+}
+
+/// Somebody with a key.
+pub struct User(SigningKey);
+
+impl User {
+    pub fn new(seed: u8) -> Self {
+        Self(SigningKey::from_slice(&[seed; 32]).unwrap())
+    }
+
+    pub fn address(&self) -> Address {
+        Address::from_private_key(&self.0)
+    }
+
+    pub fn sign(&self, transaction: TxEip1559) -> SignedTransaction {
+        let (signature, recovery) = self.0.sign_prehash_recoverable(transaction.signature_hash().as_slice()).unwrap();
+        SignedTransaction::Eip1559(transaction.into_signed(Signature::from((signature, recovery))))
+    }
+
+    pub fn transfer(&self, nonce: u64, to: Address, value: u64) -> SignedTransaction {
+        self.sign(TxEip1559 { to: TxKind::Call(to), value: U256::from(value), ..self.template(nonce) })
+    }
+
+    pub fn template(&self, nonce: u64) -> TxEip1559 {
+        TxEip1559 {
+            chain_id: config().l2_chain_id,
+            nonce,
+            gas_limit: 100_000,
+            max_fee_per_gas: u128::from(GWEI),
+            max_priority_fee_per_gas: 1,
+            to: TxKind::Call(Address::ZERO),
+            value: U256::ZERO,
+            access_list: Default::default(),
+            input: Bytes::new(),
+        }
+    }
+}
+
+pub fn deposit(to: Address, value: u64) -> Message {
+    Message {
+        kind: 0,
+        sender: to,
+        to,
+        value: U256::from(value),
+        gas_limit: 100_000,
+        refund: to,
+        data: Bytes::new(),
+    }
+}
+
+pub fn block(timestamp: u64, message_count: u32, transactions: Vec<SignedTransaction>) -> PayloadBlock {
+    PayloadBlock { timestamp, message_count, transactions }
+}

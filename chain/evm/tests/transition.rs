@@ -1,0 +1,199 @@
+//! The EVM chain's transition, rule by rule (`docs/spec/evm.md`), and what those who break a rule get.
+
+mod common;
+
+use alloy_consensus::TxEip1559;
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256, bytes};
+use common::{GWEI, Memory, TestChain, User, block, config, deposit};
+use tandem_chain::{PreimageSource, StateMachine, Transition};
+use tandem_evm::{Evm, Transaction, predeploys};
+
+const ETHER: u64 = 1_000_000_000_000_000_000;
+
+fn sum(chain: &TestChain, accounts: &[Address]) -> U256 {
+    accounts.iter().map(|account| chain.balance(*account)).sum()
+}
+
+#[test]
+fn ether_comes_by_deposit_moves_and_pays_fees_to_the_vault() {
+    let mut chain = TestChain::new(config());
+    let (alice, bob) = (User::new(1), Address::repeat_byte(0xb0));
+    let blocks = chain.batch(
+        vec![deposit(alice.address(), ETHER)],
+        vec![block(1_000, 1, vec![]), block(1_001, 0, vec![alice.transfer(1, bob, 1234)])],
+    );
+    assert_eq!(blocks.len(), 2);
+    assert_eq!(blocks[0].transactions.len(), 2, "checkpoint, then the deposit");
+    assert!(blocks.iter().flat_map(|block| &block.receipts).all(|receipt| receipt.success));
+    assert_eq!(chain.balance(bob), U256::from(1234));
+    assert!(chain.balance(predeploys::FEE_VAULT) > U256::from(21_000 * 10_000_000u64), "base fee and data fee");
+    assert_eq!(sum(&chain, &[alice.address(), bob, predeploys::FEE_VAULT]), U256::from(ETHER), "no wei is lost");
+    assert_eq!(chain.nonce(alice.address()), 2, "the deposit counts, as does the transfer");
+    assert_eq!(chain.output.queue_index, 1);
+}
+
+#[test]
+fn ether_of_a_failing_message_goes_to_its_refund_address() {
+    let mut chain = TestChain::new(config());
+    let refund = Address::repeat_byte(0xf1);
+    let failing = [
+        // The bridge predeploy refuses calls that are not from L1's Bridge.
+        tandem_chain::Message { to: predeploys::L2_BRIDGE, data: bytes!("deadbeef"), refund, ..deposit(Address::repeat_byte(1), 5) },
+        // Less gas than the call's intrinsic cost.
+        tandem_chain::Message { gas_limit: 10, refund, ..deposit(Address::repeat_byte(2), 7) },
+        // A kind of another chain.
+        tandem_chain::Message { kind: 9, refund, ..deposit(Address::repeat_byte(3), 11) },
+    ];
+    let blocks = chain.batch(failing.to_vec(), vec![]);
+    assert!(blocks[0].receipts[1..].iter().all(|receipt| !receipt.success));
+    assert_eq!(chain.balance(refund), U256::from(5 + 7 + 11));
+    for sender in 1..=3 {
+        assert_eq!(chain.balance(Address::repeat_byte(sender)), U256::ZERO);
+    }
+}
+
+#[test]
+fn what_cannot_be_executed_leaves_no_trace() {
+    let (alice, bob) = (User::new(1), Address::repeat_byte(0xb0));
+    let good = alice.transfer(1, bob, 1);
+    let bad: Vec<_> = [
+        TxEip1559 { nonce: 7, ..alice.template(1) },
+        TxEip1559 { nonce: 0, ..alice.template(1) },
+        TxEip1559 { gas_limit: 30_000_001, ..alice.template(1) },
+        TxEip1559 { gas_limit: 20_000, ..alice.template(1) },
+        TxEip1559 { max_fee_per_gas: 1, ..alice.template(1) },
+        TxEip1559 { max_priority_fee_per_gas: u128::MAX, ..alice.template(1) },
+        TxEip1559 { value: U256::MAX, ..alice.template(1) },
+        TxEip1559 { value: U256::from(ETHER), ..alice.template(1) },
+    ]
+    .into_iter()
+    .map(|transaction| alice.sign(transaction))
+    .collect();
+    let run = |transactions: Vec<_>| {
+        let mut chain = TestChain::new(config());
+        let blocks = chain.batch(vec![deposit(alice.address(), ETHER)], vec![block(1_000, 1, vec![]), block(1_000, 0, transactions)]);
+        (blocks, chain.output.state_root)
+    };
+    let (expected, root) = run(vec![good.clone()]);
+    for (index, transaction) in bad.into_iter().enumerate() {
+        let (blocks, found) = run(vec![transaction, good.clone()]);
+        assert_eq!((blocks, found), (expected.clone(), root), "bad transaction {index}");
+    }
+    assert_eq!(expected[1].receipts.len(), 1);
+}
+
+#[test]
+fn a_sender_without_ether_for_the_data_fee_is_skipped() {
+    let mut chain = TestChain::new(config());
+    let poor = User::new(9);
+    // Enough for gas at the signed price, not for the data fee on top.
+    let transaction = TxEip1559 { gas_limit: 21_000, max_fee_per_gas: u128::from(GWEI), ..poor.template(1) };
+    let blocks = chain.batch(
+        vec![deposit(poor.address(), 21_000 * GWEI)],
+        vec![block(1_000, 1, vec![]), block(1_000, 0, vec![poor.sign(transaction)])],
+    );
+    assert!(blocks[1].transactions.is_empty());
+    assert_eq!(chain.balance(poor.address()), U256::from(21_000 * GWEI));
+}
+
+#[test]
+fn garbage_is_an_empty_payload_and_every_message_still_executes() {
+    let messages = vec![deposit(Address::repeat_byte(7), 5), deposit(Address::repeat_byte(8), 6)];
+    let mut empty = TestChain::new(config());
+    let input = empty.input(messages.clone(), Bytes::new());
+    let expected = empty.apply(&input);
+    assert_eq!(expected.len(), 1);
+    assert_eq!(expected[0].header.timestamp, input.header.posted_at);
+    for garbage in [bytes!("00"), bytes!("01"), bytes!("ffffffffffff"), Bytes::from(vec![1; 5_000])] {
+        let mut chain = TestChain::new(config());
+        let input = chain.input(messages.clone(), garbage);
+        assert_eq!(chain.apply(&input), expected);
+        assert_eq!(chain.output.queue_index, 2);
+    }
+}
+
+#[test]
+fn messages_left_over_go_into_extra_blocks() {
+    let mut chain = TestChain::new(config());
+    let heavy = |seed| tandem_chain::Message { gas_limit: 8_000_000, ..deposit(Address::repeat_byte(seed), u64::from(seed)) };
+    let blocks = chain.batch((1..=8).map(heavy).collect(), vec![block(1_000, 2, vec![])]);
+    let counts: Vec<u64> = blocks.iter().map(|block| block.message_count).collect();
+    assert_eq!(counts, [2, 6], "six unspent limits of 8 million fit 30 million, as each uses only 21,000");
+    assert!((1..=8u8).all(|seed| chain.balance(Address::repeat_byte(seed)) == U256::from(seed)));
+    assert_eq!(chain.output.queue_index, 8);
+    let again = chain.batch(vec![], vec![]);
+    assert!(again.is_empty(), "nothing to do, no block");
+}
+
+#[test]
+fn block_times_are_bounded_by_rule() {
+    let mut chain = TestChain::new(config());
+    let blocks = chain.batch(vec![], vec![block(3, 0, vec![]), block(1_005, 0, vec![]), block(u64::MAX, 0, vec![])]);
+    let times: Vec<u64> = blocks.iter().map(|block| block.header.timestamp).collect();
+    assert_eq!(times, [1_000, 1_005, 1_012 + 600]);
+}
+
+#[test]
+fn the_work_budget_ends_execution_not_the_chain() {
+    let mut small = config();
+    small.max_work_gas_per_batch = 100_000 + 3 * 21_000 - 1;
+    let mut chain = TestChain::new(small);
+    let (alice, bob) = (User::new(1), Address::repeat_byte(0xb0));
+    let transfers: Vec<_> = (1..=6).map(|nonce| alice.transfer(nonce, bob, 1)).collect();
+    let blocks = chain.batch(vec![deposit(alice.address(), ETHER)], vec![block(1_000, 1, vec![]), block(1_000, 0, transfers)]);
+    // Each asks for 100,000 and uses 21,000: three start while 100,000 remain, the rest is skipped at 21,000 each.
+    assert_eq!(blocks[1].transactions.len(), 3);
+}
+
+#[test]
+fn headers_chain_and_carry_the_rules() {
+    let mut chain = TestChain::new(config());
+    let first = chain.batch(vec![deposit(Address::repeat_byte(1), 1)], vec![block(1_000, 1, vec![]), block(1_001, 0, vec![])]);
+    let second = chain.batch(vec![], vec![block(1_020, 0, vec![])]);
+    let blocks: Vec<_> = first.iter().chain(&second).collect();
+    for pair in blocks.windows(2) {
+        assert_eq!(pair[1].header.parent_hash, pair[0].hash);
+        assert_eq!(pair[1].header.number, pair[0].header.number + 1);
+        assert_eq!(pair[1].header.mix_hash, alloy_primitives::keccak256(pair[0].hash));
+    }
+    assert!(matches!(&second[0].transactions[..], [Transaction::Deposit(checkpoint)] if checkpoint.to == predeploys::L1_INFO));
+    assert!(first[1].transactions.is_empty(), "the checkpoint is stored once per batch");
+    assert_ne!(chain.output.message_root, B256::ZERO);
+}
+
+#[test]
+fn a_missing_preimage_is_an_error_and_nothing_else() {
+    let mut chain = TestChain::new(config());
+    chain.batch(vec![deposit(Address::repeat_byte(1), 1)], vec![]);
+    let input = chain.input(vec![deposit(Address::repeat_byte(2), 1)], Bytes::new());
+    let Transition { output, .. } = Evm.transition(&chain.output, &input, &chain.memory).unwrap();
+    let hashes: Vec<B256> = chain.memory.0.keys().copied().collect();
+    let mut needed = 0;
+    for hash in hashes {
+        let mut holed = Memory(chain.memory.0.clone());
+        holed.0.remove(&hash);
+        match Evm.transition(&chain.output, &input, &holed) {
+            Ok(transition) => assert_eq!(transition.output, output),
+            Err(_) => needed += 1,
+        }
+    }
+    assert!(needed > 3, "header, state nodes and code are read");
+    assert!(chain.memory.preimage(chain.output.last_block_hash).is_ok());
+}
+
+#[test]
+fn blockhash_reads_the_history_contract() {
+    // PUSH1 1 NUMBER SUB BLOCKHASH PUSH0 SSTORE STOP as init code: stores the parent's hash.
+    let mut chain = TestChain::new(config());
+    let alice = User::new(1);
+    let create = TxEip1559 { to: TxKind::Create, input: bytes!("60014303405f5500"), ..alice.template(1) };
+    let blocks = chain.batch(
+        vec![deposit(alice.address(), ETHER)],
+        vec![block(1_000, 1, vec![]), block(1_000, 0, vec![alice.sign(create)])],
+    );
+    assert!(blocks[1].receipts[0].success);
+    let mut state = tandem_evm::WorldState::open(chain.output.state_root, &chain.memory);
+    let created = alice.address().create(1);
+    let stored = revm::Database::storage(&mut state, created, U256::ZERO).unwrap();
+    assert_eq!(B256::from(stored), blocks[0].hash);
+}
