@@ -17,6 +17,8 @@ pub mod replay;
 pub mod slot;
 pub mod state;
 pub mod tags;
+#[cfg(any(test, feature = "test-util"))]
+pub mod testing;
 pub mod tree;
 
 pub use ark_bn254::Fr;

@@ -1,0 +1,208 @@
+//! The ledger: applies operations to the state one by one, in order, and records a slot of each.
+//!
+//! `user.rs` has what signatures authorise, `queue.rs` what L1 orders, `operator.rs` leaf creation and fees, `order.rs` the
+//! order of keys. Twin: `prover/circuits/src/apply`. Operations come from outside: one that the rules refuse gets a
+//! [`Refused`] and changes nothing.
+
+mod operator;
+mod order;
+mod queue;
+#[cfg(test)]
+mod tests;
+mod user;
+
+pub use order::{KeyOrder, key_order};
+pub use user::{Spend, Spending};
+
+use crate::kind::Variant;
+use crate::leaf::Key;
+use crate::operation::SignatureKind;
+use crate::slot::{ITEMS, Lanes, Slot};
+use crate::state::{Opening, State};
+use alloy_primitives::Address;
+use ark_bn254::Fr;
+use thiserror::Error;
+
+/// Why an operation cannot be applied now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Refused {
+    /// There is no leaf for the key.
+    #[error("no leaf for {key:?}")]
+    Missing {
+        /// The key.
+        key: Key,
+    },
+    /// There is no leaf at the index, or it is not of the kind that the operation needs.
+    #[error("leaf {index} cannot take this part")]
+    WrongLeaf {
+        /// The index.
+        index: u32,
+    },
+    /// The nonce is not the leaf's.
+    #[error("nonce {signed}, the account is at {expected}")]
+    Nonce {
+        /// The leaf's.
+        expected: u64,
+        /// The operation's.
+        signed: u64,
+    },
+    /// The account has used its last nonce.
+    #[error("nonces of the account are used up")]
+    NonceExhausted,
+    /// The account has no key of this kind, or not the one that signed.
+    #[error("no such key on the account ({kind:?})")]
+    Key {
+        /// The kind of signature.
+        kind: SignatureKind,
+    },
+    /// Signatures of this kind do not authorise such operations.
+    #[error("a signature of kind {kind:?} does not authorise this")]
+    NotAuthorised {
+        /// The kind of signature.
+        kind: SignatureKind,
+    },
+    /// The price is above the signed one, or above the widest.
+    #[error("price {price} wei per gas, at most {price_max}")]
+    Price {
+        /// Wei per gas.
+        price: u64,
+        /// The most it may be.
+        price_max: u64,
+    },
+    /// The gas limit is below the gas, or 2^32 or more above it.
+    #[error("gas limit {gas_limit}, the operation takes {gas}")]
+    GasLimit {
+        /// What it takes.
+        gas: u64,
+        /// What was signed.
+        gas_limit: u64,
+    },
+    /// The operation has expired.
+    #[error("expired at {expiry}, it is {timestamp}")]
+    Expired {
+        /// The signed second.
+        expiry: u64,
+        /// The batch's.
+        timestamp: u64,
+    },
+    /// The balance does not cover amount and fee.
+    #[error("balance {balance} does not cover {needed}")]
+    Balance {
+        /// What there is.
+        balance: u128,
+        /// What is needed, saturated.
+        needed: u128,
+    },
+    /// The credited balance would reach 2^128.
+    #[error("the recipient's balance would overflow")]
+    Overflow,
+    /// The zero address holds no ETH, and a token is not the zero address.
+    #[error("the zero key can be neither credited nor debited")]
+    ZeroKey,
+    /// A leaf would have to be created and the tree is full.
+    #[error("the tree is full")]
+    Full,
+    /// A step that must follow another directly does not.
+    #[error("steps out of order")]
+    OutOfOrder,
+}
+
+/// What every slot of a batch shares (PAY-PUBLIC, env).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Env {
+    /// Who is credited the fees.
+    pub operator: Address,
+    /// In seconds; operations that expired before it are refused.
+    pub timestamp: u64,
+}
+
+/// What the next slot has to be (PAY-GROUP).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Pending {
+    #[default]
+    Nothing,
+    /// The operation that credits the leaf just created.
+    Created(Key),
+    /// The credit of a token transfer.
+    Credit(Key, u128),
+}
+
+/// The ledger within a batch.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    state: State,
+    env: Env,
+    dom: Fr,
+    fee: u128,
+    pending: Pending,
+}
+
+impl Ledger {
+    /// Opens a batch on a state. `dom` is the signing domain.
+    pub fn new(state: State, env: Env, dom: Fr) -> Self {
+        Self {
+            state,
+            env,
+            dom,
+            fee: 0,
+            pending: Pending::Nothing,
+        }
+    }
+
+    /// The state as it stands.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The state at the end.
+    pub fn into_state(self) -> State {
+        self.state
+    }
+
+    /// What every slot shares.
+    pub fn env(&self) -> Env {
+        self.env
+    }
+
+    /// The signing domain.
+    pub fn dom(&self) -> Fr {
+        self.dom
+    }
+
+    /// Fees collected and not yet credited.
+    pub fn fee(&self) -> u128 {
+        self.fee
+    }
+
+    /// Whether a group is unfinished.
+    pub fn is_pending(&self) -> bool {
+        self.pending != Pending::Nothing
+    }
+
+    /// A slot that does nothing (PAY-PAD).
+    pub fn padding(&self) -> Slot {
+        self.idle(Variant::Padding)
+    }
+
+    /// A slot with both leaves idle: the sentinel, opened as it is.
+    fn idle(&self, variant: Variant) -> Slot {
+        let idle = self.opening(0);
+        Slot {
+            variant,
+            a: idle.clone(),
+            b: idle,
+            lanes: Lanes::default(),
+            ethereum: false,
+            end: false,
+            items: [None; ITEMS],
+            authority: None,
+        }
+    }
+
+    /// Opens a leaf that `find` or `low` has named.
+    fn opening(&self, index: u32) -> Opening {
+        self.state
+            .open(index)
+            .expect("indices come from the state itself")
+    }
+}

@@ -1,0 +1,130 @@
+//! Accounts, messages and batches for tests, here and in the circuits' crate.
+
+use crate::batch::{ApplyCircuit, BatchBuilder};
+use crate::data::Message;
+use crate::leaf::Key;
+use crate::ledger::Env;
+use crate::operation::{Call, Operation, SignatureKind};
+use crate::state::State;
+use alloy_primitives::{Address, U256};
+use ark_bn254::Fr;
+
+/// A price that every operation of [`sign`] accepts.
+pub const PRICE: u64 = 1_000_000_007;
+
+/// The operator and a time.
+pub const ENV: Env = Env {
+    operator: Address::repeat_byte(0xee),
+    timestamp: 1_700_000_000,
+};
+
+/// One ether.
+pub const ETHER: u128 = 1_000_000_000_000_000_000;
+
+/// Circuits small enough to synthesise many times.
+pub const TINY: [ApplyCircuit; 2] = [
+    ApplyCircuit {
+        id: 0x101,
+        slots: 1,
+    },
+    ApplyCircuit {
+        id: 0x103,
+        slots: 3,
+    },
+];
+
+/// The signing domain of the tests.
+pub fn dom() -> Fr {
+    Fr::from(0x7a9d_e301u64)
+}
+
+/// The account number `i`.
+pub fn account(i: u8) -> Address {
+    Address::repeat_byte(i)
+}
+
+/// The token number `i`.
+pub fn token(i: u8) -> Address {
+    Address::repeat_byte(0xa0 | i)
+}
+
+/// The session-key hash of account `i`.
+pub fn session(i: u8) -> Fr {
+    Fr::from(0x5e55_0000u64 + u64::from(i))
+}
+
+/// The public-key hash of account `i`.
+pub fn public(i: u8) -> Fr {
+    Fr::from(0x9ab1_1c00u64 + u64::from(i))
+}
+
+/// A deposit.
+pub fn deposit(address: Address, token: Address, amount: u128) -> Message {
+    Message::Deposit {
+        key: Key { address, token },
+        amount,
+    }
+}
+
+/// A session key of account `i` set from L1.
+pub fn l1_key(i: u8) -> Message {
+    Message::L1Key {
+        account: account(i),
+        key: crate::field::integer(session(i)),
+    }
+}
+
+/// A builder on `state` in tiny chunks.
+pub fn builder(state: State) -> BatchBuilder {
+    BatchBuilder::with_circuits(state, ENV, dom(), 7, TINY)
+}
+
+/// Accounts 1 to 3, each with ETH, a session key and a public key; 1 and 2 with token 1; 3 and the operator
+/// have ETH only.
+pub fn funded() -> State {
+    let mut builder = builder(State::default());
+    for i in 1..=3 {
+        builder
+            .message(&deposit(account(i), Address::ZERO, 10 * ETHER))
+            .unwrap();
+        builder.message(&l1_key(i)).unwrap();
+        builder.register(account(i), public(i)).unwrap();
+    }
+    for i in 1..=2 {
+        builder
+            .message(&deposit(account(i), token(1), 5000))
+            .unwrap();
+    }
+    builder
+        .message(&deposit(ENV.operator, Address::ZERO, 0))
+        .unwrap();
+    builder.finish().unwrap().1
+}
+
+/// An operation of account `i` with the nonce that `builder` expects and room in every limit.
+pub fn sign(state: &State, i: u8, call: Call) -> Operation {
+    let nonce = state.get(Key::eth(account(i))).map_or(0, |leaf| leaf.nonce);
+    Operation {
+        sender: account(i),
+        nonce,
+        call,
+        gas_limit: 100_000,
+        max_fee_per_gas: 2 * PRICE,
+        expiry: ENV.timestamp + 60,
+    }
+}
+
+/// Signs and applies.
+pub fn apply(builder: &mut BatchBuilder, i: u8, call: Call) {
+    let operation = sign(builder.ledger().state(), i, call);
+    let kind = match call {
+        Call::SetSession { .. } => SignatureKind::Ethereum,
+        _ => SignatureKind::Session,
+    };
+    builder.user(&operation, kind, PRICE).unwrap();
+}
+
+/// The word of a key hash that is not below r.
+pub fn malformed_key() -> U256 {
+    crate::field::MODULUS + U256::from(5)
+}
