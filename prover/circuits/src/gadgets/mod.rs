@@ -3,3 +3,5 @@
 
 pub mod poseidon;
 pub mod uint;
+pub mod babyjubjub;
+pub mod eddsa;
