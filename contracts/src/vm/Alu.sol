@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-pragma solidity ^0.8.28;
+pragma solidity ^0.8.30;
 
 /// @title Arithmetic and branch conditions (VM-5)
 /// @dev Twin: chain/vm/src/reference/alu.rs. Functions also say whether the encoding is defined at all. Everything is modulo 2^64.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-pragma solidity ^0.8.28;
+pragma solidity ^0.8.30;
 
 /// @title One step of the fraud-proof machine, and what a dispute needs to know of its states
 /// @notice Rules: docs/spec/vm.md. All functions depend on their arguments only.

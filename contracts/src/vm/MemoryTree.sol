@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-pragma solidity ^0.8.28;
+pragma solidity ^0.8.30;
 
 /// @title The memory tree (VM-2) and little-endian numbers in its leaves
 /// @dev Twin: chain/vm/src/tree.rs.
@@ -12,8 +12,8 @@ library MemoryTree {
     function root(uint64 address_, bytes32 leaf, bytes calldata proof) internal pure returns (bytes32 node) {
         uint256 index = address_ >> 5;
         node = leaf;
-        for (uint256 at = 32; at < PROOF_SIZE; at += 32) {
-            bytes32 sibling = bytes32(proof[at:at + 32]);
+        for (uint256 position = 32; position < PROOF_SIZE; position += 32) {
+            bytes32 sibling = bytes32(proof[position:position + 32]);
             (bytes32 left, bytes32 right) = index & 1 == 0 ? (node, sibling) : (sibling, node);
             node = keccak256(abi.encodePacked(left, right));
             index >>= 1;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-pragma solidity ^0.8.28;
+pragma solidity ^0.8.30;
 
 import {IStep} from "./IStep.sol";
 import {MemoryTree} from "./MemoryTree.sol";
@@ -61,9 +61,9 @@ library Preimage {
         bytes memory word = new bytes(8);
         bytes8 length = bytes8(uint64(MemoryTree.swapLanes(data.length)));
         for (uint256 i = 0; i < 8; ++i) {
-            uint256 at = uint256(offset) + i;
-            if (at < 8) word[7 - i] = length[at];
-            else if (at - 8 < data.length) word[7 - i] = data[at - 8];
+            uint256 position = uint256(offset) + i;
+            if (position < 8) word[7 - i] = length[position];
+            else if (position - 8 < data.length) word[7 - i] = data[position - 8];
         }
         return uint64(bytes8(word));
     }

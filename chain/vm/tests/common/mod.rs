@@ -4,7 +4,10 @@
 
 pub mod programs;
 
-use std::sync::OnceLock;
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, OnceLock},
+};
 
 use alloy_primitives::{B256, keccak256};
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -148,8 +151,13 @@ fn blob() -> &'static (c_kzg::Blob, [u8; 48]) {
     })
 }
 
-/// Says that the blob's value at this point is the element with this index.
+/// Says that the blob's value at this point is the element with this index. Remembered, for it takes long.
 pub fn blob_proof(index: u64, at: B256) -> BlobProof {
+    static PROOFS: Mutex<BTreeMap<(u64, B256), BlobProof>> = Mutex::new(BTreeMap::new());
+    PROOFS.lock().unwrap().entry((index, at)).or_insert_with(|| compute_blob_proof(index, at)).clone()
+}
+
+fn compute_blob_proof(index: u64, at: B256) -> BlobProof {
     let settings = c_kzg::ethereum_kzg_settings(0);
     let &(ref blob, commitment) = blob();
     let (proof, value) = settings.compute_kzg_proof(blob, &c_kzg::Bytes32::new(at.0)).unwrap();

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import { IStep } from "../../src/vm/IStep.sol";
+import { vm } from "../utils/Vm.sol";
+import { StepTest } from "./StepTest.sol";
+
+/// @title Mutated witnesses, the functions around `step`, and gas
+contract StepContractTest is StepTest {
+    /// @notice Limits of what one step may cost as a transaction, calldata included.
+    uint256 private constant ALU_GAS_MAX = 150_000;
+    uint256 private constant STORE_GAS_MAX = 220_000;
+    uint256 private constant ORACLE_GAS_MAX = 220_000;
+
+    function test_EveryByteOfAWitnessCounts() public view {
+        (bytes32 pre, bytes memory witness) = _first("step-memory.json", "store 2 at 12, step 0");
+        vm.assertEq(witness.length, 2177);
+        for (uint256 position = 0; position < witness.length; ++position) {
+            witness[position] ^= bytes1(uint8(1 << (position % 8)));
+            _isRefused(pre, witness);
+            witness[position] ^= bytes1(uint8(1 << (position % 8)));
+        }
+        step.step(pre, witness);
+    }
+
+    function test_EveryByteOfAPreimageCounts() public view {
+        (bytes32 pre, bytes memory witness) = _first("step-system.json", "read 532 bytes at 544, step 0");
+        for (uint256 position = 1281; position < witness.length; ++position) {
+            witness[position] ^= 0x01;
+            _isRefused(pre, witness);
+            witness[position] ^= 0x01;
+        }
+        (pre, witness) = _first("step-system.json", "read element 1234 at 24, step 0");
+        for (uint256 position = 1281; position < witness.length; ++position) {
+            witness[position] ^= 0x10;
+            _isRefused(pre, witness);
+            witness[position] ^= 0x10;
+        }
+        step.step(pre, witness);
+    }
+
+    /// @notice Whatever is changed in whichever witness, nothing but typed errors comes of it.
+    function testFuzz_MutatedWitnessesAreRefused(uint256 index, uint256 position, uint8 change) public view {
+        vm.assume(change != 0);
+        Vectors memory vectors = readVectors(vm.readFile(string.concat(DIRECTORY, "step-random.json")));
+        index = bound(index, 0, vectors.names.length - 1);
+        bytes memory witness = vectors.witnesses[index];
+        position = bound(position, 0, witness.length - 1);
+        witness[position] ^= bytes1(change);
+        _isRefused(vectors.pre[index], witness);
+    }
+
+    /// @notice A state that nobody proved: any bytes in place of memory are refused, with any state at all.
+    function testFuzz_UnprovenStatesAreRefused(uint256[12] calldata noise, bytes calldata proof) public view {
+        bytes memory packed = abi.encodePacked(noise);
+        bytes memory witness = abi.encodePacked(packed, bytes1(0), proof);
+        for (uint256 i = 96; i < 136; ++i) {
+            witness[i] = 0;
+        }
+        _isRefused(stateHash(witness), witness);
+    }
+
+    function test_InitialState() public view {
+        bytes32 root = keccak256("root");
+        bytes32 inputs = keccak256(abi.encode(uint256(1), uint256(2), uint256(3)));
+        inputs = bytes32((uint256(inputs) & (type(uint256).max >> 8)) | (1 << 248));
+        bytes memory packed = abi.encodePacked(root, inputs, bytes32(0), uint64(0), uint64(0x10000), new bytes(273));
+        bytes32 actual = step.initialState(root, bytes32(uint256(1)), bytes32(uint256(2)), bytes32(uint256(3)));
+        vm.assertEq(actual, keccak256(packed));
+    }
+
+    function test_ReadState() public {
+        bytes32 output = keccak256("output");
+        bytes memory packed = abi.encodePacked(new bytes(64), output, new bytes(24), uint64(7), new bytes(256), uint8(1));
+        (bytes32 hash, bool exited, uint64 exitCode, bytes32 word) = step.readState(packed);
+        vm.assertEq(hash, keccak256(packed));
+        vm.assertTrue(exited);
+        vm.assertEq(uint256(exitCode), 7);
+        vm.assertEq(word, output);
+        vm.expectRevert(abi.encodeWithSelector(IStep.Step_Length.selector, 386));
+        step.readState(abi.encodePacked(packed, uint8(0)));
+        packed[384] = 0x02;
+        vm.expectRevert(IStep.Step_Malformed.selector);
+        step.readState(packed);
+        packed[384] = 0x00;
+        packed[130] = 0x01;
+        vm.expectRevert(IStep.Step_Malformed.selector);
+        step.readState(packed);
+    }
+
+    function test_GasOfArithmetic() public {
+        uint256 most;
+        string memory json = vm.readFile(string.concat(DIRECTORY, "instructions.json"));
+        uint256[] memory words = vm.parseJsonUintArray(json, ".words");
+        for (uint256 i = 0; i < words.length; i += 7) {
+            bytes memory witness = instructionWitness(words[i], type(uint64).max, 1 << 63);
+            (, uint256 gas) = stepGas(stateHash(witness), witness);
+            most = gas > most ? gas : most;
+        }
+        vm.snapshotValue("vm", "step_gas.alu", most);
+        vm.assertLt(most, ALU_GAS_MAX);
+    }
+
+    function test_GasOfMemory() public {
+        vm.snapshotValue("vm", "step_gas.load", _gasOf("step-memory.json", "load"));
+        uint256 store = _gasOf("step-memory.json", "store");
+        vm.snapshotValue("vm", "step_gas.store", store);
+        vm.assertLt(store, STORE_GAS_MAX);
+    }
+
+    function test_GasOfOracle() public {
+        uint256 node = _gasOf("step-system.json", "read 532");
+        uint256 element = _gasOf("step-system.json", "read element");
+        vm.snapshotValue("vm", "step_gas.oracle", node > element ? node : element);
+        vm.assertLt(node, ORACLE_GAS_MAX);
+        vm.assertLt(element, ORACLE_GAS_MAX);
+    }
+
+    /// @notice The largest pre-image that the guest asks for, without a zero byte, in the middle and past its end.
+    function test_LargestPreimage() public {
+        bytes memory data = new bytes(100_000);
+        for (uint256 i = 0; i < data.length; ++i) {
+            data[i] = bytes1(uint8(i % 255 + 1));
+        }
+        bytes32 key = bytes32((uint256(keccak256(data)) & (type(uint256).max >> 8)) | (1 << 248));
+        bytes memory witness = instructionWitness(0x73, 0, 0);
+        for (uint256 i = 0; i < 32; ++i) {
+            witness[32 + i] = key[i];
+        }
+        _put(witness, 128 + 8 * 17, 1003);
+        uint64[3] memory offsets = [uint64(50_000), 100_000, 100_016];
+        uint64[3] memory values = [uint64(0), 0, 0];
+        for (uint256 i = 0; i < 8; ++i) {
+            values[0] |= uint64(uint8(data[50_000 - 8 + i])) << uint64(8 * i);
+            values[1] |= uint64(uint8(data[100_000 - 8 + i])) << uint64(8 * i);
+        }
+        for (uint256 i = 0; i < 3; ++i) {
+            _put(witness, 96, offsets[i]);
+            (bytes32 post, uint256 gas) = stepGas(stateHash(witness), abi.encodePacked(witness, data));
+            bytes memory after_ = abi.encodePacked(witness);
+            _put(after_, 96, offsets[i] + 8);
+            _put(after_, 104, 0x1004);
+            _put(after_, 112, 42);
+            _put(after_, 128 + 80, values[i]);
+            vm.assertEq(post, stateHash(after_));
+            vm.snapshotValue("vm", "step_gas.preimage_100kB", gas);
+            vm.assertLt(gas, 5_000_000);
+        }
+    }
+
+    function _put(bytes memory witness, uint256 position, uint64 value) private pure {
+        for (uint256 i = 0; i < 8; ++i) {
+            witness[position + i] = bytes8(value)[i];
+        }
+    }
+
+    /// @dev The most that a step whose name starts so costs.
+    function _gasOf(string memory file, string memory prefix) private view returns (uint256 most) {
+        Vectors memory vectors = readVectors(vm.readFile(string.concat(DIRECTORY, file)));
+        for (uint256 i = 0; i < vectors.names.length; ++i) {
+            if (!_startsWith(vectors.names[i], prefix)) continue;
+            (, uint256 gas) = stepGas(vectors.pre[i], vectors.witnesses[i]);
+            most = gas > most ? gas : most;
+        }
+        vm.assertGt(most, 0);
+    }
+
+    function _first(string memory file, string memory name) private view returns (bytes32, bytes memory) {
+        Vectors memory vectors = readVectors(vm.readFile(string.concat(DIRECTORY, file)));
+        for (uint256 i = 0; i < vectors.names.length; ++i) {
+            if (keccak256(bytes(vectors.names[i])) == keccak256(bytes(name))) return (vectors.pre[i], vectors.witnesses[i]);
+        }
+        revert(name);
+    }
+
+    /// @dev Refused with an error of IStep, that is neither accepted nor a panic.
+    function _isRefused(bytes32 pre, bytes memory witness) private view {
+        (bool success, bytes memory result) = address(step).staticcall{ gas: 3_000_000 }(abi.encodeCall(step.step, (pre, witness)));
+        vm.assertFalse(success);
+        bytes4 selector = bytes4(result);
+        bool isTyped = selector == IStep.Step_Length.selector || selector == IStep.Step_StateHash.selector
+            || selector == IStep.Step_Malformed.selector || selector == IStep.Step_CodeProof.selector
+            || selector == IStep.Step_MemoryProof.selector || selector == IStep.Step_Key.selector
+            || selector == IStep.Step_BlobIndex.selector || selector == IStep.Step_PointEvaluation.selector;
+        vm.assertTrue(isTyped);
+    }
+
+    function _startsWith(string memory text, string memory prefix) private pure returns (bool) {
+        bytes memory a = bytes(text);
+        bytes memory b = bytes(prefix);
+        if (a.length < b.length) return false;
+        for (uint256 i = 0; i < b.length; ++i) {
+            if (a[i] != b[i]) return false;
+        }
+        return true;
+    }
+}
