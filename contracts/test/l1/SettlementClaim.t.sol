@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import {
+    ClaimId,
+    ClaimStatus,
+    FraudSettlement,
+    SlotId,
+    SlotStatus
+} from "../../src/l1/FraudSettlement.sol";
+import { Hashing } from "../../src/l1/Hashing.sol";
+import { ChainConfig, OutputFields, Rules } from "../../src/l1/Types.sol";
+import { IDispute } from "../../src/l1/interfaces/IDispute.sol";
+import { vm } from "../utils/Vm.sol";
+import { Fixture } from "./Fixture.sol";
+
+abstract contract ClaimFixture is Fixture {
+    using Hashing for *;
+
+    function genesis() internal view returns (ClaimId) {
+        return settlement.genesisClaim();
+    }
+
+    /// @dev Fields that L1 cannot tell from right ones.
+    function wrongFields(uint64 epoch) internal view returns (OutputFields memory fields) {
+        fields = fieldsOf(epoch);
+        fields.stateRoot = keccak256("invented");
+    }
+
+    function status(ClaimId claimId) internal view returns (ClaimStatus) {
+        return settlement.claimOf(claimId).status;
+    }
+
+    function slotStatus(ClaimId claimId) internal view returns (SlotStatus) {
+        return settlement.slotOf(slotOfClaim(claimId)).status;
+    }
+
+    function contested() internal returns (ClaimId right, ClaimId wrong) {
+        append();
+        right = claimAs(alice, genesis(), fieldsOf(1));
+        wrong = claimAs(mallory, genesis(), wrongFields(1));
+    }
+}
+
+/// @title A dispute contract whose verdicts tests set.
+contract DisputeModel is IDispute {
+    struct Answer {
+        Verdict verdict;
+        bytes32 output;
+        address champion;
+    }
+
+    mapping(bytes32 slotId => Answer) private _answers;
+
+    function set(SlotId slotId, Verdict verdict, bytes32 output, address champion) external {
+        _answers[SlotId.unwrap(slotId)] = Answer(verdict, output, champion);
+    }
+
+    function verdictOf(bytes32 slotId) external view returns (Verdict, bytes32, address) {
+        Answer memory answer = _answers[slotId];
+        return (answer.verdict, answer.output, answer.champion);
+    }
+}
+
+/// @title A chain whose first entry names a dispute contract.
+abstract contract DisputeFixture is ClaimFixture {
+    DisputeModel internal dispute;
+
+    function setUp() public override {
+        dispute = new DisputeModel();
+        super.setUp();
+    }
+
+    function rules() internal view override returns (Rules memory changed) {
+        changed = super.rules();
+        changed.dispute = address(dispute);
+    }
+}
+
+/// @title `FraudSettlement.claim`: L1-CLAIM-1, L1-CLAIM-2.
+contract SettlementClaimTest is ClaimFixture {
+    using Hashing for *;
+
+    function testFuzz_claim_opensASlot(address claimant, bytes32 stateRoot) external {
+        append();
+        OutputFields memory fields = fieldsOf(1);
+        fields.stateRoot = stateRoot;
+        bytes32 output = keccak256(
+            bytes.concat(
+                abi.encode(uint256(1), fields.configHash, fields.batchHash, fields.lastBlockHash),
+                abi.encode(fields.stateRoot, fields.messageRoot, fields.queueIndex)
+            )
+        );
+        bytes32 slotId =
+            keccak256(abi.encode(ClaimId.unwrap(genesis()), schedule.record(0).entryHash, fields.batchHash));
+        ClaimId expected = ClaimId.wrap(keccak256(abi.encode(slotId, output)));
+        vm.deal(claimant, BOND);
+        ClaimId parent = genesis();
+        vm.expectEmit(address(settlement));
+        emit FraudSettlement.ClaimPosted(expected, SlotId.wrap(slotId), parent, 1, output, claimant, fields);
+        vm.prank(claimant);
+        eq(settlement.claim{ value: BOND }(parent, fields), expected);
+        vm.assertTrue(settlement.slotOf(SlotId.wrap(slotId)).status == SlotStatus.Single);
+        vm.assertTrue(status(expected) == ClaimStatus.Pending);
+        vm.assertFalse(settlement.isFinal(output));
+    }
+
+    function test_claim_childOfPending() external {
+        append();
+        ClaimId first = claimAs(alice, genesis(), fieldsOf(1));
+        append();
+        ClaimId second = claimAs(alice, first, fieldsOf(2));
+        vm.assertEq(settlement.claimOf(second).epoch, 2);
+    }
+
+    function testFuzz_claim_secondContests(uint256 age) external {
+        append();
+        ClaimId first = claimAs(alice, genesis(), fieldsOf(1));
+        vm.warp(vm.getBlockTimestamp() + bound(age, 0, WINDOW_SECONDS - 1));
+        ClaimId rival = claimAs(mallory, genesis(), wrongFields(1));
+        vm.assertTrue(slotStatus(first) == SlotStatus.Contested);
+        vm.assertEq(SlotId.unwrap(slotOfClaim(first)), SlotId.unwrap(slotOfClaim(rival)));
+        vm.assertEq(settlement.slotOf(slotOfClaim(first)).contestedAt, vm.getBlockTimestamp());
+        vm.assertTrue(settlement.isPlayable(slotOfClaim(first)));
+    }
+
+    function _expectRefused(ClaimId parent, OutputFields memory fields, uint256 bond, bytes memory reason) private {
+        vm.deal(alice, bond);
+        vm.expectRevert(reason);
+        vm.prank(alice);
+        settlement.claim{ value: bond }(parent, fields);
+    }
+
+    function testFuzz_claim_revertsOnUnknownParent(bytes32 parent) external {
+        append();
+        vm.assume(parent != ClaimId.unwrap(genesis()));
+        _expectRefused(
+            ClaimId.wrap(parent),
+            fieldsOf(1),
+            BOND,
+            abi.encodeWithSelector(FraudSettlement.FraudSettlement_DeadParent.selector, parent, ClaimStatus.None)
+        );
+    }
+
+    function test_claim_revertsOnOpenEpoch() external {
+        OutputFields memory fields = fieldsOf(1);
+        _expectRefused(
+            genesis(), fields, BOND, abi.encodeWithSelector(FraudSettlement.FraudSettlement_EpochOpen.selector, 1)
+        );
+        append();
+        ClaimId first = claimAs(alice, genesis(), fieldsOf(1));
+        _expectRefused(
+            first, fieldsOf(1), BOND, abi.encodeWithSelector(FraudSettlement.FraudSettlement_EpochOpen.selector, 2)
+        );
+    }
+
+    /// @notice Another batch, an earlier epoch's, a dropped one's: the claim names content, and L1 compares.
+    function testFuzz_claim_revertsOnWrongBatch(bytes32 batchHash) external {
+        append();
+        OutputFields memory fields = fieldsOf(1);
+        vm.assume(batchHash != fields.batchHash);
+        bytes32 expected = fields.batchHash;
+        fields.batchHash = batchHash;
+        _expectRefused(
+            genesis(),
+            fields,
+            BOND,
+            abi.encodeWithSelector(FraudSettlement.FraudSettlement_WrongBatch.selector, expected, batchHash)
+        );
+    }
+
+    function testFuzz_claim_revertsOnWrongConfig(bytes32 configHash) external {
+        append();
+        OutputFields memory fields = fieldsOf(1);
+        vm.assume(configHash != fields.configHash);
+        bytes32 expected = fields.configHash;
+        fields.configHash = configHash;
+        _expectRefused(
+            genesis(),
+            fields,
+            BOND,
+            abi.encodeWithSelector(FraudSettlement.FraudSettlement_WrongConfig.selector, expected, configHash)
+        );
+    }
+
+    function testFuzz_claim_revertsOnWrongBond(uint96 bond) external {
+        vm.assume(bond != BOND);
+        append();
+        _expectRefused(
+            genesis(),
+            fieldsOf(1),
+            bond,
+            abi.encodeWithSelector(FraudSettlement.FraudSettlement_WrongBond.selector, BOND, bond)
+        );
+    }
+
+    function testFuzz_claim_revertsOnIdentical(bool final_) external {
+        append();
+        OutputFields memory fields = fieldsOf(1);
+        ClaimId first = claimAs(alice, genesis(), fields);
+        if (final_) {
+            skipTime(WINDOW_SECONDS);
+            settlement.finalize(first);
+        }
+        _expectRefused(
+            genesis(),
+            fields,
+            BOND,
+            abi.encodeWithSelector(FraudSettlement.FraudSettlement_ClaimExists.selector, first)
+        );
+    }
+
+    function testFuzz_claim_revertsAfterTheWindow(uint256 late) external {
+        append();
+        ClaimId first = claimAs(alice, genesis(), fieldsOf(1));
+        SlotId slotId = slotOfClaim(first);
+        vm.warp(vm.getBlockTimestamp() + WINDOW_SECONDS + bound(late, 0, 1e9));
+        _expectRefused(
+            genesis(),
+            wrongFields(1),
+            BOND,
+            abi.encodeWithSelector(FraudSettlement.FraudSettlement_WindowClosed.selector, slotId)
+        );
+    }
+
+    function testFuzz_claim_revertsOnThird(bytes32 stateRoot) external {
+        (ClaimId right,) = contested();
+        SlotId slotId = slotOfClaim(right);
+        OutputFields memory fields = fieldsOf(1);
+        fields.stateRoot = stateRoot;
+        vm.assume(stateRoot != fieldsOf(1).stateRoot && stateRoot != wrongFields(1).stateRoot);
+        _expectRefused(
+            genesis(),
+            fields,
+            BOND,
+            abi.encodeWithSelector(
+                FraudSettlement.FraudSettlement_SlotTaken.selector, slotId, SlotStatus.Contested
+            )
+        );
+    }
+
+    /// @notice Claims follow the entry of their epoch's batches: configuration, bond and window.
+    function test_claim_usesTheEntryOfItsEpoch() external {
+        append();
+        ChainConfig memory next = deployedConfig();
+        next.version = 2;
+        Rules memory changed = rules();
+        changed.claimBond = 2 ether;
+        vm.prank(owner);
+        schedule.schedule(next, changed);
+        skipTime(DELAY_SECONDS);
+        append();
+        ClaimId first = claimAs(alice, genesis(), fieldsOf(1));
+        OutputFields memory fields = fieldsOf(2);
+        _expectRefused(
+            first,
+            fields,
+            2 ether,
+            abi.encodeWithSelector(
+                FraudSettlement.FraudSettlement_WrongConfig.selector, next.hash(), fields.configHash
+            )
+        );
+        fields.configHash = next.hash();
+        _expectRefused(
+            first,
+            fields,
+            BOND,
+            abi.encodeWithSelector(FraudSettlement.FraudSettlement_WrongBond.selector, 2 ether, BOND)
+        );
+        vm.deal(alice, 2 ether);
+        vm.prank(alice);
+        settlement.claim{ value: 2 ether }(first, fields);
+    }
+
+    /// @notice Two claims on one parent always contradict: only an epoch's last batch can be claimed, and each epoch once.
+    function test_claim_onlyEpochBoundaries() external {
+        Rules memory changed = rules();
+        changed.epochBatches = 2;
+        ChainConfig memory next = deployedConfig();
+        vm.prank(owner);
+        schedule.schedule(next, changed);
+        skipTime(DELAY_SECONDS);
+        append();
+        append();
+        OutputFields memory fields = fieldsOf(1);
+        vm.assertEq(fields.batchHash, inbox.batchHashOf(2));
+        fields.batchHash = inbox.batchHashOf(1);
+        _expectRefused(
+            genesis(),
+            fields,
+            BOND,
+            abi.encodeWithSelector(
+                FraudSettlement.FraudSettlement_WrongBatch.selector, inbox.batchHashOf(2), inbox.batchHashOf(1)
+            )
+        );
+        claimAs(alice, genesis(), fieldsOf(1));
+    }
+}
+
+/// @title `FraudSettlement.finalize`: L1-CLAIM-3.
+contract SettlementFinalizeTest is ClaimFixture {
+    using Hashing for *;
+
+    function testFuzz_finalize_loneClaimAfterTheWindow(address caller, uint256 late) external {
+        append();
+        OutputFields memory fields = fieldsOf(1);
+        ClaimId first = claimAs(alice, genesis(), fields);
+        vm.warp(vm.getBlockTimestamp() + WINDOW_SECONDS + bound(late, 0, 1e9));
+        vm.expectEmit(address(settlement));
+        emit FraudSettlement.ClaimFinalized(first, fields.hash(), 1);
+        vm.prank(caller);
+        settlement.finalize(first);
+        vm.assertTrue(settlement.isFinal(fields.hash()));
+        eq(settlement.lastFinalClaim(), first);
+        vm.assertEq(settlement.creditOf(alice), BOND);
+    }
+
+    function testFuzz_finalize_revertsInTheWindow(uint256 age) external {
+        append();
+        ClaimId first = claimAs(alice, genesis(), fieldsOf(1));
+        vm.warp(vm.getBlockTimestamp() + bound(age, 0, WINDOW_SECONDS - 1));
+        SlotId slotId = slotOfClaim(first);
+        vm.expectRevert(abi.encodeWithSelector(FraudSettlement.FraudSettlement_WindowOpen.selector, slotId));
+        settlement.finalize(first);
+    }
+
+    function test_finalize_revertsBeforeParent() external {
+        append();
+        ClaimId first = claimAs(alice, genesis(), fieldsOf(1));
+        append();
+        ClaimId second = claimAs(alice, first, fieldsOf(2));
+        skipTime(WINDOW_SECONDS);
+        vm.expectRevert(abi.encodeWithSelector(FraudSettlement.FraudSettlement_ParentNotFinal.selector, first));
+        settlement.finalize(second);
+        settlement.finalize(first);
+        settlement.finalize(second);
+        eq(settlement.lastFinalClaim(), second);
+    }
+
+    function testFuzz_finalize_revertsUnlessPending(bytes32 unknown) external {
+        append();
+        ClaimId first = claimAs(alice, genesis(), fieldsOf(1));
+        vm.assume(unknown != ClaimId.unwrap(first) && unknown != ClaimId.unwrap(genesis()));
+        vm.expectRevert(
+            abi.encodeWithSelector(FraudSettlement.FraudSettlement_NotPending.selector, unknown, ClaimStatus.None)
+        );
+        settlement.finalize(ClaimId.wrap(unknown));
+        skipTime(WINDOW_SECONDS);
+        settlement.finalize(first);
+        vm.expectRevert(
+            abi.encodeWithSelector(FraudSettlement.FraudSettlement_NotPending.selector, first, ClaimStatus.Final)
+        );
+        settlement.finalize(first);
+    }
+
+    /// @notice Two rivals and no dispute contract: neither becomes final, whoever asks, however long it takes.
+    function testFuzz_finalize_contestedStaysContested(address caller, uint64 late) external {
+        (ClaimId right, ClaimId wrong) = contested();
+        skipTime(WINDOW_SECONDS + uint256(late) % 1000 days);
+        SlotId slotId = slotOfClaim(right);
+        for (uint256 i = 0; i < 4; ++i) {
+            address asker = [owner, sequencer, guardian, caller][i];
+            vm.startPrank(asker);
+            vm.expectRevert(
+                abi.encodeWithSelector(
+                    FraudSettlement.FraudSettlement_NotWinner.selector, slotId, SlotStatus.Contested
+                )
+            );
+            settlement.finalize(right);
+            vm.expectPartialRevert(FraudSettlement.FraudSettlement_NotWinner.selector);
+            settlement.finalize(wrong);
+            vm.expectRevert(abi.encodeWithSelector(FraudSettlement.FraudSettlement_Undecided.selector, slotId));
+            settlement.decide(slotId);
+            vm.expectRevert(abi.encodeWithSelector(FraudSettlement.FraudSettlement_ClaimAlive.selector, right));
+            settlement.discard(right);
+            vm.stopPrank();
+        }
+    }
+
+    /// @notice A new entry with a dispute contract concerns future batches only.
+    function test_finalize_laterDisputeContractDoesNotDecideOldSlots() external {
+        (ClaimId right,) = contested();
+        DisputeModel dispute = new DisputeModel();
+        dispute.set(slotOfClaim(right), IDispute.Verdict.Output, settlement.claimOf(right).output, alice);
+        Rules memory changed = rules();
+        changed.dispute = address(dispute);
+        ChainConfig memory next = deployedConfig();
+        vm.prank(owner);
+        schedule.schedule(next, changed);
+        skipTime(DELAY_SECONDS);
+        append();
+        SlotId slotId = slotOfClaim(right);
+        vm.expectRevert(abi.encodeWithSelector(FraudSettlement.FraudSettlement_Undecided.selector, slotId));
+        settlement.decide(slotId);
+    }
+}
+
+/// @title `FraudSettlement.withdraw`: payouts are pulled.
+contract SettlementWithdrawTest is ClaimFixture {
+    function testFuzz_withdraw_paysOnce(uint160 to) external {
+        to = uint160(bound(to, 1 << 32, 1 << 100));
+        settle();
+        vm.prank(alice);
+        settlement.withdraw(address(to));
+        vm.assertEq(address(to).balance, BOND);
+        vm.expectRevert(abi.encodeWithSelector(FraudSettlement.FraudSettlement_NoCredit.selector, alice));
+        vm.prank(alice);
+        settlement.withdraw(address(to));
+    }
+
+    function testFuzz_withdraw_revertsWithoutCredit(address caller) external {
+        vm.assume(caller != alice);
+        settle();
+        vm.expectRevert(abi.encodeWithSelector(FraudSettlement.FraudSettlement_NoCredit.selector, caller));
+        vm.prank(caller);
+        settlement.withdraw(caller);
+    }
+
+    function test_withdraw_revertsIfRefused() external {
+        settle();
+        address refusing = address(schedule);
+        vm.expectRevert(abi.encodeWithSelector(FraudSettlement.FraudSettlement_PayoutFailed.selector, refusing));
+        vm.prank(alice);
+        settlement.withdraw(refusing);
+        vm.assertEq(settlement.creditOf(alice), BOND);
+    }
+}
