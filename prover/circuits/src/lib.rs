@@ -1,5 +1,7 @@
 //! Circuits of the payments chain, their keys and their prover.
 
+pub mod authorise;
+pub mod circuit;
 pub mod gadgets;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -5,3 +5,4 @@ pub mod poseidon;
 pub mod uint;
 pub mod babyjubjub;
 pub mod eddsa;
+pub mod digest;

@@ -1,0 +1,63 @@
+//! What all circuits of the payments chain have in common (PAY-CIRCUIT, PAY-PUBLIC).
+
+use ark_bn254::Fr;
+use ark_relations::gr1cs::ConstraintSynthesizer;
+
+/// The circuits, by the id that digests and transcript carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum CircuitId {
+    /// Operations, few slots.
+    ApplySmall = 1,
+    /// Operations, many slots.
+    ApplyLarge = 2,
+    /// Session-key signatures, few slots.
+    SessionSmall = 3,
+    /// Session-key signatures, many slots.
+    SessionLarge = 4,
+}
+
+impl CircuitId {
+    /// All circuits that exist.
+    pub const ALL: [Self; 4] = [Self::ApplySmall, Self::ApplyLarge, Self::SessionSmall, Self::SessionLarge];
+
+    /// The id as it enters hashes.
+    pub const fn number(self) -> u64 {
+        self as u64
+    }
+
+    /// A name for files and logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ApplySmall => "apply-small",
+            Self::ApplyLarge => "apply-large",
+            Self::SessionSmall => "session-small",
+            Self::SessionLarge => "session-large",
+        }
+    }
+
+    /// Public inputs that the transcript absorbs before the challenges are drawn; the others follow.
+    pub const fn inputs_before_challenge(self) -> usize {
+        match self {
+            Self::ApplySmall | Self::ApplyLarge => 10,
+            Self::SessionSmall | Self::SessionLarge => 1,
+        }
+    }
+
+    /// All public inputs.
+    pub const fn inputs(self) -> usize {
+        match self {
+            Self::ApplySmall | Self::ApplyLarge => 19,
+            Self::SessionSmall | Self::SessionLarge => 3,
+        }
+    }
+}
+
+/// A chunk that can be proven: its constraints with a witness, or without one for key generation.
+pub trait Chunk: ConstraintSynthesizer<Fr> {
+    /// Which circuit.
+    fn circuit_id(&self) -> CircuitId;
+
+    /// The public inputs in the order of PAY-PUBLIC.
+    fn public_inputs(&self) -> Vec<Fr>;
+}
