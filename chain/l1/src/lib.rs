@@ -1,1 +1,18 @@
-//! Placeholder.
+//! Everything that talks to L1: contract bindings, events, payloads and blobs, transactions, and derivation from L1 alone.
+//!
+//! Nothing here knows which kind of chain it serves; the state machine comes through `tandem_chain::StateMachine`.
+//!
+//! * [`L1Client`]: a connection whose requests all have a time limit.
+//! * [`Reader`]: what the contracts emitted, block by block, with reorgs.
+//! * [`PayloadFetcher`]: the payload of a batch, from calldata or blobs, checked and archived.
+
+mod backoff;
+pub mod bindings;
+pub mod client;
+pub mod payload;
+pub mod reader;
+
+pub use backoff::Backoff;
+pub use client::{BlockRef, L1Client, L1Header, RpcFailure};
+pub use payload::{Archive, BeaconClient, BlobSource, PayloadError, PayloadFetcher};
+pub use reader::{ClaimEvent, ClosedEpoch, L1Block, L1Heads, L1Update, PostedBatch, QueuedMessage, Reader, ReaderConfig, ReaderError};

@@ -1,0 +1,359 @@
+//! Logs into typed events. Rules L1-MSG-6, L1-CP-3, L1-BATCH-1, L1-BATCH-8, L1-EPOCH-1, L1-CLAIM-1.
+
+use super::{ReaderConfig, ReaderError};
+use crate::{
+    bindings::{FraudSettlement, Inbox},
+    client::{BlockRef, L1Header},
+};
+use alloy::{
+    primitives::{Address, B256, TxHash},
+    rpc::types::Log,
+    sol_types::SolEvent,
+};
+use tandem_chain::{
+    BatchHeader, Checkpoint, Message, OutputFields,
+    batch::UnknownDataKind,
+    message::MessageTooShort,
+    output::claim_id,
+};
+
+/// A message as it was enqueued.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueuedMessage {
+    /// Position in the queue.
+    pub index: u64,
+    /// The queue's hash after it, as the event says.
+    pub queue_hash: B256,
+    /// The message.
+    pub message: Message,
+}
+
+/// A batch as it was appended; its payload is fetched by [`crate::PayloadFetcher`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PostedBatch {
+    /// What L1 fixed.
+    pub header: BatchHeader,
+    /// The checkpoint that it names.
+    pub checkpoint: Checkpoint,
+    /// The transaction that appended it.
+    pub transaction_hash: TxHash,
+}
+
+/// An epoch that closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClosedEpoch {
+    /// Counts from 1.
+    pub epoch: u64,
+    /// Index of its last batch.
+    pub last_batch: u64,
+}
+
+/// What happened to claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClaimEvent {
+    /// A claim was posted.
+    Posted {
+        /// Claim.
+        claim_id: B256,
+        /// Its slot.
+        slot_id: B256,
+        /// The claim that it builds on.
+        parent: B256,
+        /// Its epoch.
+        epoch: u64,
+        /// What it claims.
+        output: OutputFields,
+        /// Who posted it.
+        claimant: Address,
+    },
+    /// A claim became final: its output settles every batch up to the end of its epoch.
+    Finalized {
+        /// Claim.
+        claim_id: B256,
+        /// Hash of the output.
+        output: B256,
+        /// Its epoch.
+        epoch: u64,
+    },
+    /// Two claims contradict each other.
+    Contested {
+        /// Their slot.
+        slot_id: B256,
+    },
+}
+
+/// An L1 block with everything in it that concerns the chain, each list in the order of the logs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct L1Block {
+    /// Block number.
+    pub number: u64,
+    /// Block hash.
+    pub hash: B256,
+    /// Hash of the block before.
+    pub parent_hash: B256,
+    /// Seconds.
+    pub timestamp: u64,
+    /// Messages enqueued. A batch of the same block may consume them.
+    pub messages: Vec<QueuedMessage>,
+    /// Batches appended.
+    pub batches: Vec<PostedBatch>,
+    /// Checkpoints stored (of this block).
+    pub checkpoints: Vec<Checkpoint>,
+    /// Epochs closed.
+    pub epochs: Vec<ClosedEpoch>,
+    /// Claims.
+    pub claims: Vec<ClaimEvent>,
+}
+
+impl L1Block {
+    /// Number and hash.
+    pub fn id(&self) -> BlockRef {
+        BlockRef { number: self.number, hash: self.hash }
+    }
+}
+
+/// What is wrong with an event.
+#[derive(Debug, thiserror::Error)]
+pub enum BadEvent {
+    /// Not the ABI of its topic.
+    #[error(transparent)]
+    Abi(#[from] alloy::sol_types::Error),
+    /// Not a message.
+    #[error(transparent)]
+    Message(#[from] MessageTooShort),
+    /// No such data kind.
+    #[error(transparent)]
+    DataKind(#[from] UnknownDataKind),
+    /// The fields hash to something else than the event names.
+    #[error("its fields hash to {found}, it names {named}")]
+    WrongHash {
+        /// In the event.
+        named: B256,
+        /// Of the fields.
+        found: B256,
+    },
+    /// Of another block than asked for, or removed.
+    #[error("it belongs to another block")]
+    WrongBlock,
+    /// The log has no transaction.
+    #[error("it has no transaction")]
+    NoTransaction,
+}
+
+/// Topics of the events that [`collect`] knows.
+pub(super) fn topics() -> Vec<B256> {
+    vec![
+        Inbox::MessageEnqueued::SIGNATURE_HASH,
+        Inbox::CheckpointStored::SIGNATURE_HASH,
+        Inbox::BatchAppended::SIGNATURE_HASH,
+        Inbox::EpochClosed::SIGNATURE_HASH,
+        FraudSettlement::ClaimPosted::SIGNATURE_HASH,
+        FraudSettlement::ClaimFinalized::SIGNATURE_HASH,
+        FraudSettlement::SlotContested::SIGNATURE_HASH,
+    ]
+}
+
+/// The block of `header` with its logs, which must all be its own.
+pub(super) fn collect(header: &L1Header, config: &ReaderConfig, mut logs: Vec<Log>) -> Result<L1Block, ReaderError> {
+    let mut block = L1Block {
+        number: header.id.number,
+        hash: header.id.hash,
+        parent_hash: header.parent_hash,
+        timestamp: header.timestamp,
+        ..L1Block::default()
+    };
+    logs.sort_by_key(|log| log.log_index);
+    for log in &logs {
+        add(&mut block, config, log).map_err(|reason| ReaderError::BadEvent {
+            block: header.id.number,
+            transaction: log.transaction_hash.unwrap_or_default(),
+            reason,
+        })?;
+    }
+    Ok(block)
+}
+
+fn add(block: &mut L1Block, config: &ReaderConfig, log: &Log) -> Result<(), BadEvent> {
+    if log.removed || log.block_hash != Some(block.hash) {
+        return Err(BadEvent::WrongBlock);
+    }
+    let Some(topic) = log.topic0() else { return Ok(()) };
+    if log.address() == config.inbox {
+        match *topic {
+            Inbox::MessageEnqueued::SIGNATURE_HASH => block.messages.push(message(log)?),
+            Inbox::BatchAppended::SIGNATURE_HASH => block.batches.push(batch(log)?),
+            Inbox::CheckpointStored::SIGNATURE_HASH => {
+                block.checkpoints.push(Inbox::CheckpointStored::decode_log_validate(&log.inner)?.data.checkpoint.into());
+            }
+            Inbox::EpochClosed::SIGNATURE_HASH => {
+                let Inbox::EpochClosed { epoch, lastBatch: last_batch } = Inbox::EpochClosed::decode_log_validate(&log.inner)?.data;
+                block.epochs.push(ClosedEpoch { epoch, last_batch });
+            }
+            _ => {}
+        }
+    } else if log.address() == config.settlement {
+        block.claims.extend(claim(*topic, log)?);
+    }
+    Ok(())
+}
+
+fn message(log: &Log) -> Result<QueuedMessage, BadEvent> {
+    let event = Inbox::MessageEnqueued::decode_log_validate(&log.inner)?.data;
+    Ok(QueuedMessage { index: event.index, queue_hash: event.queueHash, message: Message::decode(&event.message)? })
+}
+
+fn batch(log: &Log) -> Result<PostedBatch, BadEvent> {
+    let event = Inbox::BatchAppended::decode_log_validate(&log.inner)?.data;
+    let header = BatchHeader::try_from(event.header)?;
+    check_hash(event.batchHash, header.hash())?;
+    let checkpoint = Checkpoint::from(event.checkpoint);
+    check_hash(header.checkpoint_hash, checkpoint.hash())?;
+    Ok(PostedBatch { header, checkpoint, transaction_hash: log.transaction_hash.ok_or(BadEvent::NoTransaction)? })
+}
+
+fn claim(topic: B256, log: &Log) -> Result<Option<ClaimEvent>, BadEvent> {
+    Ok(match topic {
+        FraudSettlement::ClaimPosted::SIGNATURE_HASH => {
+            let event = FraudSettlement::ClaimPosted::decode_log_validate(&log.inner)?.data;
+            let output = OutputFields::from(event.fields);
+            check_hash(event.output, output.hash())?;
+            check_hash(event.claimId, claim_id(event.slotId, event.output))?;
+            Some(ClaimEvent::Posted {
+                claim_id: event.claimId,
+                slot_id: event.slotId,
+                parent: event.parent,
+                epoch: event.epoch,
+                output,
+                claimant: event.claimant,
+            })
+        }
+        FraudSettlement::ClaimFinalized::SIGNATURE_HASH => {
+            let event = FraudSettlement::ClaimFinalized::decode_log_validate(&log.inner)?.data;
+            Some(ClaimEvent::Finalized { claim_id: event.claimId, output: event.output, epoch: event.epoch })
+        }
+        FraudSettlement::SlotContested::SIGNATURE_HASH => {
+            let event = FraudSettlement::SlotContested::decode_log_validate(&log.inner)?.data;
+            Some(ClaimEvent::Contested { slot_id: event.slotId })
+        }
+        _ => None,
+    })
+}
+
+fn check_hash(named: B256, found: B256) -> Result<(), BadEvent> {
+    if named == found { Ok(()) } else { Err(BadEvent::WrongHash { named, found }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy::primitives::{Bytes, LogData};
+    use tandem_chain::DataKind;
+
+    const INBOX: Address = Address::repeat_byte(1);
+
+    fn config() -> ReaderConfig {
+        ReaderConfig::new(INBOX, Address::repeat_byte(2), 1)
+    }
+
+    fn header() -> L1Header {
+        L1Header {
+            id: BlockRef { number: 7, hash: B256::repeat_byte(7) },
+            parent_hash: B256::repeat_byte(6),
+            timestamp: 70,
+            base_fee: 1,
+        }
+    }
+
+    fn log(data: LogData) -> Log {
+        Log {
+            inner: alloy::primitives::Log { address: INBOX, data },
+            block_hash: Some(header().id.hash),
+            block_number: Some(7),
+            transaction_hash: Some(B256::repeat_byte(9)),
+            ..Log::default()
+        }
+    }
+
+    fn appended() -> Inbox::BatchAppended {
+        let checkpoint = Checkpoint { number: 3, ..Checkpoint::default() };
+        let header = BatchHeader {
+            index: 1,
+            parent_hash: B256::ZERO,
+            data_kind: DataKind::Calldata,
+            data_hash: B256::repeat_byte(1),
+            queue_end: 0,
+            queue_hash: B256::ZERO,
+            checkpoint_hash: checkpoint.hash(),
+            config_hash: B256::repeat_byte(2),
+            posted_at: 70,
+        };
+        Inbox::BatchAppended { index: 1, batchHash: header.hash(), header: header.into(), checkpoint: checkpoint.into() }
+    }
+
+    fn reason(logs: Vec<Log>) -> BadEvent {
+        match collect(&header(), &config(), logs) {
+            Err(ReaderError::BadEvent { reason, block: 7, .. }) => reason,
+            other => panic!("not refused: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn events_come_out_in_the_order_of_the_logs() {
+        let enqueued = |index, log_index| Log {
+            log_index: Some(log_index),
+            ..log(Inbox::MessageEnqueued { index, queueHash: B256::ZERO, message: Message::default().encode().into() }.encode_log_data())
+        };
+        let block = collect(&header(), &config(), vec![enqueued(1, 8), log(appended().encode_log_data()), enqueued(0, 2)]).unwrap();
+        assert_eq!(block.messages.iter().map(|message| message.index).collect::<Vec<_>>(), [0, 1]);
+        assert_eq!(block.batches[0].header.hash(), appended().batchHash);
+        assert_eq!(block.id(), header().id);
+    }
+
+    #[test]
+    fn a_batch_that_does_not_hash_to_its_name_is_refused() {
+        let mut event = appended();
+        event.header.queueEnd = 1;
+        assert!(matches!(reason(vec![log(event.encode_log_data())]), BadEvent::WrongHash { .. }));
+        let mut event = appended();
+        event.checkpoint.timestamp = 1;
+        assert!(matches!(reason(vec![log(event.encode_log_data())]), BadEvent::WrongHash { .. }));
+    }
+
+    #[test]
+    fn a_batch_of_unknown_kind_is_refused() {
+        let mut event = appended();
+        event.header.dataKind = 9;
+        assert!(matches!(reason(vec![log(event.encode_log_data())]), BadEvent::DataKind(_)));
+    }
+
+    #[test]
+    fn a_truncated_message_is_refused() {
+        let event = Inbox::MessageEnqueued { index: 0, queueHash: B256::ZERO, message: Bytes::from_static(&[0; 100]) };
+        assert!(matches!(reason(vec![log(event.encode_log_data())]), BadEvent::Message(_)));
+    }
+
+    #[test]
+    fn broken_abi_is_refused() {
+        let mut data = appended().encode_log_data();
+        data.data = data.data.slice(..64);
+        assert!(matches!(reason(vec![log(data)]), BadEvent::Abi(_)));
+    }
+
+    #[test]
+    fn logs_of_other_blocks_are_refused() {
+        let foreign = Log { block_hash: Some(B256::ZERO), ..log(appended().encode_log_data()) };
+        assert!(matches!(reason(vec![foreign]), BadEvent::WrongBlock));
+        let removed = Log { removed: true, ..log(appended().encode_log_data()) };
+        assert!(matches!(reason(vec![removed]), BadEvent::WrongBlock));
+        let loose = Log { transaction_hash: None, ..log(appended().encode_log_data()) };
+        assert!(matches!(reason(vec![loose]), BadEvent::NoTransaction));
+    }
+
+    #[test]
+    fn logs_of_other_contracts_are_ignored() {
+        let mut foreign = log(appended().encode_log_data());
+        foreign.inner.address = Address::repeat_byte(5);
+        assert!(collect(&header(), &config(), vec![foreign]).unwrap().batches.is_empty());
+    }
+}
