@@ -12,10 +12,8 @@ import { Predeploys } from "./Predeploys.sol";
 /// @dev The predeploy is the code behind one minimal proxy per L1 token; it has no state of its own, and the bridge, the only one
 /// who may initialise, initialises nothing but proxies.
 contract BridgedToken is ERC20, Nonces, IERC20Permit {
-    /// @notice Longer names are cut, so that no L1 token can make its own deposit too expensive.
-    uint256 public constant NAME_BYTES_MAX = 64;
-    /// @notice Longer symbols are cut.
-    uint256 public constant SYMBOL_BYTES_MAX = 32;
+    /// @notice Longer names and symbols are cut, so that no L1 token can make its own deposit too expensive.
+    uint256 public constant TEXT_BYTES_MAX = 64;
 
     bytes32 private constant DOMAIN_TYPEHASH =
         keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
@@ -49,8 +47,8 @@ contract BridgedToken is ERC20, Nonces, IERC20Permit {
         if (l1Token != address(0)) revert BridgedToken_AlreadyInitialized();
         l1Token = l1Token_;
         _decimals = decimals_;
-        _name = _cut(name_, NAME_BYTES_MAX);
-        _symbol = _cut(symbol_, SYMBOL_BYTES_MAX);
+        _name = _cut(name_);
+        _symbol = _cut(symbol_);
     }
 
     /// @notice Creates `amount` for `to`. Only the bridge. Reverts if `to` is zero or the supply would exceed 2^256 - 1.
@@ -104,7 +102,7 @@ contract BridgedToken is ERC20, Nonces, IERC20Permit {
         return _decimals;
     }
 
-    function _cut(string calldata text, uint256 bytesMax) private pure returns (string calldata) {
-        return bytes(text).length > bytesMax ? string(bytes(text)[:bytesMax]) : text;
+    function _cut(string calldata text) private pure returns (string calldata) {
+        return bytes(text).length > TEXT_BYTES_MAX ? string(bytes(text)[:TEXT_BYTES_MAX]) : text;
     }
 }

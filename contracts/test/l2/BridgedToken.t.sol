@@ -34,9 +34,18 @@ contract BridgedTokenTest is L2Test {
         BridgedToken token = BridgedToken(Clones.clone(Predeploys.BRIDGED_TOKEN));
         vm.prank(Predeploys.L2_BRIDGE);
         token.initialize(L1_TOKEN, name, symbol, decimals);
-        vm.assertEq(bytes(token.name()), _prefix(bytes(name), token.NAME_BYTES_MAX()));
-        vm.assertEq(bytes(token.symbol()), _prefix(bytes(symbol), token.SYMBOL_BYTES_MAX()));
+        vm.assertEq(bytes(token.name()), _prefix(bytes(name), token.TEXT_BYTES_MAX()));
+        vm.assertEq(bytes(token.symbol()), _prefix(bytes(symbol), token.TEXT_BYTES_MAX()));
         vm.assertEq(token.decimals(), decimals);
+    }
+
+    function test_initialize_cutsAfterTheLastByteThatFits() external {
+        BridgedToken token = BridgedToken(Clones.clone(Predeploys.BRIDGED_TOKEN));
+        uint256 bytesMax = token.TEXT_BYTES_MAX();
+        vm.prank(Predeploys.L2_BRIDGE);
+        token.initialize(L1_TOKEN, string(new bytes(bytesMax)), string(new bytes(bytesMax + 1)), 0);
+        vm.assertEq(bytes(token.name()).length, bytesMax);
+        vm.assertEq(bytes(token.symbol()).length, bytesMax);
     }
 
     function test_initialize_worksOnce() external {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import { FastLz } from "../../src/l2/FastLz.sol";
 import { L1Info } from "../../src/l2/L1Info.sol";
 import { Predeploys } from "../../src/l2/Predeploys.sol";
 import { vm } from "../utils/Vm.sol";
@@ -25,5 +26,48 @@ contract L1InfoTest is L2Test {
         vm.expectRevert(abi.encodeWithSelector(L1Info.L1Info_NotSystem.selector, caller));
         vm.prank(caller);
         INFO.set(number, number, baseFee, baseFee);
+    }
+
+    /// @dev Whatever the prices and the bytes: the fee is told, never reverted, and is at least the minimum's.
+    function testFuzz_l1Fee_isTotal(uint256 baseFee, uint256 blobBaseFee, bytes calldata signed) external {
+        vm.prank(Predeploys.SYSTEM);
+        INFO.set(1, 1, baseFee, blobBaseFee);
+        uint256 least = INFO.l1Price() / 1e6;
+        vm.assertGe(INFO.l1Fee(signed), least);
+        vm.assertGe(INFO.estimatePostedBytes(signed), INFO.ESTIMATE_BYTES_MIN());
+    }
+
+    function testFuzz_l1Fee_followsThePrices(uint64 baseFee, uint64 blobBaseFee) external {
+        vm.prank(Predeploys.SYSTEM);
+        INFO.set(1, 1, baseFee, blobBaseFee);
+        uint256 price = 16 * 100_000 * uint256(baseFee) + 1_100_000 * uint256(blobBaseFee);
+        vm.assertEq(INFO.l1Price(), price);
+        vm.assertEq(INFO.l1Fee(""), price * INFO.ESTIMATE_BYTES_MIN() / 1e6);
+    }
+
+    function test_l1Fee_saturates() external {
+        vm.prank(Predeploys.SYSTEM);
+        INFO.set(1, 1, type(uint256).max, type(uint256).max);
+        vm.assertEq(INFO.l1Price(), type(uint256).max);
+        vm.assertEq(INFO.l1Fee(""), type(uint256).max / 1e6);
+    }
+
+    /// @dev Lengths from the tests of op-geth's FastLZ (`core/types/rollup_cost_test.go`).
+    function test_compressedLength_isThatOfOpGeth() external pure {
+        vm.assertEq(FastLz.compressedLength(""), 0);
+        vm.assertEq(FastLz.compressedLength(new bytes(1000)), 21);
+        vm.assertEq(FastLz.compressedLength(hex"dd80808094095e7baea6a6c7c4c2dfeb977efac326af552d878080808080"), 31);
+    }
+
+    /// @dev Nothing read or written outside: memory around the data stays as it was, and the result does not depend on it.
+    function testFuzz_compressedLength_dependsOnTheDataAlone(bytes calldata data, bytes32 noise) external pure {
+        uint256 length = FastLz.compressedLength(data);
+        bytes32[2] memory before = [noise, noise];
+        bytes memory copy = data;
+        bytes32[2] memory behind = [noise, noise];
+        vm.assertEq(FastLz.compressedLength(copy), length);
+        vm.assertEq(before[0] ^ before[1] ^ behind[0] ^ behind[1], bytes32(0));
+        vm.assertEq(keccak256(copy), keccak256(data));
+        vm.assertLe(length, data.length + (data.length + 31) / 32);
     }
 }

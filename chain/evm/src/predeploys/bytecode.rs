@@ -33,13 +33,13 @@ pub const MESSAGE_PASSER: Bytecode =
 pub const L2_BRIDGE: Bytecode =
     bytecode!("L2Bridge", "ebfe50f2cbba24a8fd29af78e154ef1dee41632b4721e6f36121fd84d2f31324");
 /// `L1Info.sol`.
-pub const L1_INFO: Bytecode = bytecode!("L1Info", "1483d2514a99f28a28ec79bfacca7319aab719cdec598055f5025d2f4ea321e8");
+pub const L1_INFO: Bytecode = bytecode!("L1Info", "7c4f1da45bb5a944d58f6134bc3e1d07c79d69d0a0abfeef63da8eeb2bb643c7");
 /// `FeeVault.sol`.
 pub const FEE_VAULT: Bytecode =
     bytecode!("FeeVault", "1d318adfbce1d2b07d6c019cae02f889d290241c25abc750d097d68f64779935");
 /// `BridgedToken.sol`.
 pub const BRIDGED_TOKEN: Bytecode =
-    bytecode!("BridgedToken", "2f00b7914567ba0e5ab7c1143f7c8f06f94ca0ab834c2dfe5c2c44bb363e57ca");
+    bytecode!("BridgedToken", "5cb928797b46ef139aad36b2ca37b2d2840155bd5c0bbd71d71dacdf8f330f1d");
 /// `AddressTable.sol`.
 pub const ADDRESS_TABLE: Bytecode =
     bytecode!("AddressTable", "b32975378e29647bcdb9813ba97f731cad2736c589c4518a7ffcc22a5dd0fc81");

@@ -1,6 +1,6 @@
 //! The committed bytecode, run as it will be: from genesis, in revm, against the rulebook's own idea of it.
 
-use alloc::vec::Vec;
+use alloc::{vec, vec::Vec};
 
 use alloy_primitives::{Address, Bytes, U256, keccak256};
 use alloy_sol_types::{SolCall, SolValue, sol};
@@ -15,7 +15,7 @@ use revm::{
 use tandem_chain::{ChainConfig, ChainKind, Checkpoint, L2Message, MessageTree, config, message};
 
 use super::*;
-use crate::genesis::genesis_accounts;
+use crate::{fee_estimate::estimate_posted_bytes, fees::l1_data_fee, genesis::genesis_accounts};
 
 sol! {
     function send(address target, uint64 gasLimit, bytes data) external payable returns (uint64);
@@ -34,6 +34,8 @@ sol! {
     function bridgedToken(address l1Token) external returns (address);
     function totalSupply() external returns (uint256);
     function withdraw() external returns (uint64);
+    function l1Fee(bytes signedTransaction) external returns (uint256);
+    function estimatePostedBytes(bytes signedTransaction) external returns (uint256);
 }
 
 const ALL: [Bytecode; 9] = [
@@ -121,6 +123,15 @@ impl Chain {
         C::abi_decode_returns(result.output().unwrap()).unwrap()
     }
 
+    fn set_checkpoint(&mut self, checkpoint: &Checkpoint) {
+        let mut evm = Context::mainnet()
+            .with_db(&mut self.database)
+            .modify_cfg_chained(|cfg| cfg.set_spec_and_mainnet_gas_params(SpecId::OSAKA))
+            .build_mainnet();
+        let result = evm.system_call_with_caller_commit(SYSTEM, L1_INFO, set_checkpoint_calldata(checkpoint)).unwrap();
+        assert!(result.is_success());
+    }
+
     fn storage(&mut self, address: Address, slot: U256) -> U256 {
         self.database.storage(address, slot).unwrap()
     }
@@ -177,12 +188,7 @@ fn the_system_alone_sets_the_checkpoint() {
         chain.execute(Address::repeat_byte(1), L1_INFO, U256::ZERO, set_checkpoint_calldata(&checkpoint).to_vec());
     assert!(!refused.is_success());
 
-    let mut evm = Context::mainnet()
-        .with_db(&mut chain.database)
-        .modify_cfg_chained(|cfg| cfg.set_spec_and_mainnet_gas_params(SpecId::OSAKA))
-        .build_mainnet();
-    let result = evm.system_call_with_caller_commit(SYSTEM, L1_INFO, set_checkpoint_calldata(&checkpoint)).unwrap();
-    assert!(result.is_success());
+    chain.set_checkpoint(&checkpoint);
     assert_eq!(chain.call(L1_INFO, &numberCall {}), checkpoint.number);
     assert_eq!(chain.call(L1_INFO, &timestampCall {}), checkpoint.timestamp);
     assert_eq!(chain.call(L1_INFO, &baseFeeCall {}), checkpoint.base_fee);
@@ -277,5 +283,55 @@ proptest! {
             prop_assert_eq!(root, U256::from_be_bytes(MessageTree::new(leaves.clone()).root().0));
         }
         prop_assert_eq!(chain.storage(MESSAGE_PASSER, MESSAGE_COUNT_SLOT), U256::from(leaves.len()));
+    }
+
+    /// Both halves of FEE-L1 are told by the contract as the rulebook charges them.
+    #[test]
+    fn the_data_fee_is_told_as_it_is_charged(
+        parts in prop::collection::vec(fee_input_part(), 0..8),
+        base_fee in prices(),
+        blob_base_fee in prices(),
+    ) {
+        let bytes = parts.concat();
+        let mut chain = Chain::at_genesis(&test_config());
+        let checkpoint = Checkpoint { number: 1, timestamp: 1, base_fee, blob_base_fee };
+        chain.set_checkpoint(&checkpoint);
+        let told = chain.call(L1_INFO, &estimatePostedBytesCall { signedTransaction: bytes.clone().into() });
+        prop_assert_eq!(told, U256::from(estimate_posted_bytes(&bytes)));
+        let fee = chain.call(L1_INFO, &l1FeeCall { signedTransaction: bytes.clone().into() });
+        prop_assert_eq!(fee, l1_data_fee(&bytes, &checkpoint));
+    }
+}
+
+/// Noise, runs and repetition: what makes literals, long matches and far ones.
+fn fee_input_part() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..120),
+        (any::<u8>(), 0usize..900).prop_map(|(byte, count)| vec![byte; count]),
+        prop::collection::vec(0u8..3, 0..300),
+        Just((0..40u8).collect()),
+    ]
+}
+
+fn prices() -> impl Strategy<Value = U256> {
+    prop_oneof![any::<u64>().prop_map(U256::from), Just(U256::ZERO), Just(U256::MAX), Just(U256::MAX >> 20)]
+}
+
+#[test]
+fn the_data_fee_agrees_at_every_short_length_and_across_the_match_distance() {
+    let mut chain = Chain::at_genesis(&test_config());
+    let mut agree = |bytes: Vec<u8>| {
+        let told = chain.call(L1_INFO, &estimatePostedBytesCall { signedTransaction: bytes.clone().into() });
+        assert_eq!(told, U256::from(estimate_posted_bytes(&bytes)), "{} bytes", bytes.len());
+    };
+    // Above the minimum that is charged, differences show.
+    let noise: Vec<u8> = (0u32..300).flat_map(|seed| keccak256(seed.to_be_bytes()).0).collect();
+    for tail in 0..40 {
+        agree(noise[..tail].to_vec());
+        agree([&noise[..200], &noise[..tail]].concat());
+        agree([&noise[..200], &vec![7; 250 + tail][..]].concat());
+    }
+    for distance in 8_185..8_200 {
+        agree([&noise[..distance], &noise[..30], &noise[..15]].concat());
     }
 }
