@@ -2,6 +2,7 @@
 
 pub mod authorise;
 pub mod circuit;
+pub mod apply;
 pub mod gadgets;
 #[cfg(test)]
 pub(crate) mod testing;

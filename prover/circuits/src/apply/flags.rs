@@ -10,7 +10,13 @@ use ark_relations::gr1cs::{ConstraintSystemRef, SynthesisError};
 use tandem_payments::kind::Variant::{self, *};
 
 /// Operations that a user signs.
-pub(super) const USER: &[Variant] = &[Transfer, TokenTransfer, WithdrawEth, WithdrawToken, SetSession];
+pub(super) const USER: &[Variant] = &[
+    Transfer,
+    TokenTransfer,
+    WithdrawEth,
+    WithdrawToken,
+    SetSession,
+];
 /// Those of them that move an amount.
 pub(super) const MOVES: &[Variant] = &[Transfer, TokenTransfer, WithdrawEth, WithdrawToken];
 /// Variants whose B gains the amount.
@@ -22,10 +28,21 @@ pub(super) const SPANS: &[Variant] = &[Create, DepositFull, ForcedMissing, L1Key
 /// Those of them whose key's token is in lane `after_a`; of an L1 key it is zero.
 pub(super) const SPANS_TOKEN: &[Variant] = &[Create, DepositFull, ForcedMissing];
 /// Variants with a withdrawal record.
-pub(super) const WITHDRAWS: &[Variant] =
-    &[WithdrawEth, WithdrawToken, DepositFull, DepositOverflow, DepositSentinel, ForcedPaid];
+pub(super) const WITHDRAWS: &[Variant] = &[
+    WithdrawEth,
+    WithdrawToken,
+    DepositFull,
+    DepositOverflow,
+    DepositSentinel,
+    ForcedPaid,
+];
 /// Results of a deposit.
-pub(super) const DEPOSITS: &[Variant] = &[DepositCredited, DepositFull, DepositOverflow, DepositSentinel];
+pub(super) const DEPOSITS: &[Variant] = &[
+    DepositCredited,
+    DepositFull,
+    DepositOverflow,
+    DepositSentinel,
+];
 /// Results of a forced withdrawal.
 pub(super) const FORCED: &[Variant] = &[ForcedPaid, ForcedEmpty, ForcedMissing];
 /// Results of a session key from L1.
@@ -69,7 +86,10 @@ impl Flags {
 
     /// A constant that depends on the variant.
     pub(super) fn choose(&self, value: impl Fn(Variant) -> u64) -> FpVar<Fr> {
-        Variant::ALL.iter().map(|variant| self.is(*variant) * Fr::from(value(*variant))).sum()
+        Variant::ALL
+            .iter()
+            .map(|variant| self.is(*variant) * Fr::from(value(*variant)))
+            .sum()
     }
 }
 
@@ -95,7 +115,10 @@ mod tests {
                 // a flag of two, and a second flag
                 for other in [Fr::from(2u64), Fr::one()] {
                     *system.witness(i) = other;
-                    assert_eq!(system.is_satisfied(), other == honest || variant == Padding && other == Fr::one());
+                    assert_eq!(
+                        system.is_satisfied(),
+                        other == honest || variant == Padding && other == Fr::one()
+                    );
                 }
                 *system.witness(i) = honest;
             }

@@ -9,6 +9,7 @@ use super::lanes::LanesVar;
 use super::leaf::LeafVar;
 use super::logic::{equal_if, is_zero, zero_if};
 use crate::gadgets::uint::power_of_two;
+use alloy_primitives::U256;
 use ark_bn254::Fr;
 use ark_r1cs_std::{
     alloc::AllocVar,
@@ -68,7 +69,7 @@ fn gap(
 /// Key hashes set by an operation are below r; a malformed key from L1 is not. Ten constraints.
 pub(super) fn enforce_key(flags: &Flags, lanes: &LanesVar) -> Result<KeyVar, SynthesisError> {
     let (r_high, r_low) = halves(MODULUS);
-    let [r_high, r_low] = [r_high, r_low].map(|half| FpVar::Constant(fr(half.try_into().expect("128 bits"))));
+    let [r_high, r_low] = [r_high, r_low].map(|half| FpVar::Constant(fr(U256::from(half))));
     let one = FpVar::one();
 
     let posted_high = flags.any(POSTS_KEY) * lanes.after_b.fp();
@@ -82,7 +83,13 @@ pub(super) fn enforce_key(flags: &Flags, lanes: &LanesVar) -> Result<KeyVar, Syn
     let posted = flags.any(POSTS_KEY);
     equal_if(&posted, &(&distance - &one), lanes.account.fp())?;
     equal_if(&flags.is(L1KeySet), &(&distance - &one), lanes.gap_above())?;
-    equal_if(&flags.is(L1KeyMalformed), &(same - distance - one), lanes.gap_above())?;
-    Ok(KeyVar { hash: high * power_of_two(128) + low, posted_high })
+    equal_if(
+        &flags.is(L1KeyMalformed),
+        &(same - distance - one),
+        lanes.gap_above(),
+    )?;
+    Ok(KeyVar {
+        hash: high * power_of_two(128) + low,
+        posted_high,
+    })
 }
-

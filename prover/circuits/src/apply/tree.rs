@@ -33,18 +33,29 @@ struct Digit {
 
 impl Digit {
     /// Three constraints. Also the digit's value.
-    fn new_witness(cs: &ConstraintSystemRef<Fr>, digit: u32) -> Result<(Self, FpVar<Fr>), SynthesisError> {
-        let bit = |i: u32| Boolean::new_witness(cs.clone(), || Ok(digit >> i & 1 == 1)).map(FpVar::from);
+    fn new_witness(
+        cs: &ConstraintSystemRef<Fr>,
+        digit: u32,
+    ) -> Result<(Self, FpVar<Fr>), SynthesisError> {
+        let bit =
+            |i: u32| Boolean::new_witness(cs.clone(), || Ok(digit >> i & 1 == 1)).map(FpVar::from);
         let (low, high) = (bit(0)?, bit(1)?);
         let both = &low * &high;
         let value = &low + &high + &high;
-        Ok((Self { weights: [low - &both, high - &both, both] }, value))
+        Ok((
+            Self {
+                weights: [low - &both, high - &both, both],
+            },
+            value,
+        ))
     }
 
     /// The child at the position: three constraints.
     fn enforce_is(&self, children: &Children, expected: &FpVar<Fr>) -> Result<(), SynthesisError> {
         let [one, two, three] = &self.weights;
-        let partial = &children[0] + one * (&children[1] - &children[0]) + two * (&children[2] - &children[0]);
+        let partial = &children[0]
+            + one * (&children[1] - &children[0])
+            + two * (&children[2] - &children[0]);
         three.mul_equals(&(&children[3] - &children[0]), &(expected - partial))
     }
 
@@ -68,7 +79,10 @@ impl Digit {
 pub(super) struct CapVar([FpVar<Fr>; CAP_NODES]);
 
 impl CapVar {
-    pub(super) fn new_witness(cs: &ConstraintSystemRef<Fr>, cap: &Cap) -> Result<Self, SynthesisError> {
+    pub(super) fn new_witness(
+        cs: &ConstraintSystemRef<Fr>,
+        cap: &Cap,
+    ) -> Result<Self, SynthesisError> {
         let nodes = cap.map(|node| FpVar::new_witness(cs.clone(), || Ok(node)));
         let nodes = nodes.into_iter().collect::<Result<Vec<_>, _>>()?;
         Ok(Self(core::array::from_fn(|i| nodes[i].clone())))
@@ -76,7 +90,9 @@ impl CapVar {
 
     /// The root above it: five nodes.
     pub(super) fn root(&self) -> Result<FpVar<Fr>, SynthesisError> {
-        let children = (0..ARITY).map(|i| node(&self.row(i))).collect::<Result<Vec<_>, _>>()?;
+        let children = (0..ARITY)
+            .map(|i| node(&self.row(i)))
+            .collect::<Result<Vec<_>, _>>()?;
         node(&core::array::from_fn(|i| children[i].clone()))
     }
 
@@ -92,8 +108,9 @@ impl CapVar {
         old: &FpVar<Fr>,
         new: &FpVar<Fr>,
     ) -> Result<(), SynthesisError> {
-        let selected: Children =
-            core::array::from_fn(|j| row.select(&core::array::from_fn(|i| self.0[ARITY * i + j].clone())));
+        let selected: Children = core::array::from_fn(|j| {
+            row.select(&core::array::from_fn(|i| self.0[ARITY * i + j].clone()))
+        });
         column.enforce_is(&selected, old)?;
         for (j, change) in column.place(&(new - old)).iter().enumerate() {
             for (i, change) in row.place(change).into_iter().enumerate() {
@@ -114,7 +131,10 @@ pub(super) struct Place {
 
 impl Place {
     /// 48 constraints.
-    pub(super) fn new_witness(cs: &ConstraintSystemRef<Fr>, opening: &Opening) -> Result<Self, SynthesisError> {
+    pub(super) fn new_witness(
+        cs: &ConstraintSystemRef<Fr>,
+        opening: &Opening,
+    ) -> Result<Self, SynthesisError> {
         let mut index = FpVar::zero();
         let mut digits = Vec::with_capacity(LEVELS);
         for level in 0..LEVELS {
@@ -128,7 +148,11 @@ impl Place {
             let children = children.into_iter().collect::<Result<Vec<_>, _>>()?;
             path.push(core::array::from_fn(|i| children[i].clone()));
         }
-        Ok(Self { index, digits, path })
+        Ok(Self {
+            index,
+            digits,
+            path,
+        })
     }
 
     /// Replaces the leaf hash here, which must be `old` under the cap: 14 levels of 534 constraints, and the cap.
