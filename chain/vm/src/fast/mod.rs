@@ -114,10 +114,7 @@ impl Machine {
 
     /// The same machine for single steps with witnesses.
     pub fn reference(&mut self) -> Reference {
-        let mut memory = TreeMemory::default();
-        for (index, leaf) in self.memory.used_leaves() {
-            memory.set_leaf(index, leaf);
-        }
+        let memory = TreeMemory::from_leaves(self.memory.used_leaves());
         Reference::resume(self.state().clone(), memory)
     }
 }

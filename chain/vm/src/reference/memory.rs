@@ -1,6 +1,6 @@
 //! Memory as its hash tree, every node of it up to date (VM-2). Simple and slow; [`crate::fast`] has the other one.
 
-use alloc::collections::BTreeMap;
+use alloc::{collections::BTreeMap, vec::Vec};
 
 use alloy_primitives::B256;
 
@@ -21,6 +21,25 @@ impl Default for TreeMemory {
 }
 
 impl TreeMemory {
+    /// A memory with these leaves and zeros, every node hashed once.
+    pub fn from_leaves(leaves: impl IntoIterator<Item = (u32, Leaf)>) -> Self {
+        let mut memory = Self::default();
+        let mut level: Vec<u32> = Vec::new();
+        for (index, leaf) in leaves {
+            memory.nodes.insert((0, index), leaf.into());
+            level.push(index);
+        }
+        level.sort_unstable();
+        for height in 1..=DEPTH {
+            level.iter_mut().for_each(|index| *index >>= 1);
+            level.dedup();
+            for parent in &level {
+                memory.hash_node(height, *parent);
+            }
+        }
+        memory
+    }
+
     /// The root.
     pub fn root(&self) -> B256 {
         self.node(DEPTH, 0)
@@ -40,10 +59,13 @@ impl TreeMemory {
     pub fn set_leaf(&mut self, index: u32, leaf: Leaf) {
         self.nodes.insert((0, index), leaf.into());
         for height in 1..=DEPTH {
-            let parent = index >> height;
-            let hash = node(&self.node(height - 1, 2 * parent), &self.node(height - 1, 2 * parent + 1));
-            self.nodes.insert((height, parent), hash);
+            self.hash_node(height, index >> height);
         }
+    }
+
+    fn hash_node(&mut self, height: usize, index: u32) {
+        let hash = node(&self.node(height - 1, 2 * index), &self.node(height - 1, 2 * index + 1));
+        self.nodes.insert((height, index), hash);
     }
 
     /// Writes bytes, which must end within memory.
@@ -85,6 +107,14 @@ mod tests {
         assert_eq!(memory.leaf(0x7ff)[28..], [0, 7, 7, 7]);
         assert_eq!(memory.leaf(0x802)[..4], [7, 7, 7, 0]);
         assert_eq!(memory.leaf((1 << DEPTH) - 1)[31], 9);
+    }
+
+    #[test]
+    fn leaves_at_once_are_leaves_one_by_one() {
+        let leaves = [(0, [1; 32]), (9, [2; 32]), (8, [3; 32]), ((1 << DEPTH) - 1, [4; 32])];
+        let mut one_by_one = TreeMemory::default();
+        leaves.iter().for_each(|(index, leaf)| one_by_one.set_leaf(*index, *leaf));
+        assert_eq!(TreeMemory::from_leaves(leaves).nodes, one_by_one.nodes);
     }
 
     #[test]
