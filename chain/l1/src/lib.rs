@@ -5,14 +5,17 @@
 //! * [`L1Client`]: a connection whose requests all have a time limit.
 //! * [`Reader`]: what the contracts emitted, block by block, with reorgs.
 //! * [`PayloadFetcher`]: the payload of a batch, from calldata or blobs, checked and archived.
+//! * [`Submitter`]: one key's transactions, journaled, with fee bumping, until L1 has them or refuses them.
 
 mod backoff;
 pub mod bindings;
 pub mod client;
 pub mod payload;
 pub mod reader;
+pub mod submit;
 
 pub use backoff::Backoff;
 pub use client::{BlockRef, L1Client, L1Header, RpcFailure};
 pub use payload::{Archive, BeaconClient, BlobSource, PayloadError, PayloadFetcher};
 pub use reader::{ClaimEvent, ClosedEpoch, L1Block, L1Heads, L1Update, PostedBatch, QueuedMessage, Reader, ReaderConfig, ReaderError};
+pub use submit::{FeeLimits, FileJournal, Journal, L1Call, MemoryJournal, Outcome, SubmitError, Submitter, SubmitterConfig};

@@ -5,7 +5,7 @@ use alloy::{
         c_kzg::{self, KzgSettings},
         kzg_to_versioned_hash,
     },
-    primitives::{B256, FixedBytes},
+    primitives::{B256, Bytes, FixedBytes},
 };
 
 /// The mainnet trusted setup, without tables that only speed up cell proofs.
@@ -23,6 +23,13 @@ pub fn blob_commitment(blob: &[u8]) -> Option<FixedBytes<48>> {
 /// The versioned hash of a blob; none if the bytes are no blob.
 pub fn versioned_hash(blob: &[u8]) -> Option<B256> {
     blob_commitment(blob).map(|commitment| kzg_to_versioned_hash(commitment.as_slice()))
+}
+
+/// The versioned hashes of blobs, computed off the async threads; none if one is no blob.
+pub async fn versioned_hashes(blobs: &[Bytes]) -> Option<Vec<B256>> {
+    let blobs = blobs.to_vec();
+    let hashing = tokio::task::spawn_blocking(move || blobs.iter().map(|blob| versioned_hash(blob)).collect());
+    hashing.await.ok().flatten()
 }
 
 #[cfg(test)]
