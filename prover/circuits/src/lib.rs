@@ -4,5 +4,6 @@ pub mod authorise;
 pub mod circuit;
 pub mod apply;
 pub mod gadgets;
+pub mod groth16;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -1,0 +1,58 @@
+//! A proof with its public inputs, and the words in which L1 reads points.
+
+use crate::circuit::CircuitId;
+use alloy_primitives::U256;
+use ark_bn254::{Fq, Fr, G1Affine, G2Affine};
+use ark_ec::AffineRepr;
+use ark_ff::PrimeField;
+
+/// Words of a proof: A, B, C.
+pub const PROOF_WORDS: usize = 8;
+
+/// A proof of one chunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// Which circuit.
+    pub circuit: CircuitId,
+    /// Its public inputs.
+    pub inputs: Vec<Fr>,
+    /// A.
+    pub a: G1Affine,
+    /// B.
+    pub b: G2Affine,
+    /// C.
+    pub c: G1Affine,
+}
+
+impl Proof {
+    /// A, B, C in the pairing precompile's encoding.
+    pub fn words(&self) -> [U256; PROOF_WORDS] {
+        let [a0, a1] = g1_words(&self.a);
+        let [b0, b1, b2, b3] = g2_words(&self.b);
+        let [c0, c1] = g1_words(&self.c);
+        [a0, a1, b0, b1, b2, b3, c0, c1]
+    }
+
+    /// The public inputs after the challenge, z and z' left out (PAY-TRANSCRIPT, T2).
+    pub fn late_inputs(&self) -> &[Fr] {
+        let challenges = match self.circuit {
+            CircuitId::ApplySmall | CircuitId::ApplyLarge => 2,
+            CircuitId::SessionSmall | CircuitId::SessionLarge => 1,
+        };
+        self.inputs.get(self.circuit.inputs_before_challenge() + challenges..).unwrap_or(&[])
+    }
+}
+
+fn word(element: Fq) -> U256 {
+    U256::from_limbs(element.into_bigint().0)
+}
+
+/// (x, y) of a point, (0, 0) for the identity (EIP-196).
+pub fn g1_words(point: &G1Affine) -> [U256; 2] {
+    point.xy().map_or([U256::ZERO; 2], |(x, y)| [word(x), word(y)])
+}
+
+/// Imaginary before real parts, x before y, zeros for the identity (EIP-197).
+pub fn g2_words(point: &G2Affine) -> [U256; 4] {
+    point.xy().map_or([U256::ZERO; 4], |(x, y)| [word(x.c1), word(x.c0), word(y.c1), word(y.c0)])
+}
