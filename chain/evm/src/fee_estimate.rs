@@ -1,28 +1,28 @@
-//! How many bytes of L1 data a transaction will take, as far as its fee is concerned (EVM-DA-*).
+//! How many bytes of L1 data a transaction will take, as far as its fee is concerned (EVM-DA-*, `docs/spec/payload.md`; twin: `L1Info.sol`).
 //!
 //! A function of the signed bytes alone, so that a sender can know it in advance and no sequencer can
 //! bend it: the length that FastLZ (level 1) would give them, through a line fitted to what the batch
 //! codec really posts, and never less than a minimum. `make bench-batch` prints estimate and measurement
 //! side by side.
 //!
-//! Adversarial: the bytes. Total, linear time, 32 KiB of memory.
+//! Adversarial: the bytes. Total, linear time, 64 KiB of memory.
 
 use alloc::{vec, vec::Vec};
 
 /// Parts of a byte in which the fit counts.
-const SCALE: u64 = 1_000_000;
-/// What a transaction posts whatever its length, in millionths of a byte. Negative: see the spec.
-const INTERCEPT_MICROBYTES: i64 = -42_585_600;
+pub const ESTIMATE_SCALE: u64 = 1_000_000;
 /// What each byte of FastLZ output posts, in millionths of a byte.
-const SLOPE_MICROBYTES: u64 = 836_500;
-/// The least that a transaction is charged for, in bytes.
-pub const ESTIMATE_BYTES_MIN: u64 = 70;
+pub const ESTIMATE_SLOPE_MICROBYTES: u64 = 940_000;
+/// What is taken off: what every transaction repeats of others, in millionths of a byte.
+pub const ESTIMATE_DISCOUNT_MICROBYTES: u64 = 60_000_000;
+/// The least that a transaction is charged for, in bytes: a transfer of ether.
+pub const ESTIMATE_BYTES_MIN: u64 = 86;
 
 /// The posted size to charge for, in bytes, of a transaction with these EIP-2718 bytes. Rounded up.
 pub fn estimate_posted_bytes(signed_transaction: &[u8]) -> u64 {
     let length = fastlz_length(signed_transaction);
-    let microbytes = length.saturating_mul(SLOPE_MICROBYTES).saturating_add_signed(INTERCEPT_MICROBYTES);
-    microbytes.div_ceil(SCALE).max(ESTIMATE_BYTES_MIN)
+    let microbytes = length.saturating_mul(ESTIMATE_SLOPE_MICROBYTES).saturating_sub(ESTIMATE_DISCOUNT_MICROBYTES);
+    microbytes.div_ceil(ESTIMATE_SCALE).max(ESTIMATE_BYTES_MIN)
 }
 
 const HASH_BITS: u32 = 13;
