@@ -12,6 +12,7 @@ pub mod blob;
 pub mod checkpoint;
 pub mod config;
 pub mod derive;
+pub mod epoch;
 pub mod machine;
 pub mod message;
 pub mod message_tree;

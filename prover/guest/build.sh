@@ -9,7 +9,7 @@
 set -eu
 here=$(cd -- "$(dirname -- "$0")" && pwd)
 root=$(cd -- "$here/../.." && pwd)
-programs="bench"
+programs="bench epoch"
 rustc=/usr/bin/rustc
 cargo=/usr/bin/cargo
 place=${TMPDIR:-/tmp}/tandem-guest-build

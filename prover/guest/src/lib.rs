@@ -9,4 +9,4 @@ extern crate alloc;
 mod heap;
 mod system;
 
-pub use system::{PANIC, exit, preimage, set_output};
+pub use system::{PANIC, exit, initial_preimage, preimage, set_output};

@@ -42,6 +42,11 @@ pub fn set_output(word: [u8; 32]) {
 /// The machine has no other word for it than the right one, so it needs no checking against a keccak key.
 pub fn preimage(key: [u8; 32]) -> Vec<u8> {
     call_with_word(KEY, key);
+    initial_preimage()
+}
+
+/// The pre-image of the key that the machine is at the start of: before any call of [`preimage`], the run's inputs.
+pub fn initial_preimage() -> Vec<u8> {
     let length = read() as usize;
     let mut words = Vec::with_capacity(length.div_ceil(8));
     words.resize_with(length.div_ceil(8), || read().to_le_bytes());

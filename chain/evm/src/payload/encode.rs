@@ -291,7 +291,7 @@ impl<F: Fn(&Address) -> Option<u64>> Encoder<F> {
         for authorization in authorizations {
             match *authorization.chain_id() {
                 id if id == U256::from(self.chain_id) => self.number(N::AuthorizationChainIds, CHAIN_ID_OWN),
-                U256::ZERO => self.number(N::AuthorizationChainIds, CHAIN_ID_ANY),
+                id if id.is_zero() => self.number(N::AuthorizationChainIds, CHAIN_ID_ANY),
                 id => {
                     self.number(N::AuthorizationChainIds, CHAIN_ID_FOLLOWS);
                     self.number(N::AuthorizationChainIds, id);
