@@ -6,16 +6,26 @@
 //! * [`Reader`]: what the contracts emitted, block by block, with reorgs.
 //! * [`PayloadFetcher`]: the payload of a batch, from calldata or blobs, checked and archived.
 //! * [`Submitter`]: one key's transactions, journaled, with fee bumping, until L1 has them or refuses them.
+//! * [`Appender`]: posting batches, each at most once.
+//! * [`deploy::deploy`]: a new chain's contracts.
+//! * [`anvil::Anvil`]: the L1 of tests and of the devnet.
 
+pub mod anvil;
+pub mod append;
 mod backoff;
 pub mod bindings;
 pub mod client;
+pub mod deployment;
+pub mod deploy;
 pub mod payload;
 pub mod reader;
 pub mod submit;
 
+pub use append::{Append, AppendData, AppendOutcome, Appender};
 pub use backoff::Backoff;
+pub use deployment::{Deployment, DeploymentError};
 pub use client::{BlockRef, L1Client, L1Header, RpcFailure};
+pub use deploy::{ChainSpec, Deployment};
 pub use payload::{Archive, BeaconClient, BlobSource, PayloadError, PayloadFetcher};
 pub use reader::{ClaimEvent, ClosedEpoch, L1Block, L1Heads, L1Update, PostedBatch, QueuedMessage, Reader, ReaderConfig, ReaderError};
 pub use submit::{FeeLimits, FileJournal, Journal, L1Call, MemoryJournal, Outcome, SubmitError, Submitter, SubmitterConfig};

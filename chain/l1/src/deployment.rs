@@ -1,0 +1,54 @@
+//! One chain's deployment on L1, as `tandem deploy` writes it and every process reads it.
+
+use std::path::{Path, PathBuf};
+
+use alloy::primitives::Address;
+use tandem_chain::ChainConfig;
+
+/// Everything that a node must be told about its chain.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Deployment {
+    /// Protocol parameters; the L1 addresses of Inbox, Settlement and Bridge are in it.
+    pub chain: ChainConfig,
+    /// Schedule of rule versions.
+    pub schedule: Address,
+    /// Makes the calls of L2-to-L1 messages.
+    pub executor: Address,
+    /// Owns what can be changed.
+    pub timelock: Address,
+    /// L1 block of the first of these contracts.
+    pub start_block: u64,
+    /// ABIs by contract name, for dApps.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub abis: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Why a deployment file is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum DeploymentError {
+    /// It cannot be read.
+    #[error("cannot read deployment file {path}: {error}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// It is none.
+    #[error("{path} is not a deployment file: {error}")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        error: serde_json::Error,
+    },
+}
+
+impl Deployment {
+    /// Reads a deployment file.
+    pub fn read(path: &Path) -> Result<Self, DeploymentError> {
+        let bytes = std::fs::read(path).map_err(|error| DeploymentError::Read { path: path.into(), error })?;
+        serde_json::from_slice(&bytes).map_err(|error| DeploymentError::Malformed { path: path.into(), error })
+    }
+}

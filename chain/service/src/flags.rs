@@ -1,0 +1,144 @@
+//! Flag, environment variable and file agree by construction: a file's keys are the long flags, and its entries become arguments.
+//!
+//! Precedence: flag, then environment variable, then file, then default. A key that is no flag is refused.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{ArgAction, CommandFactory, FromArgMatches};
+
+/// Why a configuration is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum FlagsError {
+    /// The file cannot be read.
+    #[error("cannot read configuration file {path}: {error}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The file is not TOML.
+    #[error("configuration file {path} is not valid TOML: {error}")]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        error: toml::de::Error,
+    },
+    /// A key that is no flag.
+    #[error("configuration file {path} sets `{key}`, which is no flag of this command (see --help)")]
+    UnknownKey {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+    },
+    /// A value that no flag takes.
+    #[error("configuration file {path}: `{key}` must be a string, a number or a boolean")]
+    UnsupportedValue {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+    },
+    /// The flags are wrong, or help was asked for.
+    #[error(transparent)]
+    Flags(#[from] clap::Error),
+}
+
+/// Parses `arguments` (the program's name first); `--config FILE` or the variable `TANDEM_CONFIG` names a file with further flags.
+pub fn parse_with_file<C: CommandFactory + FromArgMatches>(arguments: Vec<OsString>) -> Result<C, FlagsError> {
+    let command = C::command().args_override_self(true);
+    let mut merged: Vec<OsString> = arguments.iter().take(1).cloned().collect();
+    if let Some(path) = config_path(&arguments) {
+        merged.extend(arguments_of(&path, &command)?);
+    }
+    merged.extend(arguments.into_iter().skip(1));
+    let matches = command.try_get_matches_from(merged)?;
+    Ok(C::from_arg_matches(&matches)?)
+}
+
+fn config_path(arguments: &[OsString]) -> Option<PathBuf> {
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
+        if argument == "--config" {
+            return arguments.next().map(PathBuf::from);
+        }
+        if let Some(path) = argument.to_str().and_then(|argument| argument.strip_prefix("--config=")) {
+            return Some(path.into());
+        }
+    }
+    std::env::var_os("TANDEM_CONFIG").map(PathBuf::from)
+}
+
+fn arguments_of(path: &PathBuf, command: &clap::Command) -> Result<Vec<OsString>, FlagsError> {
+    let text = std::fs::read_to_string(path).map_err(|error| FlagsError::Read { path: path.clone(), error })?;
+    let table: toml::Table = toml::from_str(&text).map_err(|error| FlagsError::Syntax { path: path.clone(), error })?;
+    let mut arguments = Vec::new();
+    for (key, value) in table {
+        let unknown = || FlagsError::UnknownKey { path: path.clone(), key: key.clone() };
+        let flag = command.get_arguments().find(|flag| flag.get_long() == Some(&key) && key != "config").ok_or_else(unknown)?;
+        if flag.get_env().is_some_and(|variable| std::env::var_os(variable).is_some()) {
+            continue;
+        }
+        let value = match value {
+            toml::Value::String(value) => value,
+            toml::Value::Integer(value) => value.to_string(),
+            toml::Value::Float(value) => value.to_string(),
+            toml::Value::Boolean(value) if matches!(flag.get_action(), ArgAction::SetTrue) => {
+                if value {
+                    arguments.push(format!("--{key}").into());
+                }
+                continue;
+            }
+            toml::Value::Boolean(value) => value.to_string(),
+            _ => return Err(FlagsError::UnsupportedValue { path: path.clone(), key }),
+        };
+        arguments.push(format!("--{key}={value}").into());
+    }
+    Ok(arguments)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+    use std::io::Write;
+
+    #[derive(Parser, Debug, PartialEq)]
+    struct Flags {
+        #[arg(long)]
+        config: Option<PathBuf>,
+        #[arg(long, env = "TANDEM_TEST_FLAGS_PORT", default_value_t = 1)]
+        port: u16,
+        #[arg(long)]
+        archive: bool,
+        #[arg(long)]
+        name: Option<String>,
+    }
+
+    fn parse(file: &str, flags: &[&str]) -> Result<Flags, FlagsError> {
+        let path = std::env::temp_dir().join(format!("tandem-flags-{}-{:x}", std::process::id(), file.len() * 31 + flags.len()));
+        std::fs::File::create(&path).unwrap().write_all(file.as_bytes()).unwrap();
+        let mut arguments = vec!["program".into(), "--config".into(), path.clone().into_os_string()];
+        arguments.extend(flags.iter().map(OsString::from));
+        let parsed = parse_with_file(arguments);
+        std::fs::remove_file(path).unwrap();
+        parsed
+    }
+
+    #[test]
+    fn the_file_fills_in_and_flags_override() {
+        let flags = parse("port = 7\narchive = true\nname = 'a'", &["--name", "b"]).unwrap();
+        assert_eq!((flags.port, flags.archive, flags.name.as_deref()), (7, true, Some("b")));
+    }
+
+    #[test]
+    fn what_is_no_flag_is_refused() {
+        assert!(matches!(parse("prot = 7", &[]), Err(FlagsError::UnknownKey { key, .. }) if key == "prot"));
+        assert!(matches!(parse("port = [7]", &[]), Err(FlagsError::UnsupportedValue { .. })));
+        assert!(matches!(parse("port = ", &[]), Err(FlagsError::Syntax { .. })));
+        assert!(matches!(parse("port = 'x'", &[]), Err(FlagsError::Flags(_))));
+        assert!(matches!(parse("config = 'x'", &[]), Err(FlagsError::UnknownKey { .. })));
+    }
+}
