@@ -4,6 +4,7 @@
 //! becomes a function of key and witness, and one multi-scalar multiplication goes away. Soundness does not depend on it.
 //! Twins: `contracts/src/payments/` (verification, transcript).
 
+mod batch;
 mod devnet;
 mod import;
 mod key;
@@ -14,6 +15,7 @@ mod solidity;
 mod transcript;
 mod verify;
 
+pub use batch::{BatchProveError, PreparedBatch, ProvenBatch};
 pub use devnet::{DEVNET_CHAIN_IDS, DevnetKeyError, DevnetKeys};
 pub use import::{ImportError, import_key};
 pub use key::{Key, KeyFileError};

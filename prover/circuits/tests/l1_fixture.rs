@@ -1,0 +1,225 @@
+//! A batch proven for real, written to `tests/vectors/payments/batch.json` for the contracts.
+//!
+//! Everything in it is deterministic: regenerating changes nothing. `TANDEM_BLESS=1` writes the file.
+
+use alloy_primitives::{Address, B256, U256, hex, keccak256};
+use ark_bn254::Fr;
+use std::{collections::BTreeMap, fs, path::PathBuf};
+use tandem_circuits::{
+    apply::Apply,
+    authorise::session::{Authorisation, SessionChunk},
+    circuit::CircuitId,
+    groth16::{
+        DevnetKeys, Header, Key, PreparedBatch, ProvenBatch, Prover, ProverConfig, Segment, Transcript, key_set_hash,
+        key_words, verify_batch,
+    },
+};
+use tandem_payments::{
+    batch::{ApplyCircuit, Batch, BatchBuilder},
+    data::Message,
+    eddsa::SecretKey,
+    field::integer,
+    leaf::Key as LeafKey,
+    ledger::Env,
+    operation::{Call, Operation, SignatureKind},
+    state::State,
+};
+
+const ETHER: u128 = 1_000_000_000_000_000_000;
+const PRICE: u64 = 1_000_000_000;
+const ENV: Env = Env { operator: Address::repeat_byte(0x0f), timestamp: 1_800_000_000 };
+const TOKEN: Address = Address::repeat_byte(0x70);
+
+fn account(i: u8) -> Address {
+    Address::repeat_byte(i)
+}
+
+fn session_key(i: u8) -> SecretKey {
+    SecretKey::from_seed(B256::repeat_byte(i))
+}
+
+fn dom() -> Fr {
+    Fr::from(0xd0d0u64)
+}
+
+fn eth(account: Address) -> LeafKey {
+    LeafKey { address: account, token: Address::ZERO }
+}
+
+fn builder(state: State, message_index: u64) -> BatchBuilder {
+    BatchBuilder::with_circuits(state, ENV, dom(), message_index, [ApplyCircuit::SMALL; 2])
+}
+
+/// Accounts 1 and 2 with ETH, a token and a session key; the operator.
+fn funded() -> State {
+    let mut builder = builder(State::default(), 0);
+    for i in 1..=2 {
+        builder.message(&Message::Deposit { key: eth(account(i)), amount: 10 * ETHER }).unwrap();
+        let token = LeafKey { address: account(i), token: TOKEN };
+        builder.message(&Message::Deposit { key: token, amount: 5000 }).unwrap();
+        let key = integer(session_key(i).public().hash());
+        builder.message(&Message::L1Key { account: account(i), key }).unwrap();
+    }
+    builder.message(&Message::Deposit { key: eth(ENV.operator), amount: 1 }).unwrap();
+    builder.finish().unwrap().1
+}
+
+/// Two small chunks: a deposit, a transfer, a token transfer, two withdrawals, a transfer to a new account, the fee.
+fn batch(state: State) -> (Batch, Vec<Authorisation>) {
+    let mut builder = builder(state, 7);
+    let mut authorisations = Vec::new();
+    builder.message(&Message::Deposit { key: eth(account(2)), amount: ETHER }).unwrap();
+    let (recipient, token) = (account(2), TOKEN);
+    for (i, call) in [
+        (1, Call::Transfer { recipient, amount: ETHER }),
+        (1, Call::TokenTransfer { token, recipient, amount: 77 }),
+        (2, Call::WithdrawEth { recipient: account(0xaa), amount: 3 * ETHER }),
+        (2, Call::WithdrawToken { token, recipient: account(0xaa), amount: 5077 }),
+        (1, Call::Transfer { recipient: account(9), amount: 1 }),
+    ] {
+        let nonce = builder.ledger().state().get(eth(account(i))).unwrap().nonce;
+        let operation = Operation {
+            sender: account(i),
+            nonce,
+            call,
+            gas_limit: 100_000,
+            max_fee_per_gas: 2 * PRICE,
+            expiry: ENV.timestamp,
+        };
+        builder.user(&operation, SignatureKind::Session, PRICE).unwrap();
+        let key = session_key(i);
+        let operation_hash = operation.hash(dom());
+        let signature = key.sign_checked(operation_hash).unwrap();
+        authorisations.push(Authorisation { operation_hash, key: key.public(), signature });
+    }
+    // Authorise chunks may come in any order.
+    authorisations.reverse();
+    (builder.finish().unwrap().0, authorisations)
+}
+
+fn header(state: &State, batch: &Batch, keys: &BTreeMap<CircuitId, Key>) -> Header {
+    let verifying = keys.iter().map(|(circuit, key)| (*circuit, key.verifying().clone())).collect();
+    let counts = batch.chunks[0].counts_in;
+    Header {
+        config_hash: keccak256("configuration"),
+        key_set_hash: key_set_hash(&verifying),
+        index: 4,
+        root_in: state.root(),
+        leaf_count_in: counts.leaf_count,
+        queue_start: counts.message_index,
+        queue_hash_start: keccak256("queue before"),
+        queue_end: counts.message_index + batch.messages.len() as u64 / 2,
+        queue_hash_end: keccak256("queue after"),
+        env: ENV.pack(),
+    }
+}
+
+fn keys() -> BTreeMap<CircuitId, Key> {
+    let cache = DevnetKeys::new(31337, PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("keys")).unwrap();
+    let apply = cache.key(&Apply::blank(ApplyCircuit::SMALL)).unwrap();
+    let session = cache.key(&SessionChunk::small(vec![], Fr::from(0u64)).unwrap()).unwrap();
+    [apply, session].into_iter().map(|key| (key.circuit(), key)).collect()
+}
+
+fn encode(words: impl IntoIterator<Item = U256>) -> String {
+    hex::encode_prefixed(words.into_iter().flat_map(|word| word.to_be_bytes::<32>()).collect::<Vec<_>>())
+}
+
+/// The ABI encoding of an array of static structs.
+fn encode_array(items: Vec<Vec<U256>>) -> String {
+    let head = [U256::from(32), U256::from(items.len())];
+    encode(head.into_iter().chain(items.into_iter().flatten()))
+}
+
+fn render(proven: &ProvenBatch, keys: &BTreeMap<CircuitId, Key>, root_out: Fr, leaf_count_out: u64) -> String {
+    let header = proven.header;
+    let t0 = Transcript::new(
+        &header,
+        &proven.segments.each_ref().map(|bytes| Segment::of(bytes)),
+        proven.apply.len(),
+        proven.authorise.len(),
+    );
+    let t1 = t0.chunks(&proven.apply, &proven.authorise);
+    let (apply, authorise) = proven.proofs.split_at(proven.apply.len());
+    let apply = apply.iter().map(|proof| {
+        let input = |i: usize| integer(proof.inputs[i]);
+        let mut words = vec![U256::from(proof.circuit.number())];
+        words.extend([1, 3, 5, 6, 7, 13, 15, 17, 18].map(input));
+        words.extend(proof.words());
+        words
+    });
+    let authorise = authorise.iter().map(|proof| {
+        let mut words = vec![U256::from(proof.circuit.number()), integer(proof.inputs[0]), integer(proof.inputs[2])];
+        words.extend(proof.words());
+        words
+    });
+    let word = |hash: B256| U256::from_be_bytes(hash.0);
+    let header_words = [
+        word(header.config_hash),
+        U256::from(header.index),
+        integer(header.root_in),
+        U256::from(header.leaf_count_in),
+        U256::from(header.queue_start),
+        word(header.queue_hash_start),
+        U256::from(header.queue_end),
+        word(header.queue_hash_end),
+        header.env,
+        integer(dom()),
+    ];
+    let json = serde_json::json!({
+        "keys": encode(keys.iter().flat_map(|(circuit, key)| key_words(*circuit, key.verifying()))),
+        "keySetHash": header.key_set_hash.to_string(),
+        "header": encode(header_words),
+        "segments": proven.segments.each_ref().map(hex::encode_prefixed),
+        "apply": encode_array(apply.collect()),
+        "authorise": encode_array(authorise.collect()),
+        "z": encode([integer(t1.z())]),
+        "zJoin": encode([integer(t1.z_join())]),
+        "rootOut": encode([integer(root_out)]),
+        "leafCountOut": leaf_count_out,
+    });
+    serde_json::to_string_pretty(&json).unwrap() + "\n"
+}
+
+#[test]
+fn the_batch_fixture_is_what_the_prover_makes() {
+    let prover = Prover::new(ProverConfig::default()).unwrap();
+    let keys = keys();
+    let state = funded();
+    let (batch, authorisations) = batch(state.clone());
+    let header = header(&state, &batch, &keys);
+    let prepared = PreparedBatch::new(header, &batch, &authorisations).unwrap();
+    let mut stages = 0;
+    let proven = prepared.prove(&prover, &keys, &mut |_, _| stages += 1).unwrap();
+    assert_eq!((proven.apply.len(), proven.authorise.len(), stages), (2, 1, 18));
+
+    let verifying: BTreeMap<_, _> = keys.iter().map(|(circuit, key)| (*circuit, key.verifying().clone())).collect();
+    let segments = proven.segments.each_ref().map(|bytes| Segment::of(bytes));
+    let t1 = Transcript::new(&header, &segments, 2, 1).chunks(&proven.apply, &proven.authorise);
+    verify_batch(&verifying, &proven.proofs, &t1.proofs(&proven.proofs)).unwrap();
+
+    let last = batch.chunks.last().unwrap();
+    let root_out = last.inputs_before()[1];
+    let rendered = render(&proven, &keys, root_out, last.counts_out.leaf_count);
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/payments/batch.json");
+    if std::env::var_os("TANDEM_BLESS").is_some() {
+        fs::write(&path, &rendered).unwrap();
+    }
+    let committed = fs::read_to_string(&path).unwrap_or_default();
+    assert!(committed == rendered, "the circuits changed: TANDEM_BLESS=1 cargo test -p tandem-circuits --test l1_fixture");
+}
+
+#[test]
+fn signatures_that_are_not_the_batchs_are_refused_before_anything_is_proven() {
+    let (batch, authorisations) = batch(funded());
+    let header = header(&funded(), &batch, &BTreeMap::new());
+    let refused = |authorisations: &[Authorisation]| PreparedBatch::new(header, &batch, authorisations).is_err();
+    assert!(!refused(&authorisations));
+    assert!(refused(&authorisations[1..]), "applied and not authorised");
+    let mut twice = authorisations.clone();
+    twice.push(twice[0]);
+    assert!(refused(&twice), "authorised twice");
+    let mut other = authorisations.clone();
+    other[0] = other[1];
+    assert!(refused(&other), "another operation");
+}
