@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+/// @dev One more than the highest circuit id (PAY-CIRCUIT).
+uint256 constant KEY_SLOTS = 9;
+
+/// @title A set of verifying keys, held as the code of a data contract.
+/// @notice A key is `circuit id, number of inputs, alpha (2), beta (4), gamma (4), delta (4)` and one point (2) for the
+/// constant and each input, all words in the precompiles' encoding. A set has its keys in ascending order of id. Twin:
+/// `prover/circuits/src/groth16/solidity.rs`. Adversarial: whoever deploys a set, until the schedule names its hash.
+library VerifyingKeys {
+    /// @dev Offsets in a key, in bytes.
+    uint256 internal constant ID = 0x00;
+    uint256 internal constant INPUTS = 0x20;
+    uint256 internal constant ALPHA = 0x40;
+    uint256 internal constant BETA = 0x80;
+    uint256 internal constant GAMMA = 0x100;
+    uint256 internal constant DELTA = 0x180;
+    uint256 internal constant POINTS = 0x200;
+
+    error Keys_Truncated();
+    error Keys_NotAscending(uint256 circuit);
+    error Keys_UnknownCircuit(uint256 circuit);
+    error Keys_WrongInputCount(uint256 circuit, uint256 inputs);
+    error Keys_Identity(uint256 circuit);
+    error Keys_InvalidPoint(uint256 circuit);
+    error Keys_GammaIsDelta(uint256 circuit);
+    error Keys_NotStored();
+
+    /// @notice Public inputs of a circuit; 0 if there is no such circuit (PAY-PUBLIC).
+    function inputCount(uint256 circuit) internal pure returns (uint256) {
+        if (circuit == 1 || circuit == 2) return 19;
+        if (circuit == 3 || circuit == 4) return 3;
+        return 0;
+    }
+
+    /// @notice Checks a set and stores it. Reverts on a malformed one, on points off the curve or outside the subgroup,
+    /// on identities, and on gamma equal to delta, with which anybody could forge proofs.
+    /// @return set address of the data contract
+    function store(bytes memory keys) internal returns (address set) {
+        check(keys);
+        // Creation code that returns what follows it; the leading STOP makes the data uncallable.
+        bytes memory code = abi.encodePacked(hex"600b5981380380925939f300", keys);
+        assembly ("memory-safe") {
+            set := create(0, add(code, 0x20), mload(code))
+        }
+        if (set == address(0)) revert Keys_NotStored();
+    }
+
+    /// @notice The bytes of a stored set.
+    function load(address set) internal view returns (bytes memory keys) {
+        uint256 size = set.code.length;
+        if (size <= 1) revert Keys_NotStored();
+        keys = new bytes(size - 1);
+        assembly ("memory-safe") {
+            extcodecopy(set, add(keys, 0x20), 1, sub(size, 1))
+        }
+    }
+
+    /// @notice Memory pointers to the keys by circuit id; 0 where there is none. The set must have been checked.
+    function index(bytes memory keys) internal pure returns (uint256[KEY_SLOTS] memory pointers) {
+        uint256 offset = 0;
+        while (offset < keys.length) {
+            uint256 key = pointerTo(keys) + offset;
+            pointers[word(key, ID)] = key;
+            offset += length(word(key, INPUTS));
+        }
+    }
+
+    /// @notice Bytes of a key with this many inputs.
+    function length(uint256 inputs) internal pure returns (uint256) {
+        return POINTS + (inputs + 1) * 0x40;
+    }
+
+    function check(bytes memory keys) internal view {
+        uint256 offset = 0;
+        uint256 last = 0;
+        if (keys.length == 0) revert Keys_Truncated();
+        while (offset < keys.length) {
+            if (keys.length - offset < POINTS) revert Keys_Truncated();
+            uint256 key = pointerTo(keys) + offset;
+            uint256 circuit = word(key, ID);
+            uint256 inputs = word(key, INPUTS);
+            if (circuit <= last) revert Keys_NotAscending(circuit);
+            if (inputCount(circuit) == 0) revert Keys_UnknownCircuit(circuit);
+            if (inputCount(circuit) != inputs) revert Keys_WrongInputCount(circuit, inputs);
+            if (keys.length - offset < length(inputs)) revert Keys_Truncated();
+            _checkPoints(key, circuit, inputs);
+            last = circuit;
+            offset += length(inputs);
+        }
+    }
+
+    function _checkPoints(uint256 key, uint256 circuit, uint256 inputs) private view {
+        if (_isZero(key, ALPHA, 2)) revert Keys_Identity(circuit);
+        for (uint256 cursor = BETA; cursor <= DELTA; cursor += 0x80) {
+            if (_isZero(key, cursor, 4)) revert Keys_Identity(circuit);
+            if (!_isG2(key + cursor)) revert Keys_InvalidPoint(circuit);
+        }
+        if (!_isG1(key + ALPHA)) revert Keys_InvalidPoint(circuit);
+        for (uint256 i = 0; i <= inputs; ++i) {
+            if (!_isG1(key + POINTS + i * 0x40)) revert Keys_InvalidPoint(circuit);
+        }
+        // Equal or opposite: the x coordinates tell.
+        if (word(key, GAMMA) == word(key, DELTA) && word(key, GAMMA + 0x20) == word(key, DELTA + 0x20)) {
+            revert Keys_GammaIsDelta(circuit);
+        }
+    }
+
+    /// @dev The pairing precompile checks coordinates, curve and subgroup of both points.
+    function _isG2(uint256 pointer) private view returns (bool ok) {
+        assembly ("memory-safe") {
+            let input := mload(0x40)
+            mstore(input, 0)
+            mstore(add(input, 0x20), 0)
+            mcopy(add(input, 0x40), pointer, 0x80)
+            ok := staticcall(gas(), 0x08, input, 0xc0, input, 0x20)
+            ok := and(ok, and(eq(returndatasize(), 0x20), eq(mload(input), 1)))
+        }
+    }
+
+    function _isG1(uint256 pointer) private view returns (bool ok) {
+        assembly ("memory-safe") {
+            let input := mload(0x40)
+            mcopy(input, pointer, 0x40)
+            mstore(add(input, 0x40), 0)
+            mstore(add(input, 0x60), 0)
+            ok := staticcall(gas(), 0x06, input, 0x80, input, 0x40)
+            ok := and(ok, eq(returndatasize(), 0x40))
+        }
+    }
+
+    function _isZero(uint256 key, uint256 offset, uint256 words) private pure returns (bool) {
+        for (uint256 i = 0; i < words; ++i) {
+            if (word(key, offset + i * 0x20) != 0) return false;
+        }
+        return true;
+    }
+
+    function pointerTo(bytes memory keys) internal pure returns (uint256 pointer) {
+        assembly ("memory-safe") {
+            pointer := add(keys, 0x20)
+        }
+    }
+
+    function word(uint256 key, uint256 offset) internal pure returns (uint256 value) {
+        assembly ("memory-safe") {
+            value := mload(add(key, offset))
+        }
+    }
+}

@@ -1,0 +1,484 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import { Field } from "../../src/payments/Field.sol";
+import { Groth16Batch } from "../../src/payments/Groth16Batch.sol";
+import { PaymentsProof } from "../../src/payments/PaymentsProof.sol";
+import { Transcript } from "../../src/payments/Transcript.sol";
+import { VerifyingKeys } from "../../src/payments/VerifyingKeys.sol";
+import { Test } from "../utils/Test.sol";
+import { vm } from "../utils/Vm.sol";
+
+/// @title The library as a contract.
+contract PaymentsProofHarness {
+    function verify(
+        Transcript.Header memory header,
+        bytes[3] calldata segments,
+        PaymentsProof.ApplyChunk[] calldata applied,
+        PaymentsProof.AuthoriseChunk[] calldata authorised,
+        address set
+    ) external view returns (PaymentsProof.Result memory) {
+        return PaymentsProof.verify(header, segments, applied, authorised, set);
+    }
+
+    function store(bytes memory keys) external returns (address) {
+        return VerifyingKeys.store(keys);
+    }
+
+    function load(address set) external view returns (bytes memory) {
+        return VerifyingKeys.load(set);
+    }
+
+    function evaluate(bytes calldata data, uint256 z) external pure returns (uint256, uint256) {
+        return (Field.evaluate(data, z), Field.count(data));
+    }
+
+    function verifyClaims(bytes memory keys, Groth16Batch.Claim[] memory claims, bytes32 transcript) external view {
+        Groth16Batch.verify(keys, claims, transcript);
+    }
+}
+
+/// @title A batch as the prover made it (tests/vectors/payments/batch.json), and what L1 must refuse of it.
+abstract contract PaymentsFixture is Test {
+    uint256 internal constant P = 21888242871839275222246405745257275088696311157297823662689037894645226208583;
+
+    PaymentsProofHarness internal harness;
+    string internal json;
+    bytes internal keys;
+    address internal set;
+
+    struct Batch {
+        Transcript.Header header;
+        bytes[3] segments;
+        PaymentsProof.ApplyChunk[] applied;
+        PaymentsProof.AuthoriseChunk[] authorised;
+    }
+
+    function setUp() public virtual {
+        harness = new PaymentsProofHarness();
+        json = vm.readFile("../tests/vectors/payments/batch.json");
+        keys = vm.parseJsonBytes(json, ".keys");
+        set = harness.store(keys);
+    }
+
+    function honest() internal view returns (Batch memory batch) {
+        batch.header = abi.decode(vm.parseJsonBytes(json, ".header"), (Transcript.Header));
+        bytes[] memory segments = vm.parseJsonBytesArray(json, ".segments");
+        for (uint256 i = 0; i < 3; ++i) {
+            batch.segments[i] = segments[i];
+        }
+        batch.applied = abi.decode(vm.parseJsonBytes(json, ".apply"), (PaymentsProof.ApplyChunk[]));
+        batch.authorised = abi.decode(vm.parseJsonBytes(json, ".authorise"), (PaymentsProof.AuthoriseChunk[]));
+    }
+
+    function verify(Batch memory batch) internal view returns (PaymentsProof.Result memory) {
+        return harness.verify(batch.header, batch.segments, batch.applied, batch.authorised, set);
+    }
+
+    /// Whether the batch is accepted; any revert is a refusal. (A precompile that refuses a point takes all gas it is
+    /// given.)
+    function accepts(Batch memory batch) internal view returns (bool) {
+        try harness.verify{ gas: 5_000_000 }(batch.header, batch.segments, batch.applied, batch.authorised, set) {
+            return true;
+        } catch {
+            return false;
+        }
+    }
+}
+
+/// @title Composition: what the chunks prove together.
+contract PaymentsProofTest is PaymentsFixture {
+    function test_accepts_whatTheProverMade() external {
+        Batch memory batch = honest();
+        vm.assertEq(batch.applied.length, 2);
+        vm.assertEq(batch.authorised.length, 1);
+        uint256 gasBefore = gasleft();
+        PaymentsProof.Result memory result = verify(batch);
+        uint256 gasUsed = gasBefore - gasleft();
+        vm.assertEq(result.root, uint256(vm.parseJsonBytes32(json, ".rootOut")));
+        vm.assertEq(result.leafCount, vm.parseJsonUint(json, ".leafCountOut"));
+        vm.snapshotValue("payments", "gas PaymentsProof.verify 3 proofs 2 keys", gasUsed);
+    }
+
+    function test_refuses_everyHeaderField() external view {
+        for (uint256 field = 0; field < 10; ++field) {
+            Batch memory batch = honest();
+            Transcript.Header memory header = batch.header;
+            // A struct of words: the field's place in memory.
+            assembly ("memory-safe") {
+                let cursor := add(header, mul(field, 0x20))
+                mstore(cursor, xor(mload(cursor), 1))
+            }
+            vm.assertFalse(accepts(batch), "a header field is free");
+        }
+    }
+
+    function test_refuses_everyWordOfAnApplyChunk() external view {
+        for (uint256 chunk = 0; chunk < 2; ++chunk) {
+            for (uint256 field = 0; field < 18; ++field) {
+                Batch memory batch = honest();
+                _flip(batch, chunk, field);
+                vm.assertFalse(accepts(batch), "a word of an Apply chunk is free");
+            }
+        }
+    }
+
+    /// Flips the last bit of a word of an Apply chunk: 6 words, 3 evaluations, product, 8 of the proof.
+    function _flip(Batch memory batch, uint256 chunk, uint256 field) private pure {
+        PaymentsProof.ApplyChunk memory applied = batch.applied[chunk];
+        if (field == 0) applied.circuit ^= 1;
+        else if (field == 1) applied.rootOut ^= 1;
+        else if (field == 2) applied.countsOut ^= 1;
+        else if (field == 3) applied.feeOut ^= 1;
+        else if (field == 4) applied.dataDigest ^= 1;
+        else if (field == 5) applied.valueDigest ^= 1;
+        else if (field < 9) applied.evaluationsOut[field - 6] ^= 1;
+        else if (field == 9) applied.product ^= 1;
+        else applied.proof[field - 10] ^= 1;
+    }
+
+    function test_refuses_everyWordOfAnAuthoriseChunk() external view {
+        for (uint256 field = 0; field < 11; ++field) {
+            Batch memory batch = honest();
+            PaymentsProof.AuthoriseChunk memory chunk = batch.authorised[0];
+            if (field == 0) chunk.circuit ^= 7; // 3 becomes 4
+            else if (field == 1) chunk.valueDigest ^= 1;
+            else if (field == 2) chunk.product ^= 1;
+            else chunk.proof[field - 3] ^= 1;
+            vm.assertFalse(accepts(batch), "a word of an Authorise chunk is free");
+        }
+    }
+
+    function testFuzz_refuses_otherData(uint256 segment, uint256 cursor, uint8 change) external view {
+        Batch memory batch = honest();
+        bytes memory data = batch.segments[bound(segment, 0, 2)];
+        cursor = bound(cursor, 0, data.length - 1);
+        data[cursor] = bytes1(uint8(data[cursor]) ^ uint8(bound(change, 1, 255)));
+        vm.assertFalse(accepts(batch));
+    }
+
+    function test_refuses_longerShorterAndMovedData() external {
+        for (uint256 segment = 0; segment < 3; ++segment) {
+            Batch memory batch = honest();
+            // A leading zero element does not change the evaluation, only the count.
+            batch.segments[segment] = bytes.concat(new bytes(31), batch.segments[segment]);
+            vm.assertFalse(accepts(batch));
+            batch = honest();
+            batch.segments[segment] = bytes.concat(batch.segments[segment], new bytes(31));
+            vm.assertFalse(accepts(batch));
+            batch = honest();
+            batch.segments[segment] = bytes.concat(batch.segments[segment], hex"00");
+            vm.expectRevert(abi.encodeWithSelector(Field.Field_PartialElement.selector, batch.segments[segment].length));
+            verify(batch);
+            batch = honest();
+            batch.segments[segment] = "";
+            vm.assertFalse(accepts(batch));
+        }
+        Batch memory swapped = honest();
+        (swapped.segments[0], swapped.segments[1]) = (swapped.segments[1], swapped.segments[0]);
+        vm.assertFalse(accepts(swapped));
+    }
+
+    function test_refuses_otherNumbersAndOrdersOfChunks() external {
+        Batch memory batch = honest();
+        (batch.applied[0], batch.applied[1]) = (batch.applied[1], batch.applied[0]);
+        vm.assertFalse(accepts(batch), "chunks chain in one order");
+
+        batch = honest();
+        batch.applied[1] = batch.applied[0];
+        vm.assertFalse(accepts(batch), "no chunk applies twice");
+
+        batch = honest();
+        PaymentsProof.ApplyChunk[] memory first = new PaymentsProof.ApplyChunk[](1);
+        first[0] = batch.applied[0];
+        batch.applied = first;
+        vm.assertFalse(accepts(batch), "the rest of the batch is missing");
+
+        batch = honest();
+        batch.applied = new PaymentsProof.ApplyChunk[](0);
+        vm.expectRevert(PaymentsProof.Proof_NoApply.selector);
+        verify(batch);
+
+        batch = honest();
+        batch.authorised = new PaymentsProof.AuthoriseChunk[](0);
+        vm.assertFalse(accepts(batch), "nothing authorises");
+
+        batch = honest();
+        PaymentsProof.AuthoriseChunk[] memory twice = new PaymentsProof.AuthoriseChunk[](2);
+        (twice[0], twice[1]) = (batch.authorised[0], batch.authorised[0]);
+        batch.authorised = twice;
+        vm.assertFalse(accepts(batch), "authorised twice");
+    }
+
+    function test_refuses_scalarsWithASecondForm() external {
+        for (uint256 field = 0; field < 7; ++field) {
+            Batch memory batch = honest();
+            PaymentsProof.ApplyChunk memory chunk = batch.applied[1];
+            uint256 scalar;
+            if (field == 0) scalar = chunk.rootOut += Field.R;
+            else if (field == 1) scalar = chunk.dataDigest += Field.R;
+            else if (field == 2) scalar = chunk.valueDigest += Field.R;
+            else if (field == 3) scalar = chunk.product += Field.R;
+            else scalar = chunk.evaluationsOut[field - 4] += Field.R;
+            vm.expectRevert(abi.encodeWithSelector(Field.Field_NotCanonical.selector, scalar));
+            verify(batch);
+        }
+        for (uint256 field = 0; field < 2; ++field) {
+            Batch memory batch = honest();
+            PaymentsProof.AuthoriseChunk memory chunk = batch.authorised[0];
+            uint256 scalar = field == 0 ? chunk.valueDigest += Field.R : chunk.product += Field.R;
+            vm.expectRevert(abi.encodeWithSelector(Field.Field_NotCanonical.selector, scalar));
+            verify(batch);
+        }
+        Batch memory root = honest();
+        root.header.rootIn += Field.R;
+        vm.expectRevert(abi.encodeWithSelector(Field.Field_NotCanonical.selector, root.header.rootIn));
+        verify(root);
+    }
+
+    function test_refuses_fieldsBeyondTheirWidth() external {
+        Batch memory batch = honest();
+        batch.applied[0].countsOut |= 1 << 168;
+        vm.expectRevert(
+            abi.encodeWithSelector(PaymentsProof.Proof_CountsOutOfRange.selector, batch.applied[0].countsOut)
+        );
+        verify(batch);
+        batch = honest();
+        batch.applied[0].feeOut = 1 << 128;
+        vm.expectRevert(abi.encodeWithSelector(PaymentsProof.Proof_FeeOutOfRange.selector, 1 << 128));
+        verify(batch);
+        for (uint256 field = 0; field < 5; ++field) {
+            batch = honest();
+            if (field == 0) batch.header.env |= 1 << 224;
+            else if (field == 1) batch.header.dom |= 1 << 248;
+            else if (field == 2) batch.header.leafCountIn |= 1 << 40;
+            else if (field == 3) batch.header.queueStart |= 1 << 64;
+            else batch.header.queueEnd |= 1 << 64;
+            vm.expectRevert(PaymentsProof.Proof_HeaderOutOfRange.selector);
+            verify(batch);
+        }
+    }
+
+    function test_refuses_circuitsOfTheOtherFamily() external {
+        uint256[5] memory wrong = [uint256(0), 3, 4, 5, type(uint256).max];
+        for (uint256 i = 0; i < wrong.length; ++i) {
+            Batch memory batch = honest();
+            batch.applied[0].circuit = wrong[i];
+            vm.expectRevert(abi.encodeWithSelector(PaymentsProof.Proof_NotApply.selector, wrong[i]));
+            verify(batch);
+        }
+        wrong = [uint256(0), 1, 2, 5, type(uint256).max];
+        for (uint256 i = 0; i < wrong.length; ++i) {
+            Batch memory batch = honest();
+            batch.authorised[0].circuit = wrong[i];
+            vm.expectRevert(abi.encodeWithSelector(PaymentsProof.Proof_NotAuthorise.selector, wrong[i]));
+            verify(batch);
+        }
+        Batch memory large = honest();
+        large.applied[0].circuit = 2;
+        vm.assertFalse(accepts(large), "no key, and another transcript");
+    }
+
+    function test_refuses_aProductOfZero() external {
+        Batch memory batch = honest();
+        batch.applied[0].product = 0;
+        batch.authorised[0].product = 0;
+        vm.expectRevert(PaymentsProof.Proof_ProductZero.selector);
+        verify(batch);
+    }
+
+    function test_refuses_aFeeLeftOver() external {
+        Batch memory batch = honest();
+        batch.applied[1].feeOut = 1;
+        // The transcript moved, so whichever check comes first refuses.
+        vm.assertFalse(accepts(batch));
+    }
+
+    function test_accepts_aRerandomisedProof() external view {
+        // (-A, -B, C) proves the same: nothing may be keyed on proof bytes.
+        Batch memory batch = honest();
+        uint256[8] memory proof = batch.applied[0].proof;
+        proof[1] = P - proof[1];
+        proof[4] = P - proof[4];
+        proof[5] = P - proof[5];
+        vm.assertTrue(accepts(batch));
+    }
+
+    function test_refuses_pointsAtInfinityAndOffTheCurve() external view {
+        for (uint256 i = 0; i < 3; ++i) {
+            Batch memory batch = honest();
+            uint256[8] memory proof = batch.applied[0].proof;
+            if (i == 0) (proof[0], proof[1]) = (0, 0);
+            else if (i == 1) (proof[2], proof[3], proof[4], proof[5]) = (0, 0, 0, 0);
+            else (proof[6], proof[7]) = (0, 0);
+            vm.assertFalse(accepts(batch), "infinity");
+            batch = honest();
+            proof = batch.applied[0].proof;
+            (proof[0], proof[1]) = (1, 1);
+            vm.assertFalse(accepts(batch), "off the curve");
+            batch = honest();
+            batch.applied[0].proof[0] += P;
+            vm.assertFalse(accepts(batch), "a coordinate beyond the field");
+        }
+    }
+
+    function test_doesNotDependOnTheTimeOfPosting() external {
+        // Nothing of the block enters the transcript: after a reorganisation the same proofs hold.
+        Batch memory batch = honest();
+        skipTime(100_000);
+        vm.assertTrue(accepts(batch));
+    }
+}
+
+/// @title Single parts: key sets, evaluation, coefficients.
+contract PaymentsPartsTest is PaymentsFixture {
+    function test_keySet_isStoredAndHashed() external view {
+        vm.assertEq(keccak256(harness.load(set)), vm.parseJsonBytes32(json, ".keySetHash"));
+        vm.assertEq(keccak256(harness.load(set)), keccak256(keys));
+    }
+
+    function _set(uint256 cursor, uint256 value) private view returns (bytes memory changed) {
+        changed = keys;
+        assembly ("memory-safe") {
+            mstore(add(add(changed, 0x20), cursor), value)
+        }
+    }
+
+    function _word(uint256 cursor) private view returns (uint256 value) {
+        bytes memory all = keys;
+        assembly ("memory-safe") {
+            value := mload(add(add(all, 0x20), cursor))
+        }
+    }
+
+    function test_keySet_refusesDefects() external {
+        uint256 second = VerifyingKeys.length(19);
+        vm.assertEq(keys.length, second + VerifyingKeys.length(3));
+
+        vm.expectRevert(VerifyingKeys.Keys_Truncated.selector);
+        harness.store("");
+        vm.expectRevert(abi.encodeWithSelector(VerifyingKeys.Keys_UnknownCircuit.selector, 9));
+        harness.store(_set(0, 9));
+        vm.expectRevert(abi.encodeWithSelector(VerifyingKeys.Keys_NotAscending.selector, 1));
+        harness.store(_set(second, 1));
+        vm.expectRevert(abi.encodeWithSelector(VerifyingKeys.Keys_WrongInputCount.selector, 1, 18));
+        harness.store(_set(0x20, 18));
+        vm.expectRevert(abi.encodeWithSelector(VerifyingKeys.Keys_InvalidPoint.selector, 1));
+        harness.store{ gas: 20_000_000 }(_set(0x40, _word(0x40) ^ 1));
+        vm.expectRevert(abi.encodeWithSelector(VerifyingKeys.Keys_InvalidPoint.selector, 1));
+        harness.store{ gas: 20_000_000 }(_set(0x80, _word(0x80) ^ 1));
+        vm.expectRevert(abi.encodeWithSelector(VerifyingKeys.Keys_InvalidPoint.selector, 3));
+        harness.store{ gas: 20_000_000 }(_set(second + 0x200, _word(second + 0x200) ^ 1));
+    }
+
+    function test_keySet_refusesTruncation() external {
+        bytes memory cut = new bytes(keys.length - 1);
+        for (uint256 i = 0; i < cut.length; ++i) {
+            cut[i] = keys[i];
+        }
+        vm.expectRevert(VerifyingKeys.Keys_Truncated.selector);
+        harness.store(cut);
+    }
+
+    function test_keySet_refusesGammaEqualToDelta() external {
+        bytes memory changed = keys;
+        assembly ("memory-safe") {
+            let key := add(changed, 0x20)
+            mcopy(add(key, 0x180), add(key, 0x100), 0x80)
+        }
+        vm.expectRevert(abi.encodeWithSelector(VerifyingKeys.Keys_GammaIsDelta.selector, 1));
+        harness.store(changed);
+    }
+
+    function test_keySet_refusesIdentities() external {
+        uint256[4] memory parts = [uint256(0x40), 0x80, 0x100, 0x180];
+        for (uint256 i = 0; i < parts.length; ++i) {
+            bytes memory changed = keys;
+            for (uint256 j = 0; j < (i == 0 ? 0x40 : 0x80); ++j) {
+                changed[parts[i] + j] = 0;
+            }
+            vm.expectRevert(abi.encodeWithSelector(VerifyingKeys.Keys_Identity.selector, 1));
+            harness.store(changed);
+        }
+    }
+
+    function test_load_refusesWhatIsNoSet() external {
+        vm.expectRevert(VerifyingKeys.Keys_NotStored.selector);
+        harness.load(address(0xdead));
+    }
+
+    function testFuzz_evaluate_isHorner(bytes32[5] memory seeds, uint256 z, uint256 count) external view {
+        count = bound(count, 0, 5);
+        z = bound(z, 0, Field.R - 1);
+        bytes memory data = "";
+        uint256 expected = 0;
+        for (uint256 i = 0; i < count; ++i) {
+            uint256 element = uint256(seeds[i]) >> 8;
+            data = bytes.concat(data, bytes31(uint248(element)));
+            expected = addmod(mulmod(expected, z, Field.R), element, Field.R);
+        }
+        (uint256 sum, uint256 elements) = harness.evaluate(data, z);
+        vm.assertEq(sum, expected);
+        vm.assertEq(elements, count);
+    }
+
+    function _claim() private view returns (Groth16Batch.Claim memory claim) {
+        Batch memory batch = honest();
+        claim.circuit = batch.authorised[0].circuit;
+        claim.inputs = new uint256[](3);
+        claim.inputs[0] = batch.authorised[0].valueDigest;
+        claim.inputs[1] = uint256(vm.parseJsonBytes32(json, ".zJoin"));
+        claim.inputs[2] = batch.authorised[0].product;
+        claim.proof = batch.authorised[0].proof;
+    }
+
+    function testFuzz_claims_holdUnderAnyCoefficients(bytes32 transcript) external view {
+        Groth16Batch.Claim[] memory claims = new Groth16Batch.Claim[](3);
+        (claims[0], claims[1], claims[2]) = (_claim(), _claim(), _claim());
+        harness.verifyClaims(keys, claims, transcript);
+    }
+
+    function test_claims_refuseAnErrorSharedByTwoProofs() external {
+        Groth16Batch.Claim[] memory claims = new Groth16Batch.Claim[](2);
+        (claims[0], claims[1]) = (_claim(), _claim());
+        // C + G in one proof, C - G in the other: with equal coefficients nobody would notice.
+        (claims[0].proof[6], claims[0].proof[7]) = _add(claims[0].proof[6], claims[0].proof[7], 1, 2);
+        (claims[1].proof[6], claims[1].proof[7]) = _add(claims[1].proof[6], claims[1].proof[7], 1, P - 2);
+        vm.expectRevert(Groth16Batch.Groth16_InvalidProof.selector);
+        harness.verifyClaims(keys, claims, bytes32(uint256(1)));
+    }
+
+    function _add(uint256 ax, uint256 ay, uint256 bx, uint256 by) private view returns (uint256 x, uint256 y) {
+        (bool ok, bytes memory sum) = address(6).staticcall(abi.encode(ax, ay, bx, by));
+        vm.assertTrue(ok);
+        return abi.decode(sum, (uint256, uint256));
+    }
+
+    function test_claims_refuseWrongNumbers() external {
+        vm.expectRevert(Groth16Batch.Groth16_Empty.selector);
+        harness.verifyClaims(keys, new Groth16Batch.Claim[](0), 0);
+        Groth16Batch.Claim[] memory claims = new Groth16Batch.Claim[](1);
+        claims[0] = _claim();
+        claims[0].inputs = new uint256[](4);
+        vm.expectRevert(abi.encodeWithSelector(Groth16Batch.Groth16_WrongInputCount.selector, 3, 4));
+        harness.verifyClaims(keys, claims, 0);
+        claims[0] = _claim();
+        claims[0].circuit = 4;
+        vm.expectRevert(abi.encodeWithSelector(Groth16Batch.Groth16_NoKey.selector, 4));
+        harness.verifyClaims(keys, claims, 0);
+        claims[0].circuit = 99;
+        vm.expectRevert(abi.encodeWithSelector(Groth16Batch.Groth16_NoKey.selector, 99));
+        harness.verifyClaims(keys, claims, 0);
+    }
+
+    function testFuzz_claims_refuseOtherInputs(uint256 which, uint256 value) external {
+        Groth16Batch.Claim[] memory claims = new Groth16Batch.Claim[](1);
+        claims[0] = _claim();
+        which = bound(which, 0, 2);
+        value = bound(value, 0, Field.R - 1);
+        vm.assume(claims[0].inputs[which] != value);
+        claims[0].inputs[which] = value;
+        vm.expectRevert(Groth16Batch.Groth16_InvalidProof.selector);
+        harness.verifyClaims(keys, claims, bytes32(uint256(5)));
+    }
+}
