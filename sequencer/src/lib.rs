@@ -1,1 +1,20 @@
-//! Placeholder.
+//! The sequencer: one process that takes transactions, builds blocks, and brings them to L1 in batches.
+//!
+//! ```text
+//! RPC -> admission -> engine (mempool, builder, batches) -> store -> poster -> L1
+//!                        ^                                             |
+//!                        +---------------- watcher <-------------------+
+//! ```
+//! Every part owns its state and talks through bounded channels; the store is the only thing that several parts read.
+
+pub mod batch;
+pub mod config;
+pub mod engine;
+pub mod mempool;
+pub mod node;
+pub mod poster;
+pub mod rpc;
+pub mod watcher;
+
+pub use config::SequencerFlags;
+pub use node::{Node, NodeError};

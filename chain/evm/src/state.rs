@@ -10,10 +10,10 @@ use revm::{
     database_interface::{DBErrorMarker, Database, DatabaseCommit},
     state::{Account, AccountInfo, Bytecode},
 };
-use tandem_chain::{PreimageSource, TransitionError};
+use tandem_chain::{Checkpoint, PreimageSource, TransitionError};
 use tandem_trie::{AccountChange, NodeSource, StateChanges, StateTrie, TrieAccount, TrieError};
 
-use crate::predeploys::{self, ADDRESS_TABLE, HISTORY_STORAGE, MESSAGE_PASSER, MESSAGE_ROOT_SLOT};
+use crate::predeploys::{self, ADDRESS_TABLE, HISTORY_STORAGE, L1_INFO, MESSAGE_COUNT_SLOT, MESSAGE_PASSER, MESSAGE_ROOT_SLOT};
 
 /// Slots of the history contract (EIP-2935).
 const HISTORY_WINDOW: u64 = 8191;
@@ -198,6 +198,31 @@ impl<S: PreimageSource> WorldState<S> {
     /// Root of the L2-to-L1 message tree.
     pub fn message_root(&mut self) -> Result<B256, StateError<S::Error>> {
         Ok(self.storage(MESSAGE_PASSER, MESSAGE_ROOT_SLOT)?.into())
+    }
+
+    /// Messages that L2 sent to L1 so far.
+    pub fn message_count(&mut self) -> Result<u64, StateError<S::Error>> {
+        Ok(self.storage(MESSAGE_PASSER, MESSAGE_COUNT_SLOT)?.saturating_to())
+    }
+
+    /// The checkpoint that the chain last stored (PRE-INFO-2).
+    pub fn checkpoint(&mut self) -> Result<Checkpoint, StateError<S::Error>> {
+        let place = self.storage(L1_INFO, U256::ZERO)?;
+        let low_bits = |word: U256| word.as_limbs()[0];
+        Ok(Checkpoint {
+            number: low_bits(place),
+            timestamp: low_bits(place >> 64),
+            base_fee: self.storage(L1_INFO, U256::from(1))?,
+            blob_base_fee: self.storage(L1_INFO, U256::from(2))?,
+        })
+    }
+
+    /// The account's code; empty if it has none.
+    pub fn code(&mut self, address: Address) -> Result<Bytes, StateError<S::Error>> {
+        match self.account(address)? {
+            Some(info) => Ok(self.code_by_hash(info.code_hash)?.original_bytes()),
+            None => Ok(Bytes::new()),
+        }
     }
 
     /// The address that the state's table names `index`, if any.

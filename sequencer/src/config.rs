@@ -1,0 +1,142 @@
+//! The sequencer's flags. A file named by `--config` may set each of them (see `tandem_service::parse_with_file`).
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use alloy::{primitives::Address, signers::local::PrivateKeySigner};
+use tandem_service::LogFormat;
+use url::Url;
+
+use crate::{
+    batch::BatchPolicy,
+    engine::EngineConfig,
+    mempool::MempoolLimits,
+    poster::{DataMode, PosterConfig},
+};
+
+/// Runs a Tandem sequencer.
+#[derive(Clone, Debug, clap::Parser)]
+#[command(name = "tandem-sequencer", version)]
+pub struct SequencerFlags {
+    /// TOML file with any of these flags
+    #[arg(long)]
+    pub config: Option<PathBuf>,
+    /// Deployment file that `tandem deploy` wrote
+    #[arg(long, env = "TANDEM_DEPLOYMENT")]
+    pub deployment: PathBuf,
+    /// Directory for the database; created if missing
+    #[arg(long, env = "TANDEM_DATA_DIR")]
+    pub data_dir: PathBuf,
+    /// L1 execution endpoint (HTTP)
+    #[arg(long, env = "TANDEM_L1_RPC")]
+    pub l1_rpc: Url,
+    /// L1 beacon endpoint for blobs
+    #[arg(long, env = "TANDEM_L1_BEACON")]
+    pub l1_beacon: Option<Url>,
+    /// Key that appends batches, as hex (prefer the environment variable over the flag)
+    #[arg(long, env = "TANDEM_SEQUENCER_KEY", hide_env_values = true)]
+    pub key: Secret,
+    /// JSON-RPC address
+    #[arg(long, env = "TANDEM_RPC", default_value = "127.0.0.1:9545")]
+    pub rpc: SocketAddr,
+    /// Time between blocks, in milliseconds
+    #[arg(long, env = "TANDEM_BLOCK_TIME_MS", default_value_t = 250)]
+    pub block_time_ms: u64,
+    /// Age of the head at which an empty block is built, in milliseconds
+    #[arg(long, env = "TANDEM_HEARTBEAT_MS", default_value_t = 12_000)]
+    pub heartbeat_ms: u64,
+    /// L1 blocks that must lie on a message before it is executed, and on a checkpoint before it is named
+    #[arg(long, env = "TANDEM_L1_DEPTH", default_value_t = 4)]
+    pub l1_depth: u64,
+    /// Time between looks at L1, in milliseconds
+    #[arg(long, env = "TANDEM_L1_POLL_MS", default_value_t = 2_000)]
+    pub l1_poll_ms: u64,
+    /// How payloads travel to L1
+    #[arg(long, env = "TANDEM_DATA", value_enum, default_value_t)]
+    pub data: DataMode,
+    /// Most payload bytes of a batch
+    #[arg(long, env = "TANDEM_BATCH_BYTES_MAX", default_value_t = 120_000)]
+    pub batch_bytes_max: usize,
+    /// Age before which a batch stays open unless full, in milliseconds
+    #[arg(long, env = "TANDEM_BATCH_AGE_MIN_MS", default_value_t = 60_000)]
+    pub batch_age_min_ms: u64,
+    /// Age at which a batch closes whatever L1 costs, in milliseconds
+    #[arg(long, env = "TANDEM_BATCH_AGE_MAX_MS", default_value_t = 600_000)]
+    pub batch_age_max_ms: u64,
+    /// Between the two ages, closes when L1's base fee is at most this percentage of its recent average (rising to twice that)
+    #[arg(long, env = "TANDEM_BATCH_PRICE_PERCENT", default_value_t = 80)]
+    pub batch_price_percent: u64,
+    /// Age at which a new checkpoint is stored on L1, in seconds
+    #[arg(long, env = "TANDEM_CHECKPOINT_AGE_S", default_value_t = 1_800)]
+    pub checkpoint_age_s: u64,
+    /// Age beyond which a batch names no checkpoint, in seconds; keep it below the Inbox's own limit
+    #[arg(long, env = "TANDEM_CHECKPOINT_AGE_MAX_S", default_value_t = 14_400)]
+    pub checkpoint_age_max_s: u64,
+    /// Most transactions in the mempool
+    #[arg(long, env = "TANDEM_MEMPOOL_MAX", default_value_t = 20_000)]
+    pub mempool_max: usize,
+    /// Flush every write to disk: survives power loss, not only the end of the process
+    #[arg(long, env = "TANDEM_SYNC")]
+    pub sync: bool,
+    /// Log format
+    #[arg(long, env = "TANDEM_LOG_FORMAT", value_enum, default_value_t)]
+    pub log_format: LogFormat,
+}
+
+/// A private key that never shows itself.
+#[derive(Clone)]
+pub struct Secret(PrivateKeySigner);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "key of {}", self.0.address())
+    }
+}
+
+impl std::str::FromStr for Secret {
+    type Err = alloy::signers::local::LocalSignerError;
+
+    fn from_str(hex: &str) -> Result<Self, Self::Err> {
+        Ok(Self(hex.parse()?))
+    }
+}
+
+impl Secret {
+    /// The signer.
+    pub fn signer(&self) -> PrivateKeySigner {
+        self.0.clone()
+    }
+
+    /// Its account.
+    pub fn address(&self) -> Address {
+        self.0.address()
+    }
+}
+
+impl SequencerFlags {
+    /// The engine's part.
+    pub fn engine(&self) -> EngineConfig {
+        EngineConfig {
+            block_time_ms: self.block_time_ms,
+            heartbeat_ms: self.heartbeat_ms,
+            l1_depth: self.l1_depth,
+            checkpoint_age_max_s: self.checkpoint_age_max_s,
+            batch: BatchPolicy {
+                payload_bytes_max: self.batch_bytes_max,
+                age_min_ms: self.batch_age_min_ms,
+                age_max_ms: self.batch_age_max_ms,
+                price_percent: self.batch_price_percent,
+            },
+            mempool: MempoolLimits { transactions_max: self.mempool_max, ..Default::default() },
+            ..Default::default()
+        }
+    }
+
+    /// The poster's part.
+    pub fn poster(&self) -> PosterConfig {
+        PosterConfig {
+            data_mode: self.data,
+            interval: Duration::from_millis(self.l1_poll_ms),
+            checkpoint_age_s: self.checkpoint_age_s,
+        }
+    }
+}

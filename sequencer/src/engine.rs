@@ -1,0 +1,412 @@
+//! The engine: the one owner of the chain's head, the mempool and the batch under construction.
+//!
+//! It runs on a thread of its own, takes commands from a bounded channel, and builds a block whenever one is due. Everything it promises is in
+//! the store before it answers; after kill -9 it continues from there. L1's word (batches landed, foreign batches, reorgs) overrules its own.
+
+mod assemble;
+mod l1;
+mod open;
+
+pub use l1::{Landed, Place};
+
+use std::{
+    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use alloy::{
+    consensus::Header,
+    primitives::{Address, B256, U256},
+};
+use tandem_chain::{ChainConfig, Checkpoint, Message, TransitionError, derive::L1Batch};
+use tandem_evm::{Recovered, StateError, WorldState, fees};
+use tandem_store::{MissingPreimage, Store, StoreError};
+use tokio::sync::{Notify, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::{
+    batch::{BatchPolicy, OpenBatch, PriceAverage},
+    mempool::{Counts, Mempool, MempoolLimits, Refused},
+};
+
+/// Commands that wait at most; more are refused with "overloaded".
+const COMMANDS_MAX: usize = 4_096;
+/// Submissions that share one journal write.
+const GROUP_MAX: usize = 512;
+
+/// How the engine works.
+#[derive(Clone, Copy, Debug, serde::Deserialize, serde::Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EngineConfig {
+    /// Time between blocks, in milliseconds.
+    pub block_time_ms: u64,
+    /// An empty block is built when the head is this old, in milliseconds.
+    pub heartbeat_ms: u64,
+    /// L1 blocks that must lie on a message before it is executed, and on a checkpoint before it is named.
+    pub l1_depth: u64,
+    /// A batch names no checkpoint older than this, in seconds.
+    pub checkpoint_age_max_s: u64,
+    /// A batch without transactions and messages stays open this long, in milliseconds.
+    pub idle_age_max_ms: u64,
+    /// When batches close.
+    pub batch: BatchPolicy,
+    /// What the mempool holds.
+    pub mempool: MempoolLimits,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            block_time_ms: 250,
+            heartbeat_ms: 12_000,
+            l1_depth: 4,
+            checkpoint_age_max_s: 3_600,
+            idle_age_max_ms: 3_600_000,
+            batch: BatchPolicy::default(),
+            mempool: MempoolLimits::default(),
+        }
+    }
+}
+
+/// What ends the engine: nothing a user or L1 says can cause it.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The state cannot be read.
+    #[error(transparent)]
+    State(#[from] StateError<MissingPreimage>),
+    /// A derived block cannot be computed.
+    #[error(transparent)]
+    Transition(#[from] TransitionError<MissingPreimage>),
+    /// A block that must exist does not.
+    #[error("block {number} is missing from the database")]
+    BlockMissing {
+        /// Its number.
+        number: u64,
+    },
+    /// A record of the engine's own is unreadable.
+    #[error("database entry `{key}` is unreadable: delete the data directory and derive again from L1")]
+    MetaUnreadable {
+        /// Its key.
+        key: &'static str,
+    },
+    /// The batch that was built derives to other blocks: posting it would break promises, so the node stops.
+    #[error("blocks {first_block} to {last_block} derive to {derived}, sequenced was {sequenced}")]
+    DerivationDiffers {
+        /// First block of the batch.
+        first_block: u64,
+        /// Last block of the batch.
+        last_block: u64,
+        /// Hash of the last block as derived.
+        derived: B256,
+        /// Hash of the last block as sequenced.
+        sequenced: B256,
+    },
+    /// The batch cannot be encoded.
+    #[error("batch cannot be encoded: {0}")]
+    Encode(#[from] tandem_evm::payload::EncodeError),
+}
+
+/// Why a submission was not accepted.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// By the mempool.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The engine has more to do than it can: try again.
+    #[error("node is overloaded, try again")]
+    Overloaded,
+    /// The engine is stopping.
+    #[error("node is shutting down")]
+    Stopped,
+}
+
+/// What others ask of the engine.
+pub(crate) enum Command {
+    Submit { transaction: Recovered, reply: oneshot::Sender<Result<B256, SubmitError>> },
+    PendingNonce { address: Address, reply: oneshot::Sender<u64> },
+    Transaction { hash: B256, reply: oneshot::Sender<Option<Recovered>> },
+    Pool { reply: oneshot::Sender<(Counts, Vec<(Recovered, bool)>)> },
+    Landed { landed: Landed, reply: oneshot::Sender<()> },
+    Foreign { batch: Box<L1Batch>, messages: Vec<Message>, place: Place, reply: oneshot::Sender<()> },
+    L1Messages { messages: Vec<(u64, Message)>, base_fee: U256, reply: oneshot::Sender<()> },
+    L1Reorg { to: u64, reply: oneshot::Sender<()> },
+    Synced { reply: oneshot::Sender<()> },
+}
+
+/// The newest block, as everybody may watch it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HeadInfo {
+    /// Number.
+    pub number: u64,
+    /// Hash.
+    pub hash: B256,
+}
+
+/// How the rest of the node talks to the engine.
+#[derive(Clone)]
+pub struct EngineHandle {
+    commands: SyncSender<Command>,
+    head: watch::Receiver<HeadInfo>,
+}
+
+impl EngineHandle {
+    /// Offers a transaction. When it is accepted, it is in the journal and survives kill -9.
+    pub async fn submit(&self, transaction: Recovered) -> Result<B256, SubmitError> {
+        self.ask(|reply| Command::Submit { transaction, reply }).await?
+    }
+
+    /// The nonce that an account should use next, waiting transactions counted.
+    pub async fn pending_nonce(&self, address: Address) -> Result<u64, SubmitError> {
+        self.ask(|reply| Command::PendingNonce { address, reply }).await
+    }
+
+    /// A waiting transaction.
+    pub async fn waiting(&self, hash: B256) -> Result<Option<Recovered>, SubmitError> {
+        self.ask(|reply| Command::Transaction { hash, reply }).await
+    }
+
+    /// Everything that waits: counts, and each transaction with whether it is executable in nonce order.
+    pub async fn pool(&self) -> Result<(Counts, Vec<(Recovered, bool)>), SubmitError> {
+        self.ask(|reply| Command::Pool { reply }).await
+    }
+
+    /// A view of the newest block that is told of changes.
+    pub fn head(&self) -> watch::Receiver<HeadInfo> {
+        self.head.clone()
+    }
+
+    /// One question, one answer. Never waits for room in the channel.
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, SubmitError> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.try_send(command(reply)).map_err(|error| match error {
+            TrySendError::Full(_) => SubmitError::Overloaded,
+            TrySendError::Disconnected(_) => SubmitError::Stopped,
+        })?;
+        answer.await.map_err(|_| SubmitError::Stopped)
+    }
+
+    /// As [`EngineHandle::ask`], but what L1 says is never dropped: waits until the engine has room.
+    async fn tell<T>(&self, mut command: impl FnMut(oneshot::Sender<T>) -> Command) -> Result<T, SubmitError> {
+        loop {
+            match self.ask(&mut command).await {
+                Err(SubmitError::Overloaded) => tokio::time::sleep(Duration::from_millis(20)).await,
+                answer => return answer,
+            }
+        }
+    }
+}
+
+/// See the module.
+pub struct Engine {
+    chain: ChainConfig,
+    config: EngineConfig,
+    store: Store,
+    state: WorldState<Store>,
+    head: Header,
+    head_hash: B256,
+    /// L1 messages consumed up to the head.
+    queue_index: u64,
+    mempool: Mempool,
+    open: Option<OpenBatch>,
+    price: PriceAverage,
+    l1_base_fee: U256,
+    /// Told whenever a batch was closed.
+    closed: std::sync::Arc<Notify>,
+    /// Whether L1 was read to its end once; before, blocks of our own could contradict batches that L1 already holds.
+    synced: bool,
+    head_sender: watch::Sender<HeadInfo>,
+    commands: Receiver<Command>,
+}
+
+impl Engine {
+    /// Continues where the store ends. `closed` is notified for every closed batch.
+    pub fn new(
+        chain: ChainConfig,
+        config: EngineConfig,
+        store: Store,
+        closed: std::sync::Arc<Notify>,
+    ) -> Result<(Self, EngineHandle), EngineError> {
+        let (sender, commands) = sync_channel(COMMANDS_MAX);
+        let (head_sender, head_receiver) = watch::channel(HeadInfo::default());
+        let mut engine = Self {
+            state: WorldState::open(B256::ZERO, store.clone()),
+            mempool: Mempool::new(config.mempool),
+            head: Header::default(),
+            head_hash: B256::ZERO,
+            queue_index: 0,
+            open: None,
+            price: PriceAverage::default(),
+            l1_base_fee: U256::ZERO,
+            chain,
+            config,
+            store,
+            closed,
+            synced: false,
+            head_sender,
+            commands,
+        };
+        engine.load_head()?;
+        engine.check_continuity()?;
+        engine.reload_mempool()?;
+        info!(head = engine.head.number, waiting = engine.mempool.len(), "engine ready");
+        Ok((engine, EngineHandle { commands: sender, head: head_receiver }))
+    }
+
+    /// Works until `cancel`, or until the store fails.
+    pub fn run(mut self, cancel: &CancellationToken) -> Result<(), EngineError> {
+        let block_time = Duration::from_millis(self.config.block_time_ms);
+        let mut next_block = Instant::now() + block_time;
+        while !cancel.is_cancelled() {
+            match self.commands.recv_timeout(next_block.saturating_duration_since(Instant::now())) {
+                Ok(command) => self.handle_group(command)?,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if Instant::now() >= next_block {
+                self.tick()?;
+                next_block = Instant::now().max(next_block + block_time);
+            }
+        }
+        Ok(())
+    }
+
+    /// Handles a command and those that wait behind it; submissions share one write to the journal, and are answered after it.
+    fn handle_group(&mut self, first: Command) -> Result<(), EngineError> {
+        let mut accepted = Vec::new();
+        let mut replies = Vec::new();
+        let mut next = Some(first);
+        while let Some(command) = next.take() {
+            match command {
+                Command::Submit { transaction, reply } => {
+                    let hash = *transaction.transaction().hash();
+                    let admitted = self.admit(&transaction)?;
+                    if admitted.is_ok() {
+                        accepted.push(transaction);
+                    }
+                    replies.push((reply, admitted.map(|()| hash).map_err(SubmitError::from)));
+                }
+                other => self.handle(other)?,
+            }
+            if replies.len() < GROUP_MAX {
+                next = self.commands.try_recv().ok();
+            }
+        }
+        if !accepted.is_empty() {
+            self.store.journal_add(&accepted)?;
+        }
+        for (reply, answer) in replies {
+            // Whoever asked may be gone; the transaction is accepted all the same.
+            let _ = reply.send(answer);
+        }
+        Ok(())
+    }
+
+    fn handle(&mut self, command: Command) -> Result<(), EngineError> {
+        match command {
+            Command::Submit { .. } => unreachable!("submissions are handled in groups"),
+            Command::PendingNonce { address, reply } => {
+                let nonce = self.account(address)?.0;
+                let _ = reply.send(self.mempool.pending_nonce(&address, nonce));
+            }
+            Command::Transaction { hash, reply } => {
+                let _ = reply.send(self.mempool.get(&hash).cloned());
+            }
+            Command::Pool { reply } => {
+                let _ = reply.send((self.mempool.counts(), self.mempool.content()));
+            }
+            Command::Landed { landed, reply } => {
+                self.batch_landed(&landed)?;
+                let _ = reply.send(());
+            }
+            Command::Foreign { batch, messages, place, reply } => {
+                self.foreign_batch(*batch, messages, place)?;
+                let _ = reply.send(());
+            }
+            Command::L1Messages { messages, base_fee, reply } => {
+                self.l1_base_fee = base_fee;
+                self.price.observe(base_fee);
+                self.check_messages(&messages)?;
+                let _ = reply.send(());
+            }
+            Command::L1Reorg { to, reply } => {
+                self.l1_reorg(to)?;
+                let _ = reply.send(());
+            }
+            Command::Synced { reply } => {
+                if !self.synced {
+                    info!(head = self.head.number, "L1 is read to its end: sequencing");
+                }
+                self.synced = true;
+                let _ = reply.send(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a transaction into the mempool if its sender can pay for it.
+    fn admit(&mut self, transaction: &Recovered) -> Result<Result<(), Refused>, EngineError> {
+        let (nonce, balance) = self.account(transaction.signer())?;
+        let fields = transaction.transaction().fields();
+        let checkpoint = self.fee_checkpoint()?;
+        let gas = U256::from(fields.gas_limit()).saturating_mul(U256::from(fields.max_fee_per_gas()));
+        let data = fees::l1_data_fee(&transaction.transaction().encode_2718(), &checkpoint);
+        let cost = gas.saturating_add(fields.value()).saturating_add(data);
+        let replaced = match self.mempool.insert(transaction.clone(), nonce, balance, cost) {
+            Ok(replaced) => replaced,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        if let Some(replaced) = replaced {
+            self.store.journal_remove(&[replaced])?;
+        }
+        Ok(Ok(()))
+    }
+
+    /// The checkpoint whose prices the next block charges.
+    fn fee_checkpoint(&self) -> Result<Checkpoint, EngineError> {
+        match &self.open {
+            Some(open) => Ok(open.checkpoint),
+            None => Ok(self.next_checkpoint()?.unwrap_or_default()),
+        }
+    }
+
+    /// Nonce and balance at the head.
+    fn account(&mut self, address: Address) -> Result<(u64, U256), EngineError> {
+        Ok(self.state.account(address)?.map_or((0, U256::ZERO), |info| (info.nonce, info.balance)))
+    }
+
+    /// Reads head and state from the store.
+    fn load_head(&mut self) -> Result<(), EngineError> {
+        let head = self.store.head()?;
+        self.head = self.store.header(head.number)?.ok_or(EngineError::BlockMissing { number: head.number })?;
+        self.head_hash = head.hash;
+        self.queue_index =
+            self.store.queue_index_after(head.number)?.ok_or(EngineError::BlockMissing { number: head.number })?;
+        self.state = WorldState::open(self.head.state_root, self.store.clone());
+        self.head_sender.send_replace(HeadInfo { number: head.number, hash: head.hash });
+        Ok(())
+    }
+
+    /// Fills the mempool from the journal: what was acknowledged and is in no block.
+    fn reload_mempool(&mut self) -> Result<(), EngineError> {
+        self.mempool.drain();
+        let mut dropped = Vec::new();
+        for transaction in self.store.journal()? {
+            if let Err(refused) = self.admit(&transaction)? {
+                let hash = *transaction.transaction().hash();
+                warn!(%hash, %refused, "journaled transaction can no longer be executed");
+                dropped.push(hash);
+            }
+        }
+        self.store.journal_remove(&dropped)?;
+        Ok(())
+    }
+}
+
+/// Milliseconds since the Unix epoch.
+fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,129 @@
+//! Building blocks: when one is due, what goes in.
+
+use tandem_evm::{BlockAttributes, BlockBuilder, Rejected};
+use tracing::debug;
+
+use super::{Engine, EngineError, HeadInfo, now_ms, open::Quota};
+use tandem_evm::fees;
+
+impl Engine {
+    /// Builds a block if there is something to put in or the heartbeat is due; closes the batch if it is time.
+    pub(super) fn tick(&mut self) -> Result<(), EngineError> {
+        if !self.synced {
+            return Ok(());
+        }
+        self.close_if_due()?;
+        let timestamp = (now_ms() / 1_000).max(self.head.timestamp);
+        let base_fee = fees::base_fee(&self.head, timestamp, self.chain.min_base_fee);
+        let message = self.next_message(self.queue_index)?;
+        let idle_ms = now_ms().saturating_sub(self.head.timestamp.saturating_mul(1_000));
+        if message.is_none() && !self.mempool.has_executable(base_fee) && idle_ms < self.config.heartbeat_ms {
+            return Ok(());
+        }
+        self.build_block(timestamp)
+    }
+
+    fn build_block(&mut self, timestamp: u64) -> Result<(), EngineError> {
+        let Some(mut quota) = self.open_batch()? else { return Ok(()) };
+        let attributes = BlockAttributes {
+            timestamp: timestamp.max(quota.checkpoint.timestamp),
+            checkpoint: quota.checkpoint,
+            first_of_batch: quota.first_of_batch,
+        };
+        // Read before the builder borrows the state.
+        let waiting = self.messages_within(&mut quota)?;
+        let mut builder = BlockBuilder::begin(&self.chain, &self.head, self.head_hash, attributes, &mut self.state)?;
+        let mut queue_index = self.queue_index;
+        for message in &waiting {
+            if !builder.push_message(queue_index, message)? {
+                break;
+            }
+            queue_index += 1;
+        }
+        let mut invalid = Vec::new();
+        let mut best = self.mempool.best(builder.base_fee());
+        while let Some(transaction) = best.next() {
+            if builder.gas_left() < tandem_evm::block::MIN_WORK_GAS || quota.is_spent() {
+                break;
+            }
+            let bytes = transaction.transaction().encode_2718().len();
+            if !quota.fits(bytes) {
+                continue;
+            }
+            match builder.push_transaction(transaction.clone(), quota.work_gas_left) {
+                Ok(work) => {
+                    quota.spend(bytes, work);
+                    best.follow(&transaction);
+                }
+                Err(Rejected::State(error)) => return Err(error.into()),
+                Err(Rejected::BlockFull { .. } | Rejected::BatchFull { .. }) => {}
+                Err(rejected) => {
+                    debug!(hash = %transaction.transaction().hash(), %rejected, "transaction dropped");
+                    invalid.push(*transaction.transaction().hash());
+                }
+            }
+        }
+        let (block, preimages) = builder.seal()?;
+        self.store.append_block(&block, &preimages)?;
+        self.adopt(&block);
+        self.queue_index = queue_index;
+        self.forget_executed(&block, &invalid)?;
+        debug!(number = block.header.number, transactions = block.transactions.len(), gas_used = block.header.gas_used, "block built");
+        self.close_if_full()
+    }
+
+    /// Makes a block that is in the store the head.
+    pub(super) fn adopt(&mut self, block: &tandem_evm::EvmBlock) {
+        if let Some(open) = &mut self.open {
+            open.push(block);
+        }
+        self.head = block.header.clone();
+        self.head_hash = block.hash;
+        self.head_sender.send_replace(HeadInfo { number: block.header.number, hash: block.hash });
+    }
+
+    /// Brings the mempool up to the block: its senders' nonces, and what turned out invalid.
+    pub(super) fn forget_executed(
+        &mut self,
+        block: &tandem_evm::EvmBlock,
+        invalid: &[alloy::primitives::B256],
+    ) -> Result<(), EngineError> {
+        let mut gone = invalid.to_vec();
+        for hash in invalid {
+            self.mempool.remove(hash);
+        }
+        for transaction in &block.transactions {
+            let sender = transaction.from();
+            let (nonce, _) = self.account(sender)?;
+            gone.extend(self.mempool.advance(sender, nonce));
+        }
+        if !gone.is_empty() {
+            self.store.journal_remove(&gone)?;
+        }
+        self.state.discard();
+        Ok(())
+    }
+
+    /// The messages for the next block that the batch still has room for.
+    fn messages_within(&self, quota: &mut Quota) -> Result<Vec<tandem_chain::Message>, EngineError> {
+        let mut messages = Vec::new();
+        let mut gas_left = self.chain.block_gas_limit.saturating_sub(tandem_evm::transaction::CHECKPOINT_GAS);
+        let mut index = self.queue_index;
+        while let Some(message) = self.next_message(index)? {
+            if message.gas_limit > gas_left || !quota.take_message(message.gas_limit) {
+                break;
+            }
+            gas_left -= message.gas_limit;
+            index += 1;
+            messages.push(message);
+        }
+        Ok(messages)
+    }
+
+    /// Message `index` of the queue, once enough L1 blocks lie on it.
+    pub(super) fn next_message(&self, index: u64) -> Result<Option<tandem_chain::Message>, EngineError> {
+        let Some((message, l1_number)) = self.store.message(index)? else { return Ok(None) };
+        let l1_head = self.store.l1_head()?.map_or(0, |head| head.number);
+        Ok((l1_number.saturating_add(self.config.l1_depth) <= l1_head).then_some(message))
+    }
+}

@@ -1,0 +1,231 @@
+//! What L1 says, and how the chain follows: batches that landed, batches of others, reorganisations.
+
+use alloy::primitives::B256;
+use tandem_chain::{
+    BatchHeader, Checkpoint, Derivation, Message, OutputFields, StateMachine, derive::L1Batch, message::queue_hash_after,
+};
+use tandem_evm::{DepositTransaction, Evm, Transaction, WorldState};
+use tandem_store::BatchRecord;
+use tracing::{info, warn};
+
+use super::{Command, Engine, EngineError, EngineHandle, SubmitError};
+
+/// Where on L1 a batch was appended.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// L1 block number.
+    pub number: u64,
+    /// L1 block hash.
+    pub hash: B256,
+    /// L1 transaction.
+    pub transaction: B256,
+}
+
+/// A batch of ours that L1 holds.
+#[derive(Clone, Copy, Debug)]
+pub struct Landed {
+    /// As L1 ordered it.
+    pub header: BatchHeader,
+    /// Its checkpoint.
+    pub checkpoint: Checkpoint,
+    /// First block of the job.
+    pub first_block: u64,
+    /// Last block of the job.
+    pub last_block: u64,
+    /// Where.
+    pub place: Place,
+}
+
+impl EngineHandle {
+    /// A batch of ours is on L1.
+    pub async fn landed(&self, landed: Landed) -> Result<(), SubmitError> {
+        self.tell(|reply| Command::Landed { landed, reply }).await
+    }
+
+    /// A batch that is not the next of ours is on L1: its blocks replace ours, and what they displace waits again.
+    pub async fn foreign(&self, batch: L1Batch, messages: Vec<Message>, place: Place) -> Result<(), SubmitError> {
+        self.tell(|reply| Command::Foreign { batch: Box::new(batch.clone()), messages: messages.clone(), place, reply }).await
+    }
+
+    /// L1 has one more block with these messages, which are in the store; base fee in wei.
+    pub async fn l1_block(&self, messages: Vec<(u64, Message)>, base_fee: alloy::primitives::U256) -> Result<(), SubmitError> {
+        self.tell(|reply| Command::L1Messages { messages: messages.clone(), base_fee, reply }).await
+    }
+
+    /// L1 was read to its end.
+    pub async fn synced(&self) -> Result<(), SubmitError> {
+        self.tell(|reply| Command::Synced { reply }).await
+    }
+
+    /// Everything on L1 above `to` is void.
+    pub async fn l1_reorg(&self, to: u64) -> Result<(), SubmitError> {
+        self.tell(|reply| Command::L1Reorg { to, reply }).await
+    }
+}
+
+impl Engine {
+    /// Blocks that L1 holds.
+    fn safe_number(&self) -> Result<u64, EngineError> {
+        Ok(self.store.last_batch()?.map_or(0, |batch| batch.last_block))
+    }
+
+    pub(super) fn batch_landed(&mut self, landed: &Landed) -> Result<(), EngineError> {
+        let mut output = self.output_at(landed.last_block)?;
+        output.batch_hash = landed.header.hash();
+        self.put_batch(landed.header, landed.checkpoint, output, landed.first_block, landed.last_block, landed.place)?;
+        info!(index = landed.header.index, last_block = landed.last_block, l1_block = landed.place.number, "batch is on L1");
+        Ok(())
+    }
+
+    /// Derives a batch that this engine did not build, on top of the last batch that L1 holds.
+    pub(super) fn foreign_batch(&mut self, batch: L1Batch, messages: Vec<Message>, place: Place) -> Result<(), EngineError> {
+        let header = batch.header;
+        warn!(index = header.index, l1_block = place.number, "batch of another author on L1: re-sequencing on top of it");
+        let safe = self.safe_number()?;
+        let mut derivation = match self.store.last_batch()? {
+            Some(last) => Derivation::after(self.chain.clone(), &last.header),
+            None => Derivation::genesis(self.chain.clone()),
+        };
+        let first_message = derivation.messages_known();
+        for (index, message) in (first_message..).zip(messages) {
+            if let Err(error) = derivation.enqueue(index, message) {
+                warn!(%error, "message does not fit; waiting for L1 to be read again");
+                return Ok(());
+            }
+        }
+        let checkpoint = batch.checkpoint;
+        let input = match derivation.next(batch) {
+            Ok(input) => input,
+            Err(error) => {
+                warn!(%error, "batch does not fit; waiting for L1 to be read again");
+                return Ok(());
+            }
+        };
+        let previous = self.output_at(safe)?;
+        let transition = Evm.transition(&previous, &input, &self.store)?;
+        self.rewind(safe)?;
+        self.store.put_preimages(&transition.preimages)?;
+        for block in &transition.blocks {
+            self.store.append_block(block, &[])?;
+        }
+        self.load_head()?;
+        self.put_batch(header, checkpoint, transition.output, safe + 1, self.head.number, place)?;
+        self.check_continuity()?;
+        self.reload_mempool()
+    }
+
+    pub(super) fn l1_reorg(&mut self, to: u64) -> Result<(), EngineError> {
+        let mut keep = None;
+        let mut last = self.store.last_batch()?;
+        while let Some(batch) = last {
+            if batch.l1_number <= to {
+                keep = Some(batch.header.index);
+                break;
+            }
+            last = batch.header.index.checked_sub(1).map_or(Ok(None), |index| self.store.batch(index))?;
+        }
+        self.store.unwind_batches(keep.unwrap_or(0))?;
+        self.store.unwind_l1(to)?;
+        self.check_continuity()
+    }
+
+    /// Messages that L1 has now, against those that blocks consumed before a reorganisation.
+    pub(super) fn check_messages(&mut self, messages: &[(u64, Message)]) -> Result<(), EngineError> {
+        for (index, message) in messages.iter().filter(|(index, _)| *index < self.queue_index) {
+            let expected = Transaction::Deposit(DepositTransaction::from_message(*index, message)).hash();
+            if self.store.transaction_place(expected)?.is_none() {
+                warn!(index, "L1 replaced a message that blocks consumed: re-sequencing");
+                let safe = self.safe_number()?;
+                self.rewind(safe)?;
+                self.check_continuity()?;
+                return self.reload_mempool();
+            }
+        }
+        Ok(())
+    }
+
+    /// Batches on L1, closed batches and the open one must follow each other without a gap; where they do not, what follows the gap is
+    /// sequenced again.
+    pub(super) fn check_continuity(&mut self) -> Result<(), EngineError> {
+        let safe = self.safe_number()?;
+        let jobs = self.store.jobs()?;
+        let mut covered = safe;
+        for job in jobs.iter().filter(|job| job.last_block > safe) {
+            if job.first_block != covered + 1 || job.last_block > self.head.number {
+                warn!(block = covered, "closed batches do not follow the last one on L1: re-sequencing");
+                self.rewind(safe)?;
+                return self.reload_mempool();
+            }
+            covered = job.last_block;
+        }
+        self.reload_open_batch(covered)
+    }
+
+    /// Takes the chain back to block `to`; displaced transactions are in the journal then.
+    fn rewind(&mut self, to: u64) -> Result<(), EngineError> {
+        let displaced = self.store.unwind_blocks(to)?;
+        for job in self.store.jobs()?.iter().filter(|job| job.last_block > to) {
+            self.store.remove_job(job.sequence)?;
+        }
+        self.open = None;
+        self.load_head()?;
+        info!(to, displaced_blocks = displaced.len(), "chain taken back");
+        Ok(())
+    }
+
+    fn put_batch(
+        &self,
+        header: BatchHeader,
+        checkpoint: Checkpoint,
+        output: OutputFields,
+        first_block: u64,
+        last_block: u64,
+        place: Place,
+    ) -> Result<(), EngineError> {
+        Ok(self.store.put_batch(&BatchRecord {
+            header,
+            output,
+            first_block,
+            last_block,
+            l1_number: place.number,
+            l1_hash: place.hash,
+            l1_tx: place.transaction,
+            checkpoint,
+        })?)
+    }
+
+    /// The output after block `number`, but for the batch hash, which only L1 knows.
+    pub(super) fn output_at(&self, number: u64) -> Result<OutputFields, EngineError> {
+        let missing = EngineError::BlockMissing { number };
+        let Some(header) = self.store.header(number)? else { return Err(missing) };
+        let Some(queue_index) = self.store.queue_index_after(number)? else { return Err(missing) };
+        let Some(last_block_hash) = self.store.block_hash(number)? else { return Err(missing) };
+        let mut state = WorldState::open(header.state_root, &self.store);
+        Ok(OutputFields {
+            config_hash: self.chain.hash(),
+            batch_hash: B256::ZERO,
+            last_block_hash,
+            state_root: header.state_root,
+            message_root: state.message_root()?,
+            queue_index,
+        })
+    }
+
+    /// Messages from `first` up to the head's; none while one of them is not in the store, as after an L1 reorganisation.
+    pub(super) fn consumed_messages(&self, first: u64) -> Result<Option<Vec<Message>>, EngineError> {
+        (first..self.queue_index).map(|index| Ok(self.store.message(index)?.map(|(message, _)| message))).collect()
+    }
+
+    /// The queue's hash at `end`, from the last batch on L1 on; none while a message before is not in the store.
+    pub(super) fn queue_hash(&self, end: u64) -> Result<Option<B256>, EngineError> {
+        let (mut hash, first) = match self.store.last_batch()? {
+            Some(batch) => (batch.header.queue_hash, batch.header.queue_end),
+            None => (B256::ZERO, 0),
+        };
+        for index in first..end {
+            let Some((message, _)) = self.store.message(index)? else { return Ok(None) };
+            hash = queue_hash_after(hash, message.hash());
+        }
+        Ok(Some(hash))
+    }
+}

@@ -1,0 +1,215 @@
+//! Opening and closing batches.
+
+use std::time::Duration;
+
+use alloy::primitives::B256;
+use tandem_chain::{BatchHeader, BatchInput, Checkpoint, DataKind, OutputFields, StateMachine, batch::calldata_hash};
+use tandem_evm::Evm;
+use tandem_store::BatchJob;
+use tracing::{debug, info};
+
+use super::{Engine, EngineError, OpenBatch, now_ms};
+
+/// Where the checkpoint of the open batch is kept across restarts.
+const OPEN_CHECKPOINT: &str = "engine/open_checkpoint";
+/// Where the number of the next job is kept.
+const NEXT_JOB: &str = "engine/next_job";
+
+/// What the open batch still has room for, while a block is built.
+#[derive(Debug)]
+pub(super) struct Quota {
+    pub checkpoint: Checkpoint,
+    pub first_of_batch: bool,
+    pub work_gas_left: u64,
+    bytes_left: usize,
+    transactions_left: u64,
+    messages_left: u64,
+    message_gas_left: u64,
+}
+
+impl Quota {
+    /// Whether a transaction of so many bytes fits.
+    pub fn fits(&self, bytes: usize) -> bool {
+        bytes <= self.bytes_left
+    }
+
+    /// Whether no transaction at all fits.
+    pub fn is_spent(&self) -> bool {
+        self.transactions_left == 0 || self.work_gas_left < tandem_evm::block::MIN_WORK_GAS
+    }
+
+    /// Takes one transaction's share.
+    pub fn spend(&mut self, bytes: usize, work: u64) {
+        self.bytes_left = self.bytes_left.saturating_sub(bytes);
+        self.work_gas_left = self.work_gas_left.saturating_sub(work);
+        self.transactions_left = self.transactions_left.saturating_sub(1);
+    }
+
+    /// Takes one message's share, if there is room (L1-BATCH-6).
+    pub fn take_message(&mut self, gas_limit: u64) -> bool {
+        if self.messages_left == 0 || gas_limit > self.message_gas_left {
+            return false;
+        }
+        self.messages_left -= 1;
+        self.message_gas_left -= gas_limit;
+        true
+    }
+}
+
+impl Engine {
+    /// The open batch's room, after opening one if need be. None while L1 offers no checkpoint that could be named.
+    pub(super) fn open_batch(&mut self) -> Result<Option<Quota>, EngineError> {
+        if self.open.is_none() {
+            let Some(checkpoint) = self.next_checkpoint()? else { return Ok(None) };
+            let encoded = serde_json::to_vec(&checkpoint).map_err(|_| EngineError::MetaUnreadable { key: OPEN_CHECKPOINT })?;
+            self.store.put_meta(OPEN_CHECKPOINT, &encoded)?;
+            self.open = Some(OpenBatch::new(&self.chain, checkpoint, self.head.number + 1));
+        }
+        let (chain, policy) = (&self.chain, &self.config.batch);
+        Ok(self.open.as_mut().map(|open| Quota {
+            checkpoint: open.checkpoint,
+            first_of_batch: open.block_count() == 0,
+            work_gas_left: open.work_gas_left,
+            bytes_left: open.bytes_left(chain, policy),
+            transactions_left: chain.max_transactions_per_batch.saturating_sub(open.transaction_count),
+            messages_left: chain.max_messages_per_batch.saturating_sub(open.message_count),
+            message_gas_left: chain.max_message_gas_per_batch.saturating_sub(open.message_gas),
+        }))
+    }
+
+    /// The newest checkpoint that is deep enough on L1, young enough, and not older than the one before (L1-CP-2).
+    pub(super) fn next_checkpoint(&self) -> Result<Option<Checkpoint>, EngineError> {
+        let Some(l1_head) = self.store.l1_head()? else { return Ok(None) };
+        let deep = l1_head.number.saturating_sub(self.config.l1_depth);
+        let previous = match self.store.jobs()?.last() {
+            Some(job) => job.checkpoint.number,
+            None => self.store.last_batch()?.map_or(0, |batch| batch.checkpoint.number),
+        };
+        Ok(self.store.checkpoint_at_or_before(deep)?.filter(|checkpoint| {
+            checkpoint.number >= previous
+                && l1_head.timestamp.saturating_sub(checkpoint.timestamp) <= self.config.checkpoint_age_max_s
+        }))
+    }
+
+    /// Rebuilds the open batch from the blocks after `last_closed`.
+    pub(super) fn reload_open_batch(&mut self, last_closed: u64) -> Result<(), EngineError> {
+        self.open = None;
+        if self.head.number == last_closed {
+            return Ok(());
+        }
+        let unreadable = EngineError::MetaUnreadable { key: OPEN_CHECKPOINT };
+        let Some(checkpoint) = self.store.meta(OPEN_CHECKPOINT)?.and_then(|bytes| serde_json::from_slice(&bytes).ok()) else {
+            return Err(unreadable);
+        };
+        let mut open = OpenBatch::new(&self.chain, checkpoint, last_closed + 1);
+        for number in last_closed + 1..=self.head.number {
+            open.push(&self.store.block(number)?.ok_or(EngineError::BlockMissing { number })?);
+        }
+        self.open = Some(open);
+        Ok(())
+    }
+
+    pub(super) fn close_if_full(&mut self) -> Result<(), EngineError> {
+        let (chain, policy) = (self.chain.clone(), self.config.batch);
+        let full = |open: &mut OpenBatch| {
+            open.is_full(&chain, &policy)
+                || open.message_count >= chain.max_messages_per_batch
+                || open.message_gas.saturating_add(tandem_chain::message::MESSAGE_GAS_MAX) > chain.max_message_gas_per_batch
+        };
+        if self.open.as_mut().is_some_and(full) { self.close_batch("full") } else { Ok(()) }
+    }
+
+    pub(super) fn close_if_due(&mut self) -> Result<(), EngineError> {
+        let Some(open) = self.open.as_ref().filter(|open| open.block_count() > 0) else { return Ok(()) };
+        let opened_s = self.store.header(open.first_block)?.map_or(0, |header| header.timestamp);
+        let age = Duration::from_millis(now_ms().saturating_sub(opened_s.saturating_mul(1_000)));
+        let is_idle = open.transaction_count + open.message_count == 0;
+        let due = if is_idle {
+            age >= Duration::from_millis(self.config.idle_age_max_ms)
+        } else {
+            self.config.batch.is_due(age, self.l1_base_fee.saturating_to(), self.price.get())
+        };
+        if due { self.close_batch("due") } else { Ok(()) }
+    }
+
+    /// Encodes the batch, checks that it derives to the blocks that were promised, and leaves it to the submitter.
+    fn close_batch(&mut self, reason: &'static str) -> Result<(), EngineError> {
+        let Some(first_block) = self.open.as_ref().map(|open| open.first_block) else { return Ok(()) };
+        let previous = self.output_at(first_block - 1)?;
+        let (Some(messages), Some(queue_hash)) =
+            (self.consumed_messages(previous.queue_index)?, self.queue_hash(self.queue_index)?)
+        else {
+            debug!("batch stays open until L1's messages are read again after a reorganisation");
+            return Ok(());
+        };
+        let Some(open) = self.open.take() else { return Ok(()) };
+        let payload = open.encode(&self.chain, |_| None)?;
+        self.check_derivation(&open, &previous, messages, queue_hash, payload.clone())?;
+        let sequence = self.next_sequence()?;
+        self.store.put_job(&BatchJob {
+            sequence,
+            first_block: open.first_block,
+            last_block: self.head.number,
+            checkpoint: open.checkpoint,
+            queue_end: self.queue_index,
+            queue_hash,
+            payload: payload.clone().into(),
+            tx: None,
+        })?;
+        info!(
+            sequence,
+            first_block = open.first_block,
+            last_block = self.head.number,
+            transactions = open.transaction_count,
+            messages = open.message_count,
+            payload_bytes = payload.len(),
+            reason,
+            "batch closed"
+        );
+        self.state.forget();
+        self.closed.notify_one();
+        Ok(())
+    }
+
+    fn check_derivation(
+        &self,
+        open: &OpenBatch,
+        previous: &OutputFields,
+        messages: Vec<tandem_chain::Message>,
+        queue_hash: B256,
+        payload: Vec<u8>,
+    ) -> Result<(), EngineError> {
+        let header = BatchHeader {
+            index: 0,
+            parent_hash: previous.batch_hash,
+            data_kind: DataKind::Calldata,
+            data_hash: calldata_hash(&payload),
+            queue_end: self.queue_index,
+            queue_hash,
+            checkpoint_hash: open.checkpoint.hash(),
+            config_hash: self.chain.hash(),
+            posted_at: self.head.timestamp,
+        };
+        let input = BatchInput { header, config: self.chain.clone(), checkpoint: open.checkpoint, messages, payload: payload.into() };
+        let derived = Evm.transition(previous, &input, &self.store)?.output;
+        if derived.last_block_hash == self.head_hash && derived.queue_index == self.queue_index {
+            return Ok(());
+        }
+        Err(EngineError::DerivationDiffers {
+            first_block: open.first_block,
+            last_block: self.head.number,
+            derived: derived.last_block_hash,
+            sequenced: self.head_hash,
+        })
+    }
+
+    fn next_sequence(&self) -> Result<u64, EngineError> {
+        let unreadable = EngineError::MetaUnreadable { key: NEXT_JOB };
+        let sequence = match self.store.meta(NEXT_JOB)? {
+            None => 0,
+            Some(bytes) => u64::from_be_bytes(bytes.as_slice().try_into().map_err(|_| unreadable)?),
+        };
+        self.store.put_meta(NEXT_JOB, &(sequence + 1).to_be_bytes())?;
+        Ok(sequence)
+    }
+}

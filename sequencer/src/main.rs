@@ -1,0 +1,19 @@
+//! `tandem-sequencer`: see `docs/operations.md`.
+
+use anyhow::Context;
+use tandem_sequencer::{Node, SequencerFlags};
+use tandem_service::{FlagsError, init_logging, parse_with_file, shutdown_on_signal};
+use tokio_util::sync::CancellationToken;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let flags: SequencerFlags = match parse_with_file(std::env::args_os().collect()) {
+        Err(FlagsError::Flags(error)) => error.exit(),
+        flags => flags?,
+    };
+    init_logging(flags.log_format);
+    let cancel = CancellationToken::new();
+    shutdown_on_signal(cancel.clone());
+    let node = Node::start(flags, cancel).await.context("the sequencer cannot start")?;
+    node.wait().await.context("the sequencer had to stop")
+}

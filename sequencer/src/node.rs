@@ -1,0 +1,173 @@
+//! Wiring: which part runs where, and how they end together.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use tandem_l1::{
+    Archive, BeaconClient, BlobSource, Deployment, DeploymentError, L1Client, PayloadFetcher, ReaderConfig, RpcFailure,
+    submit::{FileJournal, SubmitError, Submitter, SubmitterConfig},
+};
+use tandem_store::{Options, Store, StoreError};
+use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::{
+    SequencerFlags,
+    engine::{Engine, EngineError},
+    poster::{Poster, PosterError},
+    rpc::{self, RpcContext},
+    watcher::{Watcher, WatcherError},
+};
+
+/// Limit of one request to L1.
+const L1_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Why the node cannot start, or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// Deployment file.
+    #[error(transparent)]
+    Deployment(#[from] DeploymentError),
+    /// Data directory.
+    #[error("data directory: {0}")]
+    DataDir(std::io::Error),
+    /// Database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// L1 endpoint.
+    #[error("L1 endpoint: {0}")]
+    L1(#[from] RpcFailure),
+    /// The endpoint serves another chain.
+    #[error("L1 endpoint serves chain {found}, this deployment is on chain {expected}")]
+    WrongL1 {
+        /// From the deployment.
+        expected: u64,
+        /// From the endpoint.
+        found: u64,
+    },
+    /// Beacon endpoint.
+    #[error("L1 beacon endpoint: {0}")]
+    Beacon(#[from] tandem_l1::payload::BeaconError),
+    /// L1 transactions.
+    #[error("L1 transactions: {0}")]
+    Submit(#[from] SubmitError),
+    /// RPC address.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// From the flags.
+        address: SocketAddr,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// Engine.
+    #[error("engine: {0}")]
+    Engine(#[from] EngineError),
+    /// Poster.
+    #[error("poster: {0}")]
+    Poster(#[from] PosterError),
+    /// Watcher.
+    #[error("watcher: {0}")]
+    Watcher(#[from] WatcherError),
+    /// RPC server.
+    #[error("RPC server: {0}")]
+    Rpc(std::io::Error),
+    /// A task panicked.
+    #[error("a task panicked: {0}")]
+    Panicked(#[from] tokio::task::JoinError),
+}
+
+/// A running sequencer.
+pub struct Node {
+    tasks: JoinSet<Result<(), NodeError>>,
+    cancel: CancellationToken,
+    rpc_address: SocketAddr,
+}
+
+impl Node {
+    /// Starts every part. The node runs until `cancel`, or until a part fails.
+    pub async fn start(flags: SequencerFlags, cancel: CancellationToken) -> Result<Self, NodeError> {
+        let deployment = Deployment::read(&flags.deployment)?;
+        let chain = deployment.chain.clone();
+        std::fs::create_dir_all(&flags.data_dir).map_err(NodeError::DataDir)?;
+        let store = Store::open(&flags.data_dir.join("db"), &chain, Options { sync: flags.sync })?;
+        let client = L1Client::connect(&flags.l1_rpc, L1_TIMEOUT).await?;
+        let found = client.chain_id().await?;
+        if found != chain.l1_chain_id {
+            return Err(NodeError::WrongL1 { expected: chain.l1_chain_id, found });
+        }
+        let changed = Arc::new(Notify::new());
+        let (engine, handle) = Engine::new(chain.clone(), flags.engine(), store.clone(), changed.clone())?;
+        let (watcher, l1_heads) = watcher(&flags, &deployment, &client, store.clone(), handle.clone(), changed.clone())?;
+        let poster = poster(&flags, &deployment, client, store.clone(), changed).await?;
+        let listener = TcpListener::bind(flags.rpc).await.map_err(|error| NodeError::Listen { address: flags.rpc, error })?;
+        let rpc_address = listener.local_addr().map_err(NodeError::Rpc)?;
+        info!(chain_id = chain.l2_chain_id, rpc = %rpc_address, account = %poster.account(), "sequencer started");
+
+        let mut tasks = JoinSet::new();
+        let token = cancel.clone();
+        tasks.spawn_blocking(move || Ok(engine.run(&token)?));
+        let token = cancel.clone();
+        tasks.spawn(async move { Ok(watcher.run(token).await?) });
+        let token = cancel.clone();
+        tasks.spawn(async move { Ok(poster.run(token).await?) });
+        let context = RpcContext::new(chain, store, handle, l1_heads);
+        let token = cancel.clone();
+        tasks.spawn(async move { rpc::serve(listener, context, token).await.map_err(NodeError::Rpc) });
+        Ok(Self { tasks, cancel, rpc_address })
+    }
+
+    /// Where the RPC listens.
+    pub fn rpc_address(&self) -> SocketAddr {
+        self.rpc_address
+    }
+
+    /// Waits for the end; the first failure ends all parts and is returned.
+    pub async fn wait(mut self) -> Result<(), NodeError> {
+        let mut outcome = Ok(());
+        while let Some(ended) = self.tasks.join_next().await {
+            self.cancel.cancel();
+            let ended = ended.map_err(NodeError::from).flatten();
+            if outcome.is_ok() {
+                outcome = ended;
+            }
+        }
+        info!("sequencer stopped");
+        outcome
+    }
+}
+
+fn watcher(
+    flags: &SequencerFlags,
+    deployment: &Deployment,
+    client: &L1Client,
+    store: Store,
+    engine: crate::engine::EngineHandle,
+    changed: Arc<Notify>,
+) -> Result<(Watcher, tokio::sync::watch::Receiver<tandem_l1::L1Heads>), NodeError> {
+    let chain = deployment.chain.clone();
+    let sources = match &flags.l1_beacon {
+        Some(url) => vec![BlobSource::Beacon(BeaconClient::new(url.clone(), L1_TIMEOUT)?)],
+        None => Vec::new(),
+    };
+    let archive = Archive::new(flags.data_dir.join("payloads"));
+    let payloads = PayloadFetcher::new(client.clone(), chain.inbox, sources, archive);
+    let config = ReaderConfig {
+        start_block: deployment.start_block,
+        poll_interval: Duration::from_millis(flags.l1_poll_ms),
+        ..ReaderConfig::new(chain.inbox, chain.settlement, deployment.start_block)
+    };
+    Ok(Watcher::new(chain, store, engine, client.clone(), payloads, config, changed)?)
+}
+
+async fn poster(
+    flags: &SequencerFlags,
+    deployment: &Deployment,
+    client: L1Client,
+    store: Store,
+    changed: Arc<Notify>,
+) -> Result<Poster, NodeError> {
+    let journal = FileJournal::new(flags.data_dir.join("l1-transaction.json"));
+    let config = SubmitterConfig { poll_interval: Duration::from_millis(flags.l1_poll_ms.min(1_000)), ..Default::default() };
+    let submitter = Submitter::new(client, flags.key.signer(), journal, config).await?;
+    Ok(Poster::new(deployment.chain.clone(), store, submitter, flags.poster(), changed))
+}

@@ -1,0 +1,218 @@
+//! The poster: brings closed batches to L1, one after the other, and keeps checkpoints fresh.
+//!
+//! Which batch is next follows from the store alone: the first closed one that no batch on L1 covers. The Inbox's compare-and-swap makes posting it
+//! twice impossible; the transaction journal makes trying it twice rare.
+
+use std::{sync::Arc, time::Duration};
+
+use alloy::{
+    primitives::{Address, B256, Bytes, TxKind},
+    sol_types::SolCall,
+};
+use tandem_chain::{ChainConfig, batch::CALLDATA_BYTES_MAX, blob, derive::Policy};
+use tandem_l1::{
+    bindings::{AppendArgs, Inbox},
+    submit::{FileJournal, L1Call, Outcome, SubmitError, Submitter},
+};
+use tandem_store::{BatchJob, Store, StoreError};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+/// Bytes of calldata cost this much gas at most (EIP-7623), those of a blob one blob gas each.
+const CALLDATA_GAS_PER_BYTE: u128 = 40;
+
+/// How payloads travel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DataMode {
+    /// Whatever is cheaper when the batch is posted.
+    #[default]
+    Auto,
+    /// As calldata.
+    Calldata,
+    /// As EIP-4844 blobs.
+    Blobs,
+}
+
+/// How the poster works.
+#[derive(Clone, Copy, Debug)]
+pub struct PosterConfig {
+    /// How payloads travel.
+    pub data_mode: DataMode,
+    /// Looks again at least this often.
+    pub interval: Duration,
+    /// A new checkpoint is stored on L1 when the newest is this old, in seconds.
+    pub checkpoint_age_s: u64,
+}
+
+/// What ends the poster.
+#[derive(Debug, thiserror::Error)]
+pub enum PosterError {
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The key cannot post.
+    #[error("cannot post to L1: {0}")]
+    Submit(#[from] SubmitError),
+}
+
+/// See the module.
+pub struct Poster {
+    chain: ChainConfig,
+    store: Store,
+    submitter: Submitter<FileJournal>,
+    config: PosterConfig,
+    /// Told when a batch was closed or L1 changed.
+    changed: Arc<Notify>,
+}
+
+impl Poster {
+    /// A poster for the sequencer's key.
+    pub fn new(
+        chain: ChainConfig,
+        store: Store,
+        submitter: Submitter<FileJournal>,
+        config: PosterConfig,
+        changed: Arc<Notify>,
+    ) -> Self {
+        Self { chain, store, submitter, config, changed }
+    }
+
+    /// Works until `cancel`.
+    pub async fn run(mut self, cancel: CancellationToken) -> Result<(), PosterError> {
+        let mut resume = true;
+        loop {
+            let work = async {
+                if resume && let Some((call, outcome)) = self.submitter.resume().await? {
+                    report(&call.purpose, &outcome);
+                }
+                self.post_next().await
+            };
+            let done = tokio::select! {
+                () = cancel.cancelled() => return Ok(()),
+                done = work => done,
+            };
+            resume = match done {
+                Ok(()) => false,
+                Err(PosterError::Submit(error)) if error.policy() != Policy::Fatal => {
+                    warn!(%error, "posting to L1 is delayed");
+                    matches!(error, SubmitError::Late { .. } | SubmitError::Pending { .. } | SubmitError::Rpc(_) | SubmitError::FeesTooHigh { .. })
+                }
+                Err(PosterError::Submit(error @ SubmitError::Underfunded { .. })) => {
+                    error!(%error, "fund the sequencer's L1 account; batches wait meanwhile");
+                    true
+                }
+                Err(error) => return Err(error),
+            };
+            tokio::select! {
+                () = cancel.cancelled() => return Ok(()),
+                () = self.changed.notified() => {}
+                () = tokio::time::sleep(self.config.interval) => {}
+            }
+        }
+    }
+
+    /// Posts the next batch if one is closed; else stores a checkpoint if the newest is old.
+    async fn post_next(&mut self) -> Result<(), PosterError> {
+        let last = self.store.last_batch()?;
+        let safe = last.as_ref().map_or(0, |batch| batch.last_block);
+        let Some(job) = self.store.jobs()?.into_iter().find(|job| job.first_block == safe + 1) else {
+            return self.refresh_checkpoint().await;
+        };
+        let (index, parent_hash) = last.map_or((1, B256::ZERO), |batch| (batch.header.index + 1, batch.header.hash()));
+        let call = self.append_call(index, parent_hash, &job).await;
+        let outcome = self.submitter.submit(call).await;
+        if let Err(SubmitError::Refused { data }) = &outcome {
+            warn!(index, %data, "Inbox refuses the batch: waiting for the watcher to see why");
+            return Ok(());
+        }
+        let outcome = outcome?;
+        report("append", &outcome);
+        if matches!(outcome, Outcome::Included(_)) {
+            self.wait_until_seen(job.last_block).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the watcher has recorded the batch, so that the next names the right parent; gives up after a while, as L1 may reorganise.
+    async fn wait_until_seen(&self, last_block: u64) -> Result<(), StoreError> {
+        for _ in 0..600 {
+            if self.store.batch_of_block(last_block)?.is_some() {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    }
+
+    async fn append_call(&self, index: u64, parent_hash: B256, job: &BatchJob) -> L1Call {
+        let args = AppendArgs {
+            index,
+            parentHash: parent_hash,
+            queueEnd: job.queue_end,
+            queueHash: job.queue_hash,
+            checkpoint: job.checkpoint.into(),
+        };
+        let to = TxKind::Call(self.chain.inbox);
+        if self.as_blobs(job.payload.len()).await {
+            let blobs = blob::pack(&job.payload).into_iter().map(Bytes::from).collect();
+            let input = Inbox::appendBlobsCall { args }.abi_encode().into();
+            L1Call { purpose: format!("batch {index} as blobs"), to, input, blobs, ..Default::default() }
+        } else {
+            let input = Inbox::appendCalldataCall { args, payload: job.payload.clone() }.abi_encode().into();
+            L1Call { purpose: format!("batch {index} as calldata"), to, input, ..Default::default() }
+        }
+    }
+
+    /// Whether blobs carry so many bytes cheaper than calldata at L1's newest prices, or must.
+    async fn as_blobs(&self, bytes: usize) -> bool {
+        match self.config.data_mode {
+            DataMode::Calldata => bytes > CALLDATA_BYTES_MAX,
+            DataMode::Blobs => true,
+            DataMode::Auto if bytes > CALLDATA_BYTES_MAX => true,
+            DataMode::Auto => {
+                let Ok(Some(checkpoint)) = self.store.checkpoint_at_or_before(u64::MAX) else { return false };
+                let base_fee: u128 = checkpoint.base_fee.saturating_to();
+                let blob_base_fee: u128 = checkpoint.blob_base_fee.saturating_to();
+                let blobs = (bytes + 4).div_ceil(blob::capacity_bytes(1)).max(1) as u128;
+                let calldata = base_fee.saturating_mul(CALLDATA_GAS_PER_BYTE * bytes as u128);
+                blob_base_fee.saturating_mul(blobs * blob::BLOB_BYTES as u128) < calldata
+            }
+        }
+    }
+
+    /// Batches can only name stored checkpoints: stores one if the newest is old.
+    async fn refresh_checkpoint(&mut self) -> Result<(), PosterError> {
+        let Some(l1_head) = self.store.l1_head()? else { return Ok(()) };
+        let age_s = self.store.checkpoint_at_or_before(u64::MAX)?.map(|newest| l1_head.timestamp.saturating_sub(newest.timestamp));
+        if age_s.is_some_and(|age_s| age_s < self.config.checkpoint_age_s) {
+            return Ok(());
+        }
+        let input = Inbox::checkpointCall {}.abi_encode().into();
+        let call = L1Call { purpose: "checkpoint".into(), to: TxKind::Call(self.chain.inbox), input, ..Default::default() };
+        report("checkpoint", &self.submitter.submit(call).await?);
+        Ok(())
+    }
+
+    /// The account that posts.
+    pub fn account(&self) -> Address {
+        self.submitter.account()
+    }
+}
+
+fn report(purpose: &str, outcome: &Outcome) {
+    match outcome {
+        Outcome::Included(receipt) => info!(
+            purpose,
+            l1_block = receipt.block_number,
+            gas_used = receipt.gas_used,
+            transaction = %receipt.transaction_hash,
+            "posted to L1"
+        ),
+        Outcome::Reverted { receipt, data } => {
+            warn!(purpose, transaction = %receipt.transaction_hash, %data, "reverted on L1: somebody else was first, or L1 reorganised");
+        }
+        Outcome::Displaced { nonce } => error!(purpose, nonce, "the sequencer's L1 key is used by another process: stop one of them"),
+    }
+}

@@ -1,0 +1,104 @@
+//! What every method reads: the store, the engine, and which block a tag means.
+
+use std::sync::Arc;
+
+use alloy::{
+    consensus::Header,
+    eips::{BlockId, BlockNumberOrTag},
+};
+use tandem_chain::ChainConfig;
+use tandem_evm::WorldState;
+use tandem_l1::L1Heads;
+use tandem_store::{Head, Store};
+use tokio::sync::{Semaphore, watch};
+
+use super::RpcError;
+use crate::engine::EngineHandle;
+
+/// Requests that work at the same time; more are refused.
+const CONCURRENT_MAX: usize = 128;
+
+/// Shared by all requests. Cheap to clone.
+#[derive(Clone)]
+pub struct RpcContext {
+    pub(super) chain: Arc<ChainConfig>,
+    pub(super) store: Store,
+    pub(super) engine: EngineHandle,
+    l1_heads: watch::Receiver<L1Heads>,
+    /// Counts blocking work. A semaphore rather than a channel: refusal must be immediate.
+    permits: Arc<Semaphore>,
+}
+
+impl RpcContext {
+    /// Over a node's parts.
+    pub fn new(chain: ChainConfig, store: Store, engine: EngineHandle, l1_heads: watch::Receiver<L1Heads>) -> Self {
+        Self { chain: Arc::new(chain), store, engine, l1_heads, permits: Arc::new(Semaphore::new(CONCURRENT_MAX)) }
+    }
+
+    /// Runs reading or executing work off the network threads.
+    pub(super) async fn blocking<T: Send + 'static>(
+        self,
+        work: impl FnOnce(&Self) -> Result<T, RpcError> + Send + 'static,
+    ) -> Result<T, RpcError> {
+        let permit = self.permits.clone().try_acquire_owned().map_err(|_| RpcError::Overloaded)?;
+        let done = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            work(&self)
+        });
+        done.await.map_err(|error| RpcError::Internal(error.to_string()))?
+    }
+
+    /// The newest block.
+    pub(super) fn head(&self) -> Result<Head, RpcError> {
+        Ok(self.store.head()?)
+    }
+
+    /// How far L1 is.
+    pub(super) fn l1_heads(&self) -> L1Heads {
+        *self.l1_heads.borrow()
+    }
+
+    /// Newest block whose batch is on L1.
+    pub(super) fn safe_number(&self) -> Result<u64, RpcError> {
+        Ok(self.store.last_batch()?.map_or(0, |batch| batch.last_block))
+    }
+
+    /// Newest block whose batch is in a finalised L1 block.
+    pub(super) fn finalized_number(&self) -> Result<u64, RpcError> {
+        let Some(finalized) = self.l1_heads().finalized else { return Ok(0) };
+        let mut batch = self.store.last_batch()?;
+        while let Some(record) = batch {
+            if record.l1_number <= finalized.number {
+                return Ok(record.last_block);
+            }
+            batch = record.header.index.checked_sub(1).filter(|index| *index > 0).map_or(Ok(None), |index| self.store.batch(index))?;
+        }
+        Ok(0)
+    }
+
+    /// The number that a block id means, if that block exists.
+    pub(super) fn number(&self, id: BlockId) -> Result<Option<u64>, RpcError> {
+        let head = self.head()?.number;
+        match id {
+            BlockId::Hash(hash) => Ok(self.store.block_number(hash.block_hash)?),
+            BlockId::Number(BlockNumberOrTag::Latest | BlockNumberOrTag::Pending) => Ok(Some(head)),
+            BlockId::Number(BlockNumberOrTag::Earliest) => Ok(Some(0)),
+            BlockId::Number(BlockNumberOrTag::Safe) => self.safe_number().map(Some),
+            BlockId::Number(BlockNumberOrTag::Finalized) => self.finalized_number().map(Some),
+            BlockId::Number(BlockNumberOrTag::Number(number)) => Ok(Some(number).filter(|number| *number <= head)),
+        }
+    }
+
+    /// The header of a block that must exist; the newest if none is named.
+    pub(super) fn header(&self, id: Option<BlockId>) -> Result<Header, RpcError> {
+        let number = self.number(id.unwrap_or_default())?.ok_or(RpcError::UnknownBlock)?;
+        self.store.header(number)?.ok_or(RpcError::UnknownBlock)
+    }
+
+    /// The state after a block that must exist.
+    pub(super) fn state(&self, id: Option<BlockId>) -> Result<(Header, WorldState<Store>), RpcError> {
+        let header = self.header(id)?;
+        let state = WorldState::open(header.state_root, self.store.clone());
+        Ok((header, state))
+    }
+}

@@ -1,0 +1,135 @@
+//! What JSON-RPC callers are told when something is wrong. Codes: EIP-1474, and 3 for reverts as nodes use it.
+
+use alloy::primitives::{B256, Bytes, hex};
+use serde_json::{Value, json};
+use tandem_chain::TransitionError;
+use tandem_evm::StateError;
+use tandem_store::{MissingPreimage, StoreError};
+
+use crate::engine::SubmitError;
+
+/// An error answer.
+#[derive(Debug, thiserror::Error)]
+pub enum RpcError {
+    /// The body is not JSON.
+    #[error("request is not valid JSON")]
+    Parse,
+    /// The body is no request.
+    #[error("not a JSON-RPC 2.0 request")]
+    InvalidRequest,
+    /// A batch of requests that is too long.
+    #[error("{length} requests in one batch, at most {limit} are taken")]
+    BatchTooLong {
+        /// Given.
+        length: usize,
+        /// Taken.
+        limit: usize,
+    },
+    /// No such method.
+    #[error("the method {method} does not exist or is not available")]
+    UnknownMethod {
+        /// As asked for.
+        method: String,
+    },
+    /// A parameter is missing or malformed.
+    #[error("invalid parameter {index}: expected {expected}")]
+    InvalidParam {
+        /// Position from 0.
+        index: usize,
+        /// What belongs there.
+        expected: &'static str,
+    },
+    /// No such block.
+    #[error("block not found")]
+    UnknownBlock,
+    /// Too much was asked for.
+    #[error("{what}: at most {limit}")]
+    LimitExceeded {
+        /// Of what.
+        what: &'static str,
+        /// How much.
+        limit: u64,
+    },
+    /// The transaction is not one.
+    #[error("transaction cannot be decoded: {0}")]
+    BadTransaction(String),
+    /// The transaction is for another chain, or too large, or has a bad signature.
+    #[error("{0}")]
+    RefusedTransaction(&'static str),
+    /// Not accepted by the mempool.
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
+    /// The call reverted.
+    #[error("execution reverted{}", reason(.0))]
+    Reverted(Bytes),
+    /// The call could not be executed.
+    #[error("{0}")]
+    Execution(String),
+    /// Too many requests at once.
+    #[error("node is overloaded, try again")]
+    Overloaded,
+    /// The node's own fault.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+impl RpcError {
+    fn code(&self) -> i64 {
+        match self {
+            Self::Parse => -32700,
+            Self::InvalidRequest | Self::BatchTooLong { .. } => -32600,
+            Self::UnknownMethod { .. } => -32601,
+            Self::InvalidParam { .. } | Self::BadTransaction(_) => -32602,
+            Self::UnknownBlock => -32001,
+            Self::LimitExceeded { .. } | Self::Overloaded | Self::Submit(SubmitError::Overloaded) => -32005,
+            Self::RefusedTransaction(_) | Self::Submit(_) => -32000,
+            Self::Reverted(_) => 3,
+            Self::Execution(_) => -32000,
+            Self::Internal(_) => -32603,
+        }
+    }
+
+    /// The `error` member of the answer.
+    pub fn to_json(&self) -> Value {
+        let mut error = json!({ "code": self.code(), "message": self.to_string() });
+        if let Self::Reverted(data) = self {
+            error["data"] = json!(data);
+        }
+        error
+    }
+
+    /// A hash that the caller gave as text, for messages.
+    pub fn internal(what: &str, hash: B256) -> Self {
+        Self::Internal(format!("{what} {hash}"))
+    }
+}
+
+/// The text of `Error(string)`, if that is what a contract reverted with.
+fn reason(data: &Bytes) -> String {
+    match alloy::sol_types::decode_revert_reason(data) {
+        Some(reason) => format!(": {reason}"),
+        None if data.is_empty() => String::new(),
+        None => format!(": {}", hex::encode_prefixed(data.get(..4).unwrap_or(data))),
+    }
+}
+
+impl From<StoreError> for RpcError {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "database failed while answering a request");
+        Self::Internal("database".into())
+    }
+}
+
+impl From<StateError<MissingPreimage>> for RpcError {
+    fn from(error: StateError<MissingPreimage>) -> Self {
+        tracing::error!(%error, "state cannot be read");
+        Self::Internal("state is not available".into())
+    }
+}
+
+impl From<TransitionError<MissingPreimage>> for RpcError {
+    fn from(error: TransitionError<MissingPreimage>) -> Self {
+        tracing::error!(%error, "state cannot be read");
+        Self::Internal("state is not available".into())
+    }
+}

@@ -1,0 +1,145 @@
+//! `eth_` methods that read blocks and state.
+
+use alloy::{
+    eips::{BlockId, BlockNumberOrTag},
+    primitives::{Address, B256, Bytes, U64, U256, keccak256},
+    rpc::types::FeeHistory,
+};
+use serde_json::{Value, json};
+use tandem_chain::Checkpoint;
+use tandem_evm::{EvmBlock, fees};
+
+use super::{Params, RpcContext, RpcError, json};
+
+/// Tip that blocks which are not full ask for, in wei: none is needed, one shows that tips work.
+const TIP: u64 = 1_000_000;
+/// Blocks of one `eth_feeHistory`.
+const FEE_HISTORY_MAX: u64 = 1_024;
+
+pub fn sha3(params: &Params) -> Result<Value, RpcError> {
+    let data: Bytes = params.required(0, "hex data")?;
+    json::value(&keccak256(data))
+}
+
+/// Base fee of a block built now, in wei.
+fn next_base_fee(context: &RpcContext) -> Result<u64, RpcError> {
+    let head = context.header(None)?;
+    Ok(fees::base_fee(&head, head.timestamp, context.chain.min_base_fee))
+}
+
+pub fn gas_price(context: &RpcContext) -> Result<Value, RpcError> {
+    json::quantity(next_base_fee(context)? + TIP)
+}
+
+pub fn max_priority_fee() -> Result<Value, RpcError> {
+    json::quantity(TIP)
+}
+
+pub fn fee_history(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
+    let count: U64 = params.required(0, "a number of blocks")?;
+    let newest: BlockNumberOrTag = params.required(1, "a block number or tag")?;
+    let percentiles: Vec<f64> = params.optional(2, "an array of percentiles")?.unwrap_or_default();
+    if percentiles.len() > 100 || !percentiles.iter().all(|percentile| (0.0..=100.0).contains(percentile)) {
+        return Err(RpcError::InvalidParam { index: 2, expected: "at most 100 percentiles between 0 and 100" });
+    }
+    let newest = context.number(newest.into())?.ok_or(RpcError::UnknownBlock)?;
+    let count = count.to::<u64>().clamp(1, FEE_HISTORY_MAX).min(newest + 1);
+    let oldest = newest + 1 - count;
+    let mut history = FeeHistory { oldest_block: oldest, ..Default::default() };
+    let mut rewards = Vec::new();
+    let mut last = None;
+    for number in oldest..=newest {
+        let header = context.header(Some(number.into()))?;
+        history.base_fee_per_gas.push(header.base_fee_per_gas.unwrap_or_default().into());
+        history.gas_used_ratio.push(header.gas_used as f64 / header.gas_limit.max(1) as f64);
+        history.base_fee_per_blob_gas.push(1);
+        history.blob_gas_used_ratio.push(0.0);
+        rewards.push(vec![u128::from(TIP); percentiles.len()]);
+        last = Some(header);
+    }
+    let next = last.map_or(0, |header| fees::base_fee(&header, header.timestamp, context.chain.min_base_fee));
+    history.base_fee_per_gas.push(next.into());
+    history.base_fee_per_blob_gas.push(1);
+    history.reward = (!percentiles.is_empty()).then_some(rewards);
+    json::value(&history)
+}
+
+pub fn balance(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
+    let address: Address = params.required(0, "an address")?;
+    let (_, mut state) = context.state(params.optional(1, "a block")?)?;
+    json::quantity(state.balance(address)?)
+}
+
+pub fn code(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
+    let address: Address = params.required(0, "an address")?;
+    let (_, mut state) = context.state(params.optional(1, "a block")?)?;
+    json::value(&state.code(address)?)
+}
+
+pub fn storage_at(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
+    let address: Address = params.required(0, "an address")?;
+    let slot: U256 = params.required(1, "a storage slot")?;
+    let (_, mut state) = context.state(params.optional(2, "a block")?)?;
+    let value = revm::Database::storage(&mut state, address, slot)?;
+    json::value(&B256::from(value))
+}
+
+/// The block that parameter 0 names, by id or hash.
+fn named_block(context: &RpcContext, params: &Params) -> Result<Option<EvmBlock>, RpcError> {
+    let id: BlockId = params.required(0, "a block number, tag or hash")?;
+    Ok(match context.number(id)? {
+        Some(number) => context.store.block(number)?,
+        None => None,
+    })
+}
+
+pub fn block(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
+    let full = params.optional(1, "true or false")?.unwrap_or(false);
+    match named_block(context, params)? {
+        Some(block) => json::block(&block, full),
+        None => Ok(Value::Null),
+    }
+}
+
+pub fn block_transaction_count(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
+    Ok(named_block(context, params)?.map_or(Value::Null, |block| json!(U256::from(block.transactions.len()))))
+}
+
+pub fn transaction_by_index(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
+    let index: U64 = params.required(1, "an index")?;
+    let Some(block) = named_block(context, params)? else { return Ok(Value::Null) };
+    let index = index.to::<usize>();
+    match block.transactions.get(index) {
+        Some(transaction) => json::transaction(transaction, Some(place(&block, index))),
+        None => Ok(Value::Null),
+    }
+}
+
+/// Where a transaction of `block` stands.
+pub fn place(block: &EvmBlock, index: usize) -> json::Place {
+    let base_fee = block.header.base_fee_per_gas.unwrap_or_default();
+    json::Place { block_hash: block.hash, block_number: block.header.number, index, base_fee }
+}
+
+pub fn receipt(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
+    let hash: B256 = params.required(0, "a transaction hash")?;
+    let Some(place) = context.store.transaction_place(hash)? else { return Ok(Value::Null) };
+    let Some(block) = context.store.block(place.block_number)? else { return Ok(Value::Null) };
+    let checkpoint = checkpoint_of(context, &block)?;
+    let index = usize::try_from(place.index).unwrap_or(usize::MAX);
+    let Some(mut receipt) = json::receipt(&block, index, &checkpoint) else { return Ok(Value::Null) };
+    receipt["rollupStatus"] = json!(super::rollup::promise(context, block.header.number)?);
+    Ok(receipt)
+}
+
+pub fn block_receipts(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
+    let Some(block) = named_block(context, params)? else { return Ok(Value::Null) };
+    let checkpoint = checkpoint_of(context, &block)?;
+    Ok((0..block.transactions.len()).filter_map(|index| json::receipt(&block, index, &checkpoint)).collect())
+}
+
+/// The checkpoint that priced a block's data: what the checkpoint predeploy held after it.
+pub fn checkpoint_of(context: &RpcContext, block: &EvmBlock) -> Result<Checkpoint, RpcError> {
+    let (_, mut state) = context.state(Some(block.header.number.into()))?;
+    Ok(state.checkpoint()?)
+}

@@ -1,0 +1,147 @@
+//! Blocks, transactions and receipts as Ethereum's JSON-RPC shows them; deposits as the OP stack shows its type 0x7e, which tools know.
+
+use alloy::{
+    consensus::{Header, TxEnvelope},
+    primitives::{Address, B256, Bloom, TxKind, U256},
+    rpc::types::Header as RpcHeader,
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+use tandem_evm::{EvmBlock, Transaction, fees};
+use tandem_chain::Checkpoint;
+
+use super::RpcError;
+
+/// A number as JSON-RPC writes it.
+pub fn quantity(value: impl TryInto<U256>) -> Result<Value, RpcError> {
+    let value = value.try_into().map_err(|_| RpcError::Internal("number out of range".into()))?;
+    Ok(json!(value))
+}
+
+/// Anything with a serde form.
+pub fn value(value: &impl Serialize) -> Result<Value, RpcError> {
+    serde_json::to_value(value).map_err(|error| RpcError::Internal(error.to_string()))
+}
+
+/// Where a transaction stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    pub block_hash: B256,
+    pub block_number: u64,
+    pub index: usize,
+    pub base_fee: u64,
+}
+
+/// A block, with transaction objects or hashes.
+pub fn block(block: &EvmBlock, full: bool) -> Result<Value, RpcError> {
+    let mut object = header(&block.header, block.hash)?;
+    let base_fee = block.header.base_fee_per_gas.unwrap_or_default();
+    let transactions = block.transactions.iter().enumerate().map(|(index, item)| {
+        if full {
+            transaction(item, Some(Place { block_hash: block.hash, block_number: block.header.number, index, base_fee }))
+        } else {
+            Ok(json!(item.hash()))
+        }
+    });
+    object["transactions"] = transactions.collect::<Result<_, _>>()?;
+    object["uncles"] = json!([]);
+    object["withdrawals"] = json!([]);
+    Ok(object)
+}
+
+fn header(header: &Header, hash: B256) -> Result<Value, RpcError> {
+    let size = alloy::rlp::Encodable::length(header);
+    let header = RpcHeader { hash, inner: header.clone(), total_difficulty: Some(U256::ZERO), size: Some(U256::from(size)) };
+    value(&header)
+}
+
+/// A transaction, waiting or in a block.
+pub fn transaction(transaction: &Transaction, place: Option<Place>) -> Result<Value, RpcError> {
+    let mut object = match transaction {
+        Transaction::Deposit(deposit) => json!({
+            "type": "0x7e",
+            "hash": transaction.hash(),
+            "sourceHash": deposit.source_hash,
+            "to": deposit.to,
+            "mint": deposit.mint,
+            "value": deposit.value,
+            "gas": U256::from(deposit.gas_limit),
+            "isSystemTx": deposit.is_system,
+            "input": deposit.data,
+            "nonce": "0x0",
+            "gasPrice": "0x0",
+            "v": "0x0", "r": "0x0", "s": "0x0",
+        }),
+        Transaction::Signed(signed) => {
+            let mut object = value(&TxEnvelope::from(signed.transaction().clone()))?;
+            let fields = signed.transaction().fields();
+            let price = place.map_or_else(|| fields.max_fee_per_gas(), |place| fields.effective_gas_price(Some(place.base_fee)));
+            object["gasPrice"] = json!(U256::from(price));
+            object
+        }
+    };
+    object["from"] = json!(transaction.from());
+    object["blockHash"] = json!(place.map(|place| place.block_hash));
+    object["blockNumber"] = json!(place.map(|place| U256::from(place.block_number)));
+    object["transactionIndex"] = json!(place.map(|place| U256::from(place.index)));
+    Ok(object)
+}
+
+/// The receipt of transaction `index`; `checkpoint` is the one of its batch.
+pub fn receipt(block: &EvmBlock, index: usize, checkpoint: &Checkpoint) -> Option<Value> {
+    let (transaction, receipt) = (block.transactions.get(index)?, block.receipts.get(index)?);
+    let before = index.checked_sub(1).and_then(|before| block.receipts.get(before));
+    let gas_before = before.map_or(0, |receipt| receipt.cumulative_gas_used);
+    let logs_before: usize = block.receipts.iter().take(index).map(|receipt| receipt.logs.len()).sum();
+    let base_fee = block.header.base_fee_per_gas.unwrap_or_default();
+    let (to, created, price): (Option<Address>, Option<Address>, u128) = match transaction {
+        Transaction::Deposit(deposit) => (Some(deposit.to), None, 0),
+        Transaction::Signed(signed) => {
+            let fields = signed.transaction().fields();
+            let price = fields.effective_gas_price(Some(base_fee));
+            match fields.kind() {
+                TxKind::Call(to) => (Some(to), None, price),
+                TxKind::Create => (None, Some(signed.signer().create(fields.nonce())), price),
+            }
+        }
+    };
+    let logs: Vec<Value> = (logs_before..).zip(&receipt.logs).map(|(position, item)| log(block, index, position, item)).collect();
+    let mut object = json!({
+        "type": U256::from(receipt.tx_type),
+        "status": if receipt.success { "0x1" } else { "0x0" },
+        "transactionHash": transaction.hash(),
+        "transactionIndex": U256::from(index),
+        "blockHash": block.hash,
+        "blockNumber": U256::from(block.header.number),
+        "from": transaction.from(),
+        "to": to,
+        "contractAddress": created,
+        "cumulativeGasUsed": U256::from(receipt.cumulative_gas_used),
+        "gasUsed": U256::from(receipt.cumulative_gas_used - gas_before),
+        "effectiveGasPrice": U256::from(price),
+        "logs": logs,
+        "logsBloom": receipt.logs.iter().fold(Bloom::ZERO, |mut bloom, log| { bloom.accrue_log(log); bloom }),
+    });
+    if let Transaction::Signed(signed) = transaction {
+        object["l1Fee"] = json!(fees::l1_data_fee(&signed.transaction().encode_2718(), checkpoint));
+        object["l1GasPrice"] = json!(checkpoint.base_fee);
+        object["l1BlobBaseFee"] = json!(checkpoint.blob_base_fee);
+    }
+    Some(object)
+}
+
+/// One log; `position` counts in the block.
+pub fn log(block: &EvmBlock, transaction_index: usize, position: usize, log: &alloy::primitives::Log) -> Value {
+    json!({
+        "address": log.address,
+        "topics": log.topics(),
+        "data": log.data.data,
+        "blockHash": block.hash,
+        "blockNumber": U256::from(block.header.number),
+        "blockTimestamp": U256::from(block.header.timestamp),
+        "transactionHash": block.transactions.get(transaction_index).map(Transaction::hash),
+        "transactionIndex": U256::from(transaction_index),
+        "logIndex": U256::from(position),
+        "removed": false,
+    })
+}

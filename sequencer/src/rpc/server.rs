@@ -1,0 +1,124 @@
+//! The transport: HTTP (single requests and batches), WebSocket, health.
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{
+        DefaultBodyLimit, State,
+        ws::{Message, WebSocket, WebSocketUpgrade},
+    },
+    http::{HeaderValue, Method, StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::{Params, RpcContext, RpcError, dispatch};
+
+/// Bytes of one request.
+const BODY_BYTES_MAX: usize = 2 << 20;
+/// Requests in one batch.
+const BATCH_MAX: usize = 100;
+
+/// Serves until `cancel`.
+pub async fn serve(listener: TcpListener, context: RpcContext, cancel: CancellationToken) -> std::io::Result<()> {
+    let router = Router::new()
+        .route("/", post(http).get(upgrade))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(middleware::from_fn(cross_origin))
+        .with_state(context);
+    axum::serve(listener, router).with_graceful_shutdown(cancel.cancelled_owned()).await
+}
+
+/// Lets pages of any origin ask: everything here is public, and no cookie means anything.
+async fn cross_origin(request: axum::extract::Request, next: Next) -> Response {
+    let mut response =
+        if request.method() == Method::OPTIONS { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, OPTIONS"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("content-type"));
+    response
+}
+
+/// Ready when L1 was seen and the head can be read.
+async fn ready(State(context): State<RpcContext>) -> (StatusCode, &'static str) {
+    if context.l1_heads().latest.number == 0 {
+        return (StatusCode::SERVICE_UNAVAILABLE, "L1 is not reached yet\n");
+    }
+    match context.head() {
+        Ok(_) => (StatusCode::OK, "ready\n"),
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "database does not answer\n"),
+    }
+}
+
+async fn http(State(context): State<RpcContext>, body: Bytes) -> Response {
+    match answer(&context, &body).await {
+        Some(answer) => Json(answer).into_response(),
+        None => StatusCode::NO_CONTENT.into_response(),
+    }
+}
+
+async fn upgrade(State(context): State<RpcContext>, upgrade: WebSocketUpgrade) -> Response {
+    upgrade.max_message_size(BODY_BYTES_MAX).on_upgrade(|socket| websocket(socket, context))
+}
+
+async fn websocket(mut socket: WebSocket, context: RpcContext) {
+    while let Some(Ok(message)) = socket.recv().await {
+        let body = match message {
+            Message::Text(text) => Bytes::from(text),
+            Message::Binary(bytes) => bytes,
+            Message::Close(_) => return,
+            Message::Ping(_) | Message::Pong(_) => continue,
+        };
+        if let Some(answer) = answer(&context, &body).await
+            && socket.send(Message::Text(answer.to_string().into())).await.is_err()
+        {
+            return;
+        }
+    }
+}
+
+/// The answer to one body; none if it held only notifications.
+async fn answer(context: &RpcContext, body: &[u8]) -> Option<Value> {
+    match serde_json::from_slice(body) {
+        Err(_) => Some(failure(Value::Null, &RpcError::Parse)),
+        Ok(Value::Array(requests)) if requests.is_empty() => Some(failure(Value::Null, &RpcError::InvalidRequest)),
+        Ok(Value::Array(requests)) if requests.len() > BATCH_MAX => {
+            Some(failure(Value::Null, &RpcError::BatchTooLong { length: requests.len(), limit: BATCH_MAX }))
+        }
+        Ok(Value::Array(requests)) => {
+            let mut answers = Vec::with_capacity(requests.len());
+            for request in requests {
+                answers.extend(single(context, request).await);
+            }
+            (!answers.is_empty()).then_some(Value::Array(answers))
+        }
+        Ok(request) => single(context, request).await,
+    }
+}
+
+async fn single(context: &RpcContext, mut request: Value) -> Option<Value> {
+    let id = request.get("id").cloned();
+    let outcome = match (request.get("method").and_then(Value::as_str).map(str::to_owned), request.get_mut("params").map(Value::take)) {
+        (Some(method), params) => match Params::new(params) {
+            Ok(params) => dispatch(context, &method, params).await,
+            Err(error) => Err(error),
+        },
+        (None, _) => return Some(failure(id.unwrap_or_default(), &RpcError::InvalidRequest)),
+    };
+    let id = id?;
+    Some(match outcome {
+        Ok(result) => json!({ "jsonrpc": "2.0", "id": id, "result": result }),
+        Err(error) => failure(id, &error),
+    })
+}
+
+fn failure(id: Value, error: &RpcError) -> Value {
+    json!({ "jsonrpc": "2.0", "id": id, "error": error.to_json() })
+}

@@ -1,0 +1,226 @@
+//! The L1 watcher: reads L1 block by block into the store and tells the engine what it means.
+//!
+//! L1's endpoint is untrusted in content: messages and batches are checked by hash where they are used. Every block is processed to its
+//! end before it is recorded as processed, so that a restart repeats at most one block, and repeating changes nothing.
+
+use std::sync::Arc;
+
+use alloy::primitives::{B256, U256};
+use tandem_chain::{BatchHeader, ChainConfig, DataKind, Message, batch::{blobs_hash, calldata_hash}, blob};
+use tandem_l1::{BlockRef, L1Block, L1Client, L1Heads, L1Update, PayloadError, PayloadFetcher, PostedBatch, Reader, ReaderConfig};
+use tandem_store::{BatchJob, L1BlockRecord, Store, StoreError};
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::engine::{EngineHandle, Landed, Place, SubmitError};
+
+/// Number of the last L1 block that was processed to its end.
+const PROCESSED: &str = "watcher/processed";
+/// L1 blocks of history that the reader is given after a restart, to find a reorganisation that happened meanwhile.
+const RESUME_BLOCKS: u64 = 256;
+
+/// What ends the watcher.
+#[derive(Debug, thiserror::Error)]
+pub enum WatcherError {
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The engine is gone.
+    #[error(transparent)]
+    Engine(#[from] SubmitError),
+}
+
+/// Follows L1 for the sequencer.
+pub struct Watcher {
+    chain: ChainConfig,
+    store: Store,
+    engine: EngineHandle,
+    client: L1Client,
+    payloads: PayloadFetcher,
+    reader: Reader,
+    heads: watch::Sender<L1Heads>,
+    /// Told when a batch landed or was lost, so that the submitter looks again.
+    changed: Arc<Notify>,
+    confirmations: u64,
+    synced: bool,
+}
+
+impl Watcher {
+    /// Continues after the last processed L1 block.
+    pub fn new(
+        chain: ChainConfig,
+        store: Store,
+        engine: EngineHandle,
+        client: L1Client,
+        payloads: PayloadFetcher,
+        config: ReaderConfig,
+        changed: Arc<Notify>,
+    ) -> Result<(Self, watch::Receiver<L1Heads>), StoreError> {
+        let known = known_blocks(&store)?;
+        let confirmations = config.confirmations;
+        let reader = Reader::resume(client.clone(), config, known);
+        let (heads, receiver) = watch::channel(L1Heads::default());
+        Ok((Self { chain, store, engine, client, payloads, reader, heads, changed, confirmations, synced: false }, receiver))
+    }
+
+    /// Works until `cancel`.
+    pub async fn run(mut self, cancel: CancellationToken) -> Result<(), WatcherError> {
+        loop {
+            let update = tokio::select! {
+                () = cancel.cancelled() => return Ok(()),
+                update = self.reader.next() => update,
+            };
+            match update {
+                L1Update::Block(block) => self.block(block, &cancel).await?,
+                L1Update::Reorg { to } => {
+                    warn!(to = to.number, hash = %to.hash, "L1 reorganised");
+                    self.engine.l1_reorg(to.number).await?;
+                    self.store.put_meta(PROCESSED, &to.number.to_be_bytes())?;
+                    self.changed.notify_one();
+                }
+                L1Update::Heads(heads) => {
+                    self.heads.send_replace(heads);
+                    self.forget_finalized(&heads)?;
+                    self.tell_if_synced(&heads).await?;
+                }
+            }
+        }
+    }
+
+    async fn block(&mut self, block: L1Block, cancel: &CancellationToken) -> Result<(), WatcherError> {
+        let messages: Vec<(u64, Message)> = block.messages.iter().map(|queued| (queued.index, queued.message.clone())).collect();
+        self.store.put_l1_block(&L1BlockRecord {
+            number: block.number,
+            hash: block.hash,
+            parent_hash: block.parent_hash,
+            timestamp: block.timestamp,
+            messages: messages.clone(),
+            checkpoints: block.checkpoints.clone(),
+        })?;
+        let base_fee = match block.checkpoints.last() {
+            Some(checkpoint) => checkpoint.base_fee,
+            None => self.client.latest().await.map_or(U256::ZERO, |header| U256::from(header.base_fee)),
+        };
+        self.engine.l1_block(messages, base_fee).await?;
+        for posted in &block.batches {
+            self.batch(posted, &block, cancel).await?;
+        }
+        self.store.put_meta(PROCESSED, &block.number.to_be_bytes())?;
+        let heads = *self.heads.borrow();
+        self.tell_if_synced(&heads).await
+    }
+
+    /// Lets the engine sequence once everything that L1 holds was processed.
+    async fn tell_if_synced(&mut self, heads: &L1Heads) -> Result<(), WatcherError> {
+        let processed = processed(&self.store)?;
+        if !self.synced && heads.latest.number > 0 && processed.is_some_and(|processed| processed + self.confirmations >= heads.latest.number) {
+            self.engine.synced().await?;
+            self.synced = true;
+        }
+        Ok(())
+    }
+
+    async fn batch(&mut self, posted: &PostedBatch, block: &L1Block, cancel: &CancellationToken) -> Result<(), WatcherError> {
+        let header = posted.header;
+        let last = self.store.last_batch()?;
+        let (next_index, parent, safe) = last.as_ref().map_or((1, B256::ZERO, 0), |batch| (batch.header.index + 1, batch.header.hash(), batch.last_block));
+        if header.index < next_index {
+            return Ok(());
+        }
+        if header.index != next_index || header.parent_hash != parent {
+            warn!(index = header.index, expected = next_index, "batch on L1 does not follow the last one known; waiting for the reader to resolve it");
+            return Ok(());
+        }
+        let place = Place { number: block.number, hash: block.hash, transaction: posted.transaction_hash };
+        match self.store.jobs()?.into_iter().find(|job| job.first_block == safe + 1).filter(|job| is_job(&header, job)) {
+            Some(job) => {
+                let landed =
+                    Landed { header, checkpoint: posted.checkpoint, first_block: job.first_block, last_block: job.last_block, place };
+                self.engine.landed(landed).await?;
+            }
+            None => self.foreign(posted, block, place, cancel).await?,
+        }
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    async fn foreign(
+        &mut self,
+        posted: &PostedBatch,
+        block: &L1Block,
+        place: Place,
+        cancel: &CancellationToken,
+    ) -> Result<(), WatcherError> {
+        let first = self.store.last_batch()?.map_or(0, |batch| batch.header.queue_end);
+        let mut messages = Vec::new();
+        for index in first..posted.header.queue_end {
+            messages.extend(self.store.message(index)?.map(|(message, _)| message));
+        }
+        let Some(batch) = self.fetch(posted, block, cancel).await else { return Ok(()) };
+        Ok(self.engine.foreign(batch, messages, place).await?)
+    }
+
+    /// The payload of a batch that is not ours; tries until it is there, for without it the chain cannot continue.
+    async fn fetch(&self, posted: &PostedBatch, block: &L1Block, cancel: &CancellationToken) -> Option<tandem_chain::derive::L1Batch> {
+        let mut backoff = tandem_l1::Backoff::default();
+        loop {
+            match self.payloads.fetch(posted, block.number, block.timestamp).await {
+                Ok(batch) => return Some(batch),
+                Err(error) => report(posted.header.index, &error),
+            }
+            tokio::select! {
+                () = cancel.cancelled() => return None,
+                () = tokio::time::sleep(backoff.delay()) => {}
+            }
+        }
+    }
+
+    /// Forgets jobs whose batch can no longer be reorganised away.
+    fn forget_finalized(&self, heads: &L1Heads) -> Result<(), StoreError> {
+        let Some(finalized) = heads.finalized else { return Ok(()) };
+        for job in self.store.jobs()? {
+            match self.store.batch_of_block(job.last_block)? {
+                Some(batch) if batch.l1_number <= finalized.number => self.store.remove_job(job.sequence)?,
+                _ => break,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn report(index: u64, error: &PayloadError) {
+    warn!(index, %error, "payload of a batch is not available yet: add a blob source or an archive that has it");
+}
+
+/// Whether the batch on L1 is this job, as calldata or as blobs.
+fn is_job(header: &BatchHeader, job: &BatchJob) -> bool {
+    let data_hash = match header.data_kind {
+        DataKind::None => return false,
+        DataKind::Calldata => calldata_hash(&job.payload),
+        DataKind::Blobs => {
+            let hashes: Option<Vec<B256>> =
+                blob::pack(&job.payload).iter().map(|blob| tandem_l1::payload::versioned_hash(blob)).collect();
+            hashes.map_or(B256::ZERO, |hashes| blobs_hash(&hashes))
+        }
+    };
+    header.data_hash == data_hash
+        && header.queue_end == job.queue_end
+        && header.queue_hash == job.queue_hash
+        && header.checkpoint_hash == job.checkpoint.hash()
+}
+
+fn processed(store: &Store) -> Result<Option<u64>, StoreError> {
+    Ok(store.meta(PROCESSED)?.and_then(|bytes| bytes.as_slice().try_into().ok()).map(u64::from_be_bytes))
+}
+
+/// L1 blocks that were processed, oldest first, for the reader to resume from.
+fn known_blocks(store: &Store) -> Result<Vec<BlockRef>, StoreError> {
+    let Some(processed) = processed(store)? else { return Ok(Vec::new()) };
+    let mut known = Vec::new();
+    for number in processed.saturating_sub(RESUME_BLOCKS)..=processed {
+        known.extend(store.l1_block(number)?.map(|block| BlockRef { number: block.number, hash: block.hash }));
+    }
+    info!(processed, "resuming L1 after the last processed block");
+    Ok(known)
+}
