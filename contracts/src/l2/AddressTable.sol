@@ -21,8 +21,10 @@ contract AddressTable {
     function register(address account) external returns (uint64 index) {
         if (account == address(0)) revert AddressTable_ZeroAddress();
         uint256 known = _indexPlusOne[account];
+        // forge-lint: disable-next-line(unsafe-typecast)
         if (known != 0) return uint64(known - 1);
-        index = uint64(_addresses.length);
+        // forge-lint: disable-next-line(unsafe-typecast)
+        index = uint64(_addresses.length); // Nobody pays for 2^64 addresses.
         _addresses.push(account);
         _indexPlusOne[account] = uint256(index) + 1;
         emit AddressRegistered(index, account);
@@ -38,7 +40,8 @@ contract AddressTable {
     function indexOf(address account) external view returns (uint64) {
         uint256 known = _indexPlusOne[account];
         if (known == 0) revert AddressTable_NotRegistered(account);
-        return uint64(known - 1);
+        // forge-lint: disable-next-line(unsafe-typecast)
+        return uint64(known - 1); // It was a uint64, plus one.
     }
 
     /// @notice How many addresses are registered, and the next index.

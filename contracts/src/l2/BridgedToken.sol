@@ -65,6 +65,7 @@ contract BridgedToken is ERC20, Nonces, IERC20Permit {
     function permit(address owner, address spender, uint256 value, uint256 deadline, uint8 v, bytes32 r, bytes32 s)
         external
     {
+        // forge-lint: disable-next-line(block-timestamp)
         if (block.timestamp > deadline) revert BridgedToken_PermitExpired(deadline);
         bytes32 structHash = keccak256(abi.encode(PERMIT_TYPEHASH, owner, spender, value, _useNonce(owner), deadline));
         bytes32 digest = keccak256(abi.encodePacked(hex"1901", DOMAIN_SEPARATOR(), structHash));

@@ -47,7 +47,8 @@ contract MessagePasser {
         uint256 count = messageCount;
         if (count >= MESSAGES_MAX) revert MessagePasser_TreeFull();
 
-        index = uint64(count);
+        // forge-lint: disable-next-line(unsafe-typecast)
+        index = uint64(count); // Below MESSAGES_MAX.
         bytes32 messageHash = keccak256(abi.encode(index, msg.sender, target, msg.value, gasLimit, data));
         messageRoot = _append(messageHash, count);
         messageCount = count + 1;
@@ -55,7 +56,8 @@ contract MessagePasser {
     }
 
     /// @dev Puts `leaf` at `position` and returns the new root: walks up once, joining with the branch where the path
-    /// turns right and with an empty subtree where it turns left. The lowest left turn is what later leaves join with.
+    /// turns right and with an empty subtree where it turns left. The node of the lowest left turn is what later leaves join
+    /// with; higher ones will have changed by then.
     function _append(bytes32 leaf, uint256 position) private returns (bytes32 node) {
         node = leaf;
         bytes32 emptyNode;

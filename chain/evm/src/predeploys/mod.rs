@@ -7,9 +7,9 @@ pub mod bytecode;
 
 pub use bytecode::Bytecode;
 
-use alloy_primitives::{Address, B256, Bytes, U256, address};
-use alloy_sol_types::{SolCall, sol};
-use tandem_chain::Checkpoint;
+use alloy_primitives::{Address, B256, Bytes, Log, U256, address};
+use alloy_sol_types::{SolCall, SolEvent, sol};
+use tandem_chain::{Checkpoint, L2Message};
 
 /// Messages to L1 (PRE-MSG-*).
 pub const MESSAGE_PASSER: Address = address!("5400000000000000000000000000000000000001");
@@ -50,6 +50,15 @@ const ADDRESS_ELEMENTS_SLOT: B256 =
 
 sol! {
     function set(uint64 number, uint64 timestamp, uint256 baseFee, uint256 blobBaseFee);
+    event MessageSent(
+        uint64 indexed index,
+        address indexed sender,
+        address indexed target,
+        uint256 value,
+        uint64 gasLimit,
+        bytes data,
+        bytes32 messageHash
+    );
 }
 
 /// Slot of the address table with address `index` (PRE-TABLE-1); zero there means that none has this index.
@@ -66,6 +75,22 @@ pub fn set_checkpoint_calldata(checkpoint: &Checkpoint) -> Bytes {
         blobBaseFee: checkpoint.blob_base_fee,
     };
     call.abi_encode().into()
+}
+
+/// The message to L1 that `log` announces, if it is the message passer's (PRE-MSG-1).
+pub fn message_from_log(log: &Log) -> Option<L2Message> {
+    if log.address != MESSAGE_PASSER {
+        return None;
+    }
+    let sent = MessageSent::decode_log_data(&log.data).ok()?;
+    Some(L2Message {
+        index: sent.index,
+        sender: sent.sender,
+        target: sent.target,
+        value: sent.value,
+        gas_limit: sent.gasLimit,
+        data: sent.data,
+    })
 }
 
 #[cfg(test)]

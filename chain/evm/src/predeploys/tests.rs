@@ -278,6 +278,12 @@ proptest! {
             let result = chain.execute(sender, MESSAGE_PASSER, message.value, call.abi_encode());
             prop_assert!(result.is_success());
             prop_assert_eq!(result.output().unwrap().to_vec(), message.index.abi_encode());
+            let logs = result.logs();
+            prop_assert_eq!(logs.len(), 1);
+            prop_assert_eq!(message_from_log(&logs[0]), Some(message.clone()));
+            prop_assert_eq!(message_from_log(&Log { address: sender, data: logs[0].data.clone() }), None);
+            // Value, gas limit, offset of the data, hash.
+            prop_assert_eq!(B256::from_slice(&logs[0].data.data[96..128]), message.hash());
             leaves.push(message.hash());
             let root = chain.storage(MESSAGE_PASSER, MESSAGE_ROOT_SLOT);
             prop_assert_eq!(root, U256::from_be_bytes(MessageTree::new(leaves.clone()).root().0));
@@ -330,6 +336,12 @@ fn the_data_fee_agrees_at_every_short_length_and_across_the_match_distance() {
         agree(noise[..tail].to_vec());
         agree([&noise[..200], &noise[..tail]].concat());
         agree([&noise[..200], &vec![7; 250 + tail][..]].concat());
+    }
+    // Repeats what begins at the second byte, and what begins at the last byte of a match.
+    let (matched, after) = (&noise[50..80], &noise[300..340]);
+    for length in 200..204 {
+        agree([&noise[..length], &noise[1..40]].concat());
+        agree([&noise[..length], matched, after, &matched[29..], after].concat());
     }
     for distance in 8_185..8_200 {
         agree([&noise[..distance], &noise[..30], &noise[..15]].concat());
