@@ -32,6 +32,10 @@ impl Words {
         self
     }
 
+    pub fn encode(self) -> Vec<u8> {
+        self.0
+    }
+
     pub fn hash(&self) -> B256 {
         keccak256(&self.0)
     }

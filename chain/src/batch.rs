@@ -69,6 +69,15 @@ pub struct BatchHeader {
 impl BatchHeader {
     /// `batchHash` (L1-BATCH-1).
     pub fn hash(&self) -> B256 {
+        self.words().hash()
+    }
+
+    /// The bytes that are hashed.
+    pub fn encode(&self) -> Vec<u8> {
+        self.words().encode()
+    }
+
+    fn words(&self) -> Words {
         Words::default()
             .uint(self.index)
             .word(self.parent_hash)
@@ -79,7 +88,6 @@ impl BatchHeader {
             .word(self.checkpoint_hash)
             .word(self.config_hash)
             .uint(self.posted_at)
-            .hash()
     }
 }
 

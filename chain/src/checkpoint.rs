@@ -1,6 +1,7 @@
 //! What L2 knows of L1 besides messages. Rules L1-CP-1, L1-CP-2; twin: `Inbox.sol`.
 
 use crate::abi::Words;
+use alloc::vec::Vec;
 use alloy_primitives::{B256, U256};
 
 /// An L1 block, as the Inbox recorded it.
@@ -20,6 +21,15 @@ pub struct Checkpoint {
 impl Checkpoint {
     /// `checkpointHash` (L1-CP-1).
     pub fn hash(&self) -> B256 {
-        Words::default().uint(self.number).uint(self.timestamp).uint(self.base_fee).uint(self.blob_base_fee).hash()
+        self.words().hash()
+    }
+
+    /// The bytes that are hashed.
+    pub fn encode(&self) -> Vec<u8> {
+        self.words().encode()
+    }
+
+    fn words(&self) -> Words {
+        Words::default().uint(self.number).uint(self.timestamp).uint(self.base_fee).uint(self.blob_base_fee)
     }
 }

@@ -1,6 +1,7 @@
 //! A chain's configuration: what all its nodes and contracts agree on. Rule L1-CFG-1; twin: `FraudSettlement.sol`.
 
 use crate::abi::Words;
+use alloc::vec::Vec;
 use alloy_primitives::{Address, B256};
 
 /// Which state machine a chain runs.
@@ -70,6 +71,15 @@ pub struct ChainConfig {
 impl ChainConfig {
     /// `configHash` (L1-CFG-1).
     pub fn hash(&self) -> B256 {
+        self.words().hash()
+    }
+
+    /// The bytes that are hashed.
+    pub fn encode(&self) -> Vec<u8> {
+        self.words().encode()
+    }
+
+    fn words(&self) -> Words {
         Words::default()
             .uint(self.version)
             .uint(self.kind as u8)
@@ -90,6 +100,5 @@ impl ChainConfig {
             .uint(self.max_work_gas_per_batch)
             .uint(self.min_base_fee)
             .uint(self.max_timestamp_drift)
-            .hash()
     }
 }

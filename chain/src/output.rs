@@ -1,6 +1,7 @@
 //! Outputs: the state after a batch, as Settlement knows it. Rules L1-OUT-1, L1-OUT-2, L1-CLAIM-1; twin: `FraudSettlement.sol`.
 
 use crate::abi::Words;
+use alloc::vec::Vec;
 use alloy_primitives::B256;
 
 /// Version of the output format (L1-OUT-1).
@@ -27,6 +28,15 @@ pub struct OutputFields {
 impl OutputFields {
     /// `output` (L1-OUT-1).
     pub fn hash(&self) -> B256 {
+        self.words().hash()
+    }
+
+    /// The bytes that are hashed.
+    pub fn encode(&self) -> Vec<u8> {
+        self.words().encode()
+    }
+
+    fn words(&self) -> Words {
         Words::default()
             .uint(OUTPUT_VERSION)
             .word(self.config_hash)
@@ -35,7 +45,6 @@ impl OutputFields {
             .word(self.state_root)
             .word(self.message_root)
             .uint(self.queue_index)
-            .hash()
     }
 }
 

@@ -68,6 +68,11 @@ impl PreimageMap {
         hash
     }
 
+    /// Adds a blob element without a proof: enough to run, not to make a witness of the step that reads it.
+    pub fn insert_blob_element(&mut self, versioned_hash: B256, index: u64, value: B256) {
+        self.preimages.insert(OracleKey::blob(versioned_hash, index), value.as_slice().into());
+    }
+
     /// Adds a blob element with its proof.
     pub fn insert_blob(&mut self, proof: BlobProof) {
         let key = OracleKey::blob(proof.versioned_hash, proof.index);

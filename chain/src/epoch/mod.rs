@@ -5,6 +5,10 @@
 //! Pre-images are adversarial in content as far as they are payloads and messages; formats that L1 hashed itself are well-formed
 //! unless the previous output is invented, and then the epoch has no result.
 
+mod host;
+
+pub use host::{EpochPreimages, EpochSourceError, Recorder};
+
 use alloc::{collections::BTreeMap, vec::Vec};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use core::cell::RefCell;

@@ -1,0 +1,213 @@
+//! The committed guest against the native rulebook: the same epochs give the same output.
+
+mod common;
+#[path = "../../evm/tests/common/mod.rs"]
+#[allow(dead_code)]
+mod chain;
+
+use std::{collections::HashMap, fs, path::PathBuf};
+
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256, bytes, keccak256};
+use chain::{GWEI, Memory, TestChain, User, block, config, deposit};
+use common::Lockstep;
+use tandem_chain::{
+    BatchInput, DataKind, L1Data, Message, OutputFields,
+    batch::{blobs_hash, calldata_hash},
+    blob,
+    epoch::{self, EpochInputs, EpochPreimages, Recorder},
+};
+use tandem_evm::{
+    Evm,
+    payload::{Payload, PayloadBlock, encode},
+};
+use tandem_vm::{Image, Machine, OracleKey, PreimageMap, commit::COARSE_STRIDE, fast::Stop};
+
+const ETHER: u64 = 1_000_000_000_000_000_000;
+
+fn guest() -> Image {
+    let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "../../prover/guest/elf/epoch.elf"].iter().collect();
+    Image::from_elf(&fs::read(path).unwrap()).unwrap()
+}
+
+/// Batches of one epoch, on a chain whose L1 is a test.
+struct Epoch {
+    chain: TestChain,
+    previous: OutputFields,
+    queue_hash: B256,
+    /// The state before.
+    before: HashMap<B256, Bytes>,
+    batches: Vec<(BatchInput, L1Data)>,
+}
+
+/// What a run in the machine took.
+struct Run {
+    machine: Machine,
+    oracle: PreimageMap,
+    inputs: EpochInputs,
+}
+
+impl Epoch {
+    fn after(chain: TestChain) -> Self {
+        let before = chain.memory.0.clone();
+        Self { previous: chain.output, queue_hash: chain.header.queue_hash, before, batches: Vec::new(), chain }
+    }
+
+    fn genesis() -> Self {
+        Self::after(TestChain::new(config()))
+    }
+
+    /// Adds a batch with its payload in calldata; nothing of it needs to be valid.
+    fn calldata(&mut self, messages: Vec<Message>, payload: Vec<u8>) {
+        let data_hash = calldata_hash(&payload);
+        let data = L1Data::Calldata(payload.clone().into());
+        self.push(messages, payload.into(), DataKind::Calldata, data_hash, data);
+    }
+
+    fn blobs(&mut self, messages: Vec<Message>, payload: Vec<u8>, blobs: Vec<Vec<u8>>) {
+        let versioned_hashes: Vec<B256> = blobs.iter().map(keccak256).collect();
+        let data_hash = blobs_hash(&versioned_hashes);
+        let blobs = blobs.into_iter().map(Bytes::from).collect();
+        self.push(messages, payload.into(), DataKind::Blobs, data_hash, L1Data::Blobs { versioned_hashes, blobs });
+    }
+
+    fn forced(&mut self, messages: Vec<Message>) {
+        self.push(messages, Bytes::new(), DataKind::None, B256::ZERO, L1Data::None);
+    }
+
+    fn push(&mut self, messages: Vec<Message>, payload: Bytes, kind: DataKind, data_hash: B256, data: L1Data) {
+        let mut batch = self.chain.input(messages, payload);
+        (batch.header.data_kind, batch.header.data_hash) = (kind, data_hash);
+        self.chain.apply(&batch);
+        self.batches.push((batch, data));
+    }
+
+    /// Runs natively and in the machine; both must say what the chain says.
+    fn check(self) -> Run {
+        let hash = |batch: Option<&(BatchInput, L1Data)>| batch.unwrap().0.header.hash();
+        let inputs = EpochInputs {
+            previous_output: self.previous.hash(),
+            first_batch_hash: hash(self.batches.first()),
+            last_batch_hash: hash(self.batches.last()),
+        };
+        let mut preimages = EpochPreimages::new(Memory(self.before), &self.previous);
+        let mut queue_hash = self.queue_hash;
+        for (batch, data) in &self.batches {
+            queue_hash = preimages.add_batch(batch, data, queue_hash);
+        }
+        let recorder = Recorder::new(preimages);
+        let native = epoch::run(&Evm, &inputs, &recorder).unwrap();
+        assert_eq!(native, self.chain.output);
+
+        let mut oracle = PreimageMap::default();
+        oracle.insert(&inputs.encode());
+        let (preimages, elements) = recorder.into_answers();
+        assert!(preimages.values().all(|bytes| bytes.len() <= 100_000), "each loads in one transaction");
+        preimages.values().for_each(|bytes| _ = oracle.insert(bytes));
+        elements.into_iter().for_each(|((hash, index), element)| oracle.insert_blob_element(hash, index, element));
+        let key = OracleKey::inputs(inputs.previous_output, inputs.first_batch_hash, inputs.last_batch_hash);
+        let mut machine = Machine::new(&guest(), key);
+        assert_eq!(machine.run(1 << 36, &mut oracle), Stop::Exited);
+        let state = machine.state();
+        assert_eq!(state.result(), Some(native.hash()), "exit code {}", state.exit_code);
+        Run { machine, oracle, inputs }
+    }
+}
+
+fn payload(blocks: Vec<PayloadBlock>) -> Vec<u8> {
+    encode(&Payload { blocks }, config().l2_chain_id, |_| None).unwrap().compressed(3)
+}
+
+#[test]
+fn deposits_transfers_and_contracts() {
+    let alice = User::new(1);
+    let mut epoch = Epoch::genesis();
+    // Returns what keccak256, ecrecover, sha256 and modexp say, and keeps it.
+    let code = bytes!("6000600052602060002060005560206000600060006001610bb8f15060206000600060006002610bb8f15060206000600060006005610bb8f150600051600155");
+    let create = alice.sign(alloy_consensus::TxEip1559 { to: TxKind::Create, input: code, gas_limit: 500_000, ..alice.template(2) });
+    let transfer = alice.transfer(1, Address::repeat_byte(0xb0), 1234);
+    let blocks = vec![block(1_000, 1, vec![]), block(1_001, 0, vec![transfer, create])];
+    epoch.calldata(vec![deposit(alice.address(), ETHER)], payload(blocks));
+    epoch.forced(vec![deposit(Address::repeat_byte(0xc0), 5)]);
+    let more = block(epoch.chain.header.posted_at, 0, vec![alice.transfer(3, Address::repeat_byte(0xd0), 1)]);
+    epoch.calldata(vec![], payload(vec![more]));
+    let mut run = epoch.check();
+    assert!(run.machine.steps() > COARSE_STRIDE);
+    assert!(run.machine.memory_bytes() < 64 << 20);
+}
+
+#[test]
+fn payloads_in_blobs() {
+    let alice = User::new(1);
+    let mut epoch = Epoch::genesis();
+    let bytes = payload(vec![block(1_000, 1, vec![]), block(1_001, 0, vec![alice.transfer(1, Address::repeat_byte(2), 3)])]);
+    let blobs = blob::pack(&bytes);
+    epoch.blobs(vec![deposit(alice.address(), ETHER)], bytes, blobs);
+    // Broken framing is an empty payload.
+    let mut broken = blob::pack(b"payload");
+    broken[0][64] = 1;
+    epoch.blobs(vec![], Vec::new(), broken);
+    epoch.check();
+}
+
+#[test]
+fn adversarial_batches() {
+    let mut epoch = Epoch::genesis();
+    let alice = User::new(1);
+    let good = payload(vec![block(1_000, 1, vec![]), block(1_001, 0, vec![alice.transfer(1, Address::repeat_byte(2), 3)])]);
+    let mut cut = good.clone();
+    cut.truncate(good.len() / 2);
+    let failing = Message { to: tandem_evm::predeploys::L2_BRIDGE, data: bytes!("deadbeef"), ..deposit(Address::repeat_byte(1), 5) };
+    epoch.calldata(vec![failing], cut);
+    epoch.calldata(vec![Message { kind: 9, ..deposit(Address::repeat_byte(3), 11) }], vec![0xff; 70_000]);
+    epoch.calldata(vec![], Vec::new());
+    let mut rng = common::rng(5);
+    for _ in 0..4 {
+        let mut mutated = good.clone();
+        let at = rand::Rng::random_range(&mut rng, 0..mutated.len());
+        mutated[at] ^= 1 << rand::Rng::random_range(&mut rng, 0..8);
+        epoch.calldata(vec![], mutated);
+    }
+    epoch.check();
+}
+
+#[test]
+fn an_epoch_in_the_middle_of_a_chain() {
+    let alice = User::new(1);
+    let mut chain = TestChain::new(config());
+    chain.batch(vec![deposit(alice.address(), ETHER), deposit(alice.address(), ETHER)], vec![block(1_000, 2, vec![])]);
+    let mut epoch = Epoch::after(chain);
+    let time = epoch.chain.header.posted_at;
+    epoch.calldata(vec![deposit(alice.address(), GWEI)], payload(vec![block(time, 0, vec![alice.transfer(2, Address::ZERO, 1)])]));
+    let run = epoch.check();
+    assert_ne!(run.inputs.previous_output, B256::ZERO);
+}
+
+#[test]
+fn sampled_steps_agree_in_all_implementations() {
+    let alice = User::new(1);
+    let mut epoch = Epoch::genesis();
+    epoch.calldata(vec![deposit(alice.address(), ETHER)], payload(vec![block(1_000, 1, vec![])]));
+    let run = epoch.check();
+    let (total, key) = (run.machine.steps(), OracleKey::inputs(run.inputs.previous_output, run.inputs.first_batch_hash, run.inputs.last_batch_hash));
+    let mut oracle = run.oracle;
+    let mut machine = Machine::new(&guest(), key);
+    for _ in 0..6 {
+        let mut lockstep = Lockstep { reference: machine.reference(), fast: machine.clone(), oracle: oracle.clone(), kzg: common::Kzg };
+        lockstep.run(60);
+        machine.run(total / 6 - 7, &mut oracle);
+    }
+}
+
+#[test]
+fn an_invented_previous_output_has_no_result() {
+    let inputs = EpochInputs { previous_output: keccak256(b"no output"), first_batch_hash: B256::ZERO, last_batch_hash: B256::ZERO };
+    let mut oracle = PreimageMap::default();
+    oracle.insert(&inputs.encode());
+    oracle.insert(b"no output");
+    let mut machine = Machine::new(&guest(), OracleKey::inputs(inputs.previous_output, B256::ZERO, B256::ZERO));
+    assert_eq!(machine.run(1 << 30, &mut oracle), Stop::Exited);
+    assert_eq!((machine.state().result(), machine.state().exit_code), (None, 3));
+    // Without a pre-image there is no step at all.
+    let mut machine = Machine::new(&guest(), OracleKey::inputs(B256::ZERO, B256::ZERO, U256::ONE.into()));
+    assert!(matches!(machine.run(1 << 30, &mut oracle), Stop::MissingPreimage(_)));
+}
