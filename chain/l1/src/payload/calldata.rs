@@ -14,7 +14,7 @@ const WORD_BYTES: usize = 32;
 const ARGS_WORDS: usize = 8;
 
 /// The payload, if `input` calls `appendCalldata` in a way that Solidity accepts.
-pub(super) fn payload(input: &Bytes) -> Option<Bytes> {
+pub fn payload(input: &Bytes) -> Option<Bytes> {
     let arguments = input.strip_prefix(&Inbox::appendCalldataCall::SELECTOR)?;
     let start = word(arguments, ARGS_WORDS * WORD_BYTES)?;
     let length = word(arguments, start)?;

@@ -15,6 +15,7 @@ use crate::{
 use alloy::primitives::{Address, B256, Bytes, TxHash};
 pub use archive::Archive;
 pub use beacon::{BeaconClient, BeaconError};
+pub use calldata::payload as calldata_payload;
 pub use kzg::{blob_commitment, kzg_settings, versioned_hash, versioned_hashes};
 use std::{io, path::PathBuf};
 use tandem_chain::{

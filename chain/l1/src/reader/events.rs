@@ -198,6 +198,11 @@ fn add(block: &mut L1Block, config: &ReaderConfig, log: &Log) -> Result<(), BadE
     Ok(())
 }
 
+/// The batch of a `BatchAppended` log of the Inbox; none if the log is no such event.
+pub(crate) fn posted_batch(log: &Log) -> Option<PostedBatch> {
+    batch(log).ok()
+}
+
 fn message(log: &Log) -> Result<QueuedMessage, BadEvent> {
     let event = Inbox::MessageEnqueued::decode_log_validate(&log.inner)?.data;
     Ok(QueuedMessage { index: event.index, queue_hash: event.queueHash, message: Message::decode(&event.message)? })

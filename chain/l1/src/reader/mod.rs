@@ -16,6 +16,7 @@ use alloy::{
     primitives::{Address, B256},
     rpc::types::Filter,
 };
+pub(crate) use events::posted_batch;
 pub use events::{BadEvent, ClaimEvent, ClosedEpoch, L1Block, PostedBatch, QueuedMessage};
 use history::History;
 use std::{collections::VecDeque, time::Duration};

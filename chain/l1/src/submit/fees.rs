@@ -71,7 +71,7 @@ impl Fees {
 }
 
 /// What L1 asks now.
-pub(super) async fn suggest(client: &L1Client, has_blobs: bool) -> Result<Fees, RpcFailure> {
+pub(crate) async fn suggest(client: &L1Client, has_blobs: bool) -> Result<Fees, RpcFailure> {
     let base_fee = client.latest().await?.base_fee;
     let tip = client.request(client.provider().get_max_priority_fee_per_gas()).await?;
     let blob_base_fee = match has_blobs {

@@ -118,7 +118,7 @@ mod tests {
         PendingCall {
             call: L1Call {
                 purpose: "append".into(),
-                to: Address::repeat_byte(1),
+                to: Address::repeat_byte(1).into(),
                 input: vec![1, 2, 3].into(),
                 value: U256::MAX,
                 blobs: vec![vec![4; 10].into()],

@@ -17,10 +17,11 @@ use crate::{
 use alloy::{
     eips::BlockId,
     network::EthereumWallet,
-    primitives::{Address, Bytes, TxHash, U256},
+    primitives::{Address, Bytes, TxHash, TxKind, U256},
     rpc::types::TransactionReceipt,
     signers::local::PrivateKeySigner,
 };
+pub(crate) use fees::suggest as suggest_fees;
 pub use fees::{FeeLimits, Fees};
 pub use journal::{Attempt, FileJournal, Journal, MemoryJournal, PendingCall};
 use send_error::SendRefusal;
@@ -39,8 +40,8 @@ const DISPLACED_ROUNDS: u32 = 3;
 pub struct L1Call {
     /// What it is for; comes back from [`Submitter::resume`], and stands in logs.
     pub purpose: String,
-    /// Callee.
-    pub to: Address,
+    /// Callee, or a creation.
+    pub to: TxKind,
     /// Input.
     pub input: Bytes,
     /// Wei.

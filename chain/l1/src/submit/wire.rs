@@ -95,7 +95,7 @@ fn refusal(error: RpcFailure) -> SubmitError {
 }
 
 fn message(call: &L1Call, from: Address) -> TransactionRequest {
-    TransactionRequest::default().with_from(from).with_to(call.to).with_input(call.input.clone()).with_value(call.value)
+    TransactionRequest::default().with_from(from).with_kind(call.to).with_input(call.input.clone()).with_value(call.value)
 }
 
 /// The call as `eth_call` and `eth_estimateGas` take it: blobs by their hashes alone.

@@ -1,0 +1,156 @@
+//! Starts Foundry's Anvil: the L1 of tests and of the devnet. Nothing that runs against a real L1 uses this.
+
+use alloy::signers::local::PrivateKeySigner;
+use std::{
+    env,
+    ffi::OsString,
+    io::{self, BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+use url::Url;
+
+/// Names the binary, before everything else.
+const BINARY_VARIABLE: &str = "TANDEM_ANVIL";
+
+/// Why Anvil does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum AnvilError {
+    /// Neither `TANDEM_ANVIL` nor `contracts/node_modules` has it.
+    #[error("anvil not found: set TANDEM_ANVIL or run `npm ci` in contracts/ (looked at {0})")]
+    NotFound(PathBuf),
+    /// Cannot be started.
+    #[error("cannot start anvil: {0}")]
+    Start(#[from] io::Error),
+    /// It ended, or said nothing of use, before it listened.
+    #[error("anvil did not get ready within {0:?}")]
+    NotReady(Duration),
+    /// Its address makes no URL.
+    #[error(transparent)]
+    Url(#[from] url::ParseError),
+}
+
+/// How to run it.
+#[derive(Clone, Debug)]
+pub struct AnvilOptions {
+    /// 0: any free port.
+    pub port: u16,
+    /// Mines a block so often; none: with every transaction.
+    pub block_time: Option<Duration>,
+    /// Keeps its state in this file.
+    pub state: Option<PathBuf>,
+    /// Further arguments.
+    pub arguments: Vec<OsString>,
+    /// How long it may take to listen.
+    pub patience: Duration,
+}
+
+impl Default for AnvilOptions {
+    fn default() -> Self {
+        Self { port: 0, block_time: None, state: None, arguments: Vec::new(), patience: Duration::from_secs(30) }
+    }
+}
+
+/// A running Anvil; ends when dropped.
+#[derive(Debug)]
+pub struct Anvil {
+    child: Child,
+    port: u16,
+    keys: Vec<PrivateKeySigner>,
+}
+
+impl Anvil {
+    /// Starts it and waits until it listens on the loopback interface.
+    pub fn start(options: AnvilOptions) -> Result<Self, AnvilError> {
+        let mut command = Command::new(binary()?);
+        command.args(["--host", "127.0.0.1", "--hardfork", "osaka", "--port"]).arg(options.port.to_string());
+        if let Some(block_time) = options.block_time {
+            command.arg("--block-time").arg(block_time.as_secs_f64().to_string());
+        }
+        if let Some(state) = &options.state {
+            command.arg("--state").arg(state);
+        }
+        command.args(&options.arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn()?;
+        let banner = child.stdout.take().map(|output| read_banner(output, options.patience));
+        match banner.flatten() {
+            Some((port, keys)) => Ok(Self { child, port, keys }),
+            None => {
+                end(&mut child);
+                Err(AnvilError::NotReady(options.patience))
+            }
+        }
+    }
+
+    /// JSON-RPC over HTTP, and the beacon API.
+    pub fn url(&self) -> Result<Url, AnvilError> {
+        Ok(Url::parse(&format!("http://127.0.0.1:{}", self.port))?)
+    }
+
+    /// JSON-RPC over WebSocket.
+    pub fn ws_url(&self) -> Result<Url, AnvilError> {
+        Ok(Url::parse(&format!("ws://127.0.0.1:{}", self.port))?)
+    }
+
+    /// The keys that it funded at its genesis.
+    pub fn keys(&self) -> &[PrivateKeySigner] {
+        &self.keys
+    }
+
+    /// Its process.
+    pub fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Anvil {
+    fn drop(&mut self) {
+        end(&mut self.child);
+    }
+}
+
+/// An orderly end, in which Anvil writes its state; failing that, a hard one.
+fn end(child: &mut Child) {
+    let asked = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    if !asked.is_ok_and(|status| status.success()) {
+        let _ = child.kill();
+    }
+    let _ = child.wait();
+}
+
+/// The Anvil to run.
+pub fn binary() -> Result<PathBuf, AnvilError> {
+    if let Some(path) = env::var_os(BINARY_VARIABLE) {
+        return Ok(path.into());
+    }
+    let machine = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+    let system = if cfg!(target_os = "macos") { "darwin" } else { "linux" };
+    let inside = format!("contracts/node_modules/@foundry-rs/anvil-{system}-{machine}/bin/anvil");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let candidates = [root.join(&inside), PathBuf::from(&inside)];
+    let found = candidates.iter().find(|path| path.is_file()).cloned();
+    let [first, _] = candidates;
+    found.ok_or(AnvilError::NotFound(first))
+}
+
+/// Reads until Anvil listens; keeps its pipe drained afterwards.
+fn read_banner(output: ChildStdout, patience: Duration) -> Option<(u16, Vec<PrivateKeySigner>)> {
+    let (sender, receiver) = mpsc::sync_channel(1);
+    thread::spawn(move || {
+        let mut keys = Vec::new();
+        for line in BufReader::new(output).lines() {
+            let Ok(line) = line else { break };
+            let last = line.split_whitespace().next_back().unwrap_or_default();
+            if line.starts_with('(') {
+                keys.extend(last.parse::<PrivateKeySigner>());
+            } else if let Some(address) = line.strip_prefix("Listening on ") {
+                let port = address.trim().rsplit(':').next().and_then(|port| port.parse().ok());
+                let _ = sender.try_send(port.map(|port| (port, std::mem::take(&mut keys))));
+            }
+        }
+    });
+    receiver.recv_timeout(patience).ok().flatten()
+}

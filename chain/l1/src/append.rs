@@ -1,0 +1,333 @@
+//! Posting batches: an append made, sent, and its end understood. Rules L1-BATCH-2 to L1-BATCH-8.
+//!
+//! The Inbox's compare-and-swap lets a batch in at most once. What is left to tell apart after a refusal is whether this very batch
+//! is there already (an earlier process posted it), or another one took its place.
+
+use crate::{
+    BlockRef,
+    bindings::{AppendArgs, Inbox},
+    client::{L1Client, RpcFailure},
+    payload::{calldata_payload, versioned_hashes},
+    reader::PostedBatch,
+    submit::{Journal, L1Call, Outcome, SubmitError, Submitter, block_of},
+};
+use alloy::{
+    primitives::{Address, B256, Bytes},
+    rpc::types::{Filter, Log},
+    sol_types::{SolCall, SolEvent, SolInterface},
+};
+use tandem_chain::{
+    BatchHeader, Checkpoint, DataKind,
+    batch::{CALLDATA_BYTES_MAX, blobs_hash, calldata_hash},
+    blob,
+};
+
+/// `purpose` of the calls made here.
+pub const APPEND_PURPOSE: &str = "append batch";
+
+/// A batch to post.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Append {
+    /// Its index.
+    pub index: u64,
+    /// Hash of the batch before it.
+    pub parent_hash: B256,
+    /// Messages consumed after it.
+    pub queue_end: u64,
+    /// The queue's hash there.
+    pub queue_hash: B256,
+    /// The checkpoint that its blocks were built on.
+    pub checkpoint: Checkpoint,
+    /// Its payload.
+    pub data: AppendData,
+}
+
+/// Where the payload goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AppendData {
+    /// No payload: `appendForced`, for anyone.
+    Forced,
+    /// Into the call, at most [`CALLDATA_BYTES_MAX`] bytes.
+    Calldata(Bytes),
+    /// Into as few blobs as it takes, at most `blob::capacity_bytes(BLOBS_MAX)` bytes.
+    Blobs(Bytes),
+}
+
+/// A payload that does not fit where it is to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a payload of {length} bytes exceeds {max}")]
+pub struct PayloadTooLong {
+    /// Its bytes.
+    pub length: usize,
+    /// Most bytes.
+    pub max: usize,
+}
+
+/// What became of an append.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AppendOutcome {
+    /// It is on L1, whether by this call or an earlier one.
+    Posted {
+        /// As L1 has it.
+        batch: PostedBatch,
+        /// Where.
+        block: BlockRef,
+        /// What L1 charged for the transaction, if it was this one.
+        cost: Option<AppendCost>,
+    },
+    /// Another batch has its index.
+    Lost {
+        /// The one that does.
+        winner: PostedBatch,
+    },
+    /// L1 refuses it, and no batch has its index: its parent, messages or checkpoint are no longer what L1 holds.
+    Refused {
+        /// Why, if the Inbox said so.
+        reason: Option<Inbox::InboxErrors>,
+    },
+    /// Another transaction of the sequencer's key took the nonce, and nothing was posted.
+    Displaced,
+}
+
+/// What an append cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AppendCost {
+    /// Gas used.
+    pub gas: u64,
+    /// Wei per gas.
+    pub gas_price: u128,
+    /// Blob gas used.
+    pub blob_gas: u64,
+    /// Wei per blob gas.
+    pub blob_gas_price: u128,
+}
+
+impl Append {
+    /// The call.
+    pub fn to_call(&self, inbox: Address) -> Result<L1Call, PayloadTooLong> {
+        let args = AppendArgs {
+            index: self.index,
+            parentHash: self.parent_hash,
+            queueEnd: self.queue_end,
+            queueHash: self.queue_hash,
+            checkpoint: self.checkpoint.into(),
+        };
+        let fits = |payload: &Bytes, max| match payload.len() {
+            length if length > max => Err(PayloadTooLong { length, max }),
+            _ => Ok(()),
+        };
+        let (input, blobs) = match &self.data {
+            AppendData::Forced => (Inbox::appendForcedCall { args }.abi_encode(), Vec::new()),
+            AppendData::Calldata(payload) => {
+                fits(payload, CALLDATA_BYTES_MAX)?;
+                (Inbox::appendCalldataCall { args, payload: payload.clone() }.abi_encode(), Vec::new())
+            }
+            AppendData::Blobs(payload) => {
+                fits(payload, blob::capacity_bytes(tandem_chain::batch::BLOBS_MAX))?;
+                (Inbox::appendBlobsCall { args }.abi_encode(), blob::pack(payload).into_iter().map(Bytes::from).collect())
+            }
+        };
+        Ok(L1Call { purpose: APPEND_PURPOSE.into(), to: inbox.into(), input: input.into(), blobs, ..L1Call::default() })
+    }
+}
+
+/// What an append call would put on L1, but for the time and the configuration.
+struct Intended {
+    args: AppendArgs,
+    data_kind: DataKind,
+    data_hash: B256,
+}
+
+impl Intended {
+    /// Out of a call that [`Append::to_call`] made; none if it is another.
+    async fn of(call: &L1Call) -> Option<Self> {
+        match Inbox::InboxCalls::abi_decode(&call.input).ok()? {
+            Inbox::InboxCalls::appendForced(Inbox::appendForcedCall { args }) => {
+                Some(Self { args, data_kind: DataKind::None, data_hash: B256::ZERO })
+            }
+            Inbox::InboxCalls::appendCalldata(Inbox::appendCalldataCall { args, .. }) => {
+                let data_hash = calldata_hash(&calldata_payload(&call.input)?);
+                Some(Self { args, data_kind: DataKind::Calldata, data_hash })
+            }
+            Inbox::InboxCalls::appendBlobs(Inbox::appendBlobsCall { args }) => {
+                let data_hash = blobs_hash(&versioned_hashes(&call.blobs).await?);
+                Some(Self { args, data_kind: DataKind::Blobs, data_hash })
+            }
+            _ => None,
+        }
+    }
+
+    fn is(&self, header: &BatchHeader) -> bool {
+        header.index == self.args.index
+            && header.parent_hash == self.args.parentHash
+            && header.data_kind == self.data_kind
+            && header.data_hash == self.data_hash
+            && header.queue_end == self.args.queueEnd
+            && header.queue_hash == self.args.queueHash
+            && header.checkpoint_hash == Checkpoint::from(self.args.checkpoint.clone()).hash()
+    }
+}
+
+/// Why an append was not brought to an end.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// See there.
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
+    /// The endpoint did not answer.
+    #[error(transparent)]
+    Rpc(#[from] RpcFailure),
+    /// See there.
+    #[error(transparent)]
+    TooLong(#[from] PayloadTooLong),
+    /// The journal holds a call for something else.
+    #[error("the journal holds a call for another purpose")]
+    ForeignCall,
+    /// L1 included the call and emitted no batch.
+    #[error("the append was included without its event")]
+    NoEvent,
+}
+
+/// Posts batches from one key.
+#[derive(Debug)]
+pub struct Appender<J> {
+    submitter: Submitter<J>,
+    inbox: Address,
+}
+
+impl<J: Journal> Appender<J> {
+    /// To `inbox`, by `submitter`.
+    pub fn new(submitter: Submitter<J>, inbox: Address) -> Self {
+        Self { submitter, inbox }
+    }
+
+    /// The connection.
+    pub fn client(&self) -> &L1Client {
+        self.submitter.client()
+    }
+
+    /// What became of the append that an earlier process, or a late [`Appender::append`], left behind. Comes before the first
+    /// [`Appender::append`].
+    pub async fn resume(&mut self) -> Result<Option<AppendOutcome>, AppendError> {
+        match self.submitter.resume().await? {
+            Some((call, outcome)) => Ok(Some(self.understand(&call, Ok(outcome)).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Posts a batch and waits for what becomes of it.
+    pub async fn append(&mut self, append: &Append) -> Result<AppendOutcome, AppendError> {
+        let call = append.to_call(self.inbox)?;
+        let outcome = match self.submitter.submit(call.clone()).await {
+            Ok(outcome) => Ok(outcome),
+            Err(SubmitError::Refused { data }) => Err(data),
+            Err(error) => return Err(error.into()),
+        };
+        self.understand(&call, outcome).await
+    }
+
+    /// `Err` holds the revert data of a call that was not sent.
+    async fn understand(&self, call: &L1Call, outcome: Result<Outcome, Bytes>) -> Result<AppendOutcome, AppendError> {
+        let intended = Intended::of(call).await.ok_or(AppendError::ForeignCall)?;
+        let refused = |data: Bytes| AppendOutcome::Refused { reason: Inbox::InboxErrors::abi_decode(&data).ok() };
+        let otherwise = match outcome {
+            Ok(Outcome::Included(receipt)) => {
+                let block = block_of(&receipt).ok_or(AppendError::NoEvent)?;
+                let batch = receipt.logs().iter().find_map(|log| self.posted(log)).ok_or(AppendError::NoEvent)?;
+                let cost = AppendCost {
+                    gas: receipt.gas_used,
+                    gas_price: receipt.effective_gas_price,
+                    blob_gas: receipt.blob_gas_used.unwrap_or_default(),
+                    blob_gas_price: receipt.blob_gas_price.unwrap_or_default(),
+                };
+                return Ok(AppendOutcome::Posted { batch, block, cost: Some(cost) });
+            }
+            Ok(Outcome::Reverted { data, .. }) | Err(data) => refused(data),
+            Ok(Outcome::Displaced { .. }) => AppendOutcome::Displaced,
+        };
+        Ok(match self.batch_at(intended.args.index, intended.args.checkpoint.number).await? {
+            Some((batch, block)) if intended.is(&batch.header) => AppendOutcome::Posted { batch, block, cost: None },
+            Some((winner, _)) => AppendOutcome::Lost { winner },
+            None => otherwise,
+        })
+    }
+
+    /// The batch with an index, if L1 holds one. It was posted after `from_block`.
+    async fn batch_at(&self, index: u64, from_block: u64) -> Result<Option<(PostedBatch, BlockRef)>, AppendError> {
+        let filter = Filter::new()
+            .address(self.inbox)
+            .event_signature(Inbox::BatchAppended::SIGNATURE_HASH)
+            .topic1(B256::from(alloy::primitives::U256::from(index)))
+            .from_block(from_block);
+        let logs = self.client().logs(&filter).await?;
+        Ok(logs.iter().rev().find_map(|log| {
+            let block = BlockRef { number: log.block_number?, hash: log.block_hash? };
+            Some((self.posted(log)?, block))
+        }))
+    }
+
+    fn posted(&self, log: &Log) -> Option<PostedBatch> {
+        (log.address() == self.inbox).then(|| crate::reader::posted_batch(log)).flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn append(data: AppendData) -> Append {
+        Append {
+            index: 3,
+            parent_hash: B256::repeat_byte(1),
+            queue_end: 5,
+            queue_hash: B256::repeat_byte(2),
+            checkpoint: Checkpoint { number: 9, ..Checkpoint::default() },
+            data,
+        }
+    }
+
+    fn header(append: &Append, data_kind: DataKind, data_hash: B256) -> BatchHeader {
+        BatchHeader {
+            index: append.index,
+            parent_hash: append.parent_hash,
+            data_kind,
+            data_hash,
+            queue_end: append.queue_end,
+            queue_hash: append.queue_hash,
+            checkpoint_hash: append.checkpoint.hash(),
+            config_hash: B256::repeat_byte(7),
+            posted_at: 8,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_tells_which_batch_it_makes() {
+        let payload = Bytes::from_static(b"payload");
+        let blobs_data = blobs_hash(&versioned_hashes(&[blob::pack(&payload).remove(0).into()]).await.unwrap());
+        for (data, kind, data_hash) in [
+            (AppendData::Forced, DataKind::None, B256::ZERO),
+            (AppendData::Calldata(payload.clone()), DataKind::Calldata, calldata_hash(&payload)),
+            (AppendData::Blobs(payload.clone()), DataKind::Blobs, blobs_data),
+        ] {
+            let append = append(data);
+            let intended = Intended::of(&append.to_call(Address::ZERO).unwrap()).await.unwrap();
+            let same = header(&append, kind, data_hash);
+            assert!(intended.is(&same), "{kind:?}");
+            assert!(intended.is(&BatchHeader { posted_at: 1, ..same }));
+            assert!(!intended.is(&BatchHeader { data_hash: B256::repeat_byte(9), ..same }));
+            assert!(!intended.is(&BatchHeader { parent_hash: B256::ZERO, ..same }));
+            assert!(!intended.is(&BatchHeader { queue_end: 6, ..same }));
+            assert!(!intended.is(&BatchHeader { checkpoint_hash: B256::ZERO, ..same }));
+        }
+    }
+
+    #[test]
+    fn payloads_that_do_not_fit_are_refused() {
+        let long = Bytes::from(vec![0; CALLDATA_BYTES_MAX + 1]);
+        assert!(append(AppendData::Calldata(long.slice(1..))).to_call(Address::ZERO).is_ok());
+        assert!(append(AppendData::Calldata(long)).to_call(Address::ZERO).is_err());
+        let max = blob::capacity_bytes(tandem_chain::batch::BLOBS_MAX);
+        let error = append(AppendData::Blobs(vec![0; max + 1].into())).to_call(Address::ZERO);
+        assert_eq!(error, Err(PayloadTooLong { length: max + 1, max }));
+    }
+}

@@ -1,0 +1,168 @@
+//! An L1 with a chain deployed on it.
+
+use alloy::{
+    primitives::{Address, B256, Bytes, U256},
+    signers::local::PrivateKeySigner,
+    sol_types::SolCall,
+};
+use std::time::{Duration, Instant};
+use tandem_chain::{ChainConfig, ChainKind, Checkpoint, derive::genesis_output};
+use tandem_l1::{
+    Append, AppendData, Appender, ChainSpec, Deployment, L1Block, L1Call, L1Client, L1Update, MemoryJournal, Reader, ReaderConfig, Submitter,
+    SubmitterConfig,
+    anvil::{Anvil, AnvilOptions},
+    bindings::{Bridge, Inbox},
+    deploy::{RulesSpec, deploy},
+};
+
+pub const DEADLINE: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(20);
+
+pub struct Harness {
+    pub anvil: Anvil,
+    pub client: L1Client,
+    pub deployment: Deployment,
+}
+
+pub fn submitter_config() -> SubmitterConfig {
+    SubmitterConfig { poll_interval: POLL, bump_after: Duration::from_secs(60), patience: DEADLINE, ..SubmitterConfig::default() }
+}
+
+impl Harness {
+    pub async fn start() -> Self {
+        Self::start_with(AnvilOptions::default()).await
+    }
+
+    pub async fn start_with(options: AnvilOptions) -> Self {
+        let anvil = Anvil::start(options).unwrap();
+        let client = L1Client::connect(&anvil.url().unwrap(), Duration::from_secs(10)).await.unwrap();
+        let spec = spec(anvil.keys()[1].address());
+        let genesis = |config: &ChainConfig| genesis_output(config, B256::repeat_byte(1), B256::repeat_byte(2));
+        let deployment = deploy(&client, &anvil.keys()[0], &spec, genesis, POLL, DEADLINE).await.unwrap();
+        Self { anvil, client, deployment }
+    }
+
+    pub fn sequencer(&self) -> PrivateKeySigner {
+        self.anvil.keys()[1].clone()
+    }
+
+    pub fn user(&self) -> PrivateKeySigner {
+        self.anvil.keys()[2].clone()
+    }
+
+    pub fn reader_config(&self) -> ReaderConfig {
+        let chain = &self.deployment.chain;
+        let config = ReaderConfig::new(chain.inbox, chain.settlement, self.deployment.start_block);
+        ReaderConfig { poll_interval: POLL, ..config }
+    }
+
+    pub async fn submitter(&self, signer: PrivateKeySigner) -> Submitter<MemoryJournal> {
+        Submitter::new(self.client.clone(), signer, MemoryJournal::default(), submitter_config()).await.unwrap()
+    }
+
+    pub async fn appender(&self) -> Appender<MemoryJournal> {
+        Appender::new(self.submitter(self.sequencer()).await, self.deployment.chain.inbox)
+    }
+
+    pub async fn deposit(&self, wei: u64) {
+        let user = self.user();
+        let call = Bridge::depositETHCall { to: user.address(), refund: user.address() };
+        let call = L1Call {
+            purpose: "deposit".into(),
+            to: self.deployment.chain.bridge.into(),
+            input: call.abi_encode().into(),
+            value: U256::from(wei),
+            ..L1Call::default()
+        };
+        let outcome = self.submitter(user).await.submit(call).await.unwrap();
+        assert!(matches!(outcome, tandem_l1::Outcome::Included(_)), "{outcome:?}");
+    }
+
+    /// An append that takes all messages, on the newest batch, naming the checkpoint of the deployment.
+    pub async fn next_append(&self, data: AppendData) -> Append {
+        let inbox = Inbox::new(self.deployment.chain.inbox, self.client.provider());
+        let last = inbox.batchCount().call().await.unwrap();
+        let queue_end = inbox.queueLength().call().await.unwrap();
+        Append {
+            index: last + 1,
+            parent_hash: inbox.batchHashOf(last).call().await.unwrap(),
+            queue_end,
+            queue_hash: inbox.queueHashOf(queue_end).call().await.unwrap(),
+            checkpoint: self.first_checkpoint().await,
+            data,
+        }
+    }
+
+    /// The one that the Inbox's constructor stored.
+    pub async fn first_checkpoint(&self) -> Checkpoint {
+        let mut reader = Reader::new(self.client.clone(), self.reader_config());
+        next_block(&mut reader, |block| !block.checkpoints.is_empty()).await.checkpoints[0]
+    }
+}
+
+/// Reads on until a block fits.
+pub async fn next_block(reader: &mut Reader, fits: impl Fn(&L1Block) -> bool) -> L1Block {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        let update = tokio::time::timeout_at(deadline.into(), reader.next()).await.expect("no such block in time");
+        if let L1Update::Block(block) = update
+            && fits(&block)
+        {
+            return block;
+        }
+    }
+}
+
+/// Asks until it is so.
+pub async fn wait_until<F: Future<Output = bool>>(what: &str, mut is_so: impl FnMut() -> F) {
+    let deadline = Instant::now() + DEADLINE;
+    while !is_so().await {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+pub fn bytes(length: usize, seed: u8) -> Bytes {
+    (0..length).map(|index| (index as u8).wrapping_mul(31).wrapping_add(seed)).collect::<Vec<_>>().into()
+}
+
+pub fn spec(sequencer: Address) -> ChainSpec {
+    ChainSpec {
+        chain: ChainConfig {
+            version: 1,
+            kind: ChainKind::Evm,
+            l1_chain_id: 0,
+            l2_chain_id: 5_454,
+            inbox: Address::ZERO,
+            settlement: Address::ZERO,
+            bridge: Address::ZERO,
+            l1_fee_recipient: Address::repeat_byte(0xfe),
+            genesis_timestamp: 0,
+            fork: 1,
+            block_gas_limit: 30_000_000,
+            max_blocks_per_batch: 1_024,
+            max_transactions_per_batch: 10_000,
+            max_payload_bytes: 786_432,
+            max_messages_per_batch: 16,
+            max_message_gas_per_batch: 32_000_000,
+            max_work_gas_per_batch: 300_000_000,
+            min_base_fee: 1_000_000,
+            max_timestamp_drift: 600,
+        },
+        owner: Address::repeat_byte(0x0e),
+        sequencer,
+        guardian: Address::ZERO,
+        pause_seconds: 0,
+        forced_inclusion_window_seconds: 3_600,
+        delay_seconds: 7_200,
+        rules: RulesSpec {
+            guest_hash: B256::ZERO,
+            dispute: Address::ZERO,
+            epoch_batches: 1,
+            epoch_seconds: 3_600,
+            max_checkpoint_age_seconds: 3_600,
+            claim_window_seconds: 3_600,
+            claim_bond: 1_000_000_000,
+        },
+    }
+}

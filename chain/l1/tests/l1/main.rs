@@ -1,0 +1,7 @@
+//! The library against a real Anvil with the real contracts.
+
+mod append;
+mod harness;
+mod payload;
+mod reader;
+mod submit;
