@@ -7,6 +7,7 @@
 
 #[allow(unexpected_cfgs, reason = "the derive of the scalar field asks for a feature of its own crate")]
 mod curve;
+mod envelope;
 mod key;
 mod session;
 
@@ -16,6 +17,7 @@ use ark_ec::{AffineRepr, CurveGroup, PrimeGroup};
 use ark_ff::{BigInteger, PrimeField};
 
 pub use curve::{BabyJubJub, ExtendedPoint, GENERATOR, Point, Scalar, ScalarConfig};
+pub use envelope::{EnvelopeError, SESSION_TX_BYTES_MAX, SESSION_TX_TYPE, SessionTransaction, domain};
 pub use key::SecretKey;
 pub use session::{SessionKeyError, SessionKeyRequest};
 
