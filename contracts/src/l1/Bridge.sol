@@ -53,9 +53,7 @@ contract Bridge is Initializable, ReentrancyGuardTransient {
 
     event MessageSent(uint64 indexed index, address indexed from, address indexed to, uint256 value);
     event ETHDeposited(uint64 indexed index, address indexed from, address indexed to, uint256 amount);
-    event ERC20Deposited(
-        uint64 indexed index, address indexed token, address indexed from, address to, uint256 amount
-    );
+    event ERC20Deposited(uint64 indexed index, address indexed token, address indexed from, address to, uint256 amount);
     event MessageExecuted(uint64 indexed index, address indexed sender, address indexed target, uint256 value);
     event ERC20Released(uint64 indexed index, address indexed token, address indexed to, uint256 amount);
     event DepositsPaused(uint64 until, uint64 secondsLeft);

@@ -184,8 +184,7 @@ contract FraudSettlement is ISettlement {
         } else {
             revert FraudSettlement_SlotTaken(slotId, slot.status);
         }
-        _claims[claimId] =
-            Claim(slotId, output, epoch, ClaimStatus.Pending, false, msg.sender, uint128(msg.value));
+        _claims[claimId] = Claim(slotId, output, epoch, ClaimStatus.Pending, false, msg.sender, uint128(msg.value));
         emit ClaimPosted(claimId, slotId, parent, epoch, output, msg.sender, fields);
     }
 
@@ -281,8 +280,7 @@ contract FraudSettlement is ISettlement {
     {
         if (!isFinal[output] || messageHash == 0 || proof.length != PROOF_BYTES) return false;
         if (index >= 1 << MessageTree.DEPTH) return false;
-        (OutputFields memory fields, bytes32[32] memory siblings) =
-            abi.decode(proof, (OutputFields, bytes32[32]));
+        (OutputFields memory fields, bytes32[32] memory siblings) = abi.decode(proof, (OutputFields, bytes32[32]));
         if (fields.hash() != output || fields.messageRoot == 0) return false;
         return MessageTree.rootOf(index, messageHash, siblings) == fields.messageRoot;
     }
@@ -350,11 +348,7 @@ contract FraudSettlement is ISettlement {
 
     /// @dev The entry and the last batch of a closed epoch. The schedule alone says which entry holds, so that a replacement after a
     /// failed slot gives fresh slots.
-    function _epoch(uint64 epoch)
-        private
-        view
-        returns (Entry memory entry, bytes32 entryHash, bytes32 lastBatchHash)
-    {
+    function _epoch(uint64 epoch) private view returns (Entry memory entry, bytes32 entryHash, bytes32 lastBatchHash) {
         uint64 lastBatch = IInbox(inbox).epochEnd(epoch);
         if (lastBatch == 0) revert FraudSettlement_EpochOpen(epoch);
         (entry, entryHash) = ISchedule(schedule).entryOf(lastBatch);

@@ -1,15 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {
-    BatchHeader,
-    ChainConfig,
-    Checkpoint,
-    Entry,
-    L2Message,
-    Message,
-    OutputFields
-} from "./Types.sol";
+import { BatchHeader, ChainConfig, Checkpoint, Entry, L2Message, Message, OutputFields } from "./Types.sol";
 
 /// @title Every hash that L1 and the rulebook share.
 /// @notice Rules: L1-MSG-1, L1-MSG-2, L1-MSG-3, L1-CP-1, L1-BATCH-1, L1-BATCH-2, L1-OUT-1, L1-CLAIM-1, L1-WD-1, L1-CFG-1,
@@ -22,13 +14,7 @@ library Hashing {
     /// @notice L1-MSG-1: the bytes of a message.
     function encodeMessage(Message memory message) internal pure returns (bytes memory) {
         return abi.encodePacked(
-            message.kind,
-            message.sender,
-            message.to,
-            message.value,
-            message.gasLimit,
-            message.refund,
-            message.data
+            message.kind, message.sender, message.to, message.value, message.gasLimit, message.refund, message.data
         );
     }
 
@@ -78,9 +64,7 @@ library Hashing {
     /// @notice L1-WD-1.
     function hash(L2Message memory message) internal pure returns (bytes32) {
         return keccak256(
-            abi.encode(
-                message.index, message.sender, message.target, message.value, message.gasLimit, message.data
-            )
+            abi.encode(message.index, message.sender, message.target, message.value, message.gasLimit, message.data)
         );
     }
 

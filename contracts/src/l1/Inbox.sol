@@ -68,9 +68,7 @@ contract Inbox is IInbox {
 
     event MessageEnqueued(uint64 indexed index, bytes32 queueHash, bytes message);
     event CheckpointStored(uint64 indexed number, Checkpoint checkpoint);
-    event BatchAppended(
-        uint64 indexed index, bytes32 indexed batchHash, BatchHeader header, Checkpoint checkpoint
-    );
+    event BatchAppended(uint64 indexed index, bytes32 indexed batchHash, BatchHeader header, Checkpoint checkpoint);
     event EpochClosed(uint64 indexed epoch, uint64 lastBatch);
     event SequencerChanged(address indexed previous, address indexed current);
 
@@ -140,8 +138,7 @@ contract Inbox is IInbox {
     function checkpoint() public {
         uint64 number = uint64(block.number);
         if (checkpointHashOf[number] != 0) return;
-        Checkpoint memory current =
-            Checkpoint(number, uint64(block.timestamp), block.basefee, block.blobbasefee);
+        Checkpoint memory current = Checkpoint(number, uint64(block.timestamp), block.basefee, block.blobbasefee);
         checkpointHashOf[number] = current.hash();
         emit CheckpointStored(number, current);
     }
@@ -307,8 +304,7 @@ contract Inbox is IInbox {
 
     /// @dev Whether message `index` exists and is older than the window.
     function _isOverdue(uint64 index) private view returns (bool) {
-        return index < queueLength
-            && block.timestamp - _queue[index].enqueuedAt > forcedInclusionWindowSeconds;
+        return index < queueLength && block.timestamp - _queue[index].enqueuedAt > forcedInclusionWindowSeconds;
     }
 
     /// @dev L1-BATCH-5: an account without code calls only directly, so the payload is the transaction's own input.

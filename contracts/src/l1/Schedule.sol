@@ -172,9 +172,7 @@ contract Schedule is ISchedule, Ownable2Step {
         if (rules.epochBatches == 0 || rules.epochSeconds == 0) {
             revert Schedule_EmptyEpoch(rules.epochBatches, rules.epochSeconds);
         }
-        if (
-            rules.maxCheckpointAgeSeconds == 0 || rules.claimWindowSeconds == 0 || forcedInclusionWindowSeconds == 0
-        ) {
+        if (rules.maxCheckpointAgeSeconds == 0 || rules.claimWindowSeconds == 0 || forcedInclusionWindowSeconds == 0) {
             revert Schedule_ZeroWindow();
         }
         uint256 neededSeconds = uint256(forcedInclusionWindowSeconds) + rules.claimWindowSeconds;

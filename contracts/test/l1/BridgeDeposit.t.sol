@@ -97,9 +97,7 @@ contract BridgeSendMessageTest is DepositFixture {
 
     function testFuzz_sendMessage_revertsOnGasOutOfRange(uint64 gasLimit) external {
         vm.assume(gasLimit < 100_000 || gasLimit > 8_000_000);
-        vm.expectRevert(
-            abi.encodeWithSelector(Inbox.Inbox_MessageGasOutOfRange.selector, gasLimit, 100_000, 8_000_000)
-        );
+        vm.expectRevert(abi.encodeWithSelector(Inbox.Inbox_MessageGasOutOfRange.selector, gasLimit, 100_000, 8_000_000));
         vm.prank(alice, alice);
         bridge.sendMessage(bob, gasLimit, alice, "");
     }
@@ -319,9 +317,13 @@ contract BridgeDepositERC20Test is DepositFixture {
     function testFuzz_depositERC20_cutsLongNames(uint256 length) external {
         length = bound(length, 0, 300);
         bytes memory name = new bytes(length);
-        for (uint256 i = 0; i < length; ++i) name[i] = bytes1(uint8(33 + i % 90));
+        for (uint256 i = 0; i < length; ++i) {
+            name[i] = bytes1(uint8(33 + i % 90));
+        }
         bytes memory cut = new bytes(length < 64 ? length : 64);
-        for (uint256 i = 0; i < cut.length; ++i) cut[i] = name[i];
+        for (uint256 i = 0; i < cut.length; ++i) {
+            cut[i] = name[i];
+        }
         _expectMetadata(address(new PlainToken(string(name), "S")), string(cut), "S", 18);
     }
 

@@ -77,9 +77,10 @@ abstract contract ExecuteFixture is DepositFixture {
     }
 
     function release(address token, address to, uint256 amount) internal returns (L2Message memory) {
-        return sendFromL2(
-            L2_BRIDGE, address(bridge), 0, 0, abi.encodeCall(IERC20Release.releaseERC20, (token, to, amount))
-        );
+        return
+            sendFromL2(
+                L2_BRIDGE, address(bridge), 0, 0, abi.encodeCall(IERC20Release.releaseERC20, (token, to, amount))
+            );
     }
 
     function expectRefused(OutputFields memory fields, L2Message memory sent, bytes memory reason) internal {
@@ -271,8 +272,9 @@ contract BridgeExecuteMessageTest is ExecuteFixture {
         vm.prank(alice);
         bridge.depositERC20(address(token), alice, 1000);
         amount = bound(amount, 1, 1000);
-        bytes memory data =
-            approve ? abi.encodeCall(token.approve, (mallory, amount)) : abi.encodeCall(token.transfer, (mallory, amount));
+        bytes memory data = approve
+            ? abi.encodeCall(token.approve, (mallory, amount))
+            : abi.encodeCall(token.transfer, (mallory, amount));
         L2Message memory sent = sendFromL2(L2_BRIDGE, address(token), 0, 100_000, data);
         (OutputFields memory fields,) = settle();
         bytes memory proof = proofOf(fields, 0);
@@ -283,12 +285,10 @@ contract BridgeExecuteMessageTest is ExecuteFixture {
 
     /// @notice Nor can messages to the Inbox, the Settlement or the executor act with anyone's rights.
     function test_executeMessage_executorHasNoRights() external {
-        L2Message memory toInbox = sendFromL2(
-            mallory, address(inbox), 0, 0, abi.encodeCall(inbox.enqueue, (message(100_000, "")))
-        );
-        L2Message memory toExecutor = sendFromL2(
-            mallory, address(executor), 0, 0, abi.encodeCall(executor.execute, (alice, mallory, 0, ""))
-        );
+        L2Message memory toInbox =
+            sendFromL2(mallory, address(inbox), 0, 0, abi.encodeCall(inbox.enqueue, (message(100_000, ""))));
+        L2Message memory toExecutor =
+            sendFromL2(mallory, address(executor), 0, 0, abi.encodeCall(executor.execute, (alice, mallory, 0, "")));
         L2Message memory toExecutorWithValue = sendFromL2(mallory, address(executor), 1, 0, "");
         (OutputFields memory fields,) = settle();
         for (uint64 i = 0; i < 3; ++i) {
@@ -373,9 +373,7 @@ contract BridgeReleaseTest is ExecuteFixture {
         L2Message memory sent = release(address(token), mallory, amount);
         (OutputFields memory fields,) = settle();
         expectRefused(
-            fields,
-            sent,
-            abi.encodeWithSelector(Bridge.Bridge_EscrowTooSmall.selector, address(token), 1000, amount)
+            fields, sent, abi.encodeWithSelector(Bridge.Bridge_EscrowTooSmall.selector, address(token), 1000, amount)
         );
     }
 
@@ -387,9 +385,7 @@ contract BridgeReleaseTest is ExecuteFixture {
         (OutputFields memory fields,) = settle();
         failing.setFailing(true);
         expectRefused(
-            fields,
-            sent,
-            abi.encodeWithSelector(SafeERC20.SafeERC20FailedOperation.selector, address(failing))
+            fields, sent, abi.encodeWithSelector(SafeERC20.SafeERC20FailedOperation.selector, address(failing))
         );
         vm.assertEq(bridge.escrowOf(address(failing)), 10);
         failing.setFailing(false);
@@ -451,9 +447,7 @@ contract BridgeReleaseTest is ExecuteFixture {
             bridge.depositERC20(address(hostile), alice, 7);
         }
         vm.assertTrue(hostile.tried());
-        vm.assertEq(
-            bytes32(hostile.failure()), bytes32(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector)
-        );
+        vm.assertEq(bytes32(hostile.failure()), bytes32(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector));
         vm.assertEq(bridge.escrowOf(address(hostile)), hostile.balanceOf(address(bridge)));
         vm.assertEq(bridge.escrowOf(address(hostile)), releaseOutside ? 60 : 107);
     }

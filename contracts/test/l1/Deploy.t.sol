@@ -4,8 +4,9 @@ pragma solidity ^0.8.30;
 import { Initializable } from "@openzeppelin/contracts/proxy/utils/Initializable.sol";
 import { IAccessControl } from "@openzeppelin/contracts/access/IAccessControl.sol";
 import { ProxyAdmin } from "@openzeppelin/contracts/proxy/transparent/ProxyAdmin.sol";
-import { ITransparentUpgradeableProxy } from
-    "@openzeppelin/contracts/proxy/transparent/TransparentUpgradeableProxy.sol";
+import {
+    ITransparentUpgradeableProxy
+} from "@openzeppelin/contracts/proxy/transparent/TransparentUpgradeableProxy.sol";
 import { Ownable } from "@openzeppelin/contracts/access/Ownable.sol";
 import { Bridge } from "../../src/l1/Bridge.sol";
 import { BridgeProxy } from "../../src/l1/BridgeProxy.sol";
@@ -65,9 +66,8 @@ contract DeployTest is Fixture {
         bridge.depositETH{ value: 1 ether }(alice, alice);
         ProxyAdmin admin = ProxyAdmin(address(uint160(uint256(vm.load(address(bridge), ADMIN_SLOT)))));
         Bridge next = new Bridge(address(schedule), address(executor));
-        bytes memory upgrade = abi.encodeCall(
-            admin.upgradeAndCall, (ITransparentUpgradeableProxy(address(bridge)), address(next), "")
-        );
+        bytes memory upgrade =
+            abi.encodeCall(admin.upgradeAndCall, (ITransparentUpgradeableProxy(address(bridge)), address(next), ""));
         vm.prank(owner);
         timelock.schedule(address(admin), 0, upgrade, 0, 0, DELAY_SECONDS);
         vm.expectRevert();

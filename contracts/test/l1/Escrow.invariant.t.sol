@@ -42,12 +42,7 @@ contract EscrowInvariantTest is DepositFixture {
 
     function setUp() public override {
         super.setUp();
-        _assets = [
-            ETH,
-            address(new PlainToken("Plain", "PLN")),
-            address(new FeeToken()),
-            address(new NoReturnToken())
-        ];
+        _assets = [ETH, address(new PlainToken("Plain", "PLN")), address(new FeeToken()), address(new NoReturnToken())];
         bytes4[] memory selectors = new bytes4[](9);
         selectors[0] = this.actDepositETH.selector;
         selectors[1] = this.actDepositToken.selector;
@@ -151,8 +146,7 @@ contract EscrowInvariantTest is DepositFixture {
         bool genuine = index < _finalLeafCount && !bridge.isExecuted(index);
         if (genuine) sent.value += uint256(more) + 1;
         bytes memory proof = index < _finalLeafCount ? _proof(index) : proofOf(_final, index);
-        (bool success,) =
-            address(bridge).call(abi.encodeCall(bridge.executeMessage, (_final.hash(), sent, proof)));
+        (bool success,) = address(bridge).call(abi.encodeCall(bridge.executeMessage, (_final.hash(), sent, proof)));
         vm.assertFalse(success, "a false claim was paid");
     }
 
@@ -190,23 +184,31 @@ contract EscrowInvariantTest is DepositFixture {
         this.actDepositToken(2, 1000);
         this.actDepositToken(3, 11);
         this.actConsume();
-        for (uint256 i = 0; i < 4; ++i) this.actWithdraw(i, type(uint256).max - 3 + i);
+        for (uint256 i = 0; i < 4; ++i) {
+            this.actWithdraw(i, type(uint256).max - 3 + i);
+        }
         for (uint256 i = 0; i < 4; ++i) {
             // `bound` folds amounts; the rest goes with a second withdrawal of exactly what is left
             this.actWithdraw(i, _model[_assets[i]].supply);
         }
         this.actSettle();
-        for (uint256 i = 0; i < 8; ++i) this.actClaim(i);
+        for (uint256 i = 0; i < 8; ++i) {
+            this.actClaim(i);
+        }
         vm.assertEq(_claims, 8);
         this.invariant_escrowEquation();
-        for (uint256 i = 1; i < 4; ++i) vm.assertEq(bridge.escrowOf(_assets[i]), 0);
+        for (uint256 i = 1; i < 4; ++i) {
+            vm.assertEq(bridge.escrowOf(_assets[i]), 0);
+        }
         vm.assertEq(address(bridge).balance, 0);
         vm.assertEq(bob.balance, 5 ether);
     }
 
     function _proof(uint64 index) private view returns (bytes memory) {
         bytes32[] memory tree = new bytes32[](_finalLeafCount);
-        for (uint256 i = 0; i < tree.length; ++i) tree[i] = leaves[i];
+        for (uint256 i = 0; i < tree.length; ++i) {
+            tree[i] = leaves[i];
+        }
         return abi.encode(_final, tree.siblings(index));
     }
 }

@@ -10,15 +10,7 @@ import { MessageExecutor } from "../../src/l1/MessageExecutor.sol";
 import { MessageTree } from "../../src/l1/MessageTree.sol";
 import { Schedule } from "../../src/l1/Schedule.sol";
 import { Timelock } from "../../src/l1/Timelock.sol";
-import {
-    AppendArgs,
-    ChainConfig,
-    Checkpoint,
-    L2Message,
-    Message,
-    OutputFields,
-    Rules
-} from "../../src/l1/Types.sol";
+import { AppendArgs, ChainConfig, Checkpoint, L2Message, Message, OutputFields, Rules } from "../../src/l1/Types.sol";
 import { Test } from "../utils/Test.sol";
 import { vm } from "../utils/Vm.sol";
 import { MessageTreeModel } from "./MessageTreeModel.sol";
@@ -153,9 +145,8 @@ abstract contract Fixture is Test {
 
     /// @dev Stores the checkpoint of this block, remembers it, and goes to the next block.
     function storeCheckpoint() internal {
-        named = Checkpoint(
-            uint64(vm.getBlockNumber()), uint64(vm.getBlockTimestamp()), block.basefee, block.blobbasefee
-        );
+        named =
+            Checkpoint(uint64(vm.getBlockNumber()), uint64(vm.getBlockTimestamp()), block.basefee, block.blobbasefee);
         inbox.checkpoint();
         nextBlock();
     }

@@ -117,7 +117,9 @@ contract GasBlobsTest is DepositFixture {
         storeCheckpoint();
         AppendArgs memory args = appendArgs(0);
         bytes32[] memory hashes = new bytes32[](6);
-        for (uint256 i = 0; i < 6; ++i) hashes[i] = bytes32(i + 1);
+        for (uint256 i = 0; i < 6; ++i) {
+            hashes[i] = bytes32(i + 1);
+        }
         vm.blobhashes(hashes);
         vm.prank(sequencer, sequencer);
         inbox.appendBlobs(args);

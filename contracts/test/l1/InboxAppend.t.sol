@@ -166,7 +166,9 @@ contract InboxAppendCalldataTest is AppendFixture {
 
     function testFuzz_appendCalldata_revertsOnTooManyMessages(uint64 excess) external {
         uint64 count = MAX_MESSAGES + uint64(bound(excess, 1, 8));
-        for (uint64 i = 0; i < count; ++i) enqueue(100_000);
+        for (uint64 i = 0; i < count; ++i) {
+            enqueue(100_000);
+        }
         _expectRefused(
             appendArgs(count), abi.encodeWithSelector(Inbox.Inbox_TooManyMessages.selector, count, MAX_MESSAGES)
         );
@@ -191,7 +193,9 @@ contract InboxAppendCalldataTest is AppendFixture {
         count = uint64(bound(count, 1, MAX_MESSAGES));
         end = uint64(bound(end, 0, count - 1));
         late = bound(late, 1, CHECKPOINT_AGE_SECONDS);
-        for (uint64 i = 0; i < count; ++i) enqueue(100_000);
+        for (uint64 i = 0; i < count; ++i) {
+            enqueue(100_000);
+        }
         skipTime(FORCED_SECONDS + late);
         storeCheckpoint();
         _expectRefused(appendArgs(end), abi.encodeWithSelector(Inbox.Inbox_OverdueMessageLeft.selector, end));
@@ -200,7 +204,9 @@ contract InboxAppendCalldataTest is AppendFixture {
 
     /// @notice L1-BATCH-6: capacity by count or by gas is the only excuse, and the window is exclusive.
     function test_appendCalldata_overdueMessagesBeyondCapacityWait() external {
-        for (uint64 i = 0; i <= MAX_MESSAGES; ++i) enqueue(100_000);
+        for (uint64 i = 0; i <= MAX_MESSAGES; ++i) {
+            enqueue(100_000);
+        }
         skipTime(FORCED_SECONDS + 1);
         append(MAX_MESSAGES);
         vm.assertTrue(inbox.isForcible());
@@ -234,29 +240,22 @@ contract InboxAppendCalldataTest is AppendFixture {
         if (which == 1) args.checkpoint.timestamp += wrong;
         if (which == 2) args.checkpoint.baseFee += wrong;
         if (which == 3) args.checkpoint.blobBaseFee += wrong;
-        _expectRefused(
-            args, abi.encodeWithSelector(Inbox.Inbox_UnknownCheckpoint.selector, args.checkpoint.number)
-        );
+        _expectRefused(args, abi.encodeWithSelector(Inbox.Inbox_UnknownCheckpoint.selector, args.checkpoint.number));
     }
 
     function testFuzz_appendCalldata_revertsOnCheckpointOfThisBlockOrLater(uint64 ahead) external {
         storeCheckpoint();
         AppendArgs memory args = appendArgs(0);
         args.checkpoint.number = uint64(vm.getBlockNumber()) + uint64(bound(ahead, 0, 1e18));
-        _expectRefused(
-            args, abi.encodeWithSelector(Inbox.Inbox_CheckpointNotEarlier.selector, args.checkpoint.number)
-        );
+        _expectRefused(args, abi.encodeWithSelector(Inbox.Inbox_CheckpointNotEarlier.selector, args.checkpoint.number));
     }
 
     function test_appendCalldata_revertsOnCheckpointOfThisBlock() external {
         inbox.checkpoint();
         AppendArgs memory args = appendArgs(0);
-        args.checkpoint = Checkpoint(
-            uint64(vm.getBlockNumber()), uint64(vm.getBlockTimestamp()), block.basefee, block.blobbasefee
-        );
-        _expectRefused(
-            args, abi.encodeWithSelector(Inbox.Inbox_CheckpointNotEarlier.selector, args.checkpoint.number)
-        );
+        args.checkpoint =
+            Checkpoint(uint64(vm.getBlockNumber()), uint64(vm.getBlockTimestamp()), block.basefee, block.blobbasefee);
+        _expectRefused(args, abi.encodeWithSelector(Inbox.Inbox_CheckpointNotEarlier.selector, args.checkpoint.number));
     }
 
     function test_appendCalldata_revertsOnCheckpointBeforeLast() external {
@@ -265,9 +264,7 @@ contract InboxAppendCalldataTest is AppendFixture {
         AppendArgs memory args = appendArgs(0);
         uint64 last = args.checkpoint.number;
         args.checkpoint = old;
-        _expectRefused(
-            args, abi.encodeWithSelector(Inbox.Inbox_CheckpointBeforeLast.selector, old.number, last)
-        );
+        _expectRefused(args, abi.encodeWithSelector(Inbox.Inbox_CheckpointBeforeLast.selector, old.number, last));
         args.checkpoint = named; // the same again is allowed
         vm.prank(sequencer, sequencer);
         inbox.appendCalldata(args, "");
@@ -277,10 +274,7 @@ contract InboxAppendCalldataTest is AppendFixture {
         AppendArgs memory args = appendArgs(0);
         vm.warp(named.timestamp + CHECKPOINT_AGE_SECONDS + bound(late, 1, 1e9));
         _expectRefused(
-            args,
-            abi.encodeWithSelector(
-                Inbox.Inbox_CheckpointTooOld.selector, named.timestamp, CHECKPOINT_AGE_SECONDS
-            )
+            args, abi.encodeWithSelector(Inbox.Inbox_CheckpointTooOld.selector, named.timestamp, CHECKPOINT_AGE_SECONDS)
         );
         vm.warp(named.timestamp + CHECKPOINT_AGE_SECONDS);
         vm.prank(sequencer, sequencer);
@@ -301,7 +295,9 @@ contract InboxAppendBlobsTest is AppendFixture {
         bytes32[] memory hashes = _blobs(bound(count, 1, 6));
         AppendArgs memory args = appendArgs(0);
         bytes memory joined;
-        for (uint256 i = 0; i < hashes.length; ++i) joined = bytes.concat(joined, hashes[i]);
+        for (uint256 i = 0; i < hashes.length; ++i) {
+            joined = bytes.concat(joined, hashes[i]);
+        }
         bytes32 batchHash = expectAppended(args, 2, keccak256(joined));
         vm.blobhashes(hashes);
         vm.prank(sequencer, sequencer);

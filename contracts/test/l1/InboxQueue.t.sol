@@ -60,9 +60,7 @@ contract InboxEnqueueTest is Fixture {
         length = bound(length, 0, 32_768);
         uint64 minGas = 100_000 + 40 * uint64(length);
         vm.assume(gasLimit < minGas || gasLimit > 8_000_000);
-        vm.expectRevert(
-            abi.encodeWithSelector(Inbox.Inbox_MessageGasOutOfRange.selector, gasLimit, minGas, 8_000_000)
-        );
+        vm.expectRevert(abi.encodeWithSelector(Inbox.Inbox_MessageGasOutOfRange.selector, gasLimit, minGas, 8_000_000));
         vm.prank(address(bridge));
         inbox.enqueue(message(gasLimit, new bytes(length)));
     }

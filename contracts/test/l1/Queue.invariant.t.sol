@@ -81,7 +81,9 @@ contract QueueInvariantTest is Fixture {
 
     /// @notice The actions reach forced batches: a run by hand, until nothing is overdue.
     function test_queue_forcedToTheEnd() external {
-        for (uint256 i = 0; i < 6; ++i) this.actEnqueue(5_000_000, "abc", 3);
+        for (uint256 i = 0; i < 6; ++i) {
+            this.actEnqueue(5_000_000, "abc", 3);
+        }
         skipTime(FORCED_SECONDS + 1);
         uint256 rounds;
         while (inbox.isForcible()) {
@@ -113,7 +115,9 @@ contract QueueInvariantTest is Fixture {
 
     function _mayAppend(uint64 start, uint64 end) private view returns (bool) {
         uint256 messageGas;
-        for (uint64 i = start; i < end; ++i) messageGas += _queue[i].gasLimit;
+        for (uint64 i = start; i < end; ++i) {
+            messageGas += _queue[i].gasLimit;
+        }
         if (end - start > MAX_MESSAGES || messageGas > MAX_MESSAGE_GAS) return false;
         if (!_isOverdue(end)) return true;
         return end - start == MAX_MESSAGES || messageGas + _queue[end].gasLimit > MAX_MESSAGE_GAS;

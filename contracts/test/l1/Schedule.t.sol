@@ -94,9 +94,7 @@ contract ScheduleScheduleTest is ScheduleFixture {
             chain,
             rules(),
             abi.encodeWithSelector(
-                Schedule.Schedule_MessageLimitsTooSmall.selector,
-                chain.maxMessagesPerBatch,
-                chain.maxMessageGasPerBatch
+                Schedule.Schedule_MessageLimitsTooSmall.selector, chain.maxMessagesPerBatch, chain.maxMessageGasPerBatch
             )
         );
     }
@@ -107,9 +105,7 @@ contract ScheduleScheduleTest is ScheduleFixture {
         _expectRefused(
             next(2),
             changed,
-            abi.encodeWithSelector(
-                Schedule.Schedule_EmptyEpoch.selector, changed.epochBatches, changed.epochSeconds
-            )
+            abi.encodeWithSelector(Schedule.Schedule_EmptyEpoch.selector, changed.epochBatches, changed.epochSeconds)
         );
     }
 

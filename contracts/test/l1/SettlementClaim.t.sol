@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {
-    ClaimId,
-    ClaimStatus,
-    FraudSettlement,
-    SlotId,
-    SlotStatus
-} from "../../src/l1/FraudSettlement.sol";
+import { ClaimId, ClaimStatus, FraudSettlement, SlotId, SlotStatus } from "../../src/l1/FraudSettlement.sol";
 import { Hashing } from "../../src/l1/Hashing.sol";
 import { ChainConfig, OutputFields, Rules } from "../../src/l1/Types.sol";
 import { IDispute } from "../../src/l1/interfaces/IDispute.sol";
@@ -203,10 +197,7 @@ contract SettlementClaimTest is ClaimFixture {
             settlement.finalize(first);
         }
         _expectRefused(
-            genesis(),
-            fields,
-            BOND,
-            abi.encodeWithSelector(FraudSettlement.FraudSettlement_ClaimExists.selector, first)
+            genesis(), fields, BOND, abi.encodeWithSelector(FraudSettlement.FraudSettlement_ClaimExists.selector, first)
         );
     }
 
@@ -233,9 +224,7 @@ contract SettlementClaimTest is ClaimFixture {
             genesis(),
             fields,
             BOND,
-            abi.encodeWithSelector(
-                FraudSettlement.FraudSettlement_SlotTaken.selector, slotId, SlotStatus.Contested
-            )
+            abi.encodeWithSelector(FraudSettlement.FraudSettlement_SlotTaken.selector, slotId, SlotStatus.Contested)
         );
     }
 
@@ -256,9 +245,7 @@ contract SettlementClaimTest is ClaimFixture {
             first,
             fields,
             2 ether,
-            abi.encodeWithSelector(
-                FraudSettlement.FraudSettlement_WrongConfig.selector, next.hash(), fields.configHash
-            )
+            abi.encodeWithSelector(FraudSettlement.FraudSettlement_WrongConfig.selector, next.hash(), fields.configHash)
         );
         fields.configHash = next.hash();
         _expectRefused(
@@ -362,9 +349,7 @@ contract SettlementFinalizeTest is ClaimFixture {
             address asker = [owner, sequencer, guardian, caller][i];
             vm.startPrank(asker);
             vm.expectRevert(
-                abi.encodeWithSelector(
-                    FraudSettlement.FraudSettlement_NotWinner.selector, slotId, SlotStatus.Contested
-                )
+                abi.encodeWithSelector(FraudSettlement.FraudSettlement_NotWinner.selector, slotId, SlotStatus.Contested)
             );
             settlement.finalize(right);
             vm.expectPartialRevert(FraudSettlement.FraudSettlement_NotWinner.selector);

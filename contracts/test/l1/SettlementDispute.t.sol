@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {
-    ClaimId,
-    ClaimStatus,
-    FraudSettlement,
-    SlotId,
-    SlotStatus
-} from "../../src/l1/FraudSettlement.sol";
+import { ClaimId, ClaimStatus, FraudSettlement, SlotId, SlotStatus } from "../../src/l1/FraudSettlement.sol";
 import { Hashing } from "../../src/l1/Hashing.sol";
 import { OutputFields } from "../../src/l1/Types.sol";
 import { IDispute } from "../../src/l1/interfaces/IDispute.sol";
@@ -72,9 +66,7 @@ contract SettlementDecideTest is DisputeFixture {
         settlement.decide(single);
         vm.assume(unknown != SlotId.unwrap(single));
         vm.expectRevert(
-            abi.encodeWithSelector(
-                FraudSettlement.FraudSettlement_NotContested.selector, unknown, SlotStatus.Empty
-            )
+            abi.encodeWithSelector(FraudSettlement.FraudSettlement_NotContested.selector, unknown, SlotStatus.Empty)
         );
         settlement.decide(SlotId.wrap(unknown));
     }
@@ -102,9 +94,7 @@ contract SettlementDecideTest is DisputeFixture {
 
     function testFuzz_disputeOf_revertsUnlessContested(bytes32 unknown) external {
         vm.expectRevert(
-            abi.encodeWithSelector(
-                FraudSettlement.FraudSettlement_NotContested.selector, unknown, SlotStatus.Empty
-            )
+            abi.encodeWithSelector(FraudSettlement.FraudSettlement_NotContested.selector, unknown, SlotStatus.Empty)
         );
         settlement.disputeOf(SlotId.wrap(unknown));
     }
@@ -177,9 +167,7 @@ contract SettlementDiscardTest is DisputeFixture {
         OutputFields memory fields = fieldsOf(2);
         vm.deal(mallory, BOND);
         vm.expectRevert(
-            abi.encodeWithSelector(
-                FraudSettlement.FraudSettlement_DeadParent.selector, wrong, ClaimStatus.Defeated
-            )
+            abi.encodeWithSelector(FraudSettlement.FraudSettlement_DeadParent.selector, wrong, ClaimStatus.Defeated)
         );
         vm.prank(mallory);
         settlement.claim{ value: BOND }(wrong, fields);

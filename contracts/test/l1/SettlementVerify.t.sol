@@ -39,11 +39,12 @@ contract SettlementVerifyTest is Fixture {
     function testFuzz_verifyMessage_agreesWithModel(uint256 count, bytes32 seed, uint256 pick) external pure {
         count = bound(count, 1, 40);
         bytes32[] memory tree = new bytes32[](count);
-        for (uint256 i = 0; i < count; ++i) tree[i] = keccak256(abi.encode(seed, i));
+        for (uint256 i = 0; i < count; ++i) {
+            tree[i] = keccak256(abi.encode(seed, i));
+        }
         uint64 index = uint64(bound(pick, 0, count - 1));
         vm.assertEq(
-            MessageTree.rootOf(index, tree[index], MessageTreeModel.siblings(tree, index)),
-            MessageTreeModel.root(tree)
+            MessageTree.rootOf(index, tree[index], MessageTreeModel.siblings(tree, index)), MessageTreeModel.root(tree)
         );
     }
 
@@ -78,7 +79,9 @@ contract SettlementVerifyTest is Fixture {
     function test_verifyMessage_refusesInnerNode() external view {
         bytes32[32] memory path = leaves.siblings(0);
         bytes32 inner = keccak256(abi.encode(leaves[0], leaves[1]));
-        for (uint256 i = 0; i < 31; ++i) path[i] = path[i + 1];
+        for (uint256 i = 0; i < 31; ++i) {
+            path[i] = path[i + 1];
+        }
         path[31] = 0;
         vm.assertFalse(_verify(fields.hash(), 0, inner, abi.encode(fields, path)));
     }
@@ -99,7 +102,9 @@ contract SettlementVerifyTest is Fixture {
         length = bound(length, 0, 2 * proof.length);
         vm.assume(length != proof.length);
         bytes memory changed = new bytes(length);
-        for (uint256 i = 0; i < length && i < proof.length; ++i) changed[i] = proof[i];
+        for (uint256 i = 0; i < length && i < proof.length; ++i) {
+            changed[i] = proof[i];
+        }
         vm.assertFalse(_verify(fields.hash(), index, leaves[index], changed));
     }
 
