@@ -1,0 +1,38 @@
+//! Atomic writes.
+
+use crate::{Codec, Key, Store, StoreError, schema::Table};
+
+/// Changes that are written all together or not at all. Dropped without [`Self::commit`], nothing
+/// is written. Reads of the store do not see them before.
+pub(crate) struct Changes {
+    store: Store,
+    batch: rocksdb::WriteBatch,
+}
+
+impl Changes {
+    pub(crate) fn new(store: Store) -> Self {
+        Self { store, batch: rocksdb::WriteBatch::default() }
+    }
+
+    /// Sets a row.
+    pub(crate) fn put<T: Table>(&mut self, key: &T::Key, value: &T::Value) -> Result<(), StoreError> {
+        self.put_encoded::<T>(&key.encode(), &T::Codec::encode(value))
+    }
+
+    /// Sets a row whose key and value are encoded.
+    pub(crate) fn put_encoded<T: Table>(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        self.batch.put_cf(self.store.table::<T>()?, key, value);
+        Ok(())
+    }
+
+    /// Removes a row, if it is there.
+    pub(crate) fn delete<T: Table>(&mut self, key: &T::Key) -> Result<(), StoreError> {
+        self.batch.delete_cf(self.store.table::<T>()?, key.encode());
+        Ok(())
+    }
+
+    /// Writes the changes, in the order in which they were made.
+    pub(crate) fn commit(self) -> Result<(), StoreError> {
+        self.store.write(self.batch)
+    }
+}

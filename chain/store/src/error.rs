@@ -1,0 +1,120 @@
+//! Why the store cannot do what is asked.
+
+use crate::{CodecError, Identity};
+use alloy_primitives::{B256, Bytes};
+use std::path::PathBuf;
+
+/// An error of the store.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// RocksDB failed: disk full, input or output error, directory in use by another process.
+    #[error("rocksdb: {0}")]
+    Rocks(#[from] rocksdb::Error),
+    /// The directory holds a database that is no Tandem store.
+    #[error("{path} holds another kind of database")]
+    NotAStore {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The directory was written by a version with another schema.
+    #[error("the store has schema version {found}, this program needs {expected}")]
+    SchemaVersion {
+        /// Version in the directory.
+        found: u64,
+        /// Version of this program.
+        expected: u64,
+    },
+    /// The directory belongs to another chain.
+    #[error("the store belongs to {found}, not to {expected}")]
+    OtherChain {
+        /// The chain in the directory.
+        found: Identity,
+        /// The chain that was asked for.
+        expected: Identity,
+    },
+    /// The configuration is of a chain kind whose blocks this store does not hold.
+    #[error("the store holds EVM chains only")]
+    NotAnEvmChain,
+    /// The genesis block of the configuration cannot be built.
+    #[error("genesis cannot be built")]
+    Genesis,
+    /// A value does not decode.
+    #[error("corrupt value in {table} at {key}: {reason}")]
+    Corrupt {
+        /// Table.
+        table: &'static str,
+        /// Key as stored.
+        key: Bytes,
+        /// What is wrong.
+        reason: CodecError,
+    },
+    /// A key does not decode.
+    #[error("corrupt key in {table}: {key}")]
+    CorruptKey {
+        /// Table.
+        table: &'static str,
+        /// Key as stored.
+        key: Bytes,
+    },
+    /// RocksDB does not know a table of the schema.
+    #[error("table {table} is missing")]
+    MissingTable {
+        /// Table.
+        table: &'static str,
+    },
+    /// A row that must be there because another one is.
+    #[error("no row {number} in {table}")]
+    MissingRow {
+        /// Table.
+        table: &'static str,
+        /// Key.
+        number: u64,
+    },
+    /// The block is not the one after the head.
+    #[error("block {number} does not follow the head {head}")]
+    NotNextBlock {
+        /// The head.
+        head: u64,
+        /// The block's number.
+        number: u64,
+    },
+    /// The block has another parent than the head.
+    #[error("block {number} has parent {found}, the head is {expected}")]
+    ParentMismatch {
+        /// The block's number.
+        number: u64,
+        /// Hash of the head.
+        expected: B256,
+        /// The block's parent hash.
+        found: B256,
+    },
+    /// The block to unwind to is above the head.
+    #[error("cannot unwind to block {target}, the head is {head}")]
+    UnwindsForward {
+        /// The block to unwind to.
+        target: u64,
+        /// The head.
+        head: u64,
+    },
+    /// Unwinding would remove blocks of a batch that is on L1.
+    #[error("cannot unwind to block {target}: batch {batch} on L1 ends with block {last_block}")]
+    UnwindsBatch {
+        /// The block to unwind to.
+        target: u64,
+        /// The last batch on L1.
+        batch: u64,
+        /// Its last block.
+        last_block: u64,
+    },
+}
+
+/// A state node, code or header cannot be had from the store.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MissingPreimage {
+    /// Nothing is stored under this hash.
+    #[error("no pre-image of {0}")]
+    Absent(B256),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,251 @@
+//! What rows hold, and what callers hand over.
+
+use crate::Key;
+use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_rlp::{Decodable, Encodable, RlpDecodable, RlpEncodable};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use tandem_chain::{BatchHeader, Checkpoint, L2Message, Message, OutputFields};
+
+/// Which chain a store belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, RlpEncodable, RlpDecodable)]
+pub struct Identity {
+    /// L2 chain id.
+    pub chain_id: u64,
+    /// Hash of the chain's configuration.
+    pub config_hash: B256,
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "chain {} with configuration {}", self.chain_id, self.config_hash)
+    }
+}
+
+/// What the store keeps one number for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Marker {
+    /// Schema version of the directory.
+    SchemaVersion = 0,
+    /// Last block.
+    Head = 1,
+}
+
+impl Key for Marker {
+    fn encode(&self) -> Vec<u8> {
+        vec![*self as u8]
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        [Self::SchemaVersion, Self::Head].into_iter().find(|marker| bytes == [*marker as u8])
+    }
+}
+
+/// The last block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// Its number.
+    pub number: u64,
+    /// Its hash.
+    pub hash: B256,
+}
+
+/// Where a transaction is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, RlpEncodable, RlpDecodable)]
+pub struct TxPlace {
+    /// Number of its block.
+    pub block_number: u64,
+    /// Its index in the block, from 0.
+    pub index: u64,
+}
+
+/// A block but for header and receipts.
+#[derive(Debug, Clone, PartialEq, Eq, RlpEncodable, RlpDecodable)]
+pub struct BlockBody {
+    /// The transactions, EIP-2718 encoded.
+    pub transactions: Vec<Bytes>,
+    /// Their senders.
+    pub senders: Vec<Address>,
+    /// L1 messages that the block consumed.
+    pub message_count: u64,
+    /// L1 messages consumed up to and including this block.
+    pub queue_index: u64,
+}
+
+/// A message from L2 to L1.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct L2MessageRow {
+    /// The message.
+    pub message: L2Message,
+    /// The block that sent it.
+    pub block_number: u64,
+}
+
+/// An admitted transaction that is in no block.
+#[derive(Debug, Clone, PartialEq, Eq, RlpEncodable, RlpDecodable)]
+pub struct JournalEntry {
+    /// Order of admission; transactions of unwound blocks come before all others.
+    pub sequence: u64,
+    /// Its sender.
+    pub sender: Address,
+    /// The signed transaction, EIP-2718 encoded.
+    pub transaction: Bytes,
+}
+
+/// An L1 block with what it taught.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct L1BlockRecord {
+    /// Its number.
+    pub number: u64,
+    /// Its hash.
+    pub hash: B256,
+    /// Its parent's hash.
+    pub parent_hash: B256,
+    /// Its time in seconds.
+    pub timestamp: u64,
+    /// Messages that it queued, with their indices.
+    pub messages: Vec<(u64, Message)>,
+    /// Checkpoints that it stored, in order.
+    pub checkpoints: Vec<Checkpoint>,
+}
+
+/// An L1 block that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, RlpEncodable, RlpDecodable)]
+pub struct L1BlockHead {
+    /// Its number.
+    pub number: u64,
+    /// Its hash.
+    pub hash: B256,
+    /// Its parent's hash.
+    pub parent_hash: B256,
+    /// Its time in seconds.
+    pub timestamp: u64,
+}
+
+/// A message of the L1 queue.
+#[derive(Debug, Clone, PartialEq, Eq, RlpEncodable, RlpDecodable)]
+pub struct L1Message {
+    /// Number of the L1 block that queued it.
+    pub l1_number: u64,
+    /// The message as [`Message::encode`] writes it.
+    pub message: Bytes,
+}
+
+/// A checkpoint as a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, RlpEncodable, RlpDecodable)]
+pub struct CheckpointRow {
+    number: u64,
+    timestamp: u64,
+    base_fee: U256,
+    blob_base_fee: U256,
+}
+
+impl From<Checkpoint> for CheckpointRow {
+    fn from(checkpoint: Checkpoint) -> Self {
+        let Checkpoint { number, timestamp, base_fee, blob_base_fee } = checkpoint;
+        Self { number, timestamp, base_fee, blob_base_fee }
+    }
+}
+
+impl From<CheckpointRow> for Checkpoint {
+    fn from(row: CheckpointRow) -> Self {
+        let CheckpointRow { number, timestamp, base_fee, blob_base_fee } = row;
+        Self { number, timestamp, base_fee, blob_base_fee }
+    }
+}
+
+/// A batch on L1, and what it did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BatchRecord {
+    /// As the Inbox holds it.
+    pub header: BatchHeader,
+    /// The state after it.
+    pub output: OutputFields,
+    /// Number of its first block; one more than `last_block` if it made none.
+    pub first_block: u64,
+    /// Number of the last block after it.
+    pub last_block: u64,
+    /// Number of the L1 block that holds the append.
+    pub l1_number: u64,
+    /// Hash of that block.
+    pub l1_hash: B256,
+    /// Hash of the appending transaction.
+    pub l1_tx: B256,
+    /// The checkpoint that the header names.
+    pub checkpoint: Checkpoint,
+}
+
+/// A batch that this sequencer closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchJob {
+    /// The sequencer's own counter.
+    pub sequence: u64,
+    /// Number of its first block.
+    pub first_block: u64,
+    /// Number of its last block.
+    pub last_block: u64,
+    /// The checkpoint that it names.
+    pub checkpoint: Checkpoint,
+    /// Where its messages end.
+    pub queue_end: u64,
+    /// Hash of the queue there.
+    pub queue_hash: B256,
+    /// The payload, framing not included.
+    pub payload: Bytes,
+    /// Nonce of the posting transaction, and the hashes of its versions, if it was sent.
+    pub tx: Option<(u64, Vec<B256>)>,
+}
+
+#[derive(RlpEncodable, RlpDecodable)]
+struct BatchJobRlp {
+    sequence: u64,
+    first_block: u64,
+    last_block: u64,
+    checkpoint: CheckpointRow,
+    queue_end: u64,
+    queue_hash: B256,
+    payload: Bytes,
+    tx: Vec<SentRlp>,
+}
+
+#[derive(RlpEncodable, RlpDecodable)]
+struct SentRlp {
+    nonce: u64,
+    hashes: Vec<B256>,
+}
+
+impl Encodable for BatchJob {
+    fn encode(&self, out: &mut dyn alloy_rlp::BufMut) {
+        let sent = self.tx.iter().map(|(nonce, hashes)| SentRlp { nonce: *nonce, hashes: hashes.clone() });
+        BatchJobRlp {
+            sequence: self.sequence,
+            first_block: self.first_block,
+            last_block: self.last_block,
+            checkpoint: self.checkpoint.into(),
+            queue_end: self.queue_end,
+            queue_hash: self.queue_hash,
+            payload: self.payload.clone(),
+            tx: sent.collect(),
+        }
+        .encode(out);
+    }
+}
+
+impl Decodable for BatchJob {
+    fn decode(buf: &mut &[u8]) -> alloy_rlp::Result<Self> {
+        let row = BatchJobRlp::decode(buf)?;
+        Ok(Self {
+            sequence: row.sequence,
+            first_block: row.first_block,
+            last_block: row.last_block,
+            checkpoint: row.checkpoint.into(),
+            queue_end: row.queue_end,
+            queue_hash: row.queue_hash,
+            payload: row.payload,
+            tx: row.tx.into_iter().next().map(|sent| (sent.nonce, sent.hashes)),
+        })
+    }
+}

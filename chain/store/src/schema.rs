@@ -1,0 +1,94 @@
+//! Every table of the store. Numbers are big-endian keys, so that they are in order.
+//!
+//! Blocks are stored by number: there is one chain, and what is unwound is gone. The state is the
+//! set of trie nodes in `preimages`, read by hash from a header's state root.
+
+use crate::{
+    BatchJob, BatchRecord, BlockBody, Codec, Identity, JournalEntry, Json, Key, L1BlockHead,
+    L1Message, L2MessageRow, Marker, Raw, Rlp, Text, TxPlace, records::CheckpointRow,
+};
+use alloy_consensus::Header;
+use alloy_primitives::{B256, Bytes};
+
+/// Version of what follows. A directory with another one is refused.
+pub const SCHEMA_VERSION: u64 = 1;
+
+/// A column family with typed keys and values.
+pub trait Table {
+    /// The column family's name.
+    const NAME: &'static str;
+    /// Its key.
+    type Key: Key;
+    /// Its value.
+    type Value;
+    /// How the value is written.
+    type Codec: Codec<Self::Value>;
+}
+
+macro_rules! tables {
+    ($($(#[$doc:meta])* $table:ident $name:literal: $key:ty => $value:ty as $codec:ty;)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Clone, Copy)]
+            pub enum $table {}
+
+            impl Table for $table {
+                const NAME: &'static str = $name;
+                type Key = $key;
+                type Value = $value;
+                type Codec = $codec;
+            }
+        )*
+
+        /// The names of all tables.
+        pub const TABLES: &[&str] = &[$($name),*];
+    };
+}
+
+tables! {
+    /// Which chain the directory belongs to: one row, with key 0.
+    Chain "chain": u64 => Identity as Rlp;
+    /// The schema's version, and the head.
+    Markers "markers": Marker => u64 as Rlp;
+
+    /// Block headers by number.
+    Headers "headers": u64 => Header as Rlp;
+    /// Block hashes by number.
+    BlockHashes "block_hashes": u64 => B256 as Rlp;
+    /// Block numbers by hash.
+    BlockNumbers "block_numbers": B256 => u64 as Rlp;
+    /// Transactions of a block, their senders, and its L1 messages, by block number.
+    Bodies "bodies": u64 => BlockBody as Rlp;
+    /// Receipts of a block, EIP-2718 encoded, by its number.
+    Receipts "receipts": u64 => Vec<Bytes> as Rlp;
+    /// Where a transaction is, by its hash.
+    Transactions "transactions": B256 => TxPlace as Rlp;
+    /// Messages from L2 to L1 by index.
+    L2Messages "l2_messages": u64 => L2MessageRow as Json;
+    /// Their hashes: the leaves of the message tree.
+    L2MessageHashes "l2_message_hashes": u64 => B256 as Rlp;
+
+    /// State nodes, code and headers by their keccak-256 hash.
+    Preimages "preimages": B256 => Bytes as Raw;
+
+    /// Admitted transactions that are in no block, by their hash.
+    Journal "journal": B256 => JournalEntry as Rlp;
+
+    /// L1 blocks that were read, by number.
+    L1Blocks "l1_blocks": u64 => L1BlockHead as Rlp;
+    /// Messages of the L1 queue by index.
+    Messages "messages": u64 => L1Message as Rlp;
+    /// The last checkpoint stored in an L1 block, by that block's number.
+    Checkpoints "checkpoints": u64 => CheckpointRow as Rlp;
+
+    /// Batches on L1 by index.
+    Batches "batches": u64 => BatchRecord as Json;
+    /// Index of the batch, by the last block of those that have blocks.
+    BatchEnds "batch_ends": u64 => u64 as Rlp;
+    /// Batches closed but not final on L1, by the sequencer's own counter.
+    Jobs "jobs": u64 => BatchJob as Rlp;
+    /// Parts of archived payloads by data hash.
+    Payloads "payloads": B256 => Vec<Bytes> as Rlp;
+    /// Small values of components by name.
+    Meta "meta": Text => Bytes as Raw;
+}
