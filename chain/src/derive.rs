@@ -197,6 +197,11 @@ impl Derivation {
         self.batch_hash
     }
 
+    /// Messages consumed by the batches derived so far.
+    pub fn queue_end(&self) -> u64 {
+        self.queue_end
+    }
+
     /// Messages known so far: the index that [`Derivation::enqueue`] expects next.
     pub fn messages_known(&self) -> u64 {
         self.queue_end + self.waiting.len() as u64
