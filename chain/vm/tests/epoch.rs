@@ -1,121 +1,19 @@
 //! The committed guest against the native rulebook: the same epochs give the same output.
 
 mod common;
-#[path = "../../evm/tests/common/mod.rs"]
-#[allow(dead_code)]
-mod chain;
+mod epochs;
 
-use std::{collections::HashMap, fs, path::PathBuf};
-
-use alloy_primitives::{Address, B256, Bytes, TxKind, U256, bytes, keccak256};
-use chain::{GWEI, Memory, TestChain, User, block, config, deposit};
+use alloy_primitives::{Address, B256, TxKind, U256, bytes, keccak256};
 use common::Lockstep;
-use tandem_chain::{
-    BatchInput, DataKind, L1Data, Message, OutputFields,
-    batch::{blobs_hash, calldata_hash},
-    blob,
-    epoch::{self, EpochInputs, EpochPreimages, Recorder},
+use epochs::{
+    Epoch,
+    chain::{GWEI, TestChain, User, block, config, deposit},
+    guest, payload,
 };
-use tandem_evm::{
-    Evm,
-    payload::{Payload, PayloadBlock, encode},
-};
-use tandem_vm::{Image, Machine, OracleKey, PreimageMap, commit::COARSE_STRIDE, fast::Stop};
+use tandem_chain::{Message, blob, epoch::EpochInputs};
+use tandem_vm::{Machine, OracleKey, PreimageMap, commit::COARSE_STRIDE, fast::Stop};
 
 const ETHER: u64 = 1_000_000_000_000_000_000;
-
-fn guest() -> Image {
-    let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "../../prover/guest/elf/epoch.elf"].iter().collect();
-    Image::from_elf(&fs::read(path).unwrap()).unwrap()
-}
-
-/// Batches of one epoch, on a chain whose L1 is a test.
-struct Epoch {
-    chain: TestChain,
-    previous: OutputFields,
-    queue_hash: B256,
-    /// The state before.
-    before: HashMap<B256, Bytes>,
-    batches: Vec<(BatchInput, L1Data)>,
-}
-
-/// What a run in the machine took.
-struct Run {
-    machine: Machine,
-    oracle: PreimageMap,
-    inputs: EpochInputs,
-}
-
-impl Epoch {
-    fn after(chain: TestChain) -> Self {
-        let before = chain.memory.0.clone();
-        Self { previous: chain.output, queue_hash: chain.header.queue_hash, before, batches: Vec::new(), chain }
-    }
-
-    fn genesis() -> Self {
-        Self::after(TestChain::new(config()))
-    }
-
-    /// Adds a batch with its payload in calldata; nothing of it needs to be valid.
-    fn calldata(&mut self, messages: Vec<Message>, payload: Vec<u8>) {
-        let data_hash = calldata_hash(&payload);
-        let data = L1Data::Calldata(payload.clone().into());
-        self.push(messages, payload.into(), DataKind::Calldata, data_hash, data);
-    }
-
-    fn blobs(&mut self, messages: Vec<Message>, payload: Vec<u8>, blobs: Vec<Vec<u8>>) {
-        let versioned_hashes: Vec<B256> = blobs.iter().map(keccak256).collect();
-        let data_hash = blobs_hash(&versioned_hashes);
-        let blobs = blobs.into_iter().map(Bytes::from).collect();
-        self.push(messages, payload.into(), DataKind::Blobs, data_hash, L1Data::Blobs { versioned_hashes, blobs });
-    }
-
-    fn forced(&mut self, messages: Vec<Message>) {
-        self.push(messages, Bytes::new(), DataKind::None, B256::ZERO, L1Data::None);
-    }
-
-    fn push(&mut self, messages: Vec<Message>, payload: Bytes, kind: DataKind, data_hash: B256, data: L1Data) {
-        let mut batch = self.chain.input(messages, payload);
-        (batch.header.data_kind, batch.header.data_hash) = (kind, data_hash);
-        self.chain.apply(&batch);
-        self.batches.push((batch, data));
-    }
-
-    /// Runs natively and in the machine; both must say what the chain says.
-    fn check(self) -> Run {
-        let hash = |batch: Option<&(BatchInput, L1Data)>| batch.unwrap().0.header.hash();
-        let inputs = EpochInputs {
-            previous_output: self.previous.hash(),
-            first_batch_hash: hash(self.batches.first()),
-            last_batch_hash: hash(self.batches.last()),
-        };
-        let mut preimages = EpochPreimages::new(Memory(self.before), &self.previous);
-        let mut queue_hash = self.queue_hash;
-        for (batch, data) in &self.batches {
-            queue_hash = preimages.add_batch(batch, data, queue_hash);
-        }
-        let recorder = Recorder::new(preimages);
-        let native = epoch::run(&Evm, &inputs, &recorder).unwrap();
-        assert_eq!(native, self.chain.output);
-
-        let mut oracle = PreimageMap::default();
-        oracle.insert(&inputs.encode());
-        let (preimages, elements) = recorder.into_answers();
-        assert!(preimages.values().all(|bytes| bytes.len() <= 100_000), "each loads in one transaction");
-        preimages.values().for_each(|bytes| _ = oracle.insert(bytes));
-        elements.into_iter().for_each(|((hash, index), element)| oracle.insert_blob_element(hash, index, element));
-        let key = OracleKey::inputs(inputs.previous_output, inputs.first_batch_hash, inputs.last_batch_hash);
-        let mut machine = Machine::new(&guest(), key);
-        assert_eq!(machine.run(1 << 36, &mut oracle), Stop::Exited);
-        let state = machine.state();
-        assert_eq!(state.result(), Some(native.hash()), "exit code {}", state.exit_code);
-        Run { machine, oracle, inputs }
-    }
-}
-
-fn payload(blocks: Vec<PayloadBlock>) -> Vec<u8> {
-    encode(&Payload { blocks }, config().l2_chain_id, |_| None).unwrap().compressed(3)
-}
 
 #[test]
 fn deposits_transfers_and_contracts() {
@@ -130,7 +28,7 @@ fn deposits_transfers_and_contracts() {
     epoch.forced(vec![deposit(Address::repeat_byte(0xc0), 5)]);
     let more = block(epoch.chain.header.posted_at, 0, vec![alice.transfer(3, Address::repeat_byte(0xd0), 1)]);
     epoch.calldata(vec![], payload(vec![more]));
-    let mut run = epoch.check();
+    let run = epoch.check();
     assert!(run.machine.steps() > COARSE_STRIDE);
     assert!(run.machine.memory_bytes() < 64 << 20);
 }

@@ -1,7 +1,9 @@
 //! Figures of the machine: one JSON object per line, the same in `target/bench/vm.json`.
 //!
 //! `cargo run --release -p tandem-vm --example bench` from the root. Speeds are taken on the committed `bench.elf`, beside qemu-user's
-//! on the same program; gas comes from the snapshot that `forge test --match-path 'test/vm/*'` writes.
+//! on the same program; with `-- --worst-cases` also the guest's costliest EVM work; gas comes from the snapshot that `forge test --match-path 'test/vm/*'` writes.
+
+mod guest;
 
 use std::{
     collections::BTreeMap,
@@ -65,6 +67,12 @@ fn main() -> anyhow::Result<()> {
     ];
     let snapshot: BTreeMap<String, String> =
         serde_json::from_str(&fs::read_to_string(root.join("contracts/snapshots/vm.json"))?)?;
+    let mut per_gas = guest::traffic();
+    // Minutes rather than seconds: what the chain's limits are set by.
+    if std::env::args().any(|argument| argument == "--worst-cases") {
+        per_gas.extend(guest::worst_cases());
+    }
+    figures.extend(per_gas.into_iter().map(|(name, steps)| (format!("vm.steps_per_gas.{name}"), steps, "steps/gas")));
     for (name, gas) in snapshot {
         figures.push((format!("vm.{name}"), gas.parse()?, "gas"));
     }
