@@ -281,7 +281,8 @@ contract FraudSettlement is ISettlement {
         if (!isFinal[output] || messageHash == 0 || proof.length != PROOF_BYTES) return false;
         if (index >= 1 << MessageTree.DEPTH) return false;
         (OutputFields memory fields, bytes32[32] memory siblings) = abi.decode(proof, (OutputFields, bytes32[32]));
-        if (fields.hash() != output || fields.messageRoot == 0) return false;
+        if (fields.hash() != output) return false;
+        // A zero root proves nothing: no path hashes to zero.
         return MessageTree.rootOf(index, messageHash, siblings) == fields.messageRoot;
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import { ClaimId } from "../../src/l1/FraudSettlement.sol";
 import { Hashing } from "../../src/l1/Hashing.sol";
 import { MessageTree } from "../../src/l1/MessageTree.sol";
 import { L2Message, OutputFields } from "../../src/l1/Types.sol";
@@ -133,22 +134,20 @@ contract SettlementVerifyTest is Fixture {
         vm.assertTrue(_verify(later.hash(), 7, leaves[7], proofOf(later, 7)));
     }
 
-    /// @notice A final output whose root is zero, which only a broken guest could give, proves nothing.
-    function test_verifyMessage_refusesZeroRoot() external {
+    /// @notice A final output whose root is zero, which only a broken guest could give, proves nothing, whatever the path.
+    function testFuzz_verifyMessage_refusesZeroRoot(uint64 index, bytes32 messageHash, bytes32[32] memory path)
+        external
+    {
         append();
         OutputFields memory rootless = fieldsOf(inbox.epochCount());
         rootless.messageRoot = 0;
-        settlement.claim{ value: BOND }(settlement.lastFinalClaim(), rootless);
+        ClaimId claimId = claimAs(alice, settlement.lastFinalClaim(), rootless);
         skipTime(WINDOW_SECONDS);
-        settlement.finalize(
-            settlement.claimIdOf(
-                settlement.slotIdOf(settlement.lastFinalClaim(), schedule.record(0).entryHash, rootless.batchHash),
-                rootless.hash()
-            )
-        );
+        settlement.finalize(claimId);
         vm.assertTrue(settlement.isFinal(rootless.hash()));
-        bytes32[32] memory path;
-        vm.assertFalse(_verify(rootless.hash(), 0, keccak256("x"), abi.encode(rootless, path)));
+        vm.assertFalse(_verify(rootless.hash(), index, messageHash, abi.encode(rootless, path)));
+        bytes32[32] memory zeros;
+        vm.assertFalse(_verify(rootless.hash(), index, 0, abi.encode(rootless, zeros)));
     }
 
     function test_emptyRoot_isTheModels() external pure {
