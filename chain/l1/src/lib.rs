@@ -5,6 +5,7 @@
 //! * [`L1Client`]: a connection whose requests all have a time limit.
 //! * [`Reader`]: what the contracts emitted, block by block, with reorgs.
 //! * [`PayloadFetcher`]: the payload of a batch, from calldata or blobs, checked and archived.
+//! * [`Replica`]: the chain derived from L1 alone, through any state machine into any store.
 //! * [`Submitter`]: one key's transactions, journaled, with fee bumping, until L1 has them or refuses them.
 //! * [`Appender`]: posting batches, each at most once.
 //! * [`deploy::deploy`]: a new chain's contracts.
@@ -19,6 +20,7 @@ pub mod deploy;
 pub mod deployment;
 pub mod payload;
 pub mod reader;
+pub mod replica;
 pub mod submit;
 
 pub use append::{Append, AppendData, AppendOutcome, Appender};
@@ -28,4 +30,5 @@ pub use deploy::ChainSpec;
 pub use deployment::{Deployment, DeploymentError};
 pub use payload::{Archive, BeaconClient, BlobSource, PayloadError, PayloadFetcher};
 pub use reader::{ClaimEvent, ClosedEpoch, L1Block, L1Heads, L1Update, PostedBatch, QueuedMessage, Reader, ReaderConfig, ReaderError};
+pub use replica::{DerivedBatch, MemoryStore, Replica, ReplicaConfig, ReplicaError, ReplicaHandle, ReplicaHead, ReplicaStore};
 pub use submit::{FeeLimits, FileJournal, Journal, L1Call, MemoryJournal, Outcome, SubmitError, Submitter, SubmitterConfig};

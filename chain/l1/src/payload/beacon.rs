@@ -1,4 +1,4 @@
-//! Blobs over the standard beacon API, `GET /eth/v1/beacon/blobs/{block_id}?versioned_hashes=...`.
+//! Blobs over the standard beacon API, `GET /eth/v1/beacon/blobs/{block_id}?versioned_hashes=a,b`.
 //!
 //! Beacon nodes name blocks by slot, which follows from the time of the execution block. Anvil serves the same path without a
 //! consensus layer, has no `/eth/v1/config/spec`, and names blocks by execution number. Adversarial: every byte of every answer;
@@ -87,8 +87,18 @@ impl BeaconClient {
                 elapsed / slot_seconds
             }
         };
-        let mut url = self.url(&format!("eth/v1/beacon/blobs/{block_id}"))?;
-        url.query_pairs_mut().extend_pairs(hashes.iter().map(|hash| ("versioned_hashes", hash.to_string())));
+        let url = self.url(&format!("eth/v1/beacon/blobs/{block_id}"))?;
+        let mut filtered = url.clone();
+        let list: Vec<String> = hashes.iter().map(B256::to_string).collect();
+        filtered.set_query(Some(&format!("versioned_hashes={}", list.join(","))));
+        match self.answer(filtered).await {
+            Ok(blobs) if blobs.len() >= hashes.len() => Ok(blobs),
+            // Nodes disagree on how a list is written; without a filter all of them give every blob of the block.
+            _ => self.answer(url).await,
+        }
+    }
+
+    async fn answer(&self, url: Url) -> Result<Vec<Bytes>, BeaconError> {
         match self.get(url).await? {
             Some(answer) => Ok(serde_json::from_slice::<Answer<Vec<Bytes>>>(&answer)?.data),
             None => Err(BeaconError::Status(StatusCode::NOT_FOUND)),

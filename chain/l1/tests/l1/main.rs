@@ -4,4 +4,5 @@ mod append;
 mod harness;
 mod payload;
 mod reader;
+mod replica;
 mod submit;
