@@ -1,0 +1,149 @@
+//! Writes `tests/vectors/payments/session.json`, which the SDK reads: keys out of wallet signatures, signed transactions,
+//! and envelopes to be refused. `TANDEM_BLESS=1` writes the file; otherwise it must be what is written.
+
+use alloy_primitives::{Address, B256, U256, hex};
+use serde_json::{Value, json};
+use std::{fs, path::PathBuf};
+use tandem_payments::{
+    eddsa::{SecretKey, SessionKeyRequest, SessionTransaction, domain},
+    field::integer,
+    operation::{Call, Operation},
+};
+
+const CHAIN_ID: u64 = 31338;
+const GENESIS: B256 = B256::repeat_byte(0x47);
+
+fn key_cases() -> Vec<Value> {
+    let order = "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141".parse::<B256>().unwrap();
+    let order = U256::from_be_bytes(order.0);
+    let low = [[0x11u8; 32], [0x22; 32]].concat();
+    let mut high = low.clone();
+    high[32..].copy_from_slice(&(order - U256::from_be_slice(&low[32..])).to_be_bytes::<32>());
+    let cases = [(low.clone(), 27u8, 0u32), (high, 28, 0), (low.clone(), 27, 1), ([[0xee; 32], [0x01; 32]].concat(), 0, 7)];
+    cases
+        .into_iter()
+        .map(|(mut signature, v, index)| {
+            signature.push(v);
+            let account = Address::repeat_byte(0xab);
+            let request = SessionKeyRequest { chain_id: CHAIN_ID, genesis_hash: GENESIS, account, index };
+            let public = request.key(&signature).unwrap().public();
+            json!({
+                "chainId": CHAIN_ID,
+                "genesisHash": GENESIS.to_string(),
+                "account": hex::encode_prefixed(account),
+                "index": index,
+                "text": request.text(),
+                "digest": request.digest().to_string(),
+                "walletSignature": hex::encode_prefixed(&signature),
+                "publicKey": [integer(public.x()).to_string(), integer(public.y()).to_string()],
+                "keyHash": integer(public.hash()).to_string(),
+            })
+        })
+        .collect()
+}
+
+fn operations() -> Vec<Operation> {
+    let (sender, recipient, token) = (Address::repeat_byte(1), Address::repeat_byte(2), Address::repeat_byte(3));
+    [
+        Call::Transfer { recipient, amount: 1_000_000_000_000_000_000 },
+        Call::TokenTransfer { token, recipient, amount: u128::MAX },
+        Call::WithdrawEth { recipient: sender, amount: 0 },
+        Call::WithdrawToken { token, recipient, amount: 127 },
+    ]
+    .into_iter()
+    .zip([0, 1, u64::MAX - 1, 300])
+    .map(|(call, nonce)| Operation {
+        sender,
+        nonce,
+        call,
+        gas_limit: 42_000,
+        max_fee_per_gas: 1_500_000_000,
+        expiry: if nonce == 300 { u64::MAX } else { 1_800_000_000 },
+    })
+    .collect()
+}
+
+fn transaction_cases() -> Vec<Value> {
+    operations()
+        .into_iter()
+        .zip(1u8..)
+        .map(|(operation, i)| {
+            let seed = B256::repeat_byte(i);
+            let signed = SessionTransaction::sign(CHAIN_ID, GENESIS, operation, &SecretKey::from_seed(seed)).unwrap();
+            assert!(signed.verify(CHAIN_ID, GENESIS).is_ok());
+            let (token, recipient, amount) = match operation.call {
+                Call::Transfer { recipient, amount } | Call::WithdrawEth { recipient, amount } => {
+                    (Address::ZERO, recipient, amount)
+                }
+                Call::TokenTransfer { token, recipient, amount }
+                | Call::WithdrawToken { token, recipient, amount } => (token, recipient, amount),
+                Call::SetSession { .. } => unreachable!("not for session keys"),
+            };
+            json!({
+                "seed": seed.to_string(),
+                "chainId": CHAIN_ID,
+                "genesisHash": GENESIS.to_string(),
+                "kind": operation.call.kind() as u8,
+                "sender": hex::encode_prefixed(operation.sender),
+                "nonce": operation.nonce.to_string(),
+                "token": hex::encode_prefixed(token),
+                "recipient": hex::encode_prefixed(recipient),
+                "amount": amount.to_string(),
+                "gasLimit": operation.gas_limit.to_string(),
+                "maxFeePerGas": operation.max_fee_per_gas.to_string(),
+                "expiry": operation.expiry.to_string(),
+                "operationHash": integer(operation.hash(domain(CHAIN_ID, GENESIS))).to_string(),
+                "signature": {
+                    "r8": [integer(signed.signature.r8_x).to_string(), integer(signed.signature.r8_y).to_string()],
+                    "s": U256::from_limbs(signed.signature.s.0).to_string(),
+                },
+                "envelope": hex::encode_prefixed(signed.encode()),
+                "hash": signed.hash().to_string(),
+            })
+        })
+        .collect()
+}
+
+/// Envelopes that every reader refuses, with the reason.
+fn refused_cases() -> Vec<Value> {
+    let operation = operations()[0];
+    let good = SessionTransaction::sign(CHAIN_ID, GENESIS, operation, &SecretKey::from_seed(B256::repeat_byte(1)));
+    let good = good.unwrap().encode();
+    let changed = |change: fn(&mut Vec<u8>)| {
+        let mut bytes = good.clone();
+        change(&mut bytes);
+        bytes
+    };
+    [
+        ("another type", changed(|bytes| bytes[0] = 0x02)),
+        ("a byte follows", changed(|bytes| bytes.push(0))),
+        ("cut short", changed(|bytes| bytes.truncate(bytes.len() - 1))),
+        ("s is not canonical", changed(|bytes| {
+            let at = bytes.len() - 32;
+            bytes[at] |= 0xf0;
+        })),
+        ("the signature is of another message", changed(|bytes| {
+            let at = bytes.len() - 1;
+            bytes[at] ^= 1;
+        })),
+    ]
+    .into_iter()
+    .map(|(reason, bytes)| {
+        let verified = SessionTransaction::decode(&bytes).map_err(|_| ()).and_then(|t| t.verify(CHAIN_ID, GENESIS).map_err(|_| ()));
+        assert!(verified.is_err(), "{reason}");
+        json!({ "reason": reason, "envelope": hex::encode_prefixed(&bytes) })
+    })
+    .collect()
+}
+
+#[test]
+fn the_session_vectors_are_what_is_committed() {
+    let vectors = json!({ "keys": key_cases(), "transactions": transaction_cases(), "refused": refused_cases() });
+    let rendered = serde_json::to_string_pretty(&vectors).unwrap() + "\n";
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/payments/session.json");
+    if std::env::var_os("TANDEM_BLESS").is_some() {
+        fs::write(&path, &rendered).unwrap();
+    }
+    let committed = fs::read_to_string(&path).unwrap_or_default();
+    assert!(committed == rendered, "TANDEM_BLESS=1 cargo test -p tandem-payments --test session_vectors");
+}
