@@ -80,15 +80,14 @@ fn fill(
         let bytes = encode(&payload, CHAIN_ID, &index_of)?.compressed(LEVEL);
         Ok(Batch { bytes, transaction_count })
     };
-    let (mut fits, mut too_many) = (batch(1)?, transactions.len());
+    let (mut fits, mut too_many) = (batch(100)?, transactions.len());
     while too_many - fits.transaction_count > 16 {
-        // Next guess by the rate so far, kept inside the bracket.
-        let guess = fits.transaction_count * capacity / fits.bytes.len();
-        let next = batch(guess.clamp(fits.transaction_count + 1, too_many - 1))?;
+        // Next guess by the rate so far, a little low, kept inside the bracket's middle.
+        let guess = fits.transaction_count * capacity / fits.bytes.len() - 4;
+        let eighth = ((too_many - fits.transaction_count) / 8).max(1);
+        let next = batch(guess.clamp(fits.transaction_count + eighth, too_many - eighth))?;
         if next.bytes.len() > capacity {
             too_many = next.transaction_count;
-        } else if next.transaction_count - fits.transaction_count < 2 {
-            return Ok(next);
         } else {
             fits = next;
         }

@@ -151,14 +151,16 @@ impl NumbersWriter {
         self.entries.push(value);
     }
 
-    /// Writes what [`Numbers::read`] reads.
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
+    /// Writes what [`Numbers::read`] reads, and where parts of one distribution end.
+    pub(super) fn write(&self, out: &mut Vec<u8>, cuts: &mut Vec<usize>) {
         write_length(self.entries.len(), out);
         out.extend(self.entries.iter().map(|entry| entry.byte_len() as u8));
+        cuts.push(out.len());
         for width in 1..=WIDTH_BYTES_MAX {
             let group: Vec<&U256> = self.entries.iter().filter(|entry| entry.byte_len() == width).collect();
             for plane in 0..width {
                 out.extend(group.iter().map(|entry| entry.byte(plane)));
+                cuts.push(out.len());
             }
         }
     }

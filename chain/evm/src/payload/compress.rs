@@ -38,10 +38,35 @@ pub(super) fn decompress(mut blocks: &[u8], bytes_max: usize) -> Result<Vec<u8>,
 }
 
 /// Compresses `body` into the blocks of one Zstandard frame. None if the library refuses.
+///
+/// `cuts`, ascending, are where the distribution of the bytes changes. A block that ends there gets tables
+/// of its own; whether that pays depends on how long the pieces are, so a few lengths are tried.
 #[cfg(any(test, feature = "encoder"))]
-pub(super) fn compress(body: &[u8], level: i32) -> Option<Vec<u8>> {
-    use zstd::zstd_safe::{CCtx, CParameter};
+pub(super) fn compress(body: &[u8], cuts: &[usize], level: i32) -> Option<Vec<u8>> {
+    const PIECE_BYTES_MIN: [usize; 3] = [usize::MAX, 512, 128];
+    let attempts = PIECE_BYTES_MIN.into_iter().filter_map(|bytes_min| {
+        let mut last = 0;
+        let far_enough = |cut: &usize| {
+            let far_enough = cut - last >= bytes_min && body.len() - cut >= bytes_min;
+            if far_enough {
+                last = *cut;
+            }
+            far_enough
+        };
+        let cuts: Vec<usize> = cuts.iter().copied().filter(far_enough).collect();
+        compress_pieces(body, &cuts, level)
+    });
+    attempts.min_by_key(Vec::len)
+}
 
+#[cfg(any(test, feature = "encoder"))]
+fn compress_pieces(body: &[u8], cuts: &[usize], level: i32) -> Option<Vec<u8>> {
+    use zstd::zstd_safe::{
+        CCtx, CParameter, InBuffer, OutBuffer, compress_bound,
+        zstd_sys::ZSTD_EndDirective::{ZSTD_e_end, ZSTD_e_flush},
+    };
+
+    const BLOCK_OVERHEAD_BYTES: usize = 64;
     let mut context = CCtx::create();
     for parameter in [
         CParameter::CompressionLevel(level),
@@ -52,9 +77,21 @@ pub(super) fn compress(body: &[u8], level: i32) -> Option<Vec<u8>> {
     ] {
         context.set_parameter(parameter).ok()?;
     }
-    let mut frame = Vec::with_capacity(zstd::zstd_safe::compress_bound(body.len()));
-    context.compress2(&mut frame, body).ok()?;
+    context.set_pledged_src_size(Some(body.len() as u64)).ok()?; // Keeps its tables small.
+    let mut frame = Vec::with_capacity(compress_bound(body.len()) + BLOCK_OVERHEAD_BYTES * (cuts.len() + 1));
+    let mut output = OutBuffer::around(&mut frame);
+    let mut start = 0;
+    for end in cuts.iter().copied().chain([body.len()]) {
+        let mut input = InBuffer::around(body.get(start..end)?);
+        let directive = if end == body.len() { ZSTD_e_end } else { ZSTD_e_flush };
+        let left = context.compress_stream2(&mut output, &mut input, directive).ok()?;
+        if left != 0 {
+            return None; // The buffer was made large enough for all of it.
+        }
+        start = end;
+    }
     // The window byte may name a smaller window, which ours contains.
-    let header_matches = frame.get(..FRAME_HEADER.len() - 1) == Some(&FRAME_HEADER[..FRAME_HEADER.len() - 1]);
+    let header = FRAME_HEADER.split_last().map(|(_, header)| header);
+    let header_matches = frame.get(..FRAME_HEADER.len() - 1) == header;
     header_matches.then(|| frame.split_off(FRAME_HEADER.len()))
 }

@@ -45,6 +45,9 @@ pub enum EncodeError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EncodedPayload {
     columns: Vec<u8>,
+    /// Where parts of one distribution end in the columns: for the compressor.
+    #[cfg_attr(not(any(test, feature = "encoder")), expect(dead_code))]
+    cuts: Vec<usize>,
     verbatim: Vec<u8>,
 }
 
@@ -57,7 +60,7 @@ impl EncodedPayload {
     /// The payload as it is posted: compressed where that is shorter. `level`: Zstandard's, 1 to 22.
     #[cfg(any(test, feature = "encoder"))]
     pub fn compressed(&self, level: i32) -> Vec<u8> {
-        match super::compress::compress(&self.columns, level) {
+        match super::compress::compress(&self.columns, &self.cuts, level) {
             Some(blocks) if blocks.len() < self.columns.len() => self.framed(super::decode::METHOD_ZSTD, &blocks),
             _ => self.stored(),
         }
@@ -306,15 +309,16 @@ impl<F: Fn(&Address) -> Option<u64>> Encoder<F> {
     }
 
     fn finish(self) -> EncodedPayload {
-        let mut columns = Vec::new();
+        let (mut columns, mut cuts) = (Vec::new(), Vec::new());
         for numbers in &self.numbers {
-            numbers.write(&mut columns);
+            numbers.write(&mut columns, &mut cuts);
         }
         let (compressed, outside) = self.streams.split_at(S::COMPRESSED.len());
         for stream in compressed {
             write_length(stream.len(), &mut columns);
             columns.extend_from_slice(stream);
+            cuts.push(columns.len());
         }
-        EncodedPayload { columns, verbatim: outside.concat() }
+        EncodedPayload { columns, cuts, verbatim: outside.concat() }
     }
 }

@@ -94,7 +94,7 @@ impl Forgery {
         for entries in &self.numbers {
             let mut writer = NumbersWriter::default();
             entries.iter().for_each(|entry| writer.push(*entry));
-            writer.write(&mut out);
+            writer.write(&mut out, &mut Vec::new());
         }
         for stream in &self.streams[..S::COMPRESSED.len()] {
             write_length(stream.len(), &mut out);
@@ -366,7 +366,7 @@ pub(super) fn forgeries() -> Vec<(&'static str, Vec<u8>, PayloadError)> {
     let verbatim = good.streams[S::COMPRESSED.len()..].concat();
     let longer = [good.columns().as_slice(), &[0]].concat();
     forgeries.push(("bytes after the columns", framed(METHOD_STORED, &longer, &verbatim), E::ColumnsLeftOver));
-    let blocks = compress::compress(&good.columns(), 19).unwrap();
+    let blocks = compress::compress(&good.columns(), &[], 19).unwrap();
     let trailing = [blocks.as_slice(), &[0]].concat();
     forgeries.push(("bytes after the blocks", framed(METHOD_ZSTD, &trailing, &verbatim), E::MalformedCompression));
     forgeries.push(("no block", framed(METHOD_ZSTD, &[], &verbatim), E::MalformedCompression));
