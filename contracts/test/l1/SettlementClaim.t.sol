@@ -60,7 +60,7 @@ contract DisputeModel is IDispute {
 abstract contract DisputeFixture is ClaimFixture {
     DisputeModel internal dispute;
 
-    function setUp() public override {
+    function setUp() public virtual override {
         dispute = new DisputeModel();
         super.setUp();
     }

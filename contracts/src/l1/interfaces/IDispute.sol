@@ -2,7 +2,7 @@
 pragma solidity ^0.8.30;
 
 /// @title How contested slots are decided: the contract that a schedule entry names.
-/// @notice It pulls what it needs from the settlement (`slotOf`, `disputeOf`, `isContested`) and is asked for its verdict; the
+/// @notice It pulls what it needs from the settlement (`slotOf`, `disputeOf`, `isPlayable`) and is asked for its verdict; the
 /// settlement never calls it while somebody claims, so no dispute contract can hinder a claim.
 interface IDispute {
     enum Verdict {
