@@ -12,7 +12,7 @@ root=$(cd -- "$here/../.." && pwd)
 programs="bench epoch"
 rustc=/usr/bin/rustc
 cargo=/usr/bin/cargo
-place=${TMPDIR:-/tmp}/tandem-guest-build
+place=/tmp/tandem-guest-build
 
 compiler() {
     "$rustc" --version | cut -d' ' -f1-3

@@ -8,7 +8,7 @@ mod epochs;
 mod inputs;
 
 use alloy_consensus::TxEip1559;
-use alloy_primitives::{Address, Bytes, TxKind, U256, hex};
+use alloy_primitives::{Address, TxKind, U256, hex};
 use epochs::{
     Epoch,
     chain::{TestChain, User, block, config, deposit},
@@ -62,23 +62,26 @@ fn slope(few: (f64, f64), many: (f64, f64)) -> f64 {
 /// Steps per gas of repeating `body`, whose stack effect is nil, over memory that holds `input`.
 fn per_gas(body: &[u8], input: &[u8]) -> f64 {
     let repeated = |count: usize| {
-        // CALLDATASIZE, PUSH0, PUSH0, CALLDATACOPY
-        let code = [&hex!("365f5f37")[..], &body.repeat(count)].concat();
+        // The input stands behind the code: call data has a floor price.
+        let start = 8 + body.len() * count + 1;
+        let [length, start] = [input.len(), start].map(|size| u16::try_from(size).expect("below EIP-170's limit").to_be_bytes());
+        // PUSH2 length, PUSH2 start, PUSH0, CODECOPY
+        let copy = [0x61, length[0], length[1], 0x61, start[0], start[1], 0x5f, 0x39];
+        let code = [&copy[..], &body.repeat(count), &[0x00], input].concat();
         let (chain, alice, contracts) = chain(&[&code]);
-        let (to, input) = (TxKind::Call(contracts[0]), Bytes::copy_from_slice(input));
-        let call = TxEip1559 { to, input, gas_limit: 10_000_000, ..alice.template(chain.nonce(alice.address())) };
+        let call = TxEip1559 { to: TxKind::Call(contracts[0]), gas_limit: 10_000_000, ..alice.template(chain.nonce(alice.address())) };
         epoch(chain, &alice, vec![call])
     };
     let gas = repeated(3).1 - repeated(2).1;
-    let many = usize::try_from(SLOPE_GAS / gas).expect("few").clamp(3, 22_000 / body.len());
+    let many = usize::try_from(SLOPE_GAS / gas).expect("few").clamp(3, (24_000 - input.len()) / body.len());
     slope(measure(repeated(1)), measure(repeated(many)))
 }
 
-/// A static call of a precompile with the call data as its input.
+/// A static call of a precompile.
 fn precompile(address: u16, input: &[u8]) -> f64 {
-    let [high, low] = address.to_be_bytes();
-    // PUSH0, PUSH0, CALLDATASIZE, PUSH0, PUSH2 address, GAS, STATICCALL, POP
-    per_gas(&[0x5f, 0x5f, 0x36, 0x5f, 0x61, high, low, 0x5a, 0xfa, 0x50], input)
+    let [[a, b], [high, low]] = [u16::try_from(input.len()).expect("small"), address].map(u16::to_be_bytes);
+    // PUSH0, PUSH0, PUSH2 length, PUSH0, PUSH2 address, GAS, STATICCALL, POP
+    per_gas(&[0x5f, 0x5f, 0x61, a, b, 0x5f, 0x61, high, low, 0x5a, 0xfa, 0x50], input)
 }
 
 /// Everything that the limits must be set by.
