@@ -43,8 +43,8 @@ impl WordKind {
         match word.byte_len() {
             0 => Self::Zero,
             1..=SMALL_BYTES_MAX => Self::Small,
-            ..=AMOUNT_BYTES_MAX => Self::Amount,
-            ..=ADDRESS_BYTES_MAX => Self::Address,
+            3..=AMOUNT_BYTES_MAX => Self::Amount,
+            17..=ADDRESS_BYTES_MAX => Self::Address,
             _ if word == U256::MAX => Self::Ones,
             _ => Self::Verbatim,
         }
@@ -59,8 +59,11 @@ pub(super) struct Template<K = Vec<u8>> {
     pub kinds: K,
 }
 
+/// A selector and the words after it.
+pub(super) type Call = ([u8; SELECTOR_BYTES], Vec<U256>);
+
 /// Splits calldata into selector and words, if that is what it looks like.
-pub(super) fn split_call(input: &[u8]) -> Option<([u8; SELECTOR_BYTES], Vec<U256>)> {
+pub(super) fn split_call(input: &[u8]) -> Option<Call> {
     // Longer calls repeat nothing that a template would save.
     const WORDS_MAX: usize = 64;
     let (selector, words) = input.split_first_chunk()?;

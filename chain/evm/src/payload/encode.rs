@@ -8,7 +8,7 @@ use alloy_primitives::{Address, Bytes, Signature, U256, ruint::UintTryFrom};
 use super::{
     NumberColumn as N, PAYLOAD_VERSION, Payload, SignedTransaction, StreamColumn as S,
     address::Source,
-    calldata::{Template, WordKind, split_call},
+    calldata::{Call, Template, WordKind, split_call},
     column::{NumbersWriter, write_length},
     decimal,
     decode::METHOD_STORED,
@@ -46,7 +46,6 @@ pub enum EncodeError {
 pub struct EncodedPayload {
     columns: Vec<u8>,
     /// Where parts of one distribution end in the columns: for the compressor.
-    #[cfg_attr(not(any(test, feature = "encoder")), expect(dead_code))]
     cuts: Vec<usize>,
     verbatim: Vec<u8>,
 }
@@ -220,7 +219,7 @@ impl<F: Fn(&Address) -> Option<u64>> Encoder<F> {
         }
     }
 
-    fn input_layout(&self, input: &Bytes) -> (InputLayout, Option<([u8; 4], Vec<U256>)>) {
+    fn input_layout(&self, input: &Bytes) -> (InputLayout, Option<Call>) {
         if input.is_empty() {
             return (InputLayout::Empty, None);
         }
@@ -230,7 +229,7 @@ impl<F: Fn(&Address) -> Option<u64>> Encoder<F> {
         }
     }
 
-    fn input(&mut self, input: &Bytes, call: Option<([u8; 4], Vec<U256>)>) {
+    fn input(&mut self, input: &Bytes, call: Option<Call>) {
         let Some((selector, words)) = call else {
             if !input.is_empty() {
                 self.number(N::InputLengths, input.len());
