@@ -19,7 +19,7 @@ import { ISettlement } from "./interfaces/ISettlement.sol";
 /// Invariant, for ETH and every token: escrow = L2 supply + unconsumed deposits + unclaimed withdrawals + what was burned on L2.
 /// Adversarial: tokens, callees, whoever executes messages, the guardian.
 ///
-/// Tokens: what arrives is credited, so a fee on transfer is the depositor's. Escrow is counted per token: if a token's balances
+/// Tokens: what arrives is credited, at most what was asked for, so a fee on transfer is the depositor's. Escrow is counted per token: if a token's balances
 /// grow by themselves the surplus stays here, and if they shrink the last ones to leave lack it. No such token touches another.
 contract Bridge is Initializable, ReentrancyGuardTransient {
     using Hashing for *;
@@ -146,6 +146,7 @@ contract Bridge is Initializable, ReentrancyGuardTransient {
         uint256 balanceAfter = IERC20(token).balanceOf(address(this));
         if (balanceAfter <= balanceBefore) revert Bridge_NothingArrived(token);
         uint256 arrived = balanceAfter - balanceBefore;
+        if (arrived > amount) arrived = amount; // growth of what was here before, accounted for during the transfer
         escrowOf[token] += arrived;
 
         bytes memory data = abi.encodeCall(

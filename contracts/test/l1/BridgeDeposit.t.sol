@@ -12,6 +12,7 @@ import { IL2Bridge } from "../../src/l1/interfaces/IL2Bridge.sol";
 import { vm } from "../utils/Vm.sol";
 import { Fixture } from "./Fixture.sol";
 import {
+    AccruingToken,
     Bytes32Token,
     FalseToken,
     FeeToken,
@@ -257,6 +258,21 @@ contract BridgeDepositERC20Test is DepositFixture {
         vm.assertEq(bridge.escrowOf(address(token)), 150);
         token.rebase(200);
         vm.assertEq(bridge.escrowOf(address(token)), 150);
+    }
+
+    /// @notice Nobody deposits little to be credited with what the escrow has grown by meanwhile.
+    function testFuzz_depositERC20_growthIsNobodys(uint128 before, uint128 amount) external {
+        before = uint128(bound(before, 1, type(uint128).max));
+        amount = uint128(bound(amount, 1, type(uint128).max));
+        AccruingToken token = new AccruingToken();
+        _approved(token, before);
+        _deposit(address(token), before);
+        nextBlock();
+        _approved(token, amount);
+        expectMessage(tokenMessage(address(token), alice, bob, amount, "Accruing", "ACC", 18));
+        _deposit(address(token), amount);
+        vm.assertEq(bridge.escrowOf(address(token)), uint256(before) + amount);
+        vm.assertEq(token.balanceOf(address(bridge)), uint256(before) + before / 10 + amount);
     }
 
     function test_depositERC20_revertsOnFalse() external {

@@ -40,6 +40,14 @@ contract RebasingToken is PlainToken("Rebasing", "REB") {
     }
 }
 
+/// @title Credits interest on the receiver's old balance during a transfer, as some interest-bearing tokens do.
+contract AccruingToken is PlainToken("Accruing", "ACC") {
+    function _update(address from, address to, uint256 amount) internal override {
+        if (from != address(0) && to != address(0)) super._update(address(0), to, balanceOf(to) / 10);
+        super._update(from, to, amount);
+    }
+}
+
 /// @title Answers nothing where a bool is expected, as USDT does.
 contract NoReturnToken {
     mapping(address => uint256) public balanceOf;
