@@ -93,6 +93,9 @@ pub enum DeployError {
     /// Fees cannot be had.
     #[error(transparent)]
     Submit(#[from] SubmitError),
+    /// The genesis state cannot be computed.
+    #[error("genesis: {0}")]
+    Genesis(Box<dyn core::error::Error + Send + Sync>),
     /// Signing failed.
     #[error(transparent)]
     Sign(#[from] alloy::signers::Error),
@@ -162,11 +165,11 @@ impl Plan {
 
 /// Deploys a chain. `genesis` gives the state before the first batch of the completed configuration; `patience` bounds the wait for
 /// the creations, which is looked at every `poll_interval`.
-pub async fn deploy(
+pub async fn deploy<E: core::error::Error + Send + Sync + 'static>(
     client: &L1Client,
     deployer: &PrivateKeySigner,
     spec: &ChainSpec,
-    genesis: impl FnOnce(&ChainConfig) -> OutputFields,
+    genesis: impl FnOnce(&ChainConfig) -> Result<OutputFields, E>,
     poll_interval: Duration,
     patience: Duration,
 ) -> Result<Deployment, DeployError> {
@@ -185,7 +188,7 @@ pub async fn deploy(
     let nonce = client.nonce(deployer.address()).await?;
     let mut plan = Plan { deployer: deployer.address(), nonce, creations: Vec::new(), abis: serde_json::Map::new() };
     (chain.inbox, chain.settlement, chain.bridge) = (plan.address(2), plan.address(3), plan.address(6));
-    let genesis = genesis(&chain);
+    let genesis = genesis(&chain).map_err(|error| DeployError::Genesis(Box::new(error)))?;
 
     let timelock = plan.create(artifact!("Timelock"), (spec.delay_seconds, spec.owner).abi_encode_params())?;
     let rules = Rules::from(spec.rules);

@@ -131,18 +131,17 @@ where
     M::Block: Send + 'static,
     S: ReplicaStore<M::Block>,
 {
-    /// A replica over what `store` already holds.
+    /// A replica over what `store` already holds. Its head stays at batch 0 until L1 has confirmed that.
     pub fn new(
         machine: M,
         store: S,
         client: L1Client,
         payloads: PayloadFetcher,
         config: ReplicaConfig,
-    ) -> Result<(Self, ReplicaHandle<S>), ReplicaError<S::Error>> {
-        let batch_index = store.head().map_err(ReplicaError::Store)?.map_or(0, |batch| batch.header.index);
-        let (head, receiver) = watch::channel(ReplicaHead { batch_index, ..ReplicaHead::default() });
+    ) -> (Self, ReplicaHandle<S>) {
+        let (head, receiver) = watch::channel(ReplicaHead::default());
         let handle = ReplicaHandle { store: store.clone(), genesis: config.genesis, head: receiver };
-        Ok((Self { machine: Arc::new(machine), store, client, payloads, config, head }, handle))
+        (Self { machine: Arc::new(machine), store, client, payloads, config, head }, handle)
     }
 
     /// Derives until `token` is cancelled or an operator must act.

@@ -5,7 +5,10 @@ use alloy::{
     signers::local::PrivateKeySigner,
     sol_types::SolCall,
 };
-use std::time::{Duration, Instant};
+use std::{
+    convert::Infallible,
+    time::{Duration, Instant},
+};
 use tandem_chain::{ChainConfig, ChainKind, Checkpoint, derive::genesis_output};
 use tandem_l1::{
     Append, AppendData, Appender, ChainSpec, Deployment, L1Block, L1Call, L1Client, L1Update, MemoryJournal, Reader, ReaderConfig, Submitter,
@@ -37,7 +40,7 @@ impl Harness {
         let anvil = Anvil::start(options).unwrap();
         let client = L1Client::connect(&anvil.url().unwrap(), Duration::from_secs(10)).await.unwrap();
         let spec = spec(anvil.keys()[1].address());
-        let genesis = |config: &ChainConfig| genesis_output(config, B256::repeat_byte(1), B256::repeat_byte(2));
+        let genesis = |config: &ChainConfig| Ok::<_, Infallible>(genesis_output(config, B256::repeat_byte(1), B256::repeat_byte(2)));
         let deployment = deploy(&client, &anvil.keys()[0], &spec, genesis, POLL, DEADLINE).await.unwrap();
         Self { anvil, client, deployment }
     }

@@ -1,0 +1,103 @@
+//! The prover's flags. A file named by `--config` may set each of them (see `tandem_service::parse_with_file`).
+
+use alloy::{
+    primitives::{Address, U256},
+    signers::local::PrivateKeySigner,
+};
+use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
+use tandem_service::LogFormat;
+use url::Url;
+
+/// Runs a Tandem prover: claims on L1 what derivation from L1 yields.
+#[derive(Clone, Debug, clap::Parser)]
+#[command(name = "tandem-prover", version)]
+pub struct ProverFlags {
+    /// TOML file with any of these flags
+    #[arg(long)]
+    pub config: Option<PathBuf>,
+    /// Deployment file that `tandem deploy` wrote
+    #[arg(long, env = "TANDEM_DEPLOYMENT")]
+    pub deployment: PathBuf,
+    /// Directory for the database, archived payloads and the transaction journal; created if missing
+    #[arg(long, env = "TANDEM_DATA_DIR")]
+    pub data_dir: PathBuf,
+    /// L1 execution endpoint (HTTP or WebSocket)
+    #[arg(long, env = "TANDEM_L1_RPC")]
+    pub l1_rpc: Url,
+    /// L1 beacon endpoint for blobs
+    #[arg(long, env = "TANDEM_L1_BEACON")]
+    pub l1_beacon: Option<Url>,
+    /// Directory with archived blobs from elsewhere, as another source
+    #[arg(long, env = "TANDEM_BLOB_DIR")]
+    pub blob_dir: Option<PathBuf>,
+    /// Key that claims and pays bonds, as hex (prefer the environment variable over the flag)
+    #[arg(long, env = "TANDEM_PROPOSER_KEY", hide_env_values = true)]
+    pub key: Secret,
+    /// Address for /healthz, /readyz and /status; none if absent
+    #[arg(long, env = "TANDEM_PROVER_HEALTH")]
+    pub health: Option<SocketAddr>,
+    /// L1 blocks that must lie above a batch before it is derived
+    #[arg(long, env = "TANDEM_L1_DEPTH", default_value_t = 4)]
+    pub l1_depth: u64,
+    /// Time between looks at L1, in milliseconds
+    #[arg(long, env = "TANDEM_L1_POLL_MS", default_value_t = 2_000)]
+    pub l1_poll_ms: u64,
+    /// Time limit of a request to L1, in milliseconds
+    #[arg(long, env = "TANDEM_L1_TIMEOUT_MS", default_value_t = 20_000)]
+    pub l1_timeout_ms: u64,
+    /// Time after which a transaction that is not included bids more, in seconds
+    #[arg(long, env = "TANDEM_BUMP_AFTER_S", default_value_t = 36)]
+    pub bump_after_s: u64,
+    /// Time between comparisons of all open claims with derivation, in seconds
+    #[arg(long, env = "TANDEM_AUDIT_S", default_value_t = 60)]
+    pub audit_s: u64,
+    /// Receives bonds back; the key's own account if absent
+    #[arg(long, env = "TANDEM_PAYOUT")]
+    pub payout: Option<Address>,
+    /// Least credit worth a withdrawal, in wei
+    #[arg(long, env = "TANDEM_PAYOUT_MIN_WEI", default_value = "1")]
+    pub payout_min_wei: U256,
+    /// Flush every write to disk: survives power loss, not only the end of the process
+    #[arg(long, env = "TANDEM_SYNC")]
+    pub sync: bool,
+    /// Log format
+    #[arg(long, env = "TANDEM_LOG_FORMAT", value_enum, default_value_t)]
+    pub log_format: LogFormat,
+}
+
+/// A private key that is never printed.
+#[derive(Clone)]
+pub struct Secret(pub PrivateKeySigner);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Secret({})", self.0.address())
+    }
+}
+
+impl FromStr for Secret {
+    type Err = BadKey;
+
+    fn from_str(text: &str) -> Result<Self, BadKey> {
+        text.parse().map(Self).map_err(|_| BadKey)
+    }
+}
+
+/// Says nothing about the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a private key of 32 bytes in hex")]
+pub struct BadKey;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_do_not_leak() {
+        let text = "1".repeat(64);
+        let secret: Secret = text.parse().unwrap();
+        assert!(!format!("{secret:?}").contains(&text));
+        let error = "12zz".parse::<Secret>().unwrap_err();
+        assert!(!error.to_string().contains("12zz"));
+    }
+}

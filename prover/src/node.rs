@@ -1,0 +1,186 @@
+//! Puts the prover together: a replica, and a proposer that believes nothing else.
+
+use crate::{
+    flags::ProverFlags,
+    health,
+    proposer::{DerivedOutputs, OutputUnavailable, Proposer, ProposerConfig, ProposerError, ProposerStatus},
+    store::EvmReplicaStore,
+};
+use std::{io, time::Duration};
+use tandem_chain::OutputFields;
+use tandem_evm::Evm;
+use tandem_l1::{
+    Archive, BeaconClient, BlobSource, Deployment, DeploymentError, FileJournal, L1Client, PayloadFetcher, ReaderConfig, Replica, ReplicaConfig,
+    ReplicaError, ReplicaHandle, RpcFailure, SubmitError, Submitter, SubmitterConfig, payload::BeaconError,
+};
+use tandem_store::{MissingPreimage, Options, Store, StoreError};
+use tokio::{sync::watch, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+/// Why the prover does not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The deployment file.
+    #[error(transparent)]
+    Deployment(#[from] DeploymentError),
+    /// The data directory.
+    #[error("data directory: {0}")]
+    Io(#[from] io::Error),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// L1.
+    #[error(transparent)]
+    Rpc(#[from] RpcFailure),
+    /// The beacon endpoint.
+    #[error(transparent)]
+    Beacon(#[from] BeaconError),
+    /// The L1 account.
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
+    /// The genesis state cannot be computed.
+    #[error("genesis of the chain cannot be computed")]
+    Genesis,
+    /// Derivation stopped.
+    #[error("derivation: {0}")]
+    Replica(#[from] ReplicaError<MissingPreimage>),
+    /// Proposing stopped.
+    #[error("proposer: {0}")]
+    Proposer(#[from] ProposerError),
+    /// A task panicked.
+    #[error(transparent)]
+    Task(#[from] tokio::task::JoinError),
+}
+
+/// Outputs of the replica inside.
+#[derive(Clone, Debug)]
+struct ReplicaOutputs(ReplicaHandle<EvmReplicaStore>);
+
+impl DerivedOutputs for ReplicaOutputs {
+    fn output(&self, batch_index: u64) -> Result<Option<OutputFields>, OutputUnavailable> {
+        // What the store holds beyond the head was not confirmed by L1 since the start.
+        if batch_index > self.0.head().batch_index {
+            return Ok(None);
+        }
+        self.0.output(batch_index).map_err(|error| OutputUnavailable(Box::new(error)))
+    }
+}
+
+/// A running prover.
+#[derive(Debug)]
+pub struct ProverNode {
+    replica: JoinHandle<Result<(), NodeError>>,
+    proposer: JoinHandle<Result<(), NodeError>>,
+    health: JoinHandle<Result<(), NodeError>>,
+    handle: ReplicaHandle<EvmReplicaStore>,
+    status: watch::Receiver<ProposerStatus>,
+    token: CancellationToken,
+}
+
+impl ProverNode {
+    /// Starts all tasks; they end when `token` is cancelled, or together when one of them fails.
+    pub async fn start(flags: ProverFlags, token: CancellationToken) -> Result<Self, NodeError> {
+        let deployment = Deployment::read(&flags.deployment)?;
+        std::fs::create_dir_all(&flags.data_dir)?;
+        let client = L1Client::connect(&flags.l1_rpc, Duration::from_millis(flags.l1_timeout_ms)).await?;
+        let (replica, handle) = replica(&flags, &deployment, &client)?;
+        let (proposer, status) = proposer(&flags, &deployment, &client, handle.clone()).await?;
+        tracing::info!(chain = deployment.chain.l2_chain_id, account = %flags.key.0.address(), "prover started");
+
+        let serving = flags.health.map(|address| health::serve(address, handle.watch(), status.clone(), flags.l1_depth, token.clone()));
+        let idle = token.clone();
+        Ok(Self {
+            replica: spawn(&token, { let token = token.clone(); async move { Ok(replica.run(token).await?) } }),
+            proposer: spawn(&token, { let token = token.clone(); async move { Ok(proposer.run(token).await?) } }),
+            health: spawn(&token, async move {
+                match serving {
+                    Some(serving) => Ok(serving.await?),
+                    None => {
+                        idle.cancelled().await;
+                        Ok(())
+                    }
+                }
+            }),
+            handle,
+            status,
+            token,
+        })
+    }
+
+    /// The replica inside.
+    pub fn replica(&self) -> &ReplicaHandle<EvmReplicaStore> {
+        &self.handle
+    }
+
+    /// How far the proposer is.
+    pub fn status(&self) -> watch::Receiver<ProposerStatus> {
+        self.status.clone()
+    }
+
+    /// Asks all tasks to end.
+    pub fn stop(&self) {
+        self.token.cancel();
+    }
+
+    /// Waits for the end of all tasks; the first failure.
+    pub async fn wait(self) -> Result<(), NodeError> {
+        let (replica, proposer, health) = tokio::join!(self.replica, self.proposer, self.health);
+        replica??;
+        proposer??;
+        health?
+    }
+}
+
+/// Runs a task whose end ends all others.
+fn spawn(token: &CancellationToken, task: impl Future<Output = Result<(), NodeError>> + Send + 'static) -> JoinHandle<Result<(), NodeError>> {
+    let guard = token.clone().drop_guard();
+    tokio::spawn(async move {
+        let _guard = guard;
+        task.await
+    })
+}
+
+fn replica(
+    flags: &ProverFlags,
+    deployment: &Deployment,
+    client: &L1Client,
+) -> Result<(Replica<Evm, EvmReplicaStore>, ReplicaHandle<EvmReplicaStore>), NodeError> {
+    let chain = deployment.chain.clone();
+    let genesis = tandem_evm::genesis(&chain).map_err(|_| NodeError::Genesis)?;
+    let store = Store::open(flags.data_dir.join("chain"), &chain, Options { sync: flags.sync })?;
+    let mut sources = Vec::new();
+    if let Some(url) = &flags.l1_beacon {
+        sources.push(BlobSource::Beacon(BeaconClient::new(url.clone(), Duration::from_millis(flags.l1_timeout_ms))?));
+    }
+    sources.extend(flags.blob_dir.clone().map(BlobSource::Directory));
+    let archive = Archive::new(flags.data_dir.join("payloads"));
+    let payloads = PayloadFetcher::new(client.clone(), chain.inbox, sources, archive);
+    let mut reader = ReaderConfig::new(chain.inbox, chain.settlement, deployment.start_block);
+    reader.confirmations = flags.l1_depth;
+    reader.poll_interval = Duration::from_millis(flags.l1_poll_ms);
+    let config = ReplicaConfig { chain, genesis: genesis.output, reader };
+    Ok(Replica::new(Evm, EvmReplicaStore::new(store)?, client.clone(), payloads, config))
+}
+
+async fn proposer(
+    flags: &ProverFlags,
+    deployment: &Deployment,
+    client: &L1Client,
+    handle: ReplicaHandle<EvmReplicaStore>,
+) -> Result<(Proposer<ReplicaOutputs, FileJournal>, watch::Receiver<ProposerStatus>), NodeError> {
+    let poll_interval = Duration::from_millis(flags.l1_poll_ms);
+    let journal = FileJournal::new(flags.data_dir.join("transaction.json"));
+    let bump_after = Duration::from_secs(flags.bump_after_s);
+    let sending = SubmitterConfig { poll_interval, bump_after, ..SubmitterConfig::default() };
+    let submitter = Submitter::new(client.clone(), flags.key.0.clone(), journal, sending).await?;
+    let config = ProposerConfig {
+        inbox: deployment.chain.inbox,
+        settlement: deployment.chain.settlement,
+        start_block: deployment.start_block,
+        poll_interval,
+        audit_interval: Duration::from_secs(flags.audit_s),
+        payout: flags.payout,
+        payout_min_wei: flags.payout_min_wei,
+    };
+    Ok(Proposer::new(client.clone(), submitter, ReplicaOutputs(handle), config))
+}

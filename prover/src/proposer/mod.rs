@@ -1,0 +1,345 @@
+//! The proposer: claims every closed epoch, finalizes what has stood its window, takes bonds back. Rules L1-EPOCH-1, L1-CLAIM-1 to L1-CLAIM-3.
+//!
+//! What it claims is what the replica derived from L1; L1 itself says what is claimed already. So it has no state of its own beyond the
+//! transaction journal, and a restart is a look at L1. Adversarial: other claimants. A claim that differs from derivation raises an
+//! [`Alarm`] and is rivalled while its window is open: two rivals never become final, and a dispute decides.
+
+mod view;
+
+use alloy::{
+    primitives::{Address, B256, Bytes, U256},
+    sol_types::{SolCall, SolInterface},
+};
+use std::time::{Duration, Instant};
+use tandem_chain::{OutputFields, derive::Policy};
+use tandem_l1::{
+    L1Call, L1Client, Outcome, RpcFailure, SubmitError, Submitter,
+    bindings::{
+        FraudSettlement::{self, ClaimStatus, FraudSettlementErrors, SlotStatus},
+        Inbox,
+    },
+    submit::Journal,
+};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use view::{Place, View};
+
+/// Where outputs come from.
+pub trait DerivedOutputs: Send + Sync + 'static {
+    /// The output after a batch as derived from L1; none if it is not derived yet.
+    fn output(&self, batch_index: u64) -> Result<Option<OutputFields>, OutputUnavailable>;
+}
+
+/// The replica's database failed.
+#[derive(Debug, thiserror::Error)]
+#[error("derived outputs: {0}")]
+pub struct OutputUnavailable(#[source] pub Box<dyn core::error::Error + Send + Sync>);
+
+/// How to propose.
+#[derive(Clone, Debug)]
+pub struct ProposerConfig {
+    /// Inbox.
+    pub inbox: Address,
+    /// Settlement.
+    pub settlement: Address,
+    /// L1 block of the deployment.
+    pub start_block: u64,
+    /// Time between looks at L1.
+    pub poll_interval: Duration,
+    /// After so long every claim that is not final is compared with derivation again.
+    pub audit_interval: Duration,
+    /// Gets the bonds back; the proposer's own account if absent.
+    pub payout: Option<Address>,
+    /// Least credit worth a withdrawal, in wei.
+    pub payout_min_wei: U256,
+}
+
+/// Something that an operator must look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Alarm {
+    /// Somebody claimed another output than derivation yields.
+    RivalClaim {
+        /// Epoch.
+        epoch: u64,
+        /// Where.
+        slot_id: B256,
+        /// The other claim.
+        claim_id: B256,
+    },
+    /// An output that derivation does not yield is final: either this node or the settlement is broken.
+    WrongFinalOutput {
+        /// Epoch.
+        epoch: u64,
+        /// What is final.
+        output: B256,
+    },
+    /// A slot was decided against derivation.
+    DecidedOtherwise {
+        /// Epoch.
+        epoch: u64,
+        /// Where.
+        slot_id: B256,
+    },
+    /// The fault-proof program had no answer for an epoch.
+    Failed {
+        /// Epoch.
+        epoch: u64,
+        /// Where.
+        slot_id: B256,
+    },
+}
+
+/// How far the proposer is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProposerStatus {
+    /// Last epoch whose output is final.
+    pub final_epoch: u64,
+    /// Last batch of that epoch.
+    pub final_batch: u64,
+    /// Last epoch whose derived output is claimed.
+    pub claimed_epoch: u64,
+    /// The alarm of the last look, if any.
+    pub alarm: Option<Alarm>,
+}
+
+/// Why a look at L1 did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum ProposerError {
+    /// The endpoint did not answer.
+    #[error(transparent)]
+    Rpc(#[from] RpcFailure),
+    /// A transaction was not brought to an end.
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
+    /// The replica's database failed.
+    #[error(transparent)]
+    Outputs(#[from] OutputUnavailable),
+}
+
+impl ProposerError {
+    /// How a service should react.
+    pub fn policy(&self) -> Policy {
+        match self {
+            Self::Rpc(_) => Policy::Retry,
+            // An account can be funded while the process runs.
+            Self::Submit(SubmitError::Underfunded { .. }) => Policy::Retry,
+            Self::Submit(error) => error.policy(),
+            Self::Outputs(_) => Policy::Fatal,
+        }
+    }
+}
+
+/// The claiming task.
+#[derive(Debug)]
+pub struct Proposer<O, J> {
+    config: ProposerConfig,
+    outputs: O,
+    view: View,
+    submitter: Submitter<J>,
+    status: watch::Sender<ProposerStatus>,
+    /// Up to where claims were found right, since the last audit.
+    frontier: Option<(u64, B256)>,
+    audited: Option<Instant>,
+}
+
+impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
+    /// A proposer that sends from `submitter`'s account.
+    pub fn new(client: L1Client, submitter: Submitter<J>, outputs: O, config: ProposerConfig) -> (Self, watch::Receiver<ProposerStatus>) {
+        let view = View::new(client, config.inbox, config.settlement, config.start_block);
+        let (status, receiver) = watch::channel(ProposerStatus::default());
+        (Self { config, outputs, view, submitter, status, frontier: None, audited: None }, receiver)
+    }
+
+    /// Proposes until `token` is cancelled or an operator must act.
+    pub async fn run(mut self, token: CancellationToken) -> Result<(), ProposerError> {
+        loop {
+            let round = tokio::select! {
+                () = token.cancelled() => return Ok(()),
+                round = self.round() => round,
+            };
+            match round {
+                Ok(()) => {}
+                Err(error) if error.policy() == Policy::Fatal => return Err(error),
+                Err(ProposerError::Submit(error @ SubmitError::Underfunded { .. })) => tracing::error!(%error, "fund the proposer"),
+                Err(error) => tracing::warn!(%error, "the proposer could not finish its round"),
+            }
+            tokio::select! {
+                () = token.cancelled() => return Ok(()),
+                () = tokio::time::sleep(self.config.poll_interval) => {}
+            }
+        }
+    }
+
+    /// One look at L1 and everything that there is to do.
+    pub async fn round(&mut self) -> Result<(), ProposerError> {
+        self.resume().await?;
+        let mut alarm = None;
+        let finished = self.finalize(&mut alarm).await;
+        let claimed = match (&finished, alarm) {
+            (Ok(()), None | Some(Alarm::RivalClaim { .. })) => self.claim(&mut alarm).await,
+            _ => Ok(()),
+        };
+        if self.status.borrow().alarm != alarm
+            && let Some(alarm) = alarm
+        {
+            tracing::error!(?alarm, "claims on L1 contradict what derivation yields");
+        }
+        self.status.send_modify(|status| status.alarm = alarm);
+        finished?;
+        claimed?;
+        self.close_epoch().await?;
+        self.withdraw().await
+    }
+
+    async fn resume(&mut self) -> Result<(), ProposerError> {
+        if let Some((call, outcome)) = self.submitter.resume().await? {
+            report(&call.purpose, &outcome);
+        }
+        Ok(())
+    }
+
+    /// Finalizes, one after the other, what has stood its window.
+    async fn finalize(&mut self, alarm: &mut Option<Alarm>) -> Result<(), ProposerError> {
+        loop {
+            let last = self.view.last_final().await?;
+            let last_batch = self.view.epoch_end(last.epoch).await?.unwrap_or_default();
+            // A replica that is behind cannot judge yet.
+            let Some(derived) = self.outputs.output(last_batch)? else { return Ok(()) };
+            if derived.hash() != last.output {
+                *alarm = Some(Alarm::WrongFinalOutput { epoch: last.epoch, output: last.output });
+                return Ok(());
+            }
+            self.status.send_modify(|status| {
+                status.final_epoch = last.epoch;
+                status.final_batch = last_batch;
+                status.claimed_epoch = status.claimed_epoch.max(last.epoch);
+            });
+            let Some(place) = self.place(last.claim_id, last.epoch.saturating_add(1)).await? else { return Ok(()) };
+            let is_ours = match place.slot.status {
+                SlotStatus::Single => place.slot.first == place.claim_id && self.view.is_window_closed(&place.slot).await?,
+                SlotStatus::Decided => place.slot.winner == place.claim_id,
+                _ => false,
+            };
+            let call = FraudSettlement::finalizeCall { claimId: place.claim_id }.abi_encode();
+            if !is_ours || !self.send("finalize claim", self.config.settlement, call, U256::ZERO).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Claims what is not claimed, from the last final claim or the frontier on.
+    async fn claim(&mut self, alarm: &mut Option<Alarm>) -> Result<(), ProposerError> {
+        if self.audited.is_none_or(|audited| audited.elapsed() >= self.config.audit_interval) {
+            self.frontier = None;
+            self.audited = Some(Instant::now());
+        }
+        let last = self.view.last_final().await?;
+        let (mut epoch, mut parent) = self.frontier.filter(|(epoch, _)| *epoch > last.epoch).unwrap_or((last.epoch, last.claim_id));
+        while let Some(place) = self.place(parent, epoch.saturating_add(1)).await? {
+            let stands = self.stand(&place, alarm).await?;
+            if alarm.is_some() {
+                // Look here again next time.
+                self.audited = None;
+            }
+            if !stands {
+                return Ok(());
+            }
+            (epoch, parent) = (place.epoch, place.claim_id);
+            self.frontier = Some((epoch, parent));
+            self.status.send_modify(|status| status.claimed_epoch = status.claimed_epoch.max(epoch));
+        }
+        Ok(())
+    }
+
+    /// Makes sure that the derived output is claimed in its slot; whether claims can build on it.
+    async fn stand(&mut self, place: &Place, alarm: &mut Option<Alarm>) -> Result<bool, ProposerError> {
+        let (epoch, slot_id) = (place.epoch, place.slot_id);
+        let mut must_claim = place.slot.status == SlotStatus::Empty;
+        match place.slot.status {
+            SlotStatus::Empty => {}
+            SlotStatus::Single if place.slot.first == place.claim_id => {}
+            SlotStatus::Single => {
+                *alarm = Some(Alarm::RivalClaim { epoch, slot_id, claim_id: place.slot.first });
+                must_claim = !self.view.is_window_closed(&place.slot).await?;
+            }
+            SlotStatus::Contested => *alarm = Some(Alarm::RivalClaim { epoch, slot_id, claim_id: self.rival(place).await? }),
+            SlotStatus::Decided if place.slot.winner == place.claim_id => {}
+            SlotStatus::Decided => *alarm = Some(Alarm::DecidedOtherwise { epoch, slot_id }),
+            SlotStatus::Failed | SlotStatus::__Invalid => *alarm = Some(Alarm::Failed { epoch, slot_id }),
+        }
+        if must_claim {
+            let call = FraudSettlement::claimCall { parent: place.parent, fields: place.output.into() }.abi_encode();
+            tracing::info!(epoch, last_batch = place.last_batch, output = %place.output.hash(), "claiming an epoch");
+            return self.send("claim epoch", self.config.settlement, call, place.bond).await;
+        }
+        Ok(matches!(self.view.claim(place.claim_id).await?.status, ClaimStatus::Pending | ClaimStatus::Final))
+    }
+
+    /// The claim of a contested slot that is not ours, as far as the slot tells.
+    async fn rival(&self, place: &Place) -> Result<B256, ProposerError> {
+        Ok(if place.slot.first == place.claim_id { self.view.rival_of(place.slot_id).await?.unwrap_or_default() } else { place.slot.first })
+    }
+
+    /// The slot of an epoch above a claim, and what belongs there; none while the epoch is open or not derived.
+    async fn place(&self, parent: B256, epoch: u64) -> Result<Option<Place>, ProposerError> {
+        let Some(last_batch) = self.view.epoch_end(epoch).await? else { return Ok(None) };
+        let Some(output) = self.outputs.output(last_batch)? else { return Ok(None) };
+        if self.view.batch_hash(last_batch).await? != output.batch_hash {
+            // The replica has not seen a reorg yet, or L1 has one more block than it.
+            return Ok(None);
+        }
+        Ok(Some(self.view.place(parent, epoch, last_batch, output).await?))
+    }
+
+    /// Closes an epoch whose time is over although no batch comes.
+    async fn close_epoch(&mut self) -> Result<(), ProposerError> {
+        if self.view.is_epoch_closable().await? {
+            self.send("close epoch", self.config.inbox, Inbox::closeEpochCall {}.abi_encode(), U256::ZERO).await?;
+        }
+        Ok(())
+    }
+
+    async fn withdraw(&mut self) -> Result<(), ProposerError> {
+        let account = self.submitter.account();
+        let credit = self.view.credit(account).await?;
+        if credit.is_zero() || credit < self.config.payout_min_wei {
+            return Ok(());
+        }
+        let call = FraudSettlement::withdrawCall { to: self.config.payout.unwrap_or(account) }.abi_encode();
+        self.send("withdraw bonds", self.config.settlement, call, U256::ZERO).await?;
+        Ok(())
+    }
+
+    /// Whether L1 took the call. If not, somebody else was first or L1 reorganised; the next look tells.
+    async fn send(&mut self, purpose: &str, to: Address, input: Vec<u8>, value: U256) -> Result<bool, ProposerError> {
+        let call = L1Call { purpose: purpose.into(), to: to.into(), input: input.into(), value, ..L1Call::default() };
+        match self.submitter.submit(call).await {
+            Ok(outcome) => Ok(report(purpose, &outcome)),
+            Err(SubmitError::Refused { data }) => {
+                tracing::info!(purpose, reason = ?reason(&data), "L1 refuses the call for now");
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn report(purpose: &str, outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Included(_) => true,
+        Outcome::Reverted { data, .. } => {
+            tracing::warn!(purpose, reason = ?reason(data), "a call reverted: somebody else was first, or L1 reorganised");
+            false
+        }
+        Outcome::Displaced { nonce } => {
+            tracing::error!(purpose, nonce, "the proposer's L1 key is used by another process: stop one of them");
+            false
+        }
+    }
+}
+
+fn reason(data: &Bytes) -> Option<FraudSettlementErrors> {
+    FraudSettlementErrors::abi_decode(data).ok()
+}
