@@ -109,3 +109,84 @@ fn an_invented_previous_output_has_no_result() {
     let mut machine = Machine::new(&guest(), OracleKey::inputs(B256::ZERO, B256::ZERO, U256::ONE.into()));
     assert!(matches!(machine.run(1 << 30, &mut oracle), Stop::MissingPreimage(_)));
 }
+
+/// Steps that an epoch may take (dispute protocol, section 2).
+const EPOCH_STEPS_MAX: u64 = 1 << 39;
+/// What of the machine's memory an epoch may fill.
+const MEMORY_BYTES_MAX: usize = 1 << 30;
+
+/// Runs an epoch that is extreme in one way, of `share` of what the limits allow.
+fn check_extreme(name: &str, epoch: Epoch, share: u64) {
+    let run = epoch.check();
+    let (steps, memory_bytes) = (run.machine.steps(), run.machine.memory_bytes());
+    println!("{name}: {steps} steps, {memory_bytes} bytes");
+    assert!(steps < EPOCH_STEPS_MAX / share, "{name}: {steps} steps");
+    assert!(memory_bytes < MEMORY_BYTES_MAX, "{name}: {memory_bytes} bytes");
+}
+
+#[test]
+fn as_many_blocks_as_fit() {
+    let mut epoch = Epoch::genesis();
+    let blocks = (0..config().max_blocks_per_batch).map(|number| block(1_000 + number / 4096, 0, vec![])).collect();
+    epoch.calldata(vec![], payload(blocks));
+    check_extreme("blocks", epoch, 10);
+}
+
+#[test]
+fn as_many_message_bytes_as_fit() {
+    let mut epoch = Epoch::genesis();
+    let data: Vec<u8> = (0..32_768_u32).map(|at| (at % 255) as u8 + 1).collect();
+    let gas_limit = 100_000 + 40 * 32_768;
+    let count = config().max_message_gas_per_batch / gas_limit;
+    let message = |at: u64| Message { gas_limit, data: data.clone().into(), ..deposit(Address::left_padding_from(&at.to_be_bytes()), 1) };
+    epoch.forced((1..=count).map(message).collect());
+    check_extreme("message bytes", epoch, 10);
+}
+
+#[test]
+fn as_many_payload_bytes_as_fit() {
+    let mut rng = common::rng(6);
+    let noise: Vec<u8> = (0..blob::capacity_bytes(6)).map(|_| rand::Rng::random(&mut rng)).collect();
+    let mut epoch = Epoch::genesis();
+    epoch.calldata(vec![], noise[..122_880].to_vec());
+    epoch.blobs(vec![], noise.clone(), blob::pack(&noise));
+    check_extreme("payload bytes", epoch, 10);
+    // A few bytes that decompress to megabytes, and then to an invalid payload or none.
+    let mut epoch = Epoch::genesis();
+    let alice = User::new(1);
+    let zeros = alloy_consensus::TxEip1559 { input: vec![0; 1 << 20].into(), gas_limit: 29_000_000, ..alice.template(0) };
+    let bomb = payload(vec![block(1_000, 0, vec![alice.sign(zeros); 3])]);
+    assert!(bomb.len() < 10_000, "{} bytes", bomb.len());
+    epoch.calldata(vec![], bomb);
+    check_extreme("decompressed bytes", epoch, 10);
+}
+
+/// A share of a batch's gas, spent on what takes most steps and most memory; `make bench-vm` has the rest.
+#[test]
+fn gas_spent_on_the_costliest_things() {
+    let alice = User::new(1);
+    // PUSH3 bytes, PUSH0, MSTORE8 expands memory; then calls itself with what gas is left.
+    let memory = bytes!("5f6207a1205360005f5f5f5f305af100");
+    // ecrecover until 30,000 gas are left; r is the base point's x.
+    let recover = bytes!(
+        "601b6020527f79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798604052"
+        "7f353535353535353535353535353535353535353535353535353535353535353560605260015f525b60205f60805f60015afa506175305a11605157 00"
+    );
+    let create = |nonce: u64, code: &[u8]| {
+        let init = [&[0x60, code.len() as u8, 0x80, 0x60, 9, 0x5f, 0x39, 0x5f, 0xf3], code].concat();
+        alice.sign(alloy_consensus::TxEip1559 { to: TxKind::Create, input: init.into(), gas_limit: 500_000, ..alice.template(nonce) })
+    };
+    let mut chain = TestChain::new(config());
+    let blocks = vec![block(1_000, 1, vec![]), block(1_001, 0, vec![create(1, &memory), create(2, &recover)])];
+    let blocks = chain.batch(vec![deposit(alice.address(), ETHER)], blocks);
+    assert!(blocks[1].receipts.iter().all(|receipt| receipt.success));
+    let time = chain.header.posted_at;
+    let mut epoch = Epoch::after(chain);
+    let call = |nonce: u64, contract: u64| {
+        let to = TxKind::Call(alice.address().create(contract));
+        alice.sign(alloy_consensus::TxEip1559 { to, gas_limit: 1_000_000, ..alice.template(nonce) })
+    };
+    let blocks = epoch.calldata(vec![], payload(vec![block(time, 0, vec![call(3, 1), call(4, 2)])]));
+    assert!(blocks[0].header.gas_used > 1_900_000);
+    check_extreme("gas", epoch, 300_000_000 / 2_000_000);
+}
