@@ -13,6 +13,8 @@ pub mod commit;
 pub mod elf;
 pub mod fast;
 pub mod key;
+#[cfg(feature = "kzg")]
+pub mod kzg;
 pub mod oracle;
 pub mod reference;
 pub mod state;
