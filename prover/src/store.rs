@@ -40,7 +40,7 @@ impl EvmReplicaStore {
 
     /// A replica has no mempool: what unwinding put there is not wanted.
     fn forget_journal(&self) -> Result<(), StoreError> {
-        let hashes: Vec<B256> = self.store.journal()?.iter().map(|transaction| transaction.hash).collect();
+        let hashes: Vec<B256> = self.store.journal()?.iter().map(|transaction| *transaction.transaction().hash()).collect();
         self.store.journal_remove(&hashes)
     }
 

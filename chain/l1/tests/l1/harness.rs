@@ -9,7 +9,7 @@ use std::{
     convert::Infallible,
     time::{Duration, Instant},
 };
-use tandem_chain::{ChainConfig, ChainKind, Checkpoint, derive::genesis_output};
+use tandem_chain::{ChainConfig, ChainKind, Checkpoint, OutputFields, derive::genesis_output};
 use tandem_l1::{
     Append, AppendData, Appender, ChainSpec, Deployment, L1Block, L1Call, L1Client, L1Update, MemoryJournal, Reader, ReaderConfig, Submitter,
     SubmitterConfig,
@@ -37,10 +37,15 @@ impl Harness {
     }
 
     pub async fn start_with(options: AnvilOptions) -> Self {
+        Self::deploy_on(options, |config| genesis_output(config, B256::repeat_byte(1), B256::repeat_byte(2))).await
+    }
+
+    /// A chain with this output before its first batch.
+    pub async fn deploy_on(options: AnvilOptions, genesis: impl FnOnce(&ChainConfig) -> OutputFields) -> Self {
         let anvil = Anvil::start(options).unwrap();
         let client = L1Client::connect(&anvil.url().unwrap(), Duration::from_secs(10)).await.unwrap();
         let spec = spec(anvil.keys()[1].address());
-        let genesis = |config: &ChainConfig| Ok::<_, Infallible>(genesis_output(config, B256::repeat_byte(1), B256::repeat_byte(2)));
+        let genesis = |config: &ChainConfig| Ok::<_, Infallible>(genesis(config));
         let deployment = deploy(&client, &anvil.keys()[0], &spec, genesis, POLL, DEADLINE).await.unwrap();
         Self { anvil, client, deployment }
     }

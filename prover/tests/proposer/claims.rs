@@ -1,0 +1,218 @@
+use crate::harness::{Harness, bytes, submitter_config, wait_until};
+use alloy::{
+    primitives::{B256, U256},
+    providers::{Provider, ext::AnvilApi},
+    rpc::types::anvil::{ReorgOptions, TransactionData},
+    sol_types::SolCall,
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tandem_chain::{OutputFields, derive::genesis_output};
+use tandem_l1::{
+    AppendData, AppendOutcome, L1Call, MemoryJournal, Outcome, Submitter,
+    bindings::FraudSettlement::{self, ClaimStatus},
+};
+use tandem_prover::{Alarm, DerivedOutputs, Proposer, ProposerConfig, ProposerStatus, proposer::OutputUnavailable};
+use tokio::sync::watch;
+
+/// What a replica would have derived, by batch.
+#[derive(Clone, Default)]
+struct Derived(Arc<Mutex<BTreeMap<u64, OutputFields>>>);
+
+impl DerivedOutputs for Derived {
+    fn output(&self, batch_index: u64) -> Result<Option<OutputFields>, OutputUnavailable> {
+        Ok(self.0.lock().unwrap().get(&batch_index).copied())
+    }
+}
+
+type TestProposer = Proposer<Derived, MemoryJournal>;
+
+/// The bond of `harness::spec`.
+const BOND: u64 = 1_000_000_000;
+
+async fn proposer(harness: &Harness, derived: &Derived) -> (TestProposer, watch::Receiver<ProposerStatus>) {
+    let chain = &harness.deployment.chain;
+    let config = ProposerConfig {
+        inbox: chain.inbox,
+        settlement: chain.settlement,
+        start_block: harness.deployment.start_block,
+        poll_interval: Duration::from_millis(20),
+        audit_interval: Duration::ZERO,
+        payout: Some(B256::repeat_byte(0xbb).0[..20].try_into().map(<[u8; 20]>::into).unwrap()),
+        payout_min_wei: U256::from(1),
+    };
+    let signer = harness.anvil.keys()[3].clone();
+    let submitter = Submitter::new(harness.client.clone(), signer, MemoryJournal::default(), submitter_config()).await.unwrap();
+    Proposer::new(harness.client.clone(), submitter, derived.clone(), config)
+}
+
+/// A chain whose state does not change; genesis as the harness deploys it.
+fn genesis(harness: &Harness) -> OutputFields {
+    genesis_output(&harness.deployment.chain, B256::repeat_byte(1), B256::repeat_byte(2))
+}
+
+async fn start() -> (Harness, Derived) {
+    let harness = Harness::start().await;
+    let derived = Derived::default();
+    derived.0.lock().unwrap().insert(0, genesis(&harness));
+    (harness, derived)
+}
+
+async fn post(harness: &Harness, derived: &Derived, seed: u8) -> OutputFields {
+    let append = harness.next_append(AppendData::Calldata(bytes(10, seed))).await;
+    let outcome = harness.appender().await.append(&append).await.unwrap();
+    let AppendOutcome::Posted { batch, .. } = outcome else { panic!("not posted: {outcome:?}") };
+    let output = OutputFields { batch_hash: batch.header.hash(), queue_index: append.queue_end, ..genesis(harness) };
+    derived.0.lock().unwrap().insert(append.index, output);
+    output
+}
+
+async fn is_final(harness: &Harness, output: &OutputFields) -> bool {
+    let settlement = FraudSettlement::new(harness.deployment.chain.settlement, harness.client.provider());
+    settlement.isFinal(output.hash()).call().await.unwrap()
+}
+
+async fn pass_window(harness: &Harness) {
+    harness.client.provider().anvil_increase_time(3_601).await.unwrap();
+    harness.client.provider().anvil_mine(Some(1), None).await.unwrap();
+}
+
+/// Somebody else's claim on top of genesis.
+async fn claim_as_stranger(harness: &Harness, output: OutputFields) -> B256 {
+    let settlement = FraudSettlement::new(harness.deployment.chain.settlement, harness.client.provider());
+    let parent = settlement.genesisClaim().call().await.unwrap();
+    let call = FraudSettlement::claimCall { parent, fields: output.into() };
+    let call = L1Call {
+        to: harness.deployment.chain.settlement.into(),
+        input: call.abi_encode().into(),
+        value: U256::from(BOND),
+        ..L1Call::default()
+    };
+    let Outcome::Included(receipt) = harness.submitter(harness.user()).await.submit(call).await.unwrap() else { panic!("refused") };
+    receipt.logs()[0].topics()[1]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn epochs_are_claimed_finalized_and_their_bonds_returned() {
+    let (harness, derived) = start().await;
+    let (mut proposer, status) = proposer(&harness, &derived).await;
+    proposer.round().await.unwrap();
+    assert_eq!(*status.borrow(), ProposerStatus::default());
+
+    let outputs = [post(&harness, &derived, 1).await, post(&harness, &derived, 2).await];
+    proposer.round().await.unwrap();
+    assert_eq!((status.borrow().claimed_epoch, status.borrow().final_epoch), (2, 0));
+    let held = harness.client.provider().get_balance(harness.deployment.chain.settlement).await.unwrap();
+    assert_eq!(held, U256::from(2 * BOND));
+
+    proposer.round().await.unwrap();
+    assert!(!is_final(&harness, &outputs[0]).await);
+    pass_window(&harness).await;
+    proposer.round().await.unwrap();
+    assert!(is_final(&harness, &outputs[0]).await && is_final(&harness, &outputs[1]).await);
+    assert_eq!((status.borrow().final_epoch, status.borrow().final_batch, status.borrow().alarm), (2, 2, None));
+    let paid = harness.client.provider().get_balance([0xbb; 20].into()).await.unwrap();
+    assert_eq!(paid, U256::from(2 * BOND));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_derived_is_not_claimed() {
+    let (harness, derived) = start().await;
+    let (mut proposer, status) = proposer(&harness, &derived).await;
+    post(&harness, &derived, 1).await;
+    let output = derived.0.lock().unwrap().remove(&1).unwrap();
+    proposer.round().await.unwrap();
+    assert_eq!(status.borrow().claimed_epoch, 0);
+
+    // Derived from a batch that L1 does not hold.
+    let stale = OutputFields { batch_hash: B256::repeat_byte(9), ..output };
+    derived.0.lock().unwrap().insert(1, stale);
+    proposer.round().await.unwrap();
+    assert_eq!(status.borrow().claimed_epoch, 0);
+
+    derived.0.lock().unwrap().insert(1, output);
+    proposer.round().await.unwrap();
+    assert_eq!(status.borrow().claimed_epoch, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restarted_proposer_and_others_with_the_same_claim_add_nothing() {
+    let (harness, derived) = start().await;
+    let output = post(&harness, &derived, 1).await;
+    claim_as_stranger(&harness, output).await;
+    for _ in 0..2 {
+        let (mut proposer, status) = proposer(&harness, &derived).await;
+        proposer.round().await.unwrap();
+        assert_eq!((status.borrow().claimed_epoch, status.borrow().alarm), (1, None));
+    }
+    let held = harness.client.provider().get_balance(harness.deployment.chain.settlement).await.unwrap();
+    assert_eq!(held, U256::from(BOND));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_claim_is_rivalled_and_never_final() {
+    let (harness, derived) = start().await;
+    let right = post(&harness, &derived, 1).await;
+    let wrong = OutputFields { state_root: B256::repeat_byte(0xbd), ..right };
+    let wrong_claim = claim_as_stranger(&harness, wrong).await;
+
+    let (mut proposer, status) = proposer(&harness, &derived).await;
+    proposer.round().await.unwrap();
+    let alarm = status.borrow().alarm;
+    assert!(matches!(alarm, Some(Alarm::RivalClaim { epoch: 1, claim_id, .. }) if claim_id == wrong_claim), "{alarm:?}");
+    assert_eq!(status.borrow().claimed_epoch, 1);
+    let settlement = FraudSettlement::new(harness.deployment.chain.settlement, harness.client.provider());
+    assert_eq!(settlement.claimOf(wrong_claim).call().await.unwrap().status, ClaimStatus::Pending);
+
+    // Later epochs build on the right claim, and nothing becomes final.
+    let next = post(&harness, &derived, 2).await;
+    proposer.round().await.unwrap();
+    assert_eq!(status.borrow().claimed_epoch, 2);
+    pass_window(&harness).await;
+    proposer.round().await.unwrap();
+    assert!(status.borrow().alarm.is_some());
+    for output in [right, wrong, next] {
+        assert!(!is_final(&harness, &output).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_claim_that_became_final_stops_everything() {
+    let (harness, derived) = start().await;
+    let right = post(&harness, &derived, 1).await;
+    let wrong = OutputFields { state_root: B256::repeat_byte(0xbd), ..right };
+    let wrong_claim = claim_as_stranger(&harness, wrong).await;
+    pass_window(&harness).await;
+
+    // Too late to rival it.
+    let (mut proposer, status) = proposer(&harness, &derived).await;
+    proposer.round().await.unwrap();
+    assert!(matches!(status.borrow().alarm, Some(Alarm::RivalClaim { .. })));
+    assert_eq!(status.borrow().claimed_epoch, 0);
+
+    let input = FraudSettlement::finalizeCall { claimId: wrong_claim }.abi_encode().into();
+    let call = L1Call { to: harness.deployment.chain.settlement.into(), input, ..L1Call::default() };
+    harness.submitter(harness.user()).await.submit(call).await.unwrap();
+    post(&harness, &derived, 2).await;
+    proposer.round().await.unwrap();
+    assert_eq!(status.borrow().alarm, Some(Alarm::WrongFinalOutput { epoch: 1, output: wrong.hash() }));
+    assert_eq!(status.borrow().claimed_epoch, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_that_a_reorg_drops_is_posted_again() {
+    let (harness, derived) = start().await;
+    post(&harness, &derived, 1).await;
+    let (mut proposer, _) = proposer(&harness, &derived).await;
+    proposer.round().await.unwrap();
+    let balance = || async { harness.client.provider().get_balance(harness.deployment.chain.settlement).await.unwrap() };
+    assert_eq!(balance().await, U256::from(BOND));
+    let tx_block_pairs: Vec<(TransactionData, u64)> = Vec::new();
+    harness.client.provider().anvil_reorg(ReorgOptions { depth: 1, tx_block_pairs }).await.unwrap();
+    wait_until("the claim is gone", || async { balance().await == U256::ZERO }).await;
+    proposer.round().await.unwrap();
+    assert_eq!(balance().await, U256::from(BOND));
+}
