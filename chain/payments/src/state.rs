@@ -135,4 +135,14 @@ impl State {
         self.leaf_count = leaf_count;
         self
     }
+
+    /// A state in which one leaf is other than any history makes it; its key stays.
+    #[cfg(any(test, feature = "test-util"))]
+    pub fn with_leaf(mut self, index: u32, change: impl FnOnce(&mut Leaf)) -> Self {
+        if let Some(mut leaf) = self.leaf(index).copied() {
+            change(&mut leaf);
+            self.write(index, leaf);
+        }
+        self
+    }
 }

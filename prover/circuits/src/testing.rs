@@ -94,6 +94,11 @@ impl System {
         (0..self.constraints()).all(|row| self.row_holds(row))
     }
 
+    /// How many constraints do not hold.
+    pub fn broken(&self) -> usize {
+        (0..self.constraints()).filter(|&row| !self.row_holds(row)).count()
+    }
+
     /// Witness variables of which another value, with all else unchanged, passes too.
     pub fn unbound(&mut self) -> Vec<usize> {
         assert!(self.is_satisfied(), "the mutations start from a satisfied system");

@@ -44,18 +44,15 @@ pub use tandem_payments::batch::{APPLY_INPUTS_AFTER, APPLY_INPUTS_BEFORE};
 #[derive(Clone, Debug)]
 pub struct Apply {
     chunk: Chunk,
-    challenges: Challenges,
-    start: Evaluations,
+    inputs: Vec<Fr>,
 }
 
 impl Apply {
     /// The circuit of a chunk under the challenges; `start` is where its evaluations begin.
     pub fn new(chunk: Chunk, challenges: Challenges, start: Evaluations) -> Self {
-        Self {
-            chunk,
-            challenges,
-            start,
-        }
+        let (after, _) = chunk.inputs_after(challenges, start);
+        let inputs = chunk.inputs_before().into_iter().chain(after).collect();
+        Self { chunk, inputs }
     }
 
     /// A circuit for key generation: a chunk of padding.
@@ -78,16 +75,6 @@ impl Apply {
         };
         Self::new(chunk, challenges, [Fr::zero(); 3])
     }
-
-    /// The inputs in order.
-    fn inputs(&self) -> Vec<Fr> {
-        let (after, _) = self.chunk.inputs_after(self.challenges, self.start);
-        self.chunk
-            .inputs_before()
-            .into_iter()
-            .chain(after)
-            .collect()
-    }
 }
 
 impl circuit::Chunk for Apply {
@@ -102,97 +89,136 @@ impl circuit::Chunk for Apply {
     }
 
     fn public_inputs(&self) -> Vec<Fr> {
-        self.inputs()
-    }
-}
-
-/// Allocates the public inputs in order as they are asked for.
-struct Inputs<'a> {
-    cs: &'a ConstraintSystemRef<Fr>,
-    values: std::vec::IntoIter<Fr>,
-}
-
-impl Inputs<'_> {
-    fn next(&mut self) -> Result<FpVar<Fr>, SynthesisError> {
-        let value = self
-            .values
-            .next()
-            .ok_or(SynthesisError::AssignmentMissing)?;
-        FpVar::new_input(self.cs.clone(), || Ok(value))
+        self.inputs.clone()
     }
 }
 
 impl ConstraintSynthesizer<Fr> for Apply {
     fn generate_constraints(self, cs: ConstraintSystemRef<Fr>) -> Result<(), SynthesisError> {
-        let mut inputs = Inputs {
-            cs: &cs,
-            values: self.inputs().into_iter(),
-        };
-        let mut input = || inputs.next();
-        let (root_in, root_out, counts_in, counts_out) = (input()?, input()?, input()?, input()?);
-        let (fee_in, fee_out, data_digest, value_digest) = (input()?, input()?, input()?, input()?);
-        let (dom, env, z, z_values) = (input()?, input()?, input()?, input()?);
-        let (sums_in, sums_out): (Vec<_>, Vec<_>) = (0..3)
-            .map(|_| Ok((input()?, input()?)))
-            .collect::<Result<Vec<_>, SynthesisError>>()?
+        let inputs = Inputs::new(&cs, &self.inputs)?;
+        let outputs = lay_out(&cs, &self.chunk, &inputs)?;
+        outputs
             .into_iter()
-            .unzip();
-        let product = input()?;
-        let chunk = self.chunk;
-
-        let (operator, timestamp) = unpack_env(&cs, &env, chunk.env)?;
-        let shared = Shared {
-            dom,
-            operator,
-            timestamp,
-            point: Point::new(&z),
-            z_values,
-        };
-        let (base, leaf_count) = unpack_counts(&cs, &counts_in, chunk.counts_in.pack())?;
-        let cap = CapVar::new_witness(&cs, &chunk.cap_in)?;
-        cap.root()?.enforce_equal(&root_in)?;
-
-        let mut running = Running {
-            cap,
-            effects: FpVar::zero(),
-            withdrawals: FpVar::zero(),
-            messages: FpVar::zero(),
-            leaf_count,
-            fee: fee_in,
-            sums: core::array::from_fn(|i| sums_in[i].clone()),
-            product: FpVar::one(),
-            before: None,
-            items: Vec::new(),
-            values: Vec::new(),
-        };
-        assert_eq!(
-            chunk.slots.len(),
-            chunk.circuit.slots,
-            "a chunk fills its circuit"
-        );
-        for slot in &chunk.slots {
-            slot::synthesise(&cs, &shared, &mut running, slot)?;
-        }
-
-        if let Some(before) = &running.before {
-            before.enforce_complete()?;
-        }
-        running.cap.root()?.enforce_equal(&root_out)?;
-        let counts = base
-            + running.effects
-            + running.withdrawals * power_of_two(32)
-            + running.messages * power_of_two(64)
-            + running.leaf_count * power_of_two(128);
-        counts.enforce_equal(&counts_out)?;
-        running.fee.enforce_equal(&fee_out)?;
-        for (sum, expected) in running.sums.iter().zip(&sums_out) {
-            sum.enforce_equal(expected)?;
-        }
-        running.product.enforce_equal(&product)?;
-        let id = chunk.circuit.id;
-        digest(tags::DIGEST_DATA, id, &running.items)?.enforce_equal(&data_digest)?;
-        digest(tags::DIGEST_VALUES, id, &running.values)?.enforce_equal(&value_digest)
+            .try_for_each(|(output, input)| output.enforce_equal(&input))
     }
+}
+
+/// The public inputs (PAY-PUBLIC).
+struct Inputs {
+    root_in: FpVar<Fr>,
+    root_out: FpVar<Fr>,
+    counts_in: FpVar<Fr>,
+    counts_out: FpVar<Fr>,
+    fee_in: FpVar<Fr>,
+    fee_out: FpVar<Fr>,
+    data_digest: FpVar<Fr>,
+    value_digest: FpVar<Fr>,
+    dom: FpVar<Fr>,
+    env: FpVar<Fr>,
+    z: FpVar<Fr>,
+    z_values: FpVar<Fr>,
+    sums: [[FpVar<Fr>; 2]; 3],
+    product: FpVar<Fr>,
+}
+
+impl Inputs {
+    /// Allocates them in order.
+    fn new(cs: &ConstraintSystemRef<Fr>, values: &[Fr]) -> Result<Self, SynthesisError> {
+        let mut values = values.iter();
+        let mut input = || {
+            let value = values.next().ok_or(SynthesisError::AssignmentMissing)?;
+            FpVar::new_input(cs.clone(), || Ok(value))
+        };
+        Ok(Self {
+            root_in: input()?,
+            root_out: input()?,
+            counts_in: input()?,
+            counts_out: input()?,
+            fee_in: input()?,
+            fee_out: input()?,
+            data_digest: input()?,
+            value_digest: input()?,
+            dom: input()?,
+            env: input()?,
+            z: input()?,
+            z_values: input()?,
+            sums: [
+                [input()?, input()?],
+                [input()?, input()?],
+                [input()?, input()?],
+            ],
+            product: input()?,
+        })
+    }
+}
+
+/// Lays out a chunk: what it computes, each with the public input that it must equal.
+fn lay_out(
+    cs: &ConstraintSystemRef<Fr>,
+    chunk: &Chunk,
+    inputs: &Inputs,
+) -> Result<Vec<(FpVar<Fr>, FpVar<Fr>)>, SynthesisError> {
+    let (operator, timestamp) = unpack_env(cs, &inputs.env, chunk.env)?;
+    let (base, leaf_count) = unpack_counts(cs, &inputs.counts_in, chunk.counts_in.pack())?;
+    let point = Point::new(&inputs.z);
+    let (dom, z_values) = (inputs.dom.clone(), inputs.z_values.clone());
+    let shared = Shared {
+        dom,
+        operator,
+        timestamp,
+        point,
+        z_values,
+    };
+    let cap = CapVar::new_witness(cs, &chunk.cap_in)?;
+    let root_in = cap.root()?;
+    let mut running = Running {
+        cap,
+        effects: FpVar::zero(),
+        withdrawals: FpVar::zero(),
+        messages: FpVar::zero(),
+        leaf_count,
+        fee: inputs.fee_in.clone(),
+        sums: inputs.sums.each_ref().map(|[start, _]| start.clone()),
+        product: FpVar::one(),
+        before: None,
+        items: Vec::new(),
+        values: Vec::new(),
+    };
+    assert_eq!(
+        chunk.slots.len(),
+        chunk.circuit.slots,
+        "a chunk fills its circuit"
+    );
+    for slot in &chunk.slots {
+        slot::synthesise(cs, &shared, &mut running, slot)?;
+    }
+    if let Some(before) = &running.before {
+        before.enforce_complete()?;
+    }
+    let counts = base
+        + running.effects
+        + running.withdrawals * power_of_two(32)
+        + running.messages * power_of_two(64)
+        + running.leaf_count * power_of_two(128);
+    let id = chunk.circuit.id;
+    let mut outputs = vec![
+        (root_in, inputs.root_in.clone()),
+        (running.cap.root()?, inputs.root_out.clone()),
+        (counts, inputs.counts_out.clone()),
+        (running.fee, inputs.fee_out.clone()),
+        (
+            digest(tags::DIGEST_DATA, id, &running.items)?,
+            inputs.data_digest.clone(),
+        ),
+        (
+            digest(tags::DIGEST_VALUES, id, &running.values)?,
+            inputs.value_digest.clone(),
+        ),
+        (running.product, inputs.product.clone()),
+    ];
+    let ends = inputs.sums.iter().map(|[_, end]| end.clone());
+    outputs.extend(running.sums.into_iter().zip(ends));
+    Ok(outputs)
 }
 
 /// Operator and timestamp, 160 and 64 bits: 225 constraints.

@@ -1,9 +1,14 @@
 //! Native ledger and circuit against each other.
 
+mod agree;
+mod clauses;
+mod forge;
 mod scenario;
 
 use super::*;
+use crate::authorise::session::LARGE_SLOTS;
 use crate::testing::System;
+use ark_relations::gr1cs::{ConstraintSystem, SynthesisMode};
 use scenario::{every_variant, systems};
 use std::collections::BTreeSet;
 use tandem_payments::kind::Variant;
@@ -31,4 +36,25 @@ fn constraint_counts_are_pinned() {
         [constraints(1), constraints(2), constraints(3)],
         [22_545, 40_927, 59_873]
     );
+}
+
+#[test]
+fn no_witness_variable_is_free() {
+    let mut seen = BTreeSet::new();
+    for batch in every_variant() {
+        for (chunk, mut system) in batch.chunks.iter().zip(systems(&batch)) {
+            let variants: Vec<_> = chunk.slots.iter().map(|slot| slot.variant).collect();
+            if variants.iter().all(|variant| seen.contains(variant)) {
+                continue;
+            }
+            // none, by constraint: even the inverse hint of a zero is fixed (logic.rs), and an unused lane is zero
+            assert_eq!(system.unbound(), Vec::<usize>::new(), "{variants:?}");
+            // where nothing is signed, the signing domain and z' enter nothing
+            let signed = chunk.authorities().next().is_some();
+            let free = if signed { vec![] } else { vec![9, 12] };
+            assert_eq!(system.unbound_instances(), free, "{variants:?}");
+            seen.extend(variants);
+        }
+    }
+    assert_eq!(seen.len(), Variant::ALL.len());
 }

@@ -185,3 +185,93 @@ impl Place {
         zero_if(flag, &(&self.index - index))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{System, proving};
+    use ark_r1cs_std::GR1CSVar;
+    use tandem_payments::leaf::Leaf;
+    use tandem_payments::tree::Tree;
+
+    fn sample() -> Tree {
+        let mut tree = Tree::default();
+        for (i, index) in [0, 1, 2, 3, 6, 1 << 28, 7 << 29, u32::MAX]
+            .into_iter()
+            .enumerate()
+        {
+            tree.set(index, Fr::from(i as u64 + 1));
+        }
+        tree
+    }
+
+    fn opening(tree: &Tree, index: u32) -> Opening {
+        Opening {
+            index,
+            leaf: Leaf::default(),
+            path: tree.path(index),
+        }
+    }
+
+    /// Writes `new` over `old` at an index in the circuit: the root that comes out.
+    fn write(
+        cs: &ConstraintSystemRef<Fr>,
+        tree: &Tree,
+        index: u32,
+        old: u64,
+        new: u64,
+    ) -> FpVar<Fr> {
+        let mut cap = CapVar::new_witness(cs, &tree.cap()).unwrap();
+        let place = Place::new_witness(cs, &opening(tree, index)).unwrap();
+        let [old, new] =
+            [old, new].map(|x| FpVar::new_input(cs.clone(), || Ok(Fr::from(x))).unwrap());
+        place.replace(&mut cap, &old, &new).unwrap();
+        cap.root().unwrap()
+    }
+
+    #[test]
+    fn a_write_is_the_native_one_anywhere() {
+        for (i, index) in [0, 1, 2, 3, 6, 1 << 28, 7 << 29, u32::MAX]
+            .into_iter()
+            .enumerate()
+        {
+            let mut tree = sample();
+            let cs = proving();
+            let root = write(&cs, &tree, index, i as u64 + 1, 99).value().unwrap();
+            tree.set(index, Fr::from(99u64));
+            assert_eq!(root, tree.root());
+            let mut system = System::of(&cs);
+            assert!(system.is_satisfied());
+            // a write: 7,554; the root above the cap: five nodes
+            assert_eq!(system.constraints(), 7_554 + 5 * 264);
+            if index == 6 {
+                // but for the rest of the cap, which is bound by the root that the chunk publishes
+                let cap: Vec<usize> = (0..16).filter(|i| *i != 0).collect();
+                assert!(system.unbound().iter().all(|free| cap.contains(free)));
+            }
+        }
+    }
+
+    #[test]
+    fn another_leaf_than_the_one_there_is_refused() {
+        for index in [0, 1, 2, 3, 5, 6, u32::MAX] {
+            let cs = proving();
+            let _ = write(&cs, &sample(), index, 77, 99);
+            assert!(!System::of(&cs).is_satisfied());
+        }
+    }
+
+    #[test]
+    fn a_node_is_the_native_one() {
+        let children = [4u64, 5, 0, 7].map(Fr::from);
+        let cs = proving();
+        let vars = children.map(|child| FpVar::new_witness(cs.clone(), || Ok(child)).unwrap());
+        assert_eq!(
+            node(&vars).unwrap().value().unwrap(),
+            tandem_payments::tree::node(&children)
+        );
+        let system = System::of(&cs);
+        assert!(system.is_satisfied());
+        assert_eq!(system.constraints(), 264);
+    }
+}
