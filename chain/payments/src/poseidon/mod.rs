@@ -94,8 +94,8 @@ pub fn permute<const T: usize>(parameters: &Parameters<T>, state: &mut [Fr; T]) 
         let first = quintic(state[0] + constant);
         state[0] = first;
         state[0] = Fr::sum_of_products(&sparse.row, state);
-        for i in 1..T {
-            state[i] += sparse.column[i] * first;
+        for (element, factor) in state.iter_mut().zip(&sparse.column).skip(1) {
+            *element += *factor * first;
         }
     }
     state[0] = quintic(state[0] + parameters.partial_constants[parameters.sparse.len()]);

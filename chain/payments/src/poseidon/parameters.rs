@@ -4,6 +4,8 @@
 //! and of the matrix the part that mixes only the other elements moves likewise: with M = [[m, v], [w, N]],
 //! M = [[1, 0], [0, N]] * [[m, v], [N^-1 w, 1]]; the right factor is sparse, the left one goes into the next round.
 
+#![allow(clippy::needless_range_loop, reason = "matrices are indexed as they are written on paper")]
+
 use super::{FULL_ROUNDS, grain::Grain, partial_rounds};
 use alloc::{boxed::Box, vec::Vec};
 use ark_bn254::Fr;
