@@ -156,7 +156,7 @@ fn watcher(
         poll_interval: Duration::from_millis(flags.l1_poll_ms),
         ..ReaderConfig::new(chain.inbox, chain.settlement, deployment.start_block)
     };
-    Ok(Watcher::new(chain, store, engine, client.clone(), payloads, config, changed)?)
+    Ok(Watcher::new(store, engine, client.clone(), payloads, config, changed)?)
 }
 
 async fn poster(

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use alloy::primitives::{B256, U256};
-use tandem_chain::{BatchHeader, ChainConfig, DataKind, Message, batch::{blobs_hash, calldata_hash}, blob};
+use tandem_chain::{BatchHeader, DataKind, Message, batch::{blobs_hash, calldata_hash}, blob};
 use tandem_l1::{BlockRef, L1Block, L1Client, L1Heads, L1Update, PayloadError, PayloadFetcher, PostedBatch, Reader, ReaderConfig};
 use tandem_store::{BatchJob, L1BlockRecord, Store, StoreError};
 use tokio::sync::{Notify, watch};
@@ -33,7 +33,6 @@ pub enum WatcherError {
 
 /// Follows L1 for the sequencer.
 pub struct Watcher {
-    chain: ChainConfig,
     store: Store,
     engine: EngineHandle,
     client: L1Client,
@@ -49,7 +48,6 @@ pub struct Watcher {
 impl Watcher {
     /// Continues after the last processed L1 block.
     pub fn new(
-        chain: ChainConfig,
         store: Store,
         engine: EngineHandle,
         client: L1Client,
@@ -61,7 +59,7 @@ impl Watcher {
         let confirmations = config.confirmations;
         let reader = Reader::resume(client.clone(), config, known);
         let (heads, receiver) = watch::channel(L1Heads::default());
-        Ok((Self { chain, store, engine, client, payloads, reader, heads, changed, confirmations, synced: false }, receiver))
+        Ok((Self { store, engine, client, payloads, reader, heads, changed, confirmations, synced: false }, receiver))
     }
 
     /// Works until `cancel`.
