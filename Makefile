@@ -1,0 +1,37 @@
+# `make devnet` and `make test` are all that a new user needs; both install what is missing.
+
+FRESH ?=
+TANDEM = cargo run --quiet -p tandem-devnet --bin tandem --
+
+.PHONY: help setup build devnet test e2e check guest bench-batch bench-state bench-vm bench-circuits bench-prover
+
+help: ## this list
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
+
+setup: ## install what is missing
+	@devnet/install.sh
+
+build: setup ## build everything that the devnet runs
+	@cargo build --workspace
+
+devnet: build ## a local L1 and a Tandem chain on it; FRESH=1 begins anew
+	@target/debug/tandem devnet $(if $(FRESH),--fresh)
+
+test: setup ## all tests: Rust, Solidity, SDK, end to end
+	cargo test --workspace
+	contracts/forge.sh test
+	@if [ -e sdk/package.json ]; then cd sdk && npm test --silent; fi
+
+e2e: build ## the end-to-end scenarios alone
+	cargo test -p tandem-tests --test e2e -- --nocapture
+
+check: setup ## formatting, lints, bare-target build, committed artefacts
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	contracts/artifacts.sh --check
+	contracts/script/predeploys.sh --check
+
+bench-batch: ## posted bytes per transaction
+	cargo run --release -p tandem-evm --features encoder --example bench_batch
+bench-state: ## root time per 1,000 changed accounts
+	cargo run --release -p tandem-trie --example bench_state

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Installs what building and testing Tandem takes, as far as it is missing; says what to do where it cannot.
+#   devnet/install.sh            what `make devnet` and `make test` need
+#   devnet/install.sh riscv      also the toolchain of the fraud-proof guest (`make guest`, `make check`)
+set -euo pipefail
+cd -- "$(dirname -- "$0")/.."
+
+say() { printf 'install: %s\n' "$*" >&2; }
+
+need_cargo() {
+  command -v cargo >/dev/null || {
+    say "Rust is missing. Install it with rustup (https://rustup.rs), then run this again."
+    exit 1
+  }
+}
+
+# packages FILE_OR_COMMAND=PACKAGE ...: installs the Debian packages whose command or file is not there.
+packages() {
+  local missing=() pair probe
+  for pair in "$@"; do
+    probe=${pair%%=*}
+    case $probe in
+      /*) compgen -G "$probe" >/dev/null || missing+=("${pair#*=}") ;;
+      *) command -v "$probe" >/dev/null || missing+=("${pair#*=}") ;;
+    esac
+  done
+  [ ${#missing[@]} -eq 0 ] && return
+  local install=(apt-get install -y --no-install-recommends "${missing[@]}")
+  if ! command -v apt-get >/dev/null; then
+    say "please install: ${missing[*]} (Debian's names), then run this again."
+    exit 1
+  elif [ "$(id -u)" -ne 0 ]; then
+    say "please run: sudo ${install[*]}"
+    exit 1
+  fi
+  say "installing ${missing[*]}"
+  apt-get update -qq >/dev/null
+  DEBIAN_FRONTEND=noninteractive "${install[@]}" >/dev/null
+}
+
+node_modules() { # FOLDER: what its lock file names
+  local folder=$1
+  if [ ! -e "$folder/node_modules/.package-lock.json" ] || [ "$folder/package-lock.json" -nt "$folder/node_modules/.package-lock.json" ]; then
+    say "installing npm packages of $folder"
+    (cd "$folder" && npm ci --silent --no-fund --no-audit)
+  fi
+}
+
+need_cargo
+packages g++=g++ make=make jq=jq node=nodejs npm=npm qemu-riscv64=qemu-user \
+  '/usr/lib/llvm-*/lib/libclang*.so*=libclang-dev' '/usr/lib/clang/*/include/stddef.h=libclang-common-14-dev'
+if [ "${1:-}" = riscv ]; then
+  packages /usr/bin/rustc=rustc-web /usr/bin/cargo=cargo-web '/usr/src/rustc-*/library/core/Cargo.toml=rust-web-src' ld.lld-22=lld-22
+fi
+node_modules contracts
+if [ -e sdk/package-lock.json ]; then node_modules sdk; fi
