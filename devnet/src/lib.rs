@@ -1,1 +1,15 @@
-//! Placeholder.
+//! The `tandem` command: deploy a chain, move money in and out, look at it, and run all of it on one machine.
+//!
+//! * [`spec`], [`deploy`]: a chain specification file becomes contracts on L1 and a deployment file.
+//! * [`bridge`], [`status`]: what users and operators ask of a running chain.
+//! * [`devnet`]: L1, sequencer and prover as child processes, accounts funded by deposits.
+
+pub mod bridge;
+pub mod chain;
+pub mod contracts;
+pub mod deploy;
+pub mod devnet;
+pub mod report;
+pub mod spec;
+pub mod status;
+pub mod wallet;

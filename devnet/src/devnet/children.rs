@@ -1,0 +1,165 @@
+//! Sequencer and prover as child processes in groups of their own, so that a terminal's Ctrl-C reaches them through us, in order.
+
+use std::{
+    fs::{File, OpenOptions},
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use alloy::{primitives::B256, signers::local::PrivateKeySigner};
+use anyhow::Context;
+use tokio::process::{Child, Command};
+use url::Url;
+
+use super::DevnetFlags;
+
+/// How long a service may take to end in order.
+const END_PATIENCE: Duration = Duration::from_secs(10);
+/// Lines of a log shown when its service ended by itself.
+const LOG_LINES: usize = 12;
+
+/// How to start a service again.
+struct Recipe {
+    name: &'static str,
+    program: PathBuf,
+    arguments: Vec<String>,
+    key: (&'static str, String),
+    log: PathBuf,
+}
+
+/// The running services.
+pub struct Services {
+    recipes: [Recipe; 2],
+    children: [Option<Child>; 2],
+}
+
+/// Which service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// Builds blocks and posts batches.
+    Sequencer,
+    /// Claims outputs.
+    Prover,
+}
+
+impl Services {
+    /// Starts both.
+    pub fn start(
+        flags: &DevnetFlags,
+        dir: &Path,
+        l1_rpc: &Url,
+        sequencer: &PrivateKeySigner,
+        proposer: &PrivateKeySigner,
+    ) -> anyhow::Result<Self> {
+        let common = |data: &str| {
+            let mut arguments: Vec<String> = vec!["--deployment".into(), dir.join("deployment.json").display().to_string()];
+            arguments.extend(["--data-dir".into(), dir.join(data).display().to_string()]);
+            arguments.extend(["--l1-rpc".into(), l1_rpc.to_string(), "--l1-beacon".into(), l1_rpc.to_string()]);
+            arguments
+        };
+        let mut sequencer_arguments = common("sequencer");
+        let (rpc, block_time_ms) = (format!("127.0.0.1:{}", flags.rpc_port), flags.block_time_ms.to_string());
+        for (flag, value) in [
+            ("--rpc", rpc.as_str()),
+            ("--block-time-ms", &block_time_ms),
+            ("--data", &flags.data),
+            ("--l1-depth", "1"),
+            ("--l1-poll-ms", "200"),
+            ("--batch-age-min-ms", "1500"),
+            ("--batch-age-max-ms", "3000"),
+            ("--heartbeat-ms", "12000"),
+        ] {
+            sequencer_arguments.extend([flag.into(), value.into()]);
+        }
+        let mut prover_arguments = common("prover");
+        prover_arguments.extend(["--l1-poll-ms", "200", "--l1-depth", "1"].map(String::from));
+        let hex = |key: &PrivateKeySigner| B256::from(key.to_bytes()).to_string();
+        let recipes = [
+            Recipe {
+                name: "sequencer",
+                program: beside_us("tandem-sequencer")?,
+                arguments: sequencer_arguments,
+                key: ("TANDEM_SEQUENCER_KEY", hex(sequencer)),
+                log: dir.join("sequencer.log"),
+            },
+            Recipe {
+                name: "prover",
+                program: beside_us("tandem-prover")?,
+                arguments: prover_arguments,
+                key: ("TANDEM_PROPOSER_KEY", hex(proposer)),
+                log: dir.join("prover.log"),
+            },
+        ];
+        let mut services = Self { recipes, children: [None, None] };
+        services.restart(Service::Sequencer)?;
+        services.restart(Service::Prover)?;
+        Ok(services)
+    }
+
+    /// Starts a service that does not run.
+    pub fn restart(&mut self, service: Service) -> anyhow::Result<()> {
+        let recipe = &self.recipes[service as usize];
+        let log: File = OpenOptions::new().create(true).append(true).open(&recipe.log)?;
+        let child = Command::new(&recipe.program)
+            .args(&recipe.arguments)
+            .env(recipe.key.0, &recipe.key.1)
+            .env_remove("TANDEM_CONFIG")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("cannot start {}", recipe.program.display()))?;
+        self.children[service as usize] = Some(child);
+        Ok(())
+    }
+
+    /// Ends a service at once, as kill -9 does.
+    pub async fn kill(&mut self, service: Service) -> anyhow::Result<()> {
+        if let Some(mut child) = self.children[service as usize].take() {
+            child.kill().await?;
+        }
+        Ok(())
+    }
+
+    /// Resolves when a service has ended by itself.
+    pub async fn ended(&mut self) -> anyhow::Error {
+        loop {
+            for (child, recipe) in self.children.iter_mut().zip(&self.recipes) {
+                if let Some(Ok(Some(status))) = child.as_mut().map(Child::try_wait) {
+                    let log = std::fs::read_to_string(&recipe.log).unwrap_or_default();
+                    let lines: Vec<&str> = log.lines().collect();
+                    let tail = lines[lines.len().saturating_sub(LOG_LINES)..].join("\n  ");
+                    return anyhow::anyhow!("the {} ended ({status}); the end of {}:\n  {tail}", recipe.name, recipe.log.display());
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// Ends both in order: asks, waits, and only then kills.
+    pub async fn stop(&mut self) {
+        for child in self.children.iter().flatten() {
+            if let Some(id) = child.id() {
+                let _ = Command::new("kill").args(["-TERM", &id.to_string()]).status().await;
+            }
+        }
+        for child in &mut self.children {
+            if let Some(mut child) = child.take()
+                && tokio::time::timeout(END_PATIENCE, child.wait()).await.is_err()
+            {
+                let _ = child.kill().await;
+            }
+        }
+    }
+}
+
+/// A binary next to our own; next to its directory when we are a test, which cargo puts one deeper.
+fn beside_us(name: &str) -> anyhow::Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let candidates = own.ancestors().skip(1).take(2).map(|directory| directory.join(name));
+    let found = candidates.into_iter().find(|path| path.is_file());
+    found.with_context(|| format!("{name} is not built: run `make build` (looked beside {})", own.display()))
+}

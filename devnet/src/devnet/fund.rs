@@ -1,0 +1,70 @@
+//! First money: ether and a token for the users, all of it by transactions on L1, since genesis allocates none.
+
+use alloy::{
+    primitives::{Address, Bytes, U256},
+    providers::Provider,
+    signers::local::PrivateKeySigner,
+    sol_types::SolCall,
+};
+use anyhow::Context;
+use serde_json::json;
+use tandem_l1::{
+    Deployment, L1Client,
+    bindings::{Bridge, Inbox},
+};
+
+use super::START_PATIENCE;
+use crate::{
+    chain::{RollupStatus, ask},
+    contracts::DevnetToken,
+    deploy::ether,
+    wallet::{Call, Wallet},
+};
+
+/// Ether of each user on L2.
+const USER_ETHER: u64 = 100;
+/// Ether that the faucet may give away.
+const FAUCET_ETHER: u64 = 5_000;
+/// Tokens of each user on L1.
+const USER_TOKENS: u64 = 1_000_000;
+
+/// Deposits for the users and the faucet, a token that the users hold, and a first checkpoint: all in one L1 block. Returns the token.
+pub async fn on_l1(
+    l1: &L1Client,
+    faucet: &PrivateKeySigner,
+    users: &[PrivateKeySigner],
+    deployment: &Deployment,
+) -> anyhow::Result<Address> {
+    let wallet = Wallet::connect(l1.clone(), faucet.clone(), START_PATIENCE).await?;
+    let artifact: serde_json::Value = serde_json::from_str(include_str!("../../../contracts/artifacts/DevnetToken.json"))?;
+    let creation: Bytes = serde_json::from_value(artifact["bytecode"]["object"].clone()).context("artifact of DevnetToken")?;
+    let token = wallet.address().create(l1.nonce(wallet.address()).await?);
+    let mut calls = vec![Call { input: creation, gas_limit: Some(2_000_000), ..Call::default() }];
+    calls.push(Call::new(deployment.chain.inbox, Inbox::checkpointCall {}.abi_encode()).gas_limit(200_000));
+    let accounts = users.iter().map(|user| (user.address(), USER_ETHER)).chain([(wallet.address(), FAUCET_ETHER)]);
+    for (to, amount) in accounts {
+        let deposit = Bridge::depositETHCall { to, refund: to }.abi_encode();
+        calls.push(Call::new(deployment.chain.bridge, deposit).value(ether(amount)).gas_limit(400_000));
+    }
+    for user in users {
+        let mint = DevnetToken::mintCall { to: user.address(), amount: ether(USER_TOKENS) }.abi_encode();
+        calls.push(Call::new(token, mint).gas_limit(200_000));
+    }
+    wallet.send_all(calls).await.context("funding the accounts")?;
+    Ok(token)
+}
+
+/// Whether all of it is on L2.
+pub async fn has_arrived(l1: &L1Client, l2: &L1Client, users: &[PrivateKeySigner], deployment: &Deployment) -> anyhow::Result<bool> {
+    let queued = Inbox::new(deployment.chain.inbox, l1.provider()).queueLength().call().await?;
+    let status: RollupStatus = ask(l2, "rollup_status", json!([])).await?;
+    if queued < users.len() as u64 || status.queue_index < queued {
+        return Ok(false);
+    }
+    for user in users {
+        if l2.request(l2.provider().get_balance(user.address())).await? < U256::ONE {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

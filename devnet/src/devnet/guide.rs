@@ -1,0 +1,92 @@
+//! What a user of the devnet reads: endpoints, accounts, commands that work when pasted, and one line that lives.
+
+use std::{fmt::Write as _, io::Write as _, path::Path, time::Duration};
+
+use serde_json::json;
+use tandem_l1::{Deployment, L1Client, anvil};
+
+use super::DevnetInfo;
+use crate::{
+    chain::{RollupStatus, ask},
+    status::settled_batch,
+};
+
+const LINE_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Everything that is worth printing once.
+pub fn text(info: &DevnetInfo, deployment: &Deployment, dir: &Path) -> String {
+    let mut text = String::new();
+    let mut line = |line: String| {
+        let _ = writeln!(text, "{line}");
+    };
+    let chain = &deployment.chain;
+    line(format!("\nL1        {}   (chain {}, Anvil; beacon API at the same address)", info.l1_rpc, chain.l1_chain_id));
+    line(format!("L2        {}   (chain {})", info.l2_rpc, chain.l2_chain_id));
+    line(format!("faucet    {}faucet/ADDRESS   (POST; ether on L2)", info.faucet));
+    line(format!("files     {0}/deployment.json (addresses, ABIs), {0}/devnet.json, {0}/*.log", dir.display()));
+    line(format!("\nBridge    {}\nInbox     {}\nSettlement {}\nToken     {}   (ERC-20 on L1)", chain.bridge, chain.inbox, chain.settlement, info.token));
+    line("\nAccounts, with ether on both chains and tokens on L1:".into());
+    for account in &info.accounts {
+        line(format!("  {}  {}", account.address, account.key));
+    }
+    let [first, second, ..] = info.accounts.as_slice() else { return text };
+    let cast = cast();
+    let tandem = match dir == Path::new(".devnet") {
+        true => own_name(),
+        false => format!("{} --dir {}", own_name(), dir.display()),
+    };
+    line("\nTry this:".into());
+    for command in [
+        format!("{cast} balance --ether {} --rpc-url {}", first.address, info.l2_rpc),
+        format!("{cast} send {} --value 1ether --private-key {} --rpc-url {}", second.address, first.key, info.l2_rpc),
+        format!("curl -X POST {}faucet/{}", info.faucet, second.address),
+        format!("{tandem} bridge deposit 2.5"),
+        format!("{tandem} bridge deposit-erc20 {} 100", info.token),
+        format!("{tandem} bridge withdraw 0.5"),
+        format!("{tandem} bridge withdraw-erc20 {} 40", info.token),
+        format!("{tandem} bridge claim      # everything that is not claimed yet"),
+        format!("{tandem} status"),
+    ] {
+        line(format!("  {command}"));
+    }
+    text
+}
+
+fn own_name() -> String {
+    let own = std::env::current_exe().unwrap_or_else(|_| "tandem".into());
+    let short = std::env::current_dir().ok().and_then(|here| own.strip_prefix(here).ok().map(Path::to_path_buf));
+    short.unwrap_or(own).display().to_string()
+}
+
+fn cast() -> String {
+    let found = anvil::binary().ok().and_then(|anvil| anvil.parent()?.parent()?.parent()?.parent().map(|modules| modules.join(".bin/cast")));
+    let Some(path) = found.filter(|path| path.exists()).and_then(|path| path.canonicalize().ok().map(|_| path)) else {
+        return "cast".into();
+    };
+    let path = std::path::absolute(&path).unwrap_or(path);
+    let text = path.display().to_string();
+    let tidy = text.split_once("/chain/l1/../../").map_or(text.clone(), |(root, rest)| format!("{root}/{rest}"));
+    let here = std::env::current_dir().unwrap_or_default();
+    Path::new(&tidy).strip_prefix(here).map_or(tidy.clone(), |short| short.display().to_string())
+}
+
+/// Rewrites one line until the end of time.
+pub async fn live_line(l1: &L1Client, l2: &L1Client, deployment: &Deployment, quiet: bool) {
+    loop {
+        tokio::time::sleep(LINE_INTERVAL).await;
+        if quiet {
+            continue;
+        }
+        let status = ask::<RollupStatus>(l2, "rollup_status", json!([])).await;
+        let settled = settled_batch(l1, deployment).await;
+        let head = l1.latest().await;
+        let (Ok(status), Ok(settled), Ok(head)) = (status, settled, head) else { continue };
+        let block = match settled {
+            0 => Some(0),
+            index => ask::<serde_json::Value>(l2, "rollup_batch", json!([format!("{index:#x}")])).await.ok().and_then(|batch| batch["lastBlock"].as_u64()),
+        };
+        let settled = block.map_or_else(|| "?".into(), |block| block.to_string());
+        eprint!("\r\x1b[Klatest {}   on L1 {}   settled {settled}   L1 head {}", status.latest.number, status.safe, head.id.number);
+        let _ = std::io::stderr().flush();
+    }
+}

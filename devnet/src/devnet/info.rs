@@ -1,0 +1,78 @@
+//! `devnet.json`: what is peculiar to a devnet. Its keys are public knowledge (Anvil's mnemonic) and worth nothing.
+
+use std::path::Path;
+
+use alloy::{
+    primitives::{Address, B256},
+    signers::local::PrivateKeySigner,
+};
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+const FILE: &str = "devnet.json";
+/// Everything that a devnet writes, and so may remove.
+const FILES: [&str; 5] = [FILE, "deployment.json", "l1-state.json", "sequencer.log", "prover.log"];
+const DIRECTORIES: [&str; 2] = ["sequencer", "prover"];
+
+/// The file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DevnetInfo {
+    /// L1 JSON-RPC and beacon API.
+    pub l1_rpc: Url,
+    /// L2 JSON-RPC.
+    pub l2_rpc: Url,
+    /// `POST /faucet/{address}`.
+    pub faucet: Url,
+    /// An ERC-20 on L1, of which every account holds some.
+    pub token: Address,
+    /// Funded on both chains.
+    pub accounts: Vec<Account>,
+}
+
+/// One funded account.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Account {
+    /// Its address.
+    pub address: Address,
+    /// Its key, as hex.
+    pub key: String,
+}
+
+impl Account {
+    /// Of a key.
+    pub fn of(key: &PrivateKeySigner) -> Self {
+        Self { address: key.address(), key: B256::from(key.to_bytes()).to_string() }
+    }
+}
+
+impl DevnetInfo {
+    /// Reads it from a devnet's directory.
+    pub fn read(dir: &Path) -> anyhow::Result<Self> {
+        Ok(serde_json::from_slice(&std::fs::read(dir.join(FILE))?)?)
+    }
+
+    /// Writes it, complete or not at all.
+    pub fn write(&self, dir: &Path) -> anyhow::Result<()> {
+        let partial = dir.join("devnet.partial");
+        std::fs::write(&partial, serde_json::to_vec_pretty(self)?)?;
+        std::fs::rename(partial, dir.join(FILE)).context("cannot write devnet.json")
+    }
+}
+
+/// Removes what a devnet wrote, and nothing else that may be in its directory.
+pub fn forget(dir: &Path) -> anyhow::Result<()> {
+    let ignore_missing = |result: std::io::Result<()>| match result {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other.with_context(|| format!("cannot clear {}", dir.display())),
+    };
+    for file in FILES {
+        ignore_missing(std::fs::remove_file(dir.join(file)))?;
+    }
+    for directory in DIRECTORIES {
+        ignore_missing(std::fs::remove_dir_all(dir.join(directory)))?;
+    }
+    Ok(())
+}

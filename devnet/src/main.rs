@@ -1,0 +1,61 @@
+//! `tandem`: see `tandem --help` and docs/operations.md.
+
+use clap::{Parser, Subcommand};
+use tandem_devnet::{
+    bridge::{self, BridgeCommand},
+    chain::ChainFlags,
+    deploy::{self, DeployFlags},
+    devnet::{self, DevnetFlags},
+    report::Report,
+    status,
+};
+
+/// Deploys Tandem chains, moves money in and out, and runs a devnet.
+#[derive(Debug, Parser)]
+#[command(name = "tandem", version)]
+struct Flags {
+    /// The result as one JSON object
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(flatten)]
+    chain: ChainFlags,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Deploys a chain to L1
+    Deploy(DeployFlags),
+    /// Runs a local L1 and a Tandem chain on it
+    Devnet(DevnetFlags),
+    /// Moves money between L1 and L2
+    #[command(subcommand)]
+    Bridge(BridgeCommand),
+    /// How far the chain is
+    Status,
+}
+
+#[tokio::main]
+async fn main() -> std::process::ExitCode {
+    let flags = Flags::parse();
+    tandem_service::init_logging(tandem_service::LogFormat::Text);
+    let report = Report { json: flags.json };
+    let outcome = match flags.command {
+        Command::Deploy(command) => deploy::run(command, &flags.chain, report).await,
+        Command::Devnet(command) => devnet::run(command, &flags.chain.dir).await,
+        Command::Bridge(command) => bridge::run(command, &flags.chain, report).await,
+        Command::Status => status::run(&flags.chain, report).await,
+    };
+    match outcome {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            if report.json {
+                println!("{}", serde_json::json!({ "error": format!("{error:#}") }));
+            } else {
+                eprintln!("tandem: {error:#}");
+            }
+            std::process::ExitCode::FAILURE
+        }
+    }
+}

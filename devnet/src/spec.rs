@@ -1,0 +1,294 @@
+//! The chain specification file of `tandem deploy`: TOML in which everything but the roles has a default.
+//!
+//! Adversarial: it is an operator's file; a key that is none is refused rather than ignored, and so is a limit that the contracts
+//! would refuse only after gas was paid.
+
+use std::path::{Path, PathBuf};
+
+use alloy::primitives::{Address, B256};
+use serde::{Deserialize, Serialize};
+use tandem_chain::{ChainConfig, ChainKind, config};
+use tandem_l1::{ChainSpec, deploy::RulesSpec};
+
+/// The file. Times in seconds, amounts in wei.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct SpecFile {
+    /// L2 chain id.
+    pub l2_chain_id: u64,
+    /// L1 chain id; that of the endpoint if absent.
+    pub l1_chain_id: Option<u64>,
+    /// Time of the genesis block; that of L1's newest block if absent.
+    pub genesis_timestamp: Option<u64>,
+    /// Who may do what.
+    pub roles: Roles,
+    /// Limits of blocks and batches.
+    #[serde(default)]
+    pub limits: Limits,
+    /// Epochs, claims and delays.
+    #[serde(default)]
+    pub settlement: Settlement,
+}
+
+/// Accounts on L1.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Roles {
+    /// Owns schedule and timelock.
+    pub owner: Address,
+    /// Appends batches.
+    pub sequencer: Address,
+    /// May pause deposits; nobody if absent.
+    #[serde(default)]
+    pub guardian: Address,
+    /// Receives the fees; the owner if absent.
+    pub fee_recipient: Option<Address>,
+}
+
+/// Limits of blocks and batches.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Limits {
+    /// Gas limit of every block.
+    pub block_gas_limit: u64,
+    /// Most blocks of a batch.
+    pub blocks_per_batch: u64,
+    /// Most transactions of a batch.
+    pub transactions_per_batch: u64,
+    /// Most bytes of a decompressed payload.
+    pub payload_bytes: u64,
+    /// Most L1 messages of a batch.
+    pub messages_per_batch: u64,
+    /// Most gas of a batch's L1 messages.
+    pub message_gas_per_batch: u64,
+    /// Work budget of a batch, in gas.
+    pub work_gas_per_batch: u64,
+    /// Lowest base fee.
+    pub min_base_fee: u64,
+    /// How far block times may be from L1's.
+    pub timestamp_drift: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            block_gas_limit: 30_000_000,
+            blocks_per_batch: 4_096,
+            transactions_per_batch: 20_000,
+            payload_bytes: 2_000_000,
+            messages_per_batch: 64,
+            message_gas_per_batch: 32_000_000,
+            work_gas_per_batch: 1_000_000_000,
+            min_base_fee: 1_000_000,
+            timestamp_drift: 600,
+        }
+    }
+}
+
+/// Epochs, claims and delays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Settlement {
+    /// Batches of an epoch.
+    pub epoch_batches: u32,
+    /// An epoch may close so long after its first batch.
+    pub epoch_seconds: u32,
+    /// A claim can be rivalled for so long.
+    pub claim_window_seconds: u32,
+    /// Wei locked by a claim.
+    pub claim_bond: u128,
+    /// Decides contested claims; nobody if absent.
+    pub dispute: Address,
+    /// Memory root of the fault-proof program.
+    pub guest_hash: B256,
+    /// A batch names a checkpoint at most so old.
+    pub checkpoint_age_seconds: u32,
+    /// After so long batches must take a message.
+    pub forced_inclusion_window_seconds: u64,
+    /// Between an owner's decision and its effect.
+    pub delay_seconds: u64,
+    /// How long all pauses together may last.
+    pub pause_seconds: u64,
+}
+
+impl Default for Settlement {
+    fn default() -> Self {
+        Self {
+            epoch_batches: 64,
+            epoch_seconds: 3_600,
+            claim_window_seconds: 7 * 86_400,
+            claim_bond: 1_000_000_000_000_000_000,
+            dispute: Address::ZERO,
+            guest_hash: B256::ZERO,
+            checkpoint_age_seconds: 6 * 3_600,
+            forced_inclusion_window_seconds: 12 * 3_600,
+            delay_seconds: 14 * 86_400,
+            pause_seconds: 7 * 86_400,
+        }
+    }
+}
+
+/// Why a specification is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum SpecError {
+    /// It cannot be read.
+    #[error("cannot read chain specification {path}: {error}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// It is none.
+    #[error("{path} is not a chain specification: {error}")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        error: toml::de::Error,
+    },
+    /// A role that somebody must have is given to nobody.
+    #[error("chain specification: role `{role}` must not be the zero address")]
+    NobodyIs {
+        /// The role.
+        role: &'static str,
+    },
+    /// A number that must not be zero.
+    #[error("chain specification: `{field}` must not be zero")]
+    Zero {
+        /// The field.
+        field: &'static str,
+    },
+    /// Messages would not fit.
+    #[error("chain specification: `message-gas-per-batch` must be at least {min}, is {found}")]
+    MessageGas {
+        /// What the contracts ask for.
+        min: u64,
+        /// In the file.
+        found: u64,
+    },
+    /// Users could not leave before the owner's decision takes effect.
+    #[error("chain specification: `delay-seconds` is {found}, but messages and claims take up to {min}")]
+    Delay {
+        /// Forced inclusion and claim window.
+        min: u64,
+        /// In the file.
+        found: u64,
+    },
+}
+
+impl SpecFile {
+    /// Reads a file.
+    pub fn read(path: &Path) -> Result<Self, SpecError> {
+        let text = std::fs::read_to_string(path).map_err(|error| SpecError::Read { path: path.into(), error })?;
+        toml::from_str(&text).map_err(|error| SpecError::Malformed { path: path.into(), error })
+    }
+
+    /// What is deployed, checked as far as that can be done without L1.
+    pub fn chain_spec(&self) -> Result<ChainSpec, SpecError> {
+        self.check()?;
+        let (roles, limits, settlement) = (&self.roles, &self.limits, &self.settlement);
+        Ok(ChainSpec {
+            chain: ChainConfig {
+                version: config::CONFIG_VERSION,
+                kind: ChainKind::Evm,
+                l1_chain_id: self.l1_chain_id.unwrap_or_default(),
+                l2_chain_id: self.l2_chain_id,
+                inbox: Address::ZERO,
+                settlement: Address::ZERO,
+                bridge: Address::ZERO,
+                l1_fee_recipient: roles.fee_recipient.unwrap_or(roles.owner),
+                genesis_timestamp: self.genesis_timestamp.unwrap_or_default(),
+                fork: config::FORK_OSAKA,
+                block_gas_limit: limits.block_gas_limit,
+                max_blocks_per_batch: limits.blocks_per_batch,
+                max_transactions_per_batch: limits.transactions_per_batch,
+                max_payload_bytes: limits.payload_bytes,
+                max_messages_per_batch: limits.messages_per_batch,
+                max_message_gas_per_batch: limits.message_gas_per_batch,
+                max_work_gas_per_batch: limits.work_gas_per_batch,
+                min_base_fee: limits.min_base_fee,
+                max_timestamp_drift: limits.timestamp_drift,
+            },
+            owner: roles.owner,
+            sequencer: roles.sequencer,
+            guardian: roles.guardian,
+            pause_seconds: settlement.pause_seconds,
+            forced_inclusion_window_seconds: settlement.forced_inclusion_window_seconds,
+            delay_seconds: settlement.delay_seconds,
+            rules: RulesSpec {
+                guest_hash: settlement.guest_hash,
+                dispute: settlement.dispute,
+                epoch_batches: settlement.epoch_batches,
+                epoch_seconds: settlement.epoch_seconds,
+                max_checkpoint_age_seconds: settlement.checkpoint_age_seconds,
+                claim_window_seconds: settlement.claim_window_seconds,
+                claim_bond: settlement.claim_bond,
+            },
+        })
+    }
+
+    fn check(&self) -> Result<(), SpecError> {
+        let settlement = &self.settlement;
+        for (role, account) in [("owner", self.roles.owner), ("sequencer", self.roles.sequencer)] {
+            if account.is_zero() {
+                return Err(SpecError::NobodyIs { role });
+            }
+        }
+        for (field, value) in [
+            ("l2-chain-id", self.l2_chain_id),
+            ("block-gas-limit", self.limits.block_gas_limit),
+            ("blocks-per-batch", self.limits.blocks_per_batch),
+            ("messages-per-batch", self.limits.messages_per_batch),
+            ("min-base-fee", self.limits.min_base_fee),
+            ("epoch-batches", settlement.epoch_batches.into()),
+            ("epoch-seconds", settlement.epoch_seconds.into()),
+            ("claim-window-seconds", settlement.claim_window_seconds.into()),
+            ("forced-inclusion-window-seconds", settlement.forced_inclusion_window_seconds),
+        ] {
+            if value == 0 {
+                return Err(SpecError::Zero { field });
+            }
+        }
+        let (min, found) = (tandem_chain::message::MESSAGE_GAS_MAX, self.limits.message_gas_per_batch);
+        if found < min {
+            return Err(SpecError::MessageGas { min, found });
+        }
+        let min = settlement.forced_inclusion_window_seconds.saturating_add(settlement.claim_window_seconds.into());
+        if settlement.delay_seconds < min {
+            return Err(SpecError::Delay { min, found: settlement.delay_seconds });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROLES: &str = "[roles]\nowner = '0x0101010101010101010101010101010101010101'\nsequencer = '0x0202020202020202020202020202020202020202'\n";
+
+    fn parse(text: &str) -> Result<ChainSpec, SpecError> {
+        let file: SpecFile = toml::from_str(text).map_err(|error| SpecError::Malformed { path: PathBuf::new(), error })?;
+        file.chain_spec()
+    }
+
+    #[test]
+    fn roles_and_a_chain_id_suffice() {
+        let spec = parse(&format!("l2-chain-id = 7\n{ROLES}")).unwrap();
+        assert_eq!((spec.chain.l2_chain_id, spec.chain.l1_fee_recipient), (7, Address::repeat_byte(1)));
+        assert_eq!((spec.sequencer, spec.guardian), (Address::repeat_byte(2), Address::ZERO));
+    }
+
+    #[test]
+    fn what_means_nothing_is_refused() {
+        for bad in ["l2-chain-id = 7\nl2-chian-id = 8\n", "l2-chain-id = -1\n", "l2-chain-id = '7'\n", ""] {
+            assert!(matches!(parse(&format!("{bad}{ROLES}")), Err(SpecError::Malformed { .. })), "{bad}");
+        }
+        let with = |section: &str| parse(&format!("l2-chain-id = 7\n{ROLES}{section}"));
+        assert!(matches!(with("[limits]\nmax-gas = 1"), Err(SpecError::Malformed { .. })));
+        assert!(matches!(with("[limits]\nblock-gas-limit = 0"), Err(SpecError::Zero { field: "block-gas-limit" })));
+        assert!(matches!(with("[limits]\nmessage-gas-per-batch = 7999999"), Err(SpecError::MessageGas { .. })));
+        assert!(matches!(with("[settlement]\ndelay-seconds = 60"), Err(SpecError::Delay { .. })));
+    }
+}
