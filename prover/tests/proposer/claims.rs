@@ -185,6 +185,7 @@ async fn a_wrong_claim_that_became_final_stops_everything() {
     let right = post(&harness, &derived, 1).await;
     let wrong = OutputFields { state_root: B256::repeat_byte(0xbd), ..right };
     let wrong_claim = claim_as_stranger(&harness, wrong).await;
+    post(&harness, &derived, 2).await;
     pass_window(&harness).await;
 
     // Too late to rival it.
@@ -196,7 +197,6 @@ async fn a_wrong_claim_that_became_final_stops_everything() {
     let input = FraudSettlement::finalizeCall { claimId: wrong_claim }.abi_encode().into();
     let call = L1Call { to: harness.deployment.chain.settlement.into(), input, ..L1Call::default() };
     harness.submitter(harness.user()).await.submit(call).await.unwrap();
-    post(&harness, &derived, 2).await;
     proposer.round().await.unwrap();
     assert_eq!(status.borrow().alarm, Some(Alarm::WrongFinalOutput { epoch: 1, output: wrong.hash() }));
     assert_eq!(status.borrow().claimed_epoch, 0);
