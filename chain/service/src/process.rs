@@ -1,5 +1,7 @@
 //! Logging and an orderly end.
 
+use std::io::IsTerminal;
+
 use clap::ValueEnum;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -17,7 +19,7 @@ pub enum LogFormat {
 /// Writes logs to standard error; `RUST_LOG` selects, `info` of Tandem's own crates by default.
 pub fn init_logging(format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,tandem=info,tandem_sequencer=info,tandem_prover=info,tandem_l1=info,tandem_store=info,tandem_devnet=info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).with_target(false);
     match format {
         LogFormat::Text => builder.init(),
         LogFormat::Json => builder.json().init(),

@@ -100,7 +100,7 @@ impl Simulation {
         let request = &self.request;
         let gas_price = request.max_fee_per_gas.or(request.gas_price).unwrap_or_default();
         let tx = TxEnv {
-            tx_type: if request.authorization_list.is_some() { 4 } else if request.max_fee_per_gas.is_some() { 2 } else { 0 },
+            tx_type: transaction_type(request),
             caller: request.from.unwrap_or_default(),
             gas_limit,
             gas_price,
@@ -108,7 +108,7 @@ impl Simulation {
             kind: request.to.unwrap_or(TxKind::Create),
             value: request.value.unwrap_or_default(),
             data: request.input.input().cloned().unwrap_or_default(),
-            chain_id: None,
+            chain_id: Some(request.chain_id.unwrap_or(self.cfg.chain_id)),
             access_list: request.access_list.clone().unwrap_or_default(),
             authorization_list: request.authorization_list.iter().flatten().cloned().map(Either::Left).collect(),
             ..Default::default()
@@ -118,6 +118,17 @@ impl Simulation {
             Err(Rejected::State(error)) => Err(error.into()),
             Err(rejected) => Err(RpcError::Execution(rejected.to_string())),
         }
+    }
+}
+
+/// The plainest type that has all the fields that were given.
+fn transaction_type(request: &TransactionRequest) -> u8 {
+    if request.authorization_list.as_ref().is_some_and(|list| !list.is_empty()) {
+        4
+    } else if request.max_fee_per_gas.is_some() {
+        2
+    } else {
+        request.access_list.is_some().into()
     }
 }
 
