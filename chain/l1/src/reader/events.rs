@@ -51,6 +51,7 @@ pub struct ClosedEpoch {
 
 /// What happened to claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "a few per block; a copy is simpler than a box")]
 pub enum ClaimEvent {
     /// A claim was posted.
     Posted {
@@ -168,7 +169,7 @@ pub(super) fn collect(header: &L1Header, config: &ReaderConfig, mut logs: Vec<Lo
         add(&mut block, config, log).map_err(|reason| ReaderError::BadEvent {
             block: header.id.number,
             transaction: log.transaction_hash.unwrap_or_default(),
-            reason,
+            reason: Box::new(reason),
         })?;
     }
     Ok(block)
@@ -298,7 +299,7 @@ mod tests {
 
     fn reason(logs: Vec<Log>) -> BadEvent {
         match collect(&header(), &config(), logs) {
-            Err(ReaderError::BadEvent { reason, block: 7, .. }) => reason,
+            Err(ReaderError::BadEvent { reason, block: 7, .. }) => *reason,
             other => panic!("not refused: {other:?}"),
         }
     }

@@ -98,7 +98,7 @@ pub enum ReaderError {
         /// Transaction.
         transaction: B256,
         /// What is wrong with it.
-        reason: BadEvent,
+        reason: Box<BadEvent>,
     },
     /// The chain moved while a range was read.
     #[error("block {number} changed while it was read")]
