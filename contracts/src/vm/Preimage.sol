@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {IStep} from "./IStep.sol";
-import {MemoryTree} from "./MemoryTree.sol";
+import { IStep } from "./IStep.sol";
+import { MemoryTree } from "./MemoryTree.sol";
 
 /// @title Pre-images and their keys (VM-7), shown in the witness itself
 /// @dev Twins: chain/vm/src/key.rs, chain/vm/src/oracle.rs.

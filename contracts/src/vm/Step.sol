@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {Alu} from "./Alu.sol";
-import {IStep} from "./IStep.sol";
-import {MemoryTree} from "./MemoryTree.sol";
-import {Preimage} from "./Preimage.sol";
-import {State, VmState} from "./VmState.sol";
+import { Alu } from "./Alu.sol";
+import { IStep } from "./IStep.sol";
+import { MemoryTree } from "./MemoryTree.sol";
+import { Preimage } from "./Preimage.sol";
+import { State, VmState } from "./VmState.sol";
 
 /// @title One step of the fraud-proof machine (VM-4 to VM-8)
 /// @dev Twins: chain/vm/src/reference/step.rs and witness.rs. Has no state and no owner. Witnesses come from anybody.
@@ -51,8 +51,7 @@ contract Step is IStep {
         State memory state;
         state.memoryRoot = memoryRoot;
         state.pc = VmState.ENTRY_PC;
-        state.oracleKey =
-            Preimage.keccakKey(keccak256(abi.encodePacked(previousOutput, firstBatchHash, lastBatchHash)));
+        state.oracleKey = Preimage.keccakKey(keccak256(abi.encodePacked(previousOutput, firstBatchHash, lastBatchHash)));
         return state.hash();
     }
 

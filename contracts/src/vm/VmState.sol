@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {IStep} from "./IStep.sol";
+import { IStep } from "./IStep.sol";
 
 /// @notice The machine's state (VM-1), four registers to a word so that packing it is one `abi.encodePacked`.
 struct State {

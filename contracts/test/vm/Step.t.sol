@@ -71,7 +71,8 @@ contract StepContractTest is StepTest {
 
     function test_ReadState() public {
         bytes32 output = keccak256("output");
-        bytes memory packed = abi.encodePacked(new bytes(64), output, new bytes(24), uint64(7), new bytes(256), uint8(1));
+        bytes memory packed =
+            abi.encodePacked(new bytes(64), output, new bytes(24), uint64(7), new bytes(256), uint8(1));
         (bytes32 hash, bool exited, uint64 exitCode, bytes32 word) = step.readState(packed);
         vm.assertEq(hash, keccak256(packed));
         vm.assertTrue(exited);
@@ -168,14 +169,17 @@ contract StepContractTest is StepTest {
     function _first(string memory file, string memory name) private view returns (bytes32, bytes memory) {
         Vectors memory vectors = readVectors(vm.readFile(string.concat(DIRECTORY, file)));
         for (uint256 i = 0; i < vectors.names.length; ++i) {
-            if (keccak256(bytes(vectors.names[i])) == keccak256(bytes(name))) return (vectors.pre[i], vectors.witnesses[i]);
+            if (keccak256(bytes(vectors.names[i])) == keccak256(bytes(name))) {
+                return (vectors.pre[i], vectors.witnesses[i]);
+            }
         }
         revert(name);
     }
 
     /// @dev Refused with an error of IStep, that is neither accepted nor a panic.
     function _isRefused(bytes32 pre, bytes memory witness) private view {
-        (bool success, bytes memory result) = address(step).staticcall{ gas: 3_000_000 }(abi.encodeCall(step.step, (pre, witness)));
+        (bool success, bytes memory result) =
+            address(step).staticcall{ gas: 3_000_000 }(abi.encodeCall(step.step, (pre, witness)));
         vm.assertFalse(success);
         bytes4 selector = bytes4(result);
         bool isTyped = selector == IStep.Step_Length.selector || selector == IStep.Step_StateHash.selector
