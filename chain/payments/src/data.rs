@@ -6,6 +6,8 @@
 
 mod effect;
 mod message;
+#[cfg(test)]
+mod tests;
 
 pub use effect::Effect;
 pub use message::{Message, Withdrawal};

@@ -6,6 +6,8 @@
 
 mod operator;
 mod order;
+#[cfg(test)]
+mod properties;
 mod queue;
 #[cfg(test)]
 mod tests;
