@@ -74,7 +74,7 @@ library PaymentsProof {
 
     /// @notice Reverts unless the proofs hold together.
     /// @param segments effects, withdrawals, messages
-    /// @param set data contract of a checked key set
+    /// @param set data contract of the key set that the schedule names for this batch, made by `VerifyingKeys.store`
     function verify(
         Transcript.Header memory header,
         bytes[3] calldata segments,

@@ -8,6 +8,7 @@ import { Transcript } from "../../src/payments/Transcript.sol";
 import { VerifyingKeys } from "../../src/payments/VerifyingKeys.sol";
 import { Test } from "../utils/Test.sol";
 import { vm } from "../utils/Vm.sol";
+import { FixtureKeys } from "./FixtureKeys.sol";
 
 /// @title The library as a contract.
 contract PaymentsProofHarness {
@@ -337,6 +338,12 @@ contract PaymentsPartsTest is PaymentsFixture {
         vm.assertEq(keccak256(harness.load(set)), keccak256(keys));
     }
 
+    function test_keySet_isTheOneRenderedAsSolidity() external view {
+        bytes memory rendered = bytes.concat(FixtureKeys.APPLY_SMALL, FixtureKeys.SESSION_SMALL);
+        vm.assertEq(keccak256(rendered), keccak256(keys));
+        vm.assertEq(FixtureKeys.KEY_SET_HASH, keccak256(keys));
+    }
+
     function _set(uint256 cursor, uint256 value) private view returns (bytes memory changed) {
         changed = keys;
         assembly ("memory-safe") {
@@ -480,5 +487,41 @@ contract PaymentsPartsTest is PaymentsFixture {
         claims[0].inputs[which] = value;
         vm.expectRevert(Groth16Batch.Groth16_InvalidProof.selector);
         harness.verifyClaims(keys, claims, bytes32(uint256(5)));
+    }
+}
+
+/// @title Batches of a malicious prover (attack-N.json): every proof holds, and together they are false.
+contract PaymentsAttackTest is PaymentsFixture {
+    function _load(string memory path) private returns (Batch memory) {
+        json = vm.readFile(path);
+        return honest();
+    }
+
+    function test_accepts_theSameBatchWithoutAnAttack() external {
+        vm.assertTrue(accepts(_load("../tests/vectors/payments/attack-0.json")));
+    }
+
+    function test_refuses_otherDataThanProven() external {
+        Batch memory batch = _load("../tests/vectors/payments/attack-1.json");
+        vm.expectRevert(abi.encodeWithSelector(PaymentsProof.Proof_EvaluationDiffers.selector, 0));
+        verify(batch);
+    }
+
+    function test_refuses_anElementOfZeroBeforeTheData() external {
+        Batch memory batch = _load("../tests/vectors/payments/attack-2.json");
+        vm.expectPartialRevert(PaymentsProof.Proof_CountsDiffer.selector);
+        verify(batch);
+    }
+
+    function test_refuses_aMessageThatWasNotApplied() external {
+        Batch memory batch = _load("../tests/vectors/payments/attack-3.json");
+        vm.expectPartialRevert(PaymentsProof.Proof_CountsDiffer.selector);
+        verify(batch);
+    }
+
+    function test_refuses_operationsThatWereNotAuthorised() external {
+        Batch memory batch = _load("../tests/vectors/payments/attack-4.json");
+        vm.expectPartialRevert(PaymentsProof.Proof_ProductsDiffer.selector);
+        verify(batch);
     }
 }

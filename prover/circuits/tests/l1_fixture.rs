@@ -4,19 +4,20 @@
 
 use alloy_primitives::{Address, B256, U256, hex, keccak256};
 use ark_bn254::Fr;
+use serde_json::Value;
 use std::{collections::BTreeMap, fs, path::PathBuf};
 use tandem_circuits::{
     apply::Apply,
     authorise::session::{Authorisation, SessionChunk},
     circuit::CircuitId,
     groth16::{
-        DevnetKeys, Header, Key, PreparedBatch, ProvenBatch, Prover, ProverConfig, Segment, Transcript, key_set_hash,
-        key_words, verify_batch,
+        ApplyTurn, AuthoriseTurn, DevnetKeys, Header, Key, PreparedBatch, ProvenBatch, Prover, ProverConfig, Segment, Transcript, key_set_hash,
+        key_words, render_key_library, verify_batch,
     },
 };
 use tandem_payments::{
-    batch::{ApplyCircuit, Batch, BatchBuilder},
-    data::Message,
+    batch::{ApplyCircuit, Batch, BatchBuilder, Challenges},
+    data::{self, Message},
     eddsa::SecretKey,
     field::integer,
     leaf::Key as LeafKey,
@@ -131,7 +132,7 @@ fn encode_array(items: Vec<Vec<U256>>) -> String {
     encode(head.into_iter().chain(items.into_iter().flatten()))
 }
 
-fn render(proven: &ProvenBatch, keys: &BTreeMap<CircuitId, Key>, root_out: Fr, leaf_count_out: u64) -> String {
+fn describe(proven: &ProvenBatch, keys: &BTreeMap<CircuitId, Key>, root_out: Fr, leaf_count_out: u64) -> Value {
     let header = proven.header;
     let t0 = Transcript::new(
         &header,
@@ -166,7 +167,7 @@ fn render(proven: &ProvenBatch, keys: &BTreeMap<CircuitId, Key>, root_out: Fr, l
         header.env,
         integer(dom()),
     ];
-    let json = serde_json::json!({
+    serde_json::json!({
         "keys": encode(keys.iter().flat_map(|(circuit, key)| key_words(*circuit, key.verifying()))),
         "keySetHash": header.key_set_hash.to_string(),
         "header": encode(header_words),
@@ -177,8 +178,7 @@ fn render(proven: &ProvenBatch, keys: &BTreeMap<CircuitId, Key>, root_out: Fr, l
         "zJoin": encode([integer(t1.z_join())]),
         "rootOut": encode([integer(root_out)]),
         "leafCountOut": leaf_count_out,
-    });
-    serde_json::to_string_pretty(&json).unwrap() + "\n"
+    })
 }
 
 #[test]
@@ -200,10 +200,119 @@ fn the_batch_fixture_is_what_the_prover_makes() {
 
     let last = batch.chunks.last().unwrap();
     let root_out = last.inputs_before()[1];
-    let rendered = render(&proven, &keys, root_out, last.counts_out.leaf_count);
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/payments/batch.json");
+    let json = describe(&proven, &keys, root_out, last.counts_out.leaf_count);
+    assert_committed("tests/vectors/payments/batch.json", &(serde_json::to_string_pretty(&json).unwrap() + "\n"));
+    assert_committed("contracts/test/payments/FixtureKeys.sol", &render_key_library("FixtureKeys", &verifying));
+}
+
+/// What a malicious prover changes of a batch, everything else redrawn and proven anew: each proof holds.
+struct Attack {
+    name: &'static str,
+    header: fn(&mut Header),
+    segments: fn(&mut [Vec<u8>; 3]),
+    authorisations: fn(&mut Vec<Authorisation>),
+}
+
+const ATTACKS: [Attack; 4] = [
+    Attack {
+        name: "other data than proven",
+        header: |_| (),
+        segments: |segments| segments[0][20] ^= 1,
+        authorisations: |_| (),
+    },
+    Attack {
+        name: "an element of zero before the data",
+        header: |_| (),
+        segments: |segments| drop(segments[1].splice(0..0, [0; 31])),
+        authorisations: |_| (),
+    },
+    Attack {
+        name: "a message claimed and not applied",
+        header: |header| header.queue_end += 1,
+        segments: |_| (),
+        authorisations: |_| (),
+    },
+    Attack {
+        name: "another operation authorised",
+        header: |_| (),
+        segments: |_| (),
+        authorisations: |given| {
+            let operation_hash = given[0].operation_hash + Fr::from(1u64);
+            let key = session_key(1);
+            given[0] = Authorisation { operation_hash, key: key.public(), signature: key.sign(operation_hash) };
+        },
+    },
+];
+
+/// One small chunk: a deposit, a withdrawal, the fee.
+fn short_batch(state: State) -> (Batch, Vec<Authorisation>) {
+    let mut builder = builder(state, 7);
+    builder.message(&Message::Deposit { key: eth(account(2)), amount: ETHER }).unwrap();
+    let operation = Operation {
+        sender: account(1),
+        nonce: 0,
+        call: Call::WithdrawEth { recipient: account(0xaa), amount: ETHER },
+        gas_limit: 100_000,
+        max_fee_per_gas: PRICE,
+        expiry: u64::MAX,
+    };
+    builder.user(&operation, SignatureKind::Session, PRICE).unwrap();
+    let (key, operation_hash) = (session_key(1), operation.hash(dom()));
+    let signature = key.sign(operation_hash);
+    (builder.finish().unwrap().0, vec![Authorisation { operation_hash, key: key.public(), signature }])
+}
+
+/// Proves a batch as the attack has it; what `PreparedBatch` would refuse to do.
+fn attack(attack: &Attack, prover: &Prover, keys: &BTreeMap<CircuitId, Key>) -> ProvenBatch {
+    let state = funded();
+    let (batch, mut authorisations) = short_batch(state.clone());
+    let mut header = header(&state, &batch, keys);
+    let mut segments = [&batch.effects, &batch.withdrawals, &batch.messages].map(|elements| data::bytes(elements));
+    (attack.header)(&mut header);
+    (attack.segments)(&mut segments);
+    (attack.authorisations)(&mut authorisations);
+
+    let [chunk] = batch.chunks.as_slice() else { panic!("one chunk") };
+    let [_, root_out, _, counts_out, _, fee_out, data_digest, value_digest, _, _] = chunk.inputs_before();
+    let circuit = CircuitId::ApplySmall;
+    let apply = vec![ApplyTurn { circuit, root_out, counts_out, fee_out, data_digest, value_digest }];
+    let session = SessionChunk::small(authorisations, Fr::from(0u64)).unwrap();
+    let authorise =
+        vec![AuthoriseTurn { circuit: CircuitId::SessionSmall, value_digest: session.value_digest() }];
+    let posted = segments.each_ref().map(|bytes| Segment::of(bytes));
+    let t1 = Transcript::new(&header, &posted, 1, 1).chunks(&apply, &authorise);
+    let challenges = Challenges { data: t1.z(), values: t1.z_join() };
+    let applied = Apply::new(chunk.clone(), challenges, [Fr::from(0u64); 3]);
+    let proofs = vec![
+        prover.prove(&keys[&circuit], applied, &mut |_| ()).unwrap(),
+        prover.prove(&keys[&CircuitId::SessionSmall], session.with_challenge(t1.z_join()), &mut |_| ()).unwrap(),
+    ];
+    ProvenBatch { header, segments, apply, authorise, proofs }
+}
+
+/// Batches whose proofs all hold and which L1 must refuse for what they are together.
+#[test]
+fn the_attack_fixtures_are_what_a_malicious_prover_makes() {
+    let prover = Prover::new(ProverConfig::default()).unwrap();
+    let keys = keys();
+    let verifying: BTreeMap<_, _> = keys.iter().map(|(circuit, key)| (*circuit, key.verifying().clone())).collect();
+    let honest = Attack { name: "none", header: |_| (), segments: |_| (), authorisations: |_| () };
+    for (i, given) in [&honest].into_iter().chain(&ATTACKS).enumerate() {
+        let proven = attack(given, &prover, &keys);
+        let segments = proven.segments.each_ref().map(|bytes| Segment::of(bytes));
+        let t1 = Transcript::new(&proven.header, &segments, 1, 1).chunks(&proven.apply, &proven.authorise);
+        verify_batch(&verifying, &proven.proofs, &t1.proofs(&proven.proofs)).unwrap();
+        let mut json = describe(&proven, &keys, proven.apply[0].root_out, 0);
+        json["attack"] = given.name.into();
+        let rendered = serde_json::to_string_pretty(&json).unwrap() + "\n";
+        assert_committed(&format!("tests/vectors/payments/attack-{i}.json"), &rendered);
+    }
+}
+
+fn assert_committed(path: &str, rendered: &str) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
     if std::env::var_os("TANDEM_BLESS").is_some() {
-        fs::write(&path, &rendered).unwrap();
+        fs::write(&path, rendered).unwrap();
     }
     let committed = fs::read_to_string(&path).unwrap_or_default();
     assert!(committed == rendered, "the circuits changed: TANDEM_BLESS=1 cargo test -p tandem-circuits --test l1_fixture");

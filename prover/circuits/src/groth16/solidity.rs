@@ -34,7 +34,7 @@ pub fn key_set_hash(keys: &BTreeMap<CircuitId, VerifyingKey<Bn254>>) -> B256 {
 /// A Solidity library with the keys as constants.
 pub fn render_key_library(name: &str, keys: &BTreeMap<CircuitId, VerifyingKey<Bn254>>) -> String {
     let mut file = format!(
-        "// SPDX-License-Identifier: MIT OR Apache-2.0\npragma solidity ^0.8.28;\n\n\
+        "// SPDX-License-Identifier: MIT OR Apache-2.0\npragma solidity ^0.8.30;\n\n\
          /// @notice Verifying keys in the encoding of VerifyingKeys. Written by the prover's key renderer; not edited.\n\
          library {name} {{\n    bytes32 internal constant KEY_SET_HASH = {};\n",
         key_set_hash(keys)
