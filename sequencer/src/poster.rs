@@ -17,7 +17,7 @@ use tandem_l1::{
 use tandem_store::{BatchJob, Store, StoreError};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 
 /// Bytes of calldata cost this much gas at most (EIP-7623), those of a blob one blob gas each.
 const CALLDATA_GAS_PER_BYTE: u128 = 40;
@@ -201,15 +201,10 @@ impl Poster {
     }
 }
 
+/// Tells what an operator must know; the submitter itself tells of successes.
 fn report(purpose: &str, outcome: &Outcome) {
     match outcome {
-        Outcome::Included(receipt) => info!(
-            purpose,
-            l1_block = receipt.block_number,
-            gas_used = receipt.gas_used,
-            transaction = %receipt.transaction_hash,
-            "posted to L1"
-        ),
+        Outcome::Included(_) => {}
         Outcome::Reverted { receipt, data } => {
             warn!(purpose, transaction = %receipt.transaction_hash, %data, "reverted on L1: somebody else was first, or L1 reorganised");
         }

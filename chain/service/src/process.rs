@@ -16,10 +16,18 @@ pub enum LogFormat {
     Json,
 }
 
+/// Everything that Tandem says once per batch or rarer; of libraries only what degrades.
+const DEFAULT_FILTER: &str =
+    "warn,tandem=info,tandem_sequencer=info,tandem_prover=info,tandem_l1=info,tandem_store=info,tandem_devnet=info";
+
 /// Writes logs to standard error; `RUST_LOG` selects, `info` of Tandem's own crates by default.
 pub fn init_logging(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,tandem=info,tandem_sequencer=info,tandem_prover=info,tandem_l1=info,tandem_store=info,tandem_devnet=info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).with_target(false);
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false);
     match format {
         LogFormat::Text => builder.init(),
         LogFormat::Json => builder.json().init(),
