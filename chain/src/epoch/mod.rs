@@ -6,6 +6,7 @@
 //! unless the previous output is invented, and then the epoch has no result.
 
 mod host;
+pub mod limits;
 
 pub use host::{EpochPreimages, EpochSourceError, Recorder};
 

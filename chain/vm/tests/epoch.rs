@@ -10,7 +10,13 @@ use epochs::{
     chain::{GWEI, TestChain, User, block, config, deposit},
     guest, payload,
 };
-use tandem_chain::{Message, blob, epoch::EpochInputs};
+use tandem_chain::{
+    Message, blob,
+    epoch::{
+        EpochInputs,
+        limits::{self, EPOCH_STEPS_MAX, STEPS_PER_BATCH_BYTES_MAX, STEPS_PER_BLOCK_MAX, STEPS_PER_GAS_MAX},
+    },
+};
 use tandem_vm::{Machine, OracleKey, PreimageMap, commit::COARSE_STRIDE, fast::Stop};
 
 const ETHER: u64 = 1_000_000_000_000_000_000;
@@ -110,17 +116,15 @@ fn an_invented_previous_output_has_no_result() {
     assert!(matches!(machine.run(1 << 30, &mut oracle), Stop::MissingPreimage(_)));
 }
 
-/// Steps that an epoch may take (dispute protocol, section 2).
-const EPOCH_STEPS_MAX: u64 = 1 << 39;
 /// What of the machine's memory an epoch may fill.
 const MEMORY_BYTES_MAX: usize = 1 << 30;
 
-/// Runs an epoch that is extreme in one way, of `share` of what the limits allow.
-fn check_extreme(name: &str, epoch: Epoch, share: u64) {
+/// Runs an epoch that is extreme in one way.
+fn check_extreme(name: &str, epoch: Epoch, steps_max: u64) {
     let run = epoch.check();
     let (steps, memory_bytes) = (run.machine.steps(), run.machine.memory_bytes());
     println!("{name}: {steps} steps, {memory_bytes} bytes");
-    assert!(steps < EPOCH_STEPS_MAX / share, "{name}: {steps} steps");
+    assert!(steps < steps_max, "{name}: {steps} steps");
     assert!(memory_bytes < MEMORY_BYTES_MAX, "{name}: {memory_bytes} bytes");
 }
 
@@ -129,7 +133,7 @@ fn as_many_blocks_as_fit() {
     let mut epoch = Epoch::genesis();
     let blocks = (0..config().max_blocks_per_batch).map(|number| block(1_000 + number / 4096, 0, vec![])).collect();
     epoch.calldata(vec![], payload(blocks));
-    check_extreme("blocks", epoch, 10);
+    check_extreme("blocks", epoch, config().max_blocks_per_batch * STEPS_PER_BLOCK_MAX);
 }
 
 #[test]
@@ -140,7 +144,7 @@ fn as_many_message_bytes_as_fit() {
     let count = config().max_message_gas_per_batch / gas_limit;
     let message = |at: u64| Message { gas_limit, data: data.clone().into(), ..deposit(Address::left_padding_from(&at.to_be_bytes()), 1) };
     epoch.forced((1..=count).map(message).collect());
-    check_extreme("message bytes", epoch, 10);
+    check_extreme("message bytes", epoch, STEPS_PER_BATCH_BYTES_MAX / 3);
 }
 
 #[test]
@@ -150,7 +154,7 @@ fn as_many_payload_bytes_as_fit() {
     let mut epoch = Epoch::genesis();
     epoch.calldata(vec![], noise[..122_880].to_vec());
     epoch.blobs(vec![], noise.clone(), blob::pack(&noise));
-    check_extreme("payload bytes", epoch, 10);
+    check_extreme("payload bytes", epoch, STEPS_PER_BATCH_BYTES_MAX / 3);
     // A few bytes that decompress to megabytes, and then to an invalid payload or none.
     let mut epoch = Epoch::genesis();
     let alice = User::new(1);
@@ -158,7 +162,7 @@ fn as_many_payload_bytes_as_fit() {
     let bomb = payload(vec![block(1_000, 0, vec![alice.sign(zeros); 3])]);
     assert!(bomb.len() < 10_000, "{} bytes", bomb.len());
     epoch.calldata(vec![], bomb);
-    check_extreme("decompressed bytes", epoch, 10);
+    check_extreme("decompressed bytes", epoch, STEPS_PER_BATCH_BYTES_MAX / 3);
 }
 
 /// A share of a batch's gas, spent on what takes most steps and most memory; `make bench-vm` has the rest.
@@ -188,5 +192,6 @@ fn gas_spent_on_the_costliest_things() {
     };
     let blocks = epoch.calldata(vec![], payload(vec![block(time, 0, vec![call(3, 1), call(4, 2)])]));
     assert!(blocks[0].header.gas_used > 1_900_000);
-    check_extreme("gas", epoch, 300_000_000 / 2_000_000);
+    check_extreme("gas", epoch, blocks[0].header.gas_used * STEPS_PER_GAS_MAX);
+    assert!(limits::fits_machine(&config(), 1), "so a whole batch of that ends within {EPOCH_STEPS_MAX} steps");
 }

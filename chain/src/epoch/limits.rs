@@ -1,0 +1,66 @@
+//! What an epoch may take in the machine (VM-9): measured with `make bench-vm`, bounded here with room to spare.
+
+use crate::ChainConfig;
+
+/// Half of the steps that a dispute covers (dispute protocol, section 2).
+pub const EPOCH_STEPS_MAX: u64 = 1 << 39;
+/// Steps that a unit of gas can cost; 1,079 were measured, with ecrecover.
+pub const STEPS_PER_GAS_MAX: u64 = 1_250;
+/// Steps of a block without transactions; 480,000 were measured.
+pub const STEPS_PER_BLOCK_MAX: u64 = 1_000_000;
+/// Steps that payload and message bytes can cost in a batch, six full blobs included; 1.3 billion were measured.
+pub const STEPS_PER_BATCH_BYTES_MAX: u64 = 4_000_000_000;
+
+/// Whether every epoch of so many batches under this configuration ends within [`EPOCH_STEPS_MAX`].
+pub fn fits_machine(config: &ChainConfig, epoch_batches: u32) -> bool {
+    let gas = config.max_work_gas_per_batch.checked_add(config.max_message_gas_per_batch);
+    // Each message may come to a block of its own.
+    let blocks = config.max_blocks_per_batch.checked_add(config.max_messages_per_batch);
+    let batch = gas.and_then(|gas| gas.checked_mul(STEPS_PER_GAS_MAX)).zip(blocks.and_then(|blocks| blocks.checked_mul(STEPS_PER_BLOCK_MAX)));
+    let steps = batch
+        .and_then(|(gas, blocks)| gas.checked_add(blocks)?.checked_add(STEPS_PER_BATCH_BYTES_MAX))
+        .and_then(|steps| steps.checked_mul(epoch_batches.into()));
+    steps.is_some_and(|steps| steps <= EPOCH_STEPS_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ChainKind;
+    use alloy_primitives::Address;
+
+    fn config(max_work_gas_per_batch: u64) -> ChainConfig {
+        ChainConfig {
+            version: 1,
+            kind: ChainKind::Evm,
+            l1_chain_id: 1,
+            l2_chain_id: 2,
+            inbox: Address::ZERO,
+            settlement: Address::ZERO,
+            bridge: Address::ZERO,
+            l1_fee_recipient: Address::ZERO,
+            genesis_timestamp: 0,
+            fork: 1,
+            block_gas_limit: 30_000_000,
+            max_blocks_per_batch: 4_096,
+            max_transactions_per_batch: 20_000,
+            max_payload_bytes: 4_000_000,
+            max_messages_per_batch: 64,
+            max_message_gas_per_batch: 64_000_000,
+            max_work_gas_per_batch,
+            min_base_fee: 1,
+            max_timestamp_drift: 1,
+        }
+    }
+
+    #[test]
+    fn gas_and_batches_are_bounded() {
+        assert!(fits_machine(&config(300_000_000), 1));
+        assert!(!fits_machine(&config(300_000_000), 2));
+        assert!(fits_machine(&config(100_000_000), 2));
+        assert!(!fits_machine(&config(400_000_000), 1));
+        assert!(!fits_machine(&config(u64::MAX), 1));
+        assert!(!fits_machine(&ChainConfig { max_blocks_per_batch: u64::MAX, ..config(1) }, 1));
+        assert!(!fits_machine(&config(300_000_000), u32::MAX));
+    }
+}
