@@ -1,1 +1,7 @@
-//! Placeholder.
+//! gRPC schemas (`tandem/v1/*.proto`) as Rust types, clients and servers.
+#![allow(missing_docs)] // generated; the schemas document themselves
+
+/// The block feed.
+pub mod v1 {
+    tonic::include_proto!("tandem.v1");
+}

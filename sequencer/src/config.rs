@@ -38,6 +38,9 @@ pub struct SequencerFlags {
     /// JSON-RPC address
     #[arg(long, env = "TANDEM_RPC", default_value = "127.0.0.1:9545")]
     pub rpc: SocketAddr,
+    /// Address of the gRPC block feed; none serves no feed
+    #[arg(long, env = "TANDEM_FEED")]
+    pub feed: Option<SocketAddr>,
     /// Time between blocks, in milliseconds
     #[arg(long, env = "TANDEM_BLOCK_TIME_MS", default_value_t = 250)]
     pub block_time_ms: u64,

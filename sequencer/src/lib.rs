@@ -10,6 +10,7 @@
 pub mod batch;
 pub mod config;
 pub mod engine;
+pub mod feed;
 pub mod mempool;
 pub mod node;
 pub mod poster;

@@ -7,6 +7,8 @@ use tandem_l1::{
     submit::{FileJournal, SubmitError, Submitter, SubmitterConfig},
 };
 use tandem_store::{Options, Store, StoreError};
+use tandem_proto::v1::block_feed_server::BlockFeedServer;
+use tonic::transport::Server;
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -14,6 +16,7 @@ use tracing::info;
 use crate::{
     SequencerFlags,
     engine::{Engine, EngineError},
+    feed::Feed,
     poster::{Poster, PosterError},
     rpc::{self, RpcContext},
     watcher::{Watcher, WatcherError},
@@ -71,6 +74,9 @@ pub enum NodeError {
     /// RPC server.
     #[error("RPC server: {0}")]
     Rpc(std::io::Error),
+    /// Block feed.
+    #[error("block feed: {0}")]
+    Feed(#[from] tonic::transport::Error),
     /// A task panicked.
     #[error("a task panicked: {0}")]
     Panicked(#[from] tokio::task::JoinError),
@@ -110,6 +116,11 @@ impl Node {
         tasks.spawn(async move { Ok(watcher.run(token).await?) });
         let token = cancel.clone();
         tasks.spawn(async move { Ok(poster.run(token).await?) });
+        if let Some(address) = flags.feed {
+            let feed = BlockFeedServer::new(Feed::new(store.clone(), handle.head()));
+            let ended = cancel.clone().cancelled_owned();
+            tasks.spawn(async move { Ok(Server::builder().add_service(feed).serve_with_shutdown(address, ended).await?) });
+        }
         let context = RpcContext::new(chain, store, handle, l1_heads);
         let token = cancel.clone();
         tasks.spawn(async move { rpc::serve(listener, context, token).await.map_err(NodeError::Rpc) });

@@ -1,0 +1,8 @@
+//! Compiles the schemas without an installed protoc.
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    println!("cargo:rerun-if-changed=tandem");
+    let descriptors = protox::compile(["tandem/v1/feed.proto"], ["."])?;
+    tonic_prost_build::configure().compile_fds(descriptors)?;
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! The block feed: what is in the store is what a follower gets, also after blocks were replaced.
+
+use alloy::primitives::{Address, keccak256};
+use futures::StreamExt;
+use tandem_chain::{ChainConfig, ChainKind, Checkpoint};
+use tandem_evm::{BlockAttributes, BlockBuilder, EvmBlock, WorldState};
+use tandem_proto::v1::{Block, FollowRequest, block_feed_server::BlockFeed};
+use tandem_sequencer::{engine::HeadInfo, feed::Feed};
+use tandem_store::{Options, Store};
+use tokio::sync::watch;
+
+fn chain() -> ChainConfig {
+    ChainConfig {
+        version: 1,
+        kind: ChainKind::Evm,
+        l1_chain_id: 31337,
+        l2_chain_id: 4242,
+        inbox: Address::repeat_byte(0xa1),
+        settlement: Address::repeat_byte(0xa2),
+        bridge: Address::repeat_byte(0xa3),
+        l1_fee_recipient: Address::repeat_byte(0xa4),
+        genesis_timestamp: 1_000,
+        fork: 1,
+        block_gas_limit: 30_000_000,
+        max_blocks_per_batch: 4_096,
+        max_transactions_per_batch: 20_000,
+        max_payload_bytes: 4_000_000,
+        max_messages_per_batch: 64,
+        max_message_gas_per_batch: 64_000_000,
+        max_work_gas_per_batch: 300_000_000,
+        min_base_fee: 10_000_000,
+        max_timestamp_drift: 600,
+    }
+}
+
+/// Builds an empty block on the head.
+fn grow(store: &Store, head: &watch::Sender<HeadInfo>, timestamp: u64) -> EvmBlock {
+    let parent = store.header(store.head().unwrap().number).unwrap().unwrap();
+    let mut state = WorldState::open(parent.state_root, store.clone());
+    let attributes = BlockAttributes { timestamp, checkpoint: Checkpoint::default(), first_of_batch: false };
+    let chain = chain();
+    let builder = BlockBuilder::begin(&chain, &parent, store.head().unwrap().hash, attributes, &mut state).unwrap();
+    let (block, preimages) = builder.seal().unwrap();
+    store.append_block(&block, &preimages).unwrap();
+    head.send_replace(HeadInfo { number: block.header.number, hash: block.hash });
+    block
+}
+
+#[tokio::test]
+async fn followers_get_every_block_and_go_back_with_the_chain() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path(), &chain(), Options { sync: false }).unwrap();
+    let (head, receiver) = watch::channel(HeadInfo::default());
+    let first = grow(&store, &head, 1_001);
+    let feed = Feed::new(store.clone(), receiver);
+    let mut blocks = feed.follow(tonic::Request::new(FollowRequest { from_number: 0 })).await.unwrap().into_inner();
+    let next: fn(Option<Result<Block, tonic::Status>>) -> Block = |item| item.unwrap().unwrap();
+
+    assert_eq!(next(blocks.next().await).number, 0);
+    let got = next(blocks.next().await);
+    assert_eq!((got.number, got.hash.as_slice()), (1, first.hash.as_slice()));
+    assert_eq!(keccak256(&got.header), first.hash);
+
+    let second = grow(&store, &head, 1_002);
+    assert_eq!(next(blocks.next().await).hash, second.hash.to_vec());
+
+    store.unwind_blocks(0).unwrap();
+    let replaced = grow(&store, &head, 1_777);
+    let again = next(blocks.next().await);
+    assert_eq!((again.number, again.hash), (1, replaced.hash.to_vec()), "the feed goes back to the fork");
+    let follows = grow(&store, &head, 1_778);
+    assert_eq!(next(blocks.next().await).hash, follows.hash.to_vec());
+}
