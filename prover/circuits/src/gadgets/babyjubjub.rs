@@ -45,6 +45,9 @@ pub struct MontgomeryVar {
     pub v: FpVar<Fr>,
 }
 
+/// Numerator and denominator of a coordinate.
+type Fraction = (FpVar<Fr>, FpVar<Fr>);
+
 /// A witness q with `q * denominator = numerator`: unique where the denominator is not zero.
 fn quotient(numerator: &FpVar<Fr>, denominator: &FpVar<Fr>) -> Result<FpVar<Fr>, SynthesisError> {
     let value = || {
@@ -121,7 +124,7 @@ impl EdwardsVar {
 
     /// Numerators and denominators of the double: a x^2 + y^2 = 1 + d x^2 y^2, so the addition law's apply, and
     /// neither denominator is zero.
-    fn double_fractions(&self) -> Result<[(FpVar<Fr>, FpVar<Fr>); 2], SynthesisError> {
+    fn double_fractions(&self) -> Result<[Fraction; 2], SynthesisError> {
         let axx = self.x.square()? * A;
         let yy = self.y.square()?;
         let xy = &self.x * &self.y;
@@ -142,7 +145,7 @@ impl EdwardsVar {
         expected.y.mul_equals(&y.1, &y.0)
     }
 
-    fn sum_fractions(&self, other: &Self) -> Result<[(FpVar<Fr>, FpVar<Fr>); 2], SynthesisError> {
+    fn sum_fractions(&self, other: &Self) -> Result<[Fraction; 2], SynthesisError> {
         let xy = &self.x * &other.y;
         let yx = &self.y * &other.x;
         // (y1 - a x1)(x2 + y2) = y1 y2 - a x1 x2 + y1 x2 - a x1 y2

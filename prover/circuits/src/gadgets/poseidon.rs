@@ -240,8 +240,8 @@ fn partial_rounds<const T: usize>(
         let next = builder.witness(rest.value.zip(output).map(|(rest, output)| rest + sparse.row[0] * output))?;
         let output = builder.sum(Fr::zero(), [(sparse.row_inverse, &next), (-sparse.row_inverse, &rest)]);
         builder.quintic_equals(&state[0], &output)?;
-        for i in 1..T {
-            builder.add(&mut state[i], sparse.column[i], &output);
+        for (element, &factor) in state.iter_mut().zip(&sparse.column).skip(1) {
+            builder.add(element, factor, &output);
         }
         state[0] = next;
     }

@@ -41,11 +41,9 @@ pub fn render_key_library(name: &str, keys: &BTreeMap<CircuitId, VerifyingKey<Bn
     );
     for (circuit, key) in keys {
         let constant = circuit.name().to_uppercase().replace('-', "_");
-        let _ = write!(file, "\n    bytes internal constant {constant} =");
-        for line in key_bytes(*circuit, key).chunks(32) {
-            let _ = write!(file, "\n        hex\"{}\"", hex::encode(line));
-        }
-        file.push_str(";\n");
+        let words: Vec<String> =
+            key_bytes(*circuit, key).chunks(32).map(|word| format!("hex\"{}\"", hex::encode(word))).collect();
+        let _ = writeln!(file, "\n    bytes internal constant {constant} = {};", words.join("\n        "));
     }
     file.push_str("}\n");
     file

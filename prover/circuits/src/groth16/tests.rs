@@ -376,7 +376,7 @@ fn every_field_enters_the_transcript() {
     seen.push(t1(header(), segments(), apply, (1, 3), &proofs));
     let [first, second] = proofs.clone();
     seen.push(t1(header(), segments(), apply, (1, 2), &[second.clone(), first.clone()]));
-    seen.push(t1(header(), segments(), apply, (1, 2), &[first.clone()]));
+    seen.push(t1(header(), segments(), apply, (1, 2), std::slice::from_ref(&first)));
     let challenges: std::collections::BTreeSet<_> = seen.iter().flat_map(|t1| [t1.z(), t1.z_join()]).collect();
     assert_eq!(challenges.len(), 2 * seen.len());
 
