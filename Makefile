@@ -17,7 +17,7 @@ build: setup ## build everything that the devnet runs
 devnet: build ## a local L1 and a Tandem chain on it; FRESH=1 begins anew
 	@target/debug/tandem devnet $(if $(FRESH),--fresh)
 
-test: setup ## all tests: Rust, Solidity, SDK, end to end
+test: build ## all tests: Rust, Solidity, SDK, end to end
 	cargo test --workspace
 	contracts/forge.sh test
 	@if [ -e sdk/package.json ]; then cd sdk && npm test --silent; fi

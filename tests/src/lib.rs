@@ -1,1 +1,13 @@
-//! Placeholder.
+//! End-to-end scenarios are made of the actions in here: a whole devnet as child processes, driven from outside, as users do.
+//!
+//! * [`world`]: one devnet in a directory of its own, and the commands and queries that users have.
+//! * [`money`]: sums that must come out to the wei.
+//! * [`derivation`]: the chain derived from L1 alone, compared with what the sequencer says.
+//! * [`adversary`]: what others can do to the chain.
+
+pub mod adversary;
+pub mod derivation;
+pub mod money;
+pub mod world;
+
+pub use world::{World, WorldOptions};

@@ -1,6 +1,6 @@
 //! `tandem bridge`: deposits, withdrawals, claims. Rules: L1-BR-*, PRE-BRIDGE-*, L1-WD-*.
 
-mod claim;
+pub mod claim;
 mod deposit;
 mod withdraw;
 

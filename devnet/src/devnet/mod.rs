@@ -11,7 +11,7 @@ mod info;
 
 use std::{net::TcpListener, path::Path, time::Duration};
 
-use alloy::signers::local::PrivateKeySigner;
+use alloy::{primitives::Address, signers::local::PrivateKeySigner};
 use anyhow::{Context, ensure};
 use tandem_l1::{
     Deployment, L1Client,
@@ -25,7 +25,7 @@ use crate::{
     deploy,
     spec::{Limits, Roles, Settlement, SpecFile},
 };
-pub use children::Services;
+pub use children::{Service, Services};
 pub use info::{Account, DevnetInfo};
 
 /// Accounts for whoever tries things.
@@ -87,6 +87,13 @@ pub struct Devnet {
     pub l1: L1Client,
     /// L2.
     pub l2: L1Client,
+    roles: RoleKeys,
+}
+
+/// Keys of those who are no users.
+struct RoleKeys {
+    faucet: PrivateKeySigner,
+    sequencer: PrivateKeySigner,
 }
 
 /// The command.
@@ -155,7 +162,8 @@ impl Devnet {
         let faucet = faucet::Faucet::start(flags.faucet_port, l2.clone(), faucet_key.clone()).await?;
         let accounts = users.iter().map(Account::of).collect();
         let info = DevnetInfo { l1_rpc, l2_rpc, faucet: faucet.url()?, token, accounts };
-        let mut devnet = Self { anvil, services, faucet, info, deployment, users: users.to_vec(), l1, l2 };
+        let roles = RoleKeys { faucet: faucet_key.clone(), sequencer: sequencer.clone() };
+        let mut devnet = Self { roles, anvil, services, faucet, info, deployment, users: users.to_vec(), l1, l2 };
         devnet.wait_until_ready(fresh).await?;
         devnet.info.write(dir)?;
         Ok(devnet)
@@ -177,6 +185,16 @@ impl Devnet {
             error = self.services.ended() => Err(error),
             () = tokio::time::sleep(START_PATIENCE) => anyhow::bail!("the chain did not get ready within {START_PATIENCE:?}; see the logs"),
         }
+    }
+
+    /// The account that the faucet gives from.
+    pub fn faucet_account(&self) -> Address {
+        self.roles.faucet.address()
+    }
+
+    /// The key that appends batches, for tests of what it must not be able to do.
+    pub fn sequencer_key(&self) -> PrivateKeySigner {
+        self.roles.sequencer.clone()
     }
 
     /// Ends the services, then L1, which writes its state.

@@ -1,0 +1,77 @@
+//! The chain derived from L1 alone, in memory, compared block by block with what the sequencer says.
+
+use std::time::Duration;
+
+use alloy::primitives::B256;
+use anyhow::{Context, ensure};
+use serde_json::{Value, json};
+use tandem_chain::StateMachine;
+use tandem_evm::Evm;
+use tandem_l1::{
+    Archive, BeaconClient, BlobSource, MemoryStore, PayloadFetcher, ReaderConfig, Replica, ReplicaConfig, bindings::Inbox,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    World,
+    world::{DEADLINE, wait_until},
+};
+
+/// What was derived of one batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// Block hashes.
+    pub blocks: Vec<B256>,
+    /// L1 messages consumed.
+    pub messages: u64,
+    /// Transactions that users signed.
+    pub transactions: usize,
+}
+
+/// Derives everything that L1 has now, and fails unless the sequencer has the same blocks at the same places. Returns the batches.
+pub async fn check(world: &World) -> anyhow::Result<Vec<Batch>> {
+    let devnet = &world.devnet;
+    let chain = devnet.deployment.chain.clone();
+    let count = Inbox::new(chain.inbox, devnet.l1.provider()).batchCount().call().await?;
+    let genesis = tandem_evm::genesis(&chain)?;
+    let store: MemoryStore<<Evm as StateMachine>::Block> = MemoryStore::new(genesis.preimages.clone());
+    let archive = tempfile::tempdir()?;
+    let beacon = BlobSource::Beacon(BeaconClient::new(devnet.info.l1_rpc.clone(), Duration::from_secs(20))?);
+    let payloads = PayloadFetcher::new(devnet.l1.clone(), chain.inbox, vec![beacon], Archive::new(archive.path()));
+    let reader = ReaderConfig::new(chain.inbox, chain.settlement, devnet.deployment.start_block);
+    let reader = ReaderConfig { poll_interval: Duration::from_millis(100), ..reader };
+    let config = ReplicaConfig { chain, genesis: genesis.output, reader };
+    let (replica, handle) = Replica::new(Evm, store.clone(), devnet.l1.clone(), payloads, config);
+    let token = CancellationToken::new();
+    let task = tokio::spawn(replica.run(token.clone()));
+    let derived = handle.wait_until(count, DEADLINE).await;
+    token.cancel();
+    task.await??;
+    derived?;
+
+    let mut batches = Vec::new();
+    let (mut number, mut queue_index) = (0, 0);
+    for index in 1..=count {
+        let blocks = store.blocks(index).with_context(|| format!("batch {index} was not derived"))?;
+        for block in &blocks {
+            number += 1;
+            ensure!(block.header.number == number, "batch {index} continues with block {} instead of {number}", block.header.number);
+            let said = || async {
+                let said: Value = world.ask("eth_getBlockByNumber", json!([format!("{number:#x}"), false])).await?;
+                Ok((said["hash"] == json!(block.hash)).then_some(()))
+            };
+            wait_until(&format!("the sequencer's block {number} is that of batch {index}, {}", block.hash), said).await?;
+        }
+        let output = handle.output(index)?.with_context(|| format!("batch {index} has no output"))?;
+        let messages = output.queue_index - queue_index;
+        queue_index = output.queue_index;
+        let said = || async {
+            let said: Value = world.ask("rollup_batch", json!([format!("{index:#x}")])).await?;
+            Ok((said["output"] == json!(output.hash())).then_some(()))
+        };
+        wait_until(&format!("the sequencer's output {index} is {}", output.hash()), said).await?;
+        let signed = |block: &tandem_evm::EvmBlock| block.transactions.iter().filter(|tx| matches!(tx, tandem_evm::Transaction::Signed(_))).count();
+        batches.push(Batch { blocks: blocks.iter().map(|block| block.hash).collect(), messages, transactions: blocks.iter().map(signed).sum() });
+    }
+    Ok(batches)
+}

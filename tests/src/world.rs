@@ -1,0 +1,213 @@
+//! A devnet of one scenario, on free ports, gone when dropped.
+
+use std::{
+    net::TcpListener,
+    path::PathBuf,
+    process::{Output, Stdio},
+    time::Duration,
+};
+
+use alloy::{
+    primitives::{Address, B256, U256},
+    providers::Provider,
+    signers::local::PrivateKeySigner,
+};
+use anyhow::{Context, bail, ensure};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tandem_devnet::{
+    chain::{RollupStatus, ask},
+    devnet::{Devnet, DevnetFlags},
+    wallet::Wallet,
+};
+use tandem_l1::{L1Client, anvil};
+use tempfile::TempDir;
+
+/// Nothing that a scenario waits for may take longer, even on a loaded machine.
+pub const DEADLINE: Duration = Duration::from_secs(90);
+const POLL: Duration = Duration::from_millis(100);
+
+/// What differs between scenarios.
+#[derive(Clone, Copy, Debug)]
+pub struct WorldOptions {
+    /// How batches travel: `auto`, `calldata` or `blobs`.
+    pub data: &'static str,
+    /// Time in which a claim can be rivalled, in seconds.
+    pub claim_window_s: u32,
+    /// Time after which L1 messages must be taken, in seconds.
+    pub forced_window_s: u64,
+}
+
+impl Default for WorldOptions {
+    fn default() -> Self {
+        Self { data: "auto", claim_window_s: 6, forced_window_s: 300 }
+    }
+}
+
+/// See the module.
+pub struct World {
+    /// The devnet itself.
+    pub devnet: Devnet,
+    dir: TempDir,
+}
+
+impl World {
+    /// Starts a devnet in a new directory, on free ports.
+    pub async fn start(options: WorldOptions) -> anyhow::Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let [l1_port, rpc_port, faucet_port] = free_ports()?;
+        let flags = DevnetFlags {
+            fresh: true,
+            l1_port,
+            rpc_port,
+            faucet_port,
+            l1_block_time_ms: 1_000,
+            block_time_ms: 250,
+            data: options.data.into(),
+            claim_window_s: options.claim_window_s,
+            forced_window_s: options.forced_window_s,
+            quiet: true,
+        };
+        let devnet = Devnet::start(&flags, dir.path()).await?;
+        Ok(Self { devnet, dir })
+    }
+
+    /// Ends it in order.
+    pub async fn stop(self) {
+        self.devnet.stop().await;
+    }
+
+    /// The key of a user.
+    pub fn user(&self, index: usize) -> PrivateKeySigner {
+        self.devnet.users[index].clone()
+    }
+
+    /// A user at L1.
+    pub async fn l1_wallet(&self, index: usize) -> anyhow::Result<Wallet> {
+        Ok(Wallet::connect(self.devnet.l1.clone(), self.user(index), DEADLINE).await?)
+    }
+
+    /// A user at L2.
+    pub async fn l2_wallet(&self, index: usize) -> anyhow::Result<Wallet> {
+        Ok(Wallet::connect(self.devnet.l2.clone(), self.user(index), DEADLINE).await?)
+    }
+
+    /// `tandem --json ...` with a user's key; what it answers.
+    pub async fn tandem(&self, user: usize, arguments: &[&str]) -> anyhow::Result<Value> {
+        let dir = self.dir.path().display().to_string();
+        let mut all = vec!["--json", "--dir", &dir, "--patience-s", "90"];
+        all.extend(arguments);
+        let key = B256::from(self.user(user).to_bytes()).to_string();
+        let output = execute(built("tandem")?, &all, &[("TANDEM_KEY", &key)]).await?;
+        let answer: Value = serde_json::from_slice(&output.stdout).with_context(|| format!("tandem {arguments:?} said no JSON"))?;
+        ensure!(output.status.success(), "tandem {arguments:?}: {}", answer["error"]);
+        Ok(answer)
+    }
+
+    /// Foundry's `cast`; what it prints.
+    pub async fn cast(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        foundry("cast", arguments).await
+    }
+
+    /// Deploys a contract of `contracts/` with `forge create`; its address.
+    pub async fn forge_create(&self, on: &L1Client, user: usize, contract: &str) -> anyhow::Result<Address> {
+        let rpc = if on.chain_id().await? == self.devnet.deployment.chain.l1_chain_id { &self.devnet.info.l1_rpc } else { &self.devnet.info.l2_rpc };
+        let key = B256::from(self.user(user).to_bytes()).to_string();
+        let root = contracts().display().to_string();
+        let flags = ["create", contract, "--root", &root, "--rpc-url", rpc.as_str(), "--private-key", &key, "--broadcast", "--json"];
+        let printed = foundry("forge", &flags).await?;
+        let json = printed.lines().rev().find(|line| line.trim_start().starts_with('{')).unwrap_or(&printed);
+        let answer: Value = serde_json::from_str(json).with_context(|| format!("forge create said {printed}"))?;
+        let address = answer["deployedTo"].as_str().with_context(|| format!("forge create said {printed}"))?;
+        Ok(address.parse()?)
+    }
+
+    /// Asks the sequencer.
+    pub async fn ask<T: DeserializeOwned>(&self, method: &'static str, params: Value) -> anyhow::Result<T> {
+        ask(&self.devnet.l2, method, params).await
+    }
+
+    /// `rollup_status`.
+    pub async fn status(&self) -> anyhow::Result<RollupStatus> {
+        self.ask("rollup_status", json!([])).await
+    }
+
+    /// Wei of an account on L1.
+    pub async fn l1_balance(&self, account: Address) -> anyhow::Result<U256> {
+        Ok(self.devnet.l1.request(self.devnet.l1.provider().get_balance(account)).await?)
+    }
+
+    /// Wei of an account on L2.
+    pub async fn l2_balance(&self, account: Address) -> anyhow::Result<U256> {
+        Ok(self.devnet.l2.request(self.devnet.l2.provider().get_balance(account)).await?)
+    }
+
+    /// Waits until every block so far is on L1.
+    pub async fn wait_until_posted(&self) -> anyhow::Result<()> {
+        let latest = self.status().await?.latest.number;
+        wait_until("the batch is on L1", || async { Ok((self.status().await?.safe >= latest).then_some(())) }).await
+    }
+}
+
+/// Waits until `condition` gives something; errors count as "not yet", and the last is told if it never does.
+pub async fn wait_until<T, F>(what: &str, mut condition: impl FnMut() -> F) -> anyhow::Result<T>
+where
+    F: Future<Output = anyhow::Result<Option<T>>>,
+{
+    let deadline = tokio::time::Instant::now() + DEADLINE;
+    loop {
+        let answer = condition().await;
+        if let Ok(Some(found)) = answer {
+            return Ok(found);
+        }
+        if tokio::time::Instant::now() > deadline {
+            bail!("not within {DEADLINE:?}: {what} ({:?})", answer.err());
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// Wei of a number of thousandths of an ether.
+pub fn milliether(amount: u64) -> U256 {
+    U256::from(amount) * U256::from(1_000_000_000_000_000u64)
+}
+
+/// Different ports that nobody listens on now.
+fn free_ports() -> anyhow::Result<[u16; 3]> {
+    let listeners: Vec<_> = (0..3).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
+    let mut ports = [0; 3];
+    for (port, listener) in ports.iter_mut().zip(&listeners) {
+        *port = listener.local_addr()?.port();
+    }
+    Ok(ports)
+}
+
+/// A binary of this workspace.
+fn built(name: &str) -> anyhow::Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let found = own.ancestors().skip(1).take(2).map(|directory| directory.join(name)).find(|path| path.is_file());
+    found.with_context(|| format!("{name} is not built: run `make build`"))
+}
+
+fn contracts() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../contracts")
+}
+
+async fn foundry(tool: &str, arguments: &[&str]) -> anyhow::Result<String> {
+    let anvil = anvil::binary()?.display().to_string();
+    let path = match tool {
+        "forge" | "cast" => PathBuf::from(anvil.replace("/anvil-", &format!("/{tool}-")).replace("/bin/anvil", &format!("/bin/{tool}"))),
+        _ => bail!("{tool} is no tool of Foundry's that we use"),
+    };
+    let output = execute(path, arguments, &[]).await?;
+    let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    ensure!(output.status.success(), "{tool} {arguments:?}: {said} {}", String::from_utf8_lossy(&output.stderr));
+    Ok(said)
+}
+
+async fn execute(program: PathBuf, arguments: &[&str], environment: &[(&str, &str)]) -> anyhow::Result<Output> {
+    let mut command = tokio::process::Command::new(&program);
+    command.args(arguments).envs(environment.iter().copied()).stdin(Stdio::null()).kill_on_drop(true);
+    let output = tokio::time::timeout(DEADLINE * 2, command.output()).await;
+    output.with_context(|| format!("{} {arguments:?} did not end", program.display()))?.with_context(|| format!("cannot run {}", program.display()))
+}

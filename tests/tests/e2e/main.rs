@@ -1,0 +1,4 @@
+//! The rollup from outside: what users do, to the wei, and what others may try. Needs the binaries (`make build`).
+
+mod derived;
+mod money;
