@@ -39,6 +39,40 @@ fn constraint_counts_are_pinned() {
 }
 
 #[test]
+fn standard_sizes_fit_their_domains() {
+    for (circuit, pinned, domain) in [
+        (ApplyCircuit::SMALL, 115_583, 1 << 17),
+        (ApplyCircuit::LARGE, 506_681, 1 << 19),
+    ] {
+        let cs = ConstraintSystem::new_ref();
+        cs.set_mode(SynthesisMode::Prove {
+            construct_matrices: false,
+            generate_lc_assignments: false,
+        });
+        Apply::blank(circuit)
+            .generate_constraints(cs.clone())
+            .unwrap();
+        assert_eq!(cs.num_constraints(), pinned);
+        assert!(pinned + cs.num_instance_variables() <= domain);
+        // and one slot more would not
+        assert!(pinned + pinned / circuit.slots > domain);
+    }
+}
+
+/// Constraints of an operation, everything included: slots of Apply, and a slot of Authorise for what is signed.
+#[test]
+fn operations_keep_to_their_figures() {
+    let apply = 506_681 / ApplyCircuit::LARGE.slots;
+    let session = 131_015 / LARGE_SLOTS;
+    let of = |slots: usize, signatures: usize| slots * apply + signatures * session;
+    let (transfer, withdrawal, deposit) = (of(1, 1), of(1, 1), of(1, 0));
+    let (to_new_account, token_transfer) = (of(2, 1), of(2, 1));
+    assert_eq!([transfer, withdrawal, deposit], [22_508, 22_508, 18_765]);
+    assert_eq!([to_new_account, token_transfer], [41_273, 41_273]);
+    assert!(transfer <= 25_000);
+}
+
+#[test]
 fn no_witness_variable_is_free() {
     let mut seen = BTreeSet::new();
     for batch in every_variant() {
