@@ -113,8 +113,10 @@ impl World {
     pub async fn forge_create(&self, on: &L1Client, user: usize, contract: &str) -> anyhow::Result<Address> {
         let rpc = if on.chain_id().await? == self.devnet.deployment.chain.l1_chain_id { &self.devnet.info.l1_rpc } else { &self.devnet.info.l2_rpc };
         let key = B256::from(self.user(user).to_bytes()).to_string();
-        let root = contracts().display().to_string();
-        let flags = ["create", contract, "--root", &root, "--rpc-url", rpc.as_str(), "--private-key", &key, "--broadcast", "--json"];
+        // A build of its own, of the examples alone: scenarios run side by side.
+        let [out, cache] = ["forge-out", "forge-cache"].map(|name| self.dir.path().join(name).display().to_string());
+        let flags = ["create", contract, "--rpc-url", rpc.as_str(), "--private-key", &key, "--broadcast", "--json"];
+        let flags = [flags.as_slice(), &["--contracts", "src/devnet", "--out", &out, "--cache-path", &cache]].concat();
         let printed = foundry("forge", &flags).await?;
         let json = printed.lines().rev().find(|line| line.trim_start().starts_with('{')).unwrap_or(&printed);
         let answer: Value = serde_json::from_str(json).with_context(|| format!("forge create said {printed}"))?;
@@ -208,6 +210,7 @@ async fn foundry(tool: &str, arguments: &[&str]) -> anyhow::Result<String> {
 async fn execute(program: PathBuf, arguments: &[&str], environment: &[(&str, &str)]) -> anyhow::Result<Output> {
     let mut command = tokio::process::Command::new(&program);
     command.args(arguments).envs(environment.iter().copied()).stdin(Stdio::null()).kill_on_drop(true);
+    command.current_dir(contracts()); // where Foundry looks for its configuration
     let output = tokio::time::timeout(DEADLINE * 2, command.output()).await;
     output.with_context(|| format!("{} {arguments:?} did not end", program.display()))?.with_context(|| format!("cannot run {}", program.display()))
 }
