@@ -1,9 +1,8 @@
 # `make devnet` and `make test` are all that a new user needs; both install what is missing.
 
 FRESH ?=
-TANDEM = cargo run --quiet -p tandem-devnet --bin tandem --
 
-.PHONY: help setup build devnet test e2e check guest bench-batch bench-state bench-vm bench-circuits bench-prover
+.PHONY: help setup build devnet test e2e check check-bare guest bench-batch bench-state bench-vm bench-circuits bench-prover
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -25,13 +24,33 @@ test: build ## all tests: Rust, Solidity, SDK, end to end
 e2e: build ## the end-to-end scenarios alone
 	cargo test -p tandem-tests --test e2e -- --nocapture
 
-check: setup ## formatting, lints, bare-target build, committed artefacts
+check: check-bare ## formatting, lints, bare-target build, committed artefacts
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	contracts/artifacts.sh --check
 	contracts/script/predeploys.sh --check
+	@$(MAKE) --no-print-directory guest
+
+check-bare: ## the rulebook compiles for bare RV64IM
+	@devnet/install.sh riscv
+	prover/guest/check-bare.sh
+
+guest: ## rebuild the fraud-proof guest and compare with the committed ELF (says so if the compiler is another one)
+	@devnet/install.sh riscv
+	@prover/guest/build.sh || test $$? -eq 3
 
 bench-batch: ## posted bytes per transaction
-	cargo run --release -p tandem-evm --features encoder --example bench_batch
+	cargo run -p tandem-evm --features encoder --example bench_batch
+
 bench-state: ## root time per 1,000 changed accounts
-	cargo run --release -p tandem-trie --example bench_state
+	cargo run -p tandem-trie --example bench_state
+
+bench-vm: setup ## emulator speed, gas of one step, steps per EVM gas
+	contracts/forge.sh test --match-path 'test/vm/*'
+	cargo run -p tandem-vm --example bench
+
+bench-circuits: ## constraints per operation
+	cargo run -p tandem-circuits --example bench_circuits
+
+bench-prover: ## session transactions per second, keys, memory
+	cargo run -p tandem-circuits --example bench_prover
