@@ -16,12 +16,14 @@ build: setup ## build everything that the devnet runs
 devnet: build ## a local L1 and a Tandem chain on it; FRESH=1 begins anew
 	@target/debug/tandem devnet $(if $(FRESH),--fresh)
 
-test: build ## all tests: Rust, Solidity, SDK, end to end
+test: setup ## all tests: Rust, Solidity, SDK, end to end
+	cargo build --workspace --all-targets
 	cargo test --workspace
 	contracts/forge.sh test
 	@if [ -e sdk/package.json ]; then cd sdk && npm test --silent; fi
 
-e2e: build ## the end-to-end scenarios alone
+e2e: setup ## the end-to-end scenarios alone
+	cargo build --workspace --all-targets
 	cargo test -p tandem-tests --test e2e -- --nocapture
 
 check: check-bare ## formatting, lints, bare-target build, committed artefacts
