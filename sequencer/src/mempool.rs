@@ -303,3 +303,6 @@ impl Iterator for Best<'_> {
         Some(self.pool.senders.get(&sender)?.by_nonce.get(&nonce)?.transaction.clone())
     }
 }
+
+#[cfg(test)]
+mod tests;

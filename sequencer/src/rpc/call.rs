@@ -1,22 +1,25 @@
-//! Executing without a transaction: `eth_call`, `eth_estimateGas`.
+//! Executing without a transaction: `eth_call`, `eth_estimateGas`, `eth_createAccessList`.
+//!
+//! Calls are adversarial: every run is bounded by [`CALL_GAS_MAX`], and a bisection takes at most some twenty runs.
 
 use alloy::{
     consensus::Header,
-    eips::BlockId,
-    primitives::{TxKind, U256},
+    eips::{BlockId, eip2930::{AccessList, AccessListItem}},
+    primitives::{Address, B256, TxKind, U256},
     rpc::types::{TransactionRequest, state::StateOverride},
 };
 use revm::{
     context::{
         CfgEnv, TxEnv,
-        result::{ExecutionResult, Output, ResultAndState},
+        result::{ExecutionResult, HaltReason, InvalidTransaction, Output, ResultAndState},
     },
     context_interface::either::Either,
 };
 use serde_json::Value;
 use tandem_evm::{
-    BlockAttributes, Rejected, WorldState,
-    block::{FORK, block_env, header_template, transact},
+    Rejected, WorldState,
+    block::{FORK, block_env, transact},
+    fees,
 };
 use tandem_store::Store;
 
@@ -26,45 +29,87 @@ use super::{Params, RpcContext, RpcError, json};
 const CALL_GAS_MAX: u64 = 1 << 24;
 /// Gas of a plain transfer.
 const TRANSFER_GAS: u64 = 21_000;
+/// Gas that comes with a value.
+const CALL_STIPEND: u64 = 2_300;
 
 pub fn call(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     let mut simulation = Simulation::new(context, params)?;
-    match simulation.run(simulation.request_gas())? {
+    let gas_limit = simulation.gas_limit_max()?;
+    match simulation.run(gas_limit)?.result {
         ExecutionResult::Success { output, .. } => json::value(match &output {
             Output::Call(bytes) | Output::Create(bytes, _) => bytes,
         }),
-        failed => Err(failure(failed)),
+        failed => Err(failure(failed, gas_limit)),
     }
 }
 
-/// The least gas with which the call succeeds, by bisection, to within one part in sixty-four.
+/// A gas limit that is enough, by bisection: seen to be enough, and at most one part in sixty-four above what is needed.
 pub fn estimate_gas(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     let mut simulation = Simulation::new(context, params)?;
-    let mut high = simulation.request_gas();
-    let used = match simulation.run(high)? {
-        ExecutionResult::Success { gas, .. } => gas.tx_gas_used(),
-        failed => return Err(failure(failed)),
-    };
-    if used == TRANSFER_GAS {
-        return json::quantity(used);
+    let mut high = simulation.gas_limit_max()?;
+    if simulation.is_transfer()? && high >= TRANSFER_GAS && simulation.succeeds(TRANSFER_GAS)? {
+        return json::quantity(TRANSFER_GAS);
     }
+    let (used, spent) = match simulation.run(high)?.result {
+        ExecutionResult::Success { gas, .. } => (gas.tx_gas_used(), gas.total_gas_spent()),
+        failed => return Err(failure(failed, high)),
+    };
+    // Gas below what was used fails. A call gets 63 of 64 parts of what its caller has, and 2,300 more than that if it carries value.
     let mut low = used.saturating_sub(1);
-    while high - low > high / 64 + 1 {
+    let mut attempt = spent.saturating_add(CALL_STIPEND).saturating_mul(64) / 63;
+    while high - low > high / 64 {
         let middle = low + (high - low) / 2;
-        // Try just above what was used before the middle: calls that keep back a 64th succeed there most often.
-        let attempt = if high == simulation.request_gas() { (used + used / 32 + 5_000).min(middle.max(low + 1)) } else { middle };
-        match simulation.run(attempt) {
-            Ok(ExecutionResult::Success { .. }) => high = attempt,
-            Ok(_) | Err(RpcError::Execution(_)) => low = attempt,
-            Err(error) => return Err(error),
+        // Most calls need little more than they used: begin there, and halve the gap only then.
+        let gas_limit = attempt.clamp(low + 1, middle.max(low + 1));
+        attempt = u64::MAX;
+        if simulation.succeeds(gas_limit)? {
+            high = gas_limit;
+        } else {
+            low = gas_limit;
+        }
+        if high - low <= 1 {
+            break;
         }
     }
     json::quantity(high)
 }
 
+/// The accounts and slots that a call touches, with the gas it uses when they are declared (EIP-2930).
+pub fn create_access_list(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
+    let mut simulation = Simulation::new(context, params)?;
+    let gas_limit = simulation.gas_limit_max()?;
+    let touched = simulation.run(gas_limit)?;
+    if let failed @ (ExecutionResult::Revert { .. } | ExecutionResult::Halt { .. }) = touched.result {
+        return Err(failure(failed, gas_limit));
+    }
+    // Warm without being listed: sender, recipient, fee recipient, precompiles. Their slots are not.
+    let request = &simulation.request;
+    let warm = [request.from.unwrap_or_default(), request.to.and_then(TxKind::into_to).unwrap_or_default(), simulation.header.beneficiary];
+    let mut items: Vec<AccessListItem> = touched
+        .state
+        .iter()
+        .map(|(address, account)| {
+            let mut storage_keys: Vec<B256> = account.storage.keys().map(|slot| B256::from(*slot)).collect();
+            storage_keys.sort_unstable();
+            AccessListItem { address: *address, storage_keys }
+        })
+        .filter(|item| !item.storage_keys.is_empty() || !(warm.contains(&item.address) || is_precompile(item.address)))
+        .collect();
+    items.sort_unstable_by_key(|item| item.address);
+    simulation.request.access_list = Some(AccessList(items.clone()));
+    let gas_used = simulation.run(gas_limit)?.result.tx_gas_used();
+    Ok(serde_json::json!({ "accessList": json::value(&items)?, "gasUsed": json::quantity(gas_used)? }))
+}
+
+/// Whether precompiles live at such addresses: the numbers below 2^16.
+fn is_precompile(address: Address) -> bool {
+    address.0.iter().take(18).all(|byte| *byte == 0)
+}
+
 /// A call on a state, repeatable.
 struct Simulation {
     header: Header,
+    gas_cap: u64,
     state: WorldState<Store>,
     request: TransactionRequest,
     cfg: CfgEnv,
@@ -75,30 +120,59 @@ impl Simulation {
         let request: TransactionRequest = params.required(0, "a call")?;
         let id: Option<BlockId> = params.optional(1, "a block")?;
         let overrides: Option<StateOverride> = params.optional(2, "state overrides")?;
-        let (parent, mut state) = context.state(id)?;
+        let (block, mut state) = context.state(id)?;
         if let Some(overrides) = overrides {
             apply_overrides(&mut state, overrides)?;
         }
-        let checkpoint = state.checkpoint()?;
-        let attributes = BlockAttributes { timestamp: parent.timestamp, checkpoint, first_of_batch: false };
-        let hash = parent.hash_slow();
-        let header = header_template(&context.chain, &parent, hash, &attributes);
-        state.record_block_hash(parent.number, hash)?;
+        // As other nodes do it, code sees the block whose state it runs on; only the fee is the one to pay next.
+        let next_base_fee = fees::base_fee(&block, block.timestamp, context.chain.min_base_fee);
+        let header = Header { base_fee_per_gas: Some(next_base_fee), ..block };
         let mut cfg = CfgEnv::new_with_spec(FORK).with_chain_id(context.chain.l2_chain_id);
         cfg.disable_nonce_check = true;
         cfg.disable_eip3607 = true;
         let asks_fee = request.gas_price.or(request.max_fee_per_gas).unwrap_or_default() > 0;
         cfg.disable_base_fee = !asks_fee;
-        Ok(Self { header, state, request, cfg })
+        Ok(Self { header, gas_cap: context.chain.block_gas_limit.min(CALL_GAS_MAX), state, request, cfg })
     }
 
-    fn request_gas(&self) -> u64 {
-        self.request.gas.unwrap_or(CALL_GAS_MAX).min(CALL_GAS_MAX).min(self.header.gas_limit)
+    /// The gas asked for, as far as the limits, and the sender's balance if a price is offered, allow.
+    fn gas_limit_max(&mut self) -> Result<u64, RpcError> {
+        let gas_limit = self.request.gas.unwrap_or(CALL_GAS_MAX).min(self.gas_cap);
+        let price = self.gas_price();
+        if price == 0 {
+            return Ok(gas_limit);
+        }
+        let balance = self.state.balance(self.request.from.unwrap_or_default())?;
+        let value = self.request.value.unwrap_or_default();
+        let available = balance.checked_sub(value).ok_or(RpcError::InsufficientFunds { balance, value })?;
+        Ok(gas_limit.min((available / U256::from(price)).saturating_to()))
     }
 
-    fn run(&mut self, gas_limit: u64) -> Result<ExecutionResult, RpcError> {
+    fn gas_price(&self) -> u128 {
+        self.request.max_fee_per_gas.or(self.request.gas_price).unwrap_or_default()
+    }
+
+    /// Whether this is nothing but a payment to an account without code.
+    fn is_transfer(&mut self) -> Result<bool, RpcError> {
         let request = &self.request;
-        let gas_price = request.max_fee_per_gas.or(request.gas_price).unwrap_or_default();
+        let Some(TxKind::Call(to)) = request.to else { return Ok(false) };
+        let plain = request.input.input().is_none_or(|input| input.is_empty())
+            && request.access_list.as_ref().is_none_or(|list| list.is_empty())
+            && request.authorization_list.as_ref().is_none_or(Vec::is_empty);
+        Ok(plain && self.state.code(to)?.is_empty())
+    }
+
+    fn succeeds(&mut self, gas_limit: u64) -> Result<bool, RpcError> {
+        match self.run(gas_limit) {
+            Ok(outcome) => Ok(outcome.result.is_success()),
+            Err(RpcError::Execution(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn run(&mut self, gas_limit: u64) -> Result<ResultAndState, RpcError> {
+        let request = &self.request;
+        let gas_price = self.gas_price();
         let tx = TxEnv {
             tx_type: transaction_type(request),
             caller: request.from.unwrap_or_default(),
@@ -114,8 +188,9 @@ impl Simulation {
             ..Default::default()
         };
         match transact(&mut self.state, block_env(&self.header), self.cfg.clone(), tx) {
-            Ok(ResultAndState { result, .. }) => Ok(result),
+            Ok(outcome) => Ok(outcome),
             Err(Rejected::State(error)) => Err(error.into()),
+            Err(Rejected::Invalid(invalid)) => Err(rejection(&invalid)),
             Err(rejected) => Err(RpcError::Execution(rejected.to_string())),
         }
     }
@@ -132,9 +207,28 @@ fn transaction_type(request: &TransactionRequest) -> u8 {
     }
 }
 
-fn failure(result: ExecutionResult) -> RpcError {
+/// Why the rules refuse a call, in the words that tools look for.
+fn rejection(invalid: &InvalidTransaction) -> RpcError {
+    match invalid {
+        InvalidTransaction::LackOfFundForMaxFee { fee, balance } => {
+            RpcError::InsufficientFunds { balance: **balance, value: **fee }
+        }
+        InvalidTransaction::CallGasCostMoreThanGasLimit { .. } | InvalidTransaction::GasFloorMoreThanGasLimit { .. } => {
+            RpcError::Execution(format!("intrinsic gas too low: {invalid}"))
+        }
+        InvalidTransaction::GasPriceLessThanBasefee => {
+            RpcError::Execution("max fee per gas less than block base fee".into())
+        }
+        _ => RpcError::Execution(invalid.to_string()),
+    }
+}
+
+fn failure(result: ExecutionResult, gas_limit: u64) -> RpcError {
     match result {
         ExecutionResult::Revert { output, .. } => RpcError::Reverted(output),
+        ExecutionResult::Halt { reason: HaltReason::OutOfGas(_), .. } => {
+            RpcError::Execution(format!("out of gas: gas required exceeds allowance ({gas_limit})"))
+        }
         ExecutionResult::Halt { reason, .. } => RpcError::Execution(format!("execution halted: {reason:?}")),
         ExecutionResult::Success { .. } => RpcError::Internal("a success is no failure".into()),
     }

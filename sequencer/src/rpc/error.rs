@@ -1,6 +1,6 @@
 //! What JSON-RPC callers are told when something is wrong. Codes: EIP-1474, and 3 for reverts as nodes use it.
 
-use alloy::primitives::{B256, Bytes, hex};
+use alloy::primitives::{B256, Bytes, U256, hex};
 use serde_json::{Value, json};
 use tandem_chain::TransitionError;
 use tandem_evm::StateError;
@@ -62,6 +62,14 @@ pub enum RpcError {
     /// The call reverted.
     #[error("execution reverted{}", reason(.0))]
     Reverted(Bytes),
+    /// The sender of a call cannot pay.
+    #[error("insufficient funds for gas * price + value: balance {balance}, cost {value}")]
+    InsufficientFunds {
+        /// Of the sender, in wei.
+        balance: U256,
+        /// Needed, in wei.
+        value: U256,
+    },
     /// The call could not be executed.
     #[error("{0}")]
     Execution(String),
@@ -84,7 +92,7 @@ impl RpcError {
             Self::LimitExceeded { .. } | Self::Overloaded | Self::Submit(SubmitError::Overloaded) => -32005,
             Self::RefusedTransaction(_) | Self::Submit(_) => -32000,
             Self::Reverted(_) => 3,
-            Self::Execution(_) => -32000,
+            Self::Execution(_) | Self::InsufficientFunds { .. } => -32000,
             Self::Internal(_) => -32603,
         }
     }

@@ -56,6 +56,7 @@ fn read(context: &RpcContext, method: &str, params: &Params) -> Result<Value, Rp
         "eth_getStorageAt" => eth::storage_at(context, params),
         "eth_getProof" => proof::get_proof(context, params),
         "eth_call" => call::call(context, params),
+        "eth_createAccessList" => call::create_access_list(context, params),
         "eth_estimateGas" => call::estimate_gas(context, params),
         "eth_getBlockByNumber" | "eth_getBlockByHash" => eth::block(context, params),
         "eth_getBlockTransactionCountByNumber" | "eth_getBlockTransactionCountByHash" => eth::block_transaction_count(context, params),

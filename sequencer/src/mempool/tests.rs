@@ -1,0 +1,154 @@
+use alloy::{
+    consensus::{SignableTransaction, TxEip1559},
+    signers::{SignerSync, local::PrivateKeySigner},
+};
+use tandem_evm::payload::SignedTransaction;
+
+use super::*;
+
+const RICH: U256 = U256::from_limbs([1_000_000, 0, 0, 0]);
+const COST: U256 = U256::from_limbs([1, 0, 0, 0]);
+
+fn signed(seed: u8, nonce: u64, fee_max: u128, tip_max: u128) -> Recovered {
+    let transaction =
+        TxEip1559 { chain_id: 1, nonce, gas_limit: 21_000, max_fee_per_gas: fee_max, max_priority_fee_per_gas: tip_max, ..Default::default() };
+    let signer = PrivateKeySigner::from_bytes(&B256::repeat_byte(seed)).unwrap();
+    let signature = signer.sign_hash_sync(&transaction.signature_hash()).unwrap();
+    Recovered::new(SignedTransaction::Eip1559(transaction.into_signed(signature))).unwrap()
+}
+
+fn hash(transaction: &Recovered) -> B256 {
+    *transaction.transaction().hash()
+}
+
+fn pool() -> Mempool {
+    Mempool::new(MempoolLimits { transactions_max: 6, per_sender_max: 4, nonce_gap_max: 8, ..Default::default() })
+}
+
+/// Everything that [`Mempool::best`] gives when every transaction is executed.
+fn order(pool: &Mempool, base_fee: u64) -> Vec<B256> {
+    let mut best = pool.best(base_fee);
+    let mut order = Vec::new();
+    while let Some(next) = best.next() {
+        order.push(hash(&next));
+        best.follow(&next);
+    }
+    order
+}
+
+#[test]
+fn refusals_name_their_reason_and_leave_nothing() {
+    let mut pool = pool();
+    assert_eq!(pool.insert(signed(1, 4, 9, 1), 5, RICH, COST), Err(Refused::NonceTooLow { next: 5, nonce: 4 }));
+    assert_eq!(pool.insert(signed(1, 14, 9, 1), 5, RICH, COST), Err(Refused::NonceTooHigh { next: 5, nonce: 14 }));
+    assert_eq!(
+        pool.insert(signed(1, 5, 9, 1), 5, U256::ZERO, COST),
+        Err(Refused::InsufficientFunds { balance: U256::ZERO, cost: COST })
+    );
+    assert!(pool.is_empty());
+    assert_eq!(pool.counts(), Counts::default());
+    assert_eq!(pool.insert(signed(1, 13, 9, 1), 5, COST, COST), Ok(None), "the limits themselves are allowed");
+    assert_eq!(pool.insert(signed(1, 13, 9, 1), 5, COST, COST), Err(Refused::AlreadyKnown));
+    assert_eq!(pool.len(), 1);
+}
+
+#[test]
+fn a_replacement_must_raise_both_fees_by_a_tenth() {
+    let mut pool = pool();
+    let first = signed(1, 0, 100, 50);
+    pool.insert(first.clone(), 0, RICH, COST).unwrap();
+    for (fee_max, tip_max) in [(109, 60), (120, 54), (100, 50), (1, 1)] {
+        let underpriced = pool.insert(signed(1, 0, fee_max, tip_max), 0, RICH, COST);
+        assert!(matches!(underpriced, Err(Refused::Underpriced | Refused::AlreadyKnown)), "{fee_max} {tip_max}");
+    }
+    let second = signed(1, 0, 110, 55);
+    assert_eq!(pool.insert(second.clone(), 0, RICH, COST), Ok(Some(hash(&first))));
+    assert!(pool.get(&hash(&first)).is_none());
+    assert_eq!(pool.get(&hash(&second)).map(hash), Some(hash(&second)));
+    assert_eq!((pool.len(), order(&pool, 1)), (1, vec![hash(&second)]));
+}
+
+#[test]
+fn a_free_transaction_is_not_replaced_by_a_free_one() {
+    let mut pool = pool();
+    pool.insert(signed(1, 0, 0, 0), 0, RICH, COST).unwrap();
+    let mut other = signed(1, 0, 1, 0);
+    assert_eq!(pool.insert(other, 0, RICH, COST), Err(Refused::Underpriced));
+    other = signed(1, 0, 1, 1);
+    assert!(pool.insert(other, 0, RICH, COST).unwrap().is_some());
+}
+
+#[test]
+fn a_gap_holds_back_what_is_behind_it() {
+    let mut pool = pool();
+    let chain: Vec<Recovered> = (0..4).map(|nonce| signed(1, nonce, 9, 1)).collect();
+    let sender = chain[0].signer();
+    for nonce in [0, 1, 3] {
+        pool.insert(chain[nonce].clone(), 0, RICH, COST).unwrap();
+    }
+    assert_eq!(pool.counts(), Counts { pending: 2, queued: 1 });
+    assert_eq!(pool.pending_nonce(&sender, 0), 2);
+    assert_eq!(pool.pending_nonce(&Address::repeat_byte(9), 7), 7, "an unknown sender's is its account's");
+    assert_eq!(order(&pool, 1), vec![hash(&chain[0]), hash(&chain[1])]);
+    assert_eq!(pool.content().iter().map(|(_, executable)| *executable).collect::<Vec<_>>(), [true, true, false]);
+    pool.insert(chain[2].clone(), 0, RICH, COST).unwrap();
+    assert_eq!(pool.counts(), Counts { pending: 4, queued: 0 });
+    assert_eq!(pool.pending_nonce(&sender, 0), 4);
+    assert_eq!(order(&pool, 1), chain.iter().map(hash).collect::<Vec<_>>());
+}
+
+#[test]
+fn who_pays_more_comes_first_and_equals_by_arrival() {
+    let mut pool = pool();
+    let (poor, rich, late) = (signed(1, 0, 100, 1), signed(2, 0, 100, 5), signed(3, 0, 100, 1));
+    let (behind, capped) = (signed(1, 1, 100, 50), signed(4, 0, 12, 90));
+    for transaction in [&poor, &rich, &late, &behind, &capped] {
+        pool.insert(transaction.clone(), 0, RICH, COST).unwrap();
+    }
+    // At base fee 10 the capped one pays 2; the best paying one of all waits for its sender's nonce.
+    assert_eq!(order(&pool, 10), [&rich, &capped, &poor, &behind, &late].map(hash));
+    assert_eq!(order(&pool, 13), [&rich, &poor, &behind, &late].map(hash), "who cannot pay the base fee waits");
+    assert!(order(&pool, 101).is_empty());
+    assert!(pool.has_executable(100) && !pool.has_executable(101));
+}
+
+#[test]
+fn advancing_forgets_what_the_account_is_past() {
+    let mut pool = pool();
+    let chain: Vec<Recovered> = (0..3).map(|nonce| signed(1, nonce, 9, 1)).collect();
+    let sender = chain[0].signer();
+    for transaction in &chain {
+        pool.insert(transaction.clone(), 0, RICH, COST).unwrap();
+    }
+    assert_eq!(pool.advance(sender, 2), [hash(&chain[0]), hash(&chain[1])]);
+    assert_eq!((pool.len(), order(&pool, 1)), (1, vec![hash(&chain[2])]));
+    assert_eq!(pool.advance(sender, 5), [hash(&chain[2])]);
+    assert!(pool.is_empty() && pool.senders.is_empty());
+    assert!(pool.advance(sender, 6).is_empty());
+}
+
+#[test]
+fn limits_bind_one_sender_and_all() {
+    let mut pool = pool();
+    for nonce in 0..4 {
+        pool.insert(signed(1, nonce, 9, 1), 0, RICH, COST).unwrap();
+    }
+    assert_eq!(pool.insert(signed(1, 4, 9, 1), 0, RICH, COST), Err(Refused::SenderFull { limit: 4 }));
+    pool.insert(signed(1, 3, 20, 20), 0, RICH, COST).expect("a replacement takes no more room");
+    pool.insert(signed(2, 0, 9, 1), 0, RICH, COST).unwrap();
+    pool.insert(signed(3, 0, 9, 1), 0, RICH, COST).unwrap();
+    assert_eq!(pool.insert(signed(4, 0, 99, 9), 0, RICH, COST), Err(Refused::PoolFull));
+    pool.remove(&hash(&signed(3, 0, 9, 1)));
+    assert_eq!(pool.insert(signed(4, 0, 99, 9), 0, RICH, COST), Ok(None));
+}
+
+#[test]
+fn draining_gives_everything_in_order_of_admission() {
+    let mut pool = pool();
+    let all = [signed(2, 1, 9, 1), signed(1, 0, 9, 1), signed(2, 0, 99, 9)];
+    for transaction in &all {
+        pool.insert(transaction.clone(), 0, RICH, COST).unwrap();
+    }
+    assert_eq!(pool.drain().iter().map(hash).collect::<Vec<_>>(), all.iter().map(hash).collect::<Vec<_>>());
+    assert!(pool.is_empty() && order(&pool, 0).is_empty());
+}

@@ -1,0 +1,204 @@
+//! A running engine over an L1 that the test writes.
+
+// Each test binary uses its part.
+#![allow(dead_code)]
+
+use std::{path::Path, sync::Arc, time::{Duration, Instant, SystemTime, UNIX_EPOCH}};
+
+use alloy::{
+    consensus::{SignableTransaction, TxEip1559},
+    primitives::{Address, B256, Bytes, TxKind, U256},
+    signers::{SignerSync, local::PrivateKeySigner},
+};
+use tandem_chain::{
+    BatchHeader, ChainConfig, ChainKind, Checkpoint, DataKind, Message, batch::calldata_hash, message::queue_hash_after,
+};
+use tandem_evm::{Recovered, payload::SignedTransaction};
+use tandem_sequencer::{
+    batch::BatchPolicy,
+    engine::{Engine, EngineConfig, EngineHandle, Landed, Place},
+};
+use tandem_store::{L1BlockRecord, Options, Store};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+pub const ETHER: u64 = 1_000_000_000_000_000_000;
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+pub fn now_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+pub fn chain() -> ChainConfig {
+    ChainConfig {
+        version: 1,
+        kind: ChainKind::Evm,
+        l1_chain_id: 31337,
+        l2_chain_id: 4242,
+        inbox: Address::repeat_byte(0xa1),
+        settlement: Address::repeat_byte(0xa2),
+        bridge: Address::repeat_byte(0xa3),
+        l1_fee_recipient: Address::repeat_byte(0xa4),
+        genesis_timestamp: 1_000,
+        fork: 1,
+        block_gas_limit: 30_000_000,
+        max_blocks_per_batch: 4_096,
+        max_transactions_per_batch: 20_000,
+        max_payload_bytes: 4_000_000,
+        max_messages_per_batch: 64,
+        max_message_gas_per_batch: 64_000_000,
+        max_work_gas_per_batch: 300_000_000,
+        min_base_fee: 10_000_000,
+        max_timestamp_drift: 600,
+    }
+}
+
+pub fn config(batch_age_ms: u64) -> EngineConfig {
+    EngineConfig {
+        block_time_ms: 20,
+        heartbeat_ms: 3_600_000,
+        l1_depth: 1,
+        batch: BatchPolicy { age_min_ms: batch_age_ms, age_max_ms: batch_age_ms, ..Default::default() },
+        ..Default::default()
+    }
+}
+
+/// A running engine, and an L1 that the test writes.
+pub struct Rig {
+    pub store: Store,
+    pub engine: EngineHandle,
+    pub cancel: CancellationToken,
+    thread: Option<std::thread::JoinHandle<()>>,
+    pub l1_number: u64,
+    pub messages: Vec<Message>,
+}
+
+impl Rig {
+    /// Opens the directory as a restarted process would.
+    pub async fn start(directory: &Path, config: EngineConfig) -> Self {
+        let store = Store::open(directory, &chain(), Options { sync: false }).unwrap();
+        let (engine, handle) = Engine::new(chain(), config, store.clone(), Arc::new(Notify::new())).unwrap();
+        let cancel = CancellationToken::new();
+        let token = cancel.clone();
+        let thread = std::thread::spawn(move || engine.run(&token).unwrap());
+        let l1_number = store.l1_head().unwrap().map_or(0, |head| head.number);
+        let messages = (0..store.message_count().unwrap()).map(|index| store.message(index).unwrap().unwrap().0).collect();
+        let mut rig = Self { store, engine: handle, cancel, thread: Some(thread), l1_number, messages };
+        if l1_number == 0 {
+            rig.l1_block(vec![]).await;
+        }
+        rig.engine.synced().await.unwrap();
+        rig
+    }
+
+    /// Ends the process without any farewell that a kill would not allow: nothing is flushed or closed on purpose.
+    pub fn stop(mut self) {
+        self.cancel.cancel();
+        self.thread.take().unwrap().join().unwrap();
+    }
+
+    /// One more L1 block with these messages and a checkpoint.
+    pub async fn l1_block(&mut self, messages: Vec<Message>) {
+        self.l1_number += 1;
+        let hash = |number: u64| B256::from(U256::from(number + 1_000_000 * messages.len() as u64));
+        let first = self.messages.len() as u64;
+        self.messages.extend(messages.clone());
+        let indexed: Vec<(u64, Message)> = (first..).zip(messages.clone()).collect();
+        let checkpoint = Checkpoint {
+            number: self.l1_number,
+            timestamp: now_s() - 1,
+            base_fee: U256::from(1_000_000_000),
+            blob_base_fee: U256::from(1),
+        };
+        self.store
+            .put_l1_block(&L1BlockRecord {
+                number: self.l1_number,
+                hash: hash(self.l1_number),
+                parent_hash: hash(self.l1_number - 1),
+                timestamp: now_s(),
+                messages: indexed.clone(),
+                checkpoints: vec![checkpoint],
+            })
+            .unwrap();
+        self.engine.l1_block(indexed, U256::from(1_000_000_000)).await.unwrap();
+    }
+
+    /// Deposits, and lets the L1 depth pass.
+    pub async fn deposit(&mut self, to: Address, value: u64) {
+        self.l1_block(vec![deposit(to, value)]).await;
+        self.l1_block(vec![]).await;
+        let end = self.messages.len() as u64;
+        self.wait("deposit executed", |store| store.queue_index_after(store.head().unwrap().number).unwrap() == Some(end)).await;
+    }
+
+    pub async fn wait(&self, what: &str, condition: impl Fn(&Store) -> bool) {
+        let deadline = Instant::now() + DEADLINE;
+        while !condition(&self.store) {
+            assert!(Instant::now() < deadline, "{what} did not happen within {DEADLINE:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    pub async fn wait_included(&self, hash: B256) {
+        self.wait("inclusion", |store| store.transaction_place(hash).unwrap().is_some()).await;
+    }
+
+    pub fn queue_hash(&self, end: u64) -> B256 {
+        self.messages[..end as usize].iter().fold(B256::ZERO, |hash, message| queue_hash_after(hash, message.hash()))
+    }
+
+    /// Lets the oldest closed batch that no batch on L1 covers be appended.
+    pub async fn land(&mut self) -> BatchHeader {
+        let safe = self.store.last_batch().unwrap().map_or(0, |batch| batch.last_block);
+        self.wait("batch closed", |store| store.jobs().unwrap().iter().any(|job| job.first_block == safe + 1)).await;
+        let job = self.store.jobs().unwrap().into_iter().find(|job| job.first_block == safe + 1).unwrap();
+        self.l1_block(vec![]).await;
+        let header = self.header(job.queue_end, DataKind::Calldata, calldata_hash(&job.payload), job.checkpoint);
+        assert_eq!(job.queue_hash, header.queue_hash);
+        let landed = Landed { header, checkpoint: job.checkpoint, first_block: job.first_block, last_block: job.last_block, place: self.place() };
+        self.engine.landed(landed).await.unwrap();
+        header
+    }
+
+    pub fn header(&self, queue_end: u64, data_kind: DataKind, data_hash: B256, checkpoint: Checkpoint) -> BatchHeader {
+        let last = self.store.last_batch().unwrap();
+        BatchHeader {
+            index: last.as_ref().map_or(1, |last| last.header.index + 1),
+            parent_hash: last.map_or(B256::ZERO, |last| last.header.hash()),
+            data_kind,
+            data_hash,
+            queue_end,
+            queue_hash: self.queue_hash(queue_end),
+            checkpoint_hash: checkpoint.hash(),
+            config_hash: chain().hash(),
+            posted_at: now_s(),
+        }
+    }
+
+    pub fn place(&self) -> Place {
+        Place { number: self.l1_number, hash: B256::from(U256::from(self.l1_number)), transaction: B256::repeat_byte(7) }
+    }
+}
+
+pub fn deposit(to: Address, value: u64) -> Message {
+    Message { kind: 0, sender: to, to, value: U256::from(value), gas_limit: 100_000, refund: to, data: Bytes::new() }
+}
+
+pub fn user(seed: u8) -> PrivateKeySigner {
+    PrivateKeySigner::from_bytes(&B256::repeat_byte(seed)).unwrap()
+}
+
+pub fn transfer(signer: &PrivateKeySigner, nonce: u64, to: Address, value: u64) -> Recovered {
+    let transaction = TxEip1559 {
+        chain_id: chain().l2_chain_id,
+        nonce,
+        gas_limit: 21_000,
+        max_fee_per_gas: 1_000_000_000,
+        max_priority_fee_per_gas: 1,
+        to: TxKind::Call(to),
+        value: U256::from(value),
+        ..Default::default()
+    };
+    let signature = signer.sign_hash_sync(&transaction.signature_hash()).unwrap();
+    Recovered::new(SignedTransaction::Eip1559(transaction.into_signed(signature))).unwrap()
+}
