@@ -118,7 +118,7 @@ impl World {
         let flags = ["create", contract, "--rpc-url", rpc.as_str(), "--private-key", &key, "--broadcast", "--json"];
         let flags = [flags.as_slice(), &["--contracts", "src/devnet", "--out", &out, "--cache-path", &cache]].concat();
         let printed = foundry("forge", &flags).await?;
-        let json = printed.lines().rev().find(|line| line.trim_start().starts_with('{')).unwrap_or(&printed);
+        let json = printed.find('{').map_or(printed.as_str(), |start| &printed[start..]);
         let answer: Value = serde_json::from_str(json).with_context(|| format!("forge create said {printed}"))?;
         let address = answer["deployedTo"].as_str().with_context(|| format!("forge create said {printed}"))?;
         Ok(address.parse()?)
@@ -144,10 +144,18 @@ impl World {
         Ok(self.devnet.l2.request(self.devnet.l2.provider().get_balance(account)).await?)
     }
 
-    /// Waits until every block so far is on L1.
+    /// Waits until every transaction so far is on L1; empty blocks wait for company.
     pub async fn wait_until_posted(&self) -> anyhow::Result<()> {
-        let latest = self.status().await?.latest.number;
-        wait_until("the batch is on L1", || async { Ok((self.status().await?.safe >= latest).then_some(())) }).await
+        let mut number = self.status().await?.latest.number;
+        loop {
+            let block: Value = self.ask("eth_getBlockByNumber", json!([format!("{number:#x}"), false])).await?;
+            if number == 0 || block["transactions"].as_array().is_some_and(|transactions| !transactions.is_empty()) {
+                break;
+            }
+            number -= 1;
+        }
+        let posted = || async { Ok((self.status().await?.safe >= number).then_some(())) };
+        wait_until(&format!("block {number} is on L1"), posted).await
     }
 }
 
