@@ -5,6 +5,7 @@ use alloy::{
     primitives::{Address, B256, Bytes, U256},
 };
 use serde_json::{Map, Value, json};
+use tandem_chain::ChainConfig;
 use tandem_evm::{Recovered, Transaction, payload::SignedTransaction};
 
 use super::{Params, RpcContext, RpcError, eth, json};
@@ -12,13 +13,12 @@ use crate::mempool::MempoolLimits;
 
 pub async fn send_raw_transaction(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     let bytes: Bytes = params.required(0, "a signed transaction")?;
-    let chain_id = context.chain.l2_chain_id;
-    let recovered = context.clone().blocking(move |_| recover(&bytes, chain_id)).await?;
+    let recovered = context.clone().blocking(move |context| recover(&bytes, &context.chain)).await?;
     json::value(&context.engine.submit(recovered).await?)
 }
 
 /// Decodes, checks what can be checked without state, and recovers the signer.
-fn recover(bytes: &[u8], chain_id: u64) -> Result<Recovered, RpcError> {
+fn recover(bytes: &[u8], chain: &ChainConfig) -> Result<Recovered, RpcError> {
     if bytes.len() > MempoolLimits::default().transaction_bytes_max {
         return Err(RpcError::LimitExceeded {
             what: "bytes of a transaction",
@@ -28,7 +28,7 @@ fn recover(bytes: &[u8], chain_id: u64) -> Result<Recovered, RpcError> {
     let transaction =
         SignedTransaction::decode_2718(bytes).map_err(|error| RpcError::BadTransaction(error.to_string()))?;
     let fields = transaction.fields();
-    if fields.chain_id().is_some_and(|id| id != chain_id) {
+    if fields.chain_id().is_some_and(|id| id != chain.l2_chain_id) {
         return Err(RpcError::RefusedTransaction("transaction is signed for another chain id"));
     }
     if fields.gas_limit() < tandem_evm::block::MIN_WORK_GAS {
@@ -37,8 +37,11 @@ fn recover(bytes: &[u8], chain_id: u64) -> Result<Recovered, RpcError> {
     if fields.gas_limit() > TX_GAS_MAX {
         return Err(RpcError::RefusedTransaction("gas limit exceeds 2^24 (EIP-7825)"));
     }
+    if fields.max_fee_per_gas() < u128::from(chain.min_base_fee) {
+        return Err(RpcError::RefusedTransaction("transaction underpriced: max fee per gas is below the chain's least base fee"));
+    }
     if fields.max_priority_fee_per_gas().is_some_and(|tip| tip > fields.max_fee_per_gas()) {
-        return Err(RpcError::RefusedTransaction("max priority fee per gas exceeds max fee per gas"));
+        return Err(RpcError::RefusedTransaction("max priority fee per gas higher than max fee per gas"));
     }
     Recovered::new(transaction).map_err(|_| RpcError::RefusedTransaction("invalid signature"))
 }
