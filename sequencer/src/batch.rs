@@ -1,7 +1,8 @@
 //! The batch under construction: what it holds, how large it will be, and when it closes.
 //!
 //! Size is bounded from above at all times, so that a closed batch always fits L1: what was measured by really encoding, plus the
-//! raw bytes of everything added since. Measuring is repeated while it gains room.
+//! raw bytes of everything added since. Measuring is repeated while it gains room. The raw bytes are bounded beside it, by the decoder's cap: what compresses well
+//! would else grow into a batch that fits L1 and that no node decodes.
 
 use std::time::Duration;
 
@@ -70,6 +71,8 @@ pub struct OpenBatch {
     pub transaction_count: u64,
     payload: Payload,
     bound_bytes: usize,
+    /// Upper bound of the payload before compression.
+    raw_bytes: usize,
     unmeasured_bytes: usize,
 }
 
@@ -85,6 +88,7 @@ impl OpenBatch {
             transaction_count: 0,
             payload: Payload::default(),
             bound_bytes: PAYLOAD_OVERHEAD_BYTES,
+            raw_bytes: PAYLOAD_OVERHEAD_BYTES,
             unmeasured_bytes: 0,
         }
     }
@@ -118,6 +122,7 @@ impl OpenBatch {
 
     fn add_bytes(&mut self, bytes: usize) {
         self.bound_bytes += bytes;
+        self.raw_bytes += bytes;
         self.unmeasured_bytes += bytes;
     }
 
@@ -136,7 +141,8 @@ impl OpenBatch {
             self.bound_bytes = encoded.compressed(LEVEL_MEASURE).len() + PAYLOAD_OVERHEAD_BYTES;
             self.unmeasured_bytes = 0;
         }
-        capacity.saturating_sub(self.bound_bytes)
+        let raw_capacity = usize::try_from(config.max_payload_bytes).unwrap_or(usize::MAX);
+        capacity.saturating_sub(self.bound_bytes).min(raw_capacity.saturating_sub(self.raw_bytes))
     }
 
     /// Whether the next block must open another batch: a cap of the rules, or of the payload, is near.

@@ -130,10 +130,11 @@ pub(crate) enum Command {
     PendingNonce { address: Address, reply: oneshot::Sender<u64> },
     Transaction { hash: B256, reply: oneshot::Sender<Option<Recovered>> },
     Pool { reply: oneshot::Sender<(Counts, Vec<(Recovered, bool)>)> },
-    Landed { landed: Landed, reply: oneshot::Sender<()> },
+    Landed { landed: Landed, reply: oneshot::Sender<bool> },
     Foreign { batch: Box<L1Batch>, messages: Vec<Message>, place: Place, reply: oneshot::Sender<()> },
     L1Messages { messages: Vec<(u64, Message)>, base_fee: U256, reply: oneshot::Sender<()> },
     L1Reorg { to: u64, reply: oneshot::Sender<()> },
+    Resequence { reply: oneshot::Sender<()> },
     Synced { reply: oneshot::Sender<()> },
 }
 
@@ -319,8 +320,7 @@ impl Engine {
                 let _ = reply.send((self.mempool.counts(), self.mempool.content()));
             }
             Command::Landed { landed, reply } => {
-                self.batch_landed(&landed)?;
-                let _ = reply.send(());
+                let _ = reply.send(self.batch_landed(&landed)?);
             }
             Command::Foreign { batch, messages, place, reply } => {
                 self.foreign_batch(*batch, messages, place)?;
@@ -334,6 +334,10 @@ impl Engine {
             }
             Command::L1Reorg { to, reply } => {
                 self.l1_reorg(to)?;
+                let _ = reply.send(());
+            }
+            Command::Resequence { reply } => {
+                self.resequence()?;
                 let _ = reply.send(());
             }
             Command::Synced { reply } => {
@@ -390,13 +394,15 @@ impl Engine {
         Ok(())
     }
 
-    /// Fills the mempool from the journal: what was acknowledged and is in no block.
+    /// Fills the mempool from the journal: what was acknowledged and is in no block. Whoever paid when it was acknowledged may pay
+    /// again only after a deposit that was displaced as well, so funds are not asked for here.
     fn reload_mempool(&mut self) -> Result<(), EngineError> {
         self.mempool.drain();
         let mut dropped = Vec::new();
         for transaction in self.store.journal()? {
-            if let Err(refused) = self.admit(&transaction)? {
-                let hash = *transaction.transaction().hash();
+            let (nonce, _) = self.account(transaction.signer())?;
+            let hash = *transaction.transaction().hash();
+            if let Err(refused) = self.mempool.insert(transaction, nonce, U256::MAX, U256::ZERO) {
                 warn!(%hash, %refused, "journaled transaction can no longer be executed");
                 dropped.push(hash);
             }

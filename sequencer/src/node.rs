@@ -104,7 +104,7 @@ impl Node {
         let changed = Arc::new(Notify::new());
         let (engine, handle) = Engine::new(chain.clone(), flags.engine(), store.clone(), changed.clone())?;
         let (watcher, l1_heads) = watcher(&flags, &deployment, &client, store.clone(), handle.clone(), changed.clone())?;
-        let poster = poster(&flags, &deployment, client, store.clone(), changed).await?;
+        let poster = poster(&flags, &deployment, client, store.clone(), handle.clone(), changed).await?;
         let listener = TcpListener::bind(flags.rpc).await.map_err(|error| NodeError::Listen { address: flags.rpc, error })?;
         let rpc_address = listener.local_addr().map_err(NodeError::Rpc)?;
         info!(chain_id = chain.l2_chain_id, rpc = %rpc_address, account = %poster.account(), "sequencer started");
@@ -175,10 +175,11 @@ async fn poster(
     deployment: &Deployment,
     client: L1Client,
     store: Store,
+    engine: crate::engine::EngineHandle,
     changed: Arc<Notify>,
 ) -> Result<Poster, NodeError> {
     let journal = FileJournal::new(flags.data_dir.join("l1-transaction.json"));
     let config = SubmitterConfig { poll_interval: Duration::from_millis(flags.l1_poll_ms.min(1_000)), ..Default::default() };
     let submitter = Submitter::new(client, flags.key.signer(), journal, config).await?;
-    Ok(Poster::new(deployment.chain.clone(), store, submitter, flags.poster(), changed))
+    Ok(Poster::new(deployment.chain.clone(), store, engine, submitter, flags.poster(), changed))
 }

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use alloy::{
     primitives::{Address, B256, Bytes, TxKind},
-    sol_types::SolCall,
+    sol_types::{SolCall, SolInterface},
 };
 use tandem_chain::{ChainConfig, batch::CALLDATA_BYTES_MAX, blob, derive::Policy};
 use tandem_l1::{
@@ -18,6 +18,8 @@ use tandem_store::{BatchJob, Store, StoreError};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
+
+use crate::engine::EngineHandle;
 
 /// Bytes of calldata cost this much gas at most (EIP-7623), those of a blob one blob gas each.
 const CALLDATA_GAS_PER_BYTE: u128 = 40;
@@ -52,6 +54,9 @@ pub enum PosterError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The engine is gone.
+    #[error("engine: {0}")]
+    Engine(#[from] crate::engine::SubmitError),
     /// The key cannot post.
     #[error("cannot post to L1: {0}")]
     Submit(#[from] SubmitError),
@@ -61,6 +66,7 @@ pub enum PosterError {
 pub struct Poster {
     chain: ChainConfig,
     store: Store,
+    engine: EngineHandle,
     submitter: Submitter<FileJournal>,
     config: PosterConfig,
     /// Told when a batch was closed or L1 changed.
@@ -72,11 +78,12 @@ impl Poster {
     pub fn new(
         chain: ChainConfig,
         store: Store,
+        engine: EngineHandle,
         submitter: Submitter<FileJournal>,
         config: PosterConfig,
         changed: Arc<Notify>,
     ) -> Self {
-        Self { chain, store, submitter, config, changed }
+        Self { chain, store, engine, submitter, config, changed }
     }
 
     /// Works until `cancel`.
@@ -124,6 +131,10 @@ impl Poster {
         let call = self.append_call(index, parent_hash, &job).await;
         let outcome = self.submitter.submit(call).await;
         if let Err(SubmitError::Refused { data }) = &outcome {
+            if is_hopeless(data) {
+                warn!(index, %data, "the batch waited too long for the Inbox to take it: re-sequencing");
+                return Ok(self.engine.resequence().await?);
+            }
             warn!(index, %data, "Inbox refuses the batch: waiting for the watcher to see why");
             return Ok(());
         }
@@ -201,6 +212,15 @@ impl Poster {
     }
 }
 
+/// Whether the Inbox refuses a batch for a reason that time only makes worse: its checkpoint is too old (L1-CP-2), or it leaves messages
+/// that became overdue while it waited (L1-BATCH-6).
+fn is_hopeless(revert_data: &[u8]) -> bool {
+    matches!(
+        Inbox::InboxErrors::abi_decode(revert_data),
+        Ok(Inbox::InboxErrors::Inbox_CheckpointTooOld(_) | Inbox::InboxErrors::Inbox_OverdueMessageLeft(_))
+    )
+}
+
 /// Tells what an operator must know; the submitter itself tells of successes.
 fn report(purpose: &str, outcome: &Outcome) {
     match outcome {
@@ -209,5 +229,20 @@ fn report(purpose: &str, outcome: &Outcome) {
             warn!(purpose, transaction = %receipt.transaction_hash, %data, "reverted on L1: somebody else was first, or L1 reorganised");
         }
         Outcome::Displaced { nonce } => error!(purpose, nonce, "the sequencer's L1 key is used by another process: stop one of them"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy::sol_types::SolError;
+
+    #[test]
+    fn only_what_time_makes_worse_is_hopeless() {
+        let old = Inbox::Inbox_CheckpointTooOld { timestamp: 1, maxAgeSeconds: 2 }.abi_encode();
+        let overdue = Inbox::Inbox_OverdueMessageLeft { index: 1 }.abi_encode();
+        let race = Inbox::Inbox_WrongIndex { expected: 1, actual: 2 }.abi_encode();
+        assert!(is_hopeless(&old) && is_hopeless(&overdue));
+        assert!(!is_hopeless(&race) && !is_hopeless(&[]));
     }
 }

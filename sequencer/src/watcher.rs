@@ -135,7 +135,9 @@ impl Watcher {
             Some(job) => {
                 let landed =
                     Landed { header, checkpoint: posted.checkpoint, first_block: job.first_block, last_block: job.last_block, place };
-                self.engine.landed(landed).await?;
+                if !self.engine.landed(landed).await? {
+                    self.foreign(posted, block, place, cancel).await?;
+                }
             }
             None => self.foreign(posted, block, place, cancel).await?,
         }

@@ -113,11 +113,13 @@ impl<S: PreimageSource> WorldState<S> {
         self.codes.clear();
     }
 
-    /// Drops the changes since the last sealed block.
+    /// Drops the changes since the last sealed block. Code that only they brought is forgotten too, so that it counts as new if it comes again.
     pub fn discard(&mut self) {
         self.entries.clear();
         self.changes.clear();
-        self.new_codes.clear();
+        for (hash, _) in self.new_codes.drain(..) {
+            self.codes.remove(&hash);
+        }
     }
 
     /// Folds the changes into the trie. Returns the new root and the new pre-images.
@@ -180,7 +182,7 @@ impl<S: PreimageSource> WorldState<S> {
     /// Puts a genesis account in place.
     pub fn insert(&mut self, address: Address, nonce: u64, balance: U256, code: &Bytes, storage: &[(U256, U256)]) {
         let bytecode = Bytecode::new_raw(code.clone());
-        let info = AccountInfo { balance, nonce, code_hash: bytecode.hash_slow(), ..Default::default() };
+        let info = AccountInfo { balance, nonce, code_hash: bytecode.hash_slow(), code: None, ..Default::default() };
         self.learn_code(info.code_hash, &bytecode);
         self.set_info(address, info);
         for (slot, value) in storage {

@@ -37,8 +37,8 @@ pub struct Landed {
 }
 
 impl EngineHandle {
-    /// A batch of ours is on L1.
-    pub async fn landed(&self, landed: Landed) -> Result<(), SubmitError> {
+    /// A batch of ours is on L1. False if L1 dates it so that it derives to other blocks: then it counts as another author's.
+    pub async fn landed(&self, landed: Landed) -> Result<bool, SubmitError> {
         self.tell(|reply| Command::Landed { landed, reply }).await
     }
 
@@ -50,6 +50,11 @@ impl EngineHandle {
     /// L1 has one more block with these messages, which are in the store; base fee in wei.
     pub async fn l1_block(&self, messages: Vec<(u64, Message)>, base_fee: alloy::primitives::U256) -> Result<(), SubmitError> {
         self.tell(|reply| Command::L1Messages { messages: messages.clone(), base_fee, reply }).await
+    }
+
+    /// The Inbox will never take the closed batches: sequences everything after the last batch on L1 again.
+    pub async fn resequence(&self) -> Result<(), SubmitError> {
+        self.tell(|reply| Command::Resequence { reply }).await
     }
 
     /// L1 was read to its end.
@@ -69,12 +74,19 @@ impl Engine {
         Ok(self.store.last_batch()?.map_or(0, |batch| batch.last_block))
     }
 
-    pub(super) fn batch_landed(&mut self, landed: &Landed) -> Result<(), EngineError> {
+    /// Records a batch of ours, unless it was posted so early by L1's clock that EVM-TIME-1 moves its blocks. Says whether it did.
+    pub(super) fn batch_landed(&mut self, landed: &Landed) -> Result<bool, EngineError> {
+        let missing = EngineError::BlockMissing { number: landed.last_block };
+        let last_timestamp = self.store.header(landed.last_block)?.ok_or(missing)?.timestamp;
+        if last_timestamp > landed.header.posted_at.saturating_add(self.chain.max_timestamp_drift) {
+            warn!(index = landed.header.index, last_timestamp, posted_at = landed.header.posted_at, "this node's clock is far ahead of L1's");
+            return Ok(false);
+        }
         let mut output = self.output_at(landed.last_block)?;
         output.batch_hash = landed.header.hash();
         self.put_batch(landed.header, landed.checkpoint, output, landed.first_block, landed.last_block, landed.place)?;
         info!(index = landed.header.index, last_block = landed.last_block, l1_block = landed.place.number, "batch is on L1");
-        Ok(())
+        Ok(true)
     }
 
     /// Derives a batch that this engine did not build, on top of the last batch that L1 holds.
@@ -161,13 +173,20 @@ impl Engine {
         self.reload_open_batch(covered)
     }
 
+    /// Takes everything after the last batch on L1 back and sequences it again.
+    pub(super) fn resequence(&mut self) -> Result<(), EngineError> {
+        let safe = self.safe_number()?;
+        self.rewind(safe)?;
+        self.reload_mempool()
+    }
+
     /// Takes the chain back to block `to`; displaced transactions are in the journal then.
-    fn rewind(&mut self, to: u64) -> Result<(), EngineError> {
+    pub(super) fn rewind(&mut self, to: u64) -> Result<(), EngineError> {
+        self.forget_open_batch()?;
         let displaced = self.store.unwind_blocks(to)?;
         for job in self.store.jobs()?.iter().filter(|job| job.last_block > to) {
             self.store.remove_job(job.sequence)?;
         }
-        self.open = None;
         self.load_head()?;
         info!(to, displaced_blocks = displaced.len(), "chain taken back");
         Ok(())

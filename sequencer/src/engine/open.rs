@@ -6,14 +6,21 @@ use alloy::primitives::B256;
 use tandem_chain::{BatchHeader, BatchInput, Checkpoint, DataKind, OutputFields, StateMachine, batch::calldata_hash};
 use tandem_evm::Evm;
 use tandem_store::BatchJob;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use super::{Engine, EngineError, OpenBatch, now_ms};
 
-/// Where the checkpoint of the open batch is kept across restarts.
-const OPEN_CHECKPOINT: &str = "engine/open_checkpoint";
+/// Where the start of the open batch is kept across restarts.
+const OPEN_BATCH: &str = "engine/open_batch";
 /// Where the number of the next job is kept.
 const NEXT_JOB: &str = "engine/next_job";
+
+/// Where the open batch starts: without it, blocks after the last closed batch are not ours to post.
+#[derive(serde::Deserialize, serde::Serialize)]
+struct OpenRecord {
+    first_block: u64,
+    checkpoint: Checkpoint,
+}
 
 /// What the open batch still has room for, while a block is built.
 #[derive(Debug)]
@@ -61,9 +68,11 @@ impl Engine {
     pub(super) fn open_batch(&mut self) -> Result<Option<Quota>, EngineError> {
         if self.open.is_none() {
             let Some(checkpoint) = self.next_checkpoint()? else { return Ok(None) };
-            let encoded = serde_json::to_vec(&checkpoint).map_err(|_| EngineError::MetaUnreadable { key: OPEN_CHECKPOINT })?;
-            self.store.put_meta(OPEN_CHECKPOINT, &encoded)?;
-            self.open = Some(OpenBatch::new(&self.chain, checkpoint, self.head.number + 1));
+            let first_block = self.head.number + 1;
+            let encoded = serde_json::to_vec(&OpenRecord { first_block, checkpoint })
+                .map_err(|_| EngineError::MetaUnreadable { key: OPEN_BATCH })?;
+            self.store.put_meta(OPEN_BATCH, &encoded)?;
+            self.open = Some(OpenBatch::new(&self.chain, checkpoint, first_block));
         }
         let (chain, policy) = (&self.chain, &self.config.batch);
         Ok(self.open.as_mut().map(|open| Quota {
@@ -91,17 +100,26 @@ impl Engine {
         }))
     }
 
-    /// Rebuilds the open batch from the blocks after `last_closed`.
+    /// Forgets that a batch was open: before blocks are taken back, so that what replaces them is never mistaken for it.
+    pub(super) fn forget_open_batch(&mut self) -> Result<(), EngineError> {
+        self.open = None;
+        Ok(self.store.put_meta(OPEN_BATCH, &[])?)
+    }
+
+    /// Rebuilds the open batch from the blocks after `last_closed`. Blocks there that no batch of ours was opened for, as those of another author's
+    /// batch that L1 reorganised away or whose derivation a kill interrupted, are taken back.
     pub(super) fn reload_open_batch(&mut self, last_closed: u64) -> Result<(), EngineError> {
         self.open = None;
         if self.head.number == last_closed {
             return Ok(());
         }
-        let unreadable = EngineError::MetaUnreadable { key: OPEN_CHECKPOINT };
-        let Some(checkpoint) = self.store.meta(OPEN_CHECKPOINT)?.and_then(|bytes| serde_json::from_slice(&bytes).ok()) else {
-            return Err(unreadable);
+        let record = self.store.meta(OPEN_BATCH)?.and_then(|bytes| serde_json::from_slice::<OpenRecord>(&bytes).ok());
+        let Some(record) = record.filter(|record| record.first_block == last_closed + 1) else {
+            warn!(block = last_closed, "blocks above belong to no batch: re-sequencing");
+            self.rewind(last_closed)?;
+            return self.reload_mempool();
         };
-        let mut open = OpenBatch::new(&self.chain, checkpoint, last_closed + 1);
+        let mut open = OpenBatch::new(&self.chain, record.checkpoint, record.first_block);
         for number in last_closed + 1..=self.head.number {
             open.push(&self.store.block(number)?.ok_or(EngineError::BlockMissing { number })?);
         }

@@ -45,10 +45,7 @@ fn standard_sizes_fit_their_domains() {
         (ApplyCircuit::LARGE, 506_681, 1 << 19),
     ] {
         let cs = ConstraintSystem::new_ref();
-        cs.set_mode(SynthesisMode::Prove {
-            construct_matrices: false,
-            generate_lc_assignments: false,
-        });
+        cs.set_mode(SynthesisMode::Setup);
         Apply::blank(circuit)
             .generate_constraints(cs.clone())
             .unwrap();
