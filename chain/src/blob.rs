@@ -74,7 +74,9 @@ mod tests {
     #[test]
     fn broken_framing_is_no_payload() {
         let good = pack(b"payload");
-        for (at, why) in [(0, "length beyond capacity"), (32, "element above 31 bytes"), (BLOB_BYTES - 1, "padding not zero")] {
+        for (at, why) in
+            [(0, "length beyond capacity"), (32, "element above 31 bytes"), (BLOB_BYTES - 1, "padding not zero")]
+        {
             let mut bad = good.clone();
             bad[0][at + usize::from(at == 0)] = 0xff;
             assert_eq!(unpack(&bad), None, "{why}");

@@ -255,18 +255,31 @@ impl Derivation {
     /// How many waiting messages the batch consumes, if they are the queue's.
     fn check_messages(&self, header: &BatchHeader) -> Result<usize, DerivationError> {
         let (index, queue_end) = (header.index, header.queue_end);
-        let count = queue_end.checked_sub(self.queue_end).ok_or(DerivationError::QueueMovedBack { index, queue_end })?;
+        let count =
+            queue_end.checked_sub(self.queue_end).ok_or(DerivationError::QueueMovedBack { index, queue_end })?;
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         if count > self.waiting.len() {
             return Err(DerivationError::MessagesMissing { index, queue_end, known: self.messages_known() });
         }
-        let found = self.waiting.iter().take(count).fold(self.queue_hash, |hash, message| queue_hash_after(hash, message.hash()));
-        check_eq(header.queue_hash, found, |expected, found| DerivationError::QueueMismatch { index, expected, found })?;
+        let found = self
+            .waiting
+            .iter()
+            .take(count)
+            .fold(self.queue_hash, |hash, message| queue_hash_after(hash, message.hash()));
+        check_eq(header.queue_hash, found, |expected, found| DerivationError::QueueMismatch {
+            index,
+            expected,
+            found,
+        })?;
         Ok(count)
     }
 }
 
-fn check_eq(expected: B256, found: B256, error: impl FnOnce(B256, B256) -> DerivationError) -> Result<(), DerivationError> {
+fn check_eq(
+    expected: B256,
+    found: B256,
+    error: impl FnOnce(B256, B256) -> DerivationError,
+) -> Result<(), DerivationError> {
     if expected == found { Ok(()) } else { Err(error(expected, found)) }
 }
 

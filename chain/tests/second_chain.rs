@@ -4,8 +4,8 @@ use std::{cell::RefCell, collections::HashMap};
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use tandem_chain::{
-    BatchHeader, BatchInput, ChainConfig, ChainKind, Checkpoint, DataKind, Derivation, DerivationError, L1Batch, L1Data, Message,
-    OutputFields, PreimageSource, StateMachine, Transition, TransitionError,
+    BatchHeader, BatchInput, ChainConfig, ChainKind, Checkpoint, DataKind, Derivation, DerivationError, L1Batch,
+    L1Data, Message, OutputFields, PreimageSource, StateMachine, Transition, TransitionError,
     batch::{blobs_hash, calldata_hash},
     blob,
     derive::{Policy, genesis_output},
@@ -28,7 +28,8 @@ impl StateMachine for Adder {
         let before = U256::try_from_be_slice(&before).ok_or(TransitionError::Corrupt(previous.state_root))?;
         let posted: Option<[u8; 8]> = batch.payload.as_ref().try_into().ok();
         let posted = U256::from(posted.map_or(0, u64::from_be_bytes));
-        let after = batch.messages.iter().fold(before.wrapping_add(posted), |sum, message| sum.wrapping_add(message.value));
+        let after =
+            batch.messages.iter().fold(before.wrapping_add(posted), |sum, message| sum.wrapping_add(message.value));
         let bytes = Bytes::from(after.to_be_bytes_vec());
         let state_root = keccak256(&bytes);
         let output = OutputFields {
@@ -152,7 +153,10 @@ fn another_chain_runs_on_the_same_derivation() {
 fn what_does_not_chain_is_refused_and_changes_nothing() {
     let mut derivation = Derivation::genesis(config());
     derivation.enqueue(0, message(1)).unwrap();
-    assert!(matches!(derivation.enqueue(0, message(1)), Err(DerivationError::MessageOutOfOrder { expected: 1, found: 0 })));
+    assert!(matches!(
+        derivation.enqueue(0, message(1)),
+        Err(DerivationError::MessageOutOfOrder { expected: 1, found: 0 })
+    ));
     let good = batch(None, &[message(1)], calldata(5));
     type Tamper = fn(&mut L1Batch);
     let tampered: [(Tamper, Policy); 9] = [
@@ -173,7 +177,8 @@ fn what_does_not_chain_is_refused_and_changes_nothing() {
         assert_eq!(error.policy(), policy, "tampering {index}: {error}");
     }
     assert_eq!(derivation.next(good).unwrap().messages.len(), 1, "the right one still fits");
-    let back = batch(Some(&BatchHeader { queue_end: 1, ..batch(None, &[message(1)], calldata(5)).header }), &[], calldata(1));
+    let back =
+        batch(Some(&BatchHeader { queue_end: 1, ..batch(None, &[message(1)], calldata(5)).header }), &[], calldata(1));
     let mut back = back;
     back.header.queue_end = 0;
     assert!(matches!(derivation.next(back), Err(DerivationError::QueueMovedBack { .. })));

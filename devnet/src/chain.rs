@@ -90,9 +90,12 @@ impl Chain {
         let info = DevnetInfo::read(&flags.dir).ok();
         let path = flags.deployment.clone().unwrap_or_else(|| flags.dir.join("deployment.json"));
         let deployment = Deployment::read(&path).context("no chain is named: start a devnet, or give --deployment")?;
-        let missing = |flag: &'static str| move || format!("{flag} is not given and {} names no devnet", flags.dir.display());
-        let l1_rpc = flags.l1_rpc.clone().or(info.as_ref().map(|info| info.l1_rpc.clone())).with_context(missing("--l1-rpc"))?;
-        let l2_rpc = flags.l2_rpc.clone().or(info.as_ref().map(|info| info.l2_rpc.clone())).with_context(missing("--l2-rpc"))?;
+        let missing =
+            |flag: &'static str| move || format!("{flag} is not given and {} names no devnet", flags.dir.display());
+        let l1_rpc =
+            flags.l1_rpc.clone().or(info.as_ref().map(|info| info.l1_rpc.clone())).with_context(missing("--l1-rpc"))?;
+        let l2_rpc =
+            flags.l2_rpc.clone().or(info.as_ref().map(|info| info.l2_rpc.clone())).with_context(missing("--l2-rpc"))?;
         let key = match (&flags.key, info.as_ref().and_then(|info| info.accounts.first())) {
             (Some(key), _) => Some(key.clone()),
             (None, Some(account)) => Some(account.key.parse()?),
@@ -104,7 +107,10 @@ impl Chain {
             [("L1", &l1, deployment.chain.l1_chain_id), ("L2", &l2, deployment.chain.l2_chain_id)]
         {
             let found = client.chain_id().await.with_context(|| format!("the {layer} endpoint does not answer"))?;
-            anyhow::ensure!(found == expected, "the {layer} endpoint serves chain {found}, the deployment is for {expected}");
+            anyhow::ensure!(
+                found == expected,
+                "the {layer} endpoint serves chain {found}, the deployment is for {expected}"
+            );
         }
         Ok(Self { deployment, l1, l2, patience: Duration::from_secs(flags.patience_s), key })
     }
@@ -138,7 +144,11 @@ impl Chain {
             if let Some(found) = condition().await? {
                 return Ok(found);
             }
-            anyhow::ensure!(tokio::time::Instant::now() < deadline, "gave up after {} s waiting until {what}", self.patience.as_secs());
+            anyhow::ensure!(
+                tokio::time::Instant::now() < deadline,
+                "gave up after {} s waiting until {what}",
+                self.patience.as_secs()
+            );
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }

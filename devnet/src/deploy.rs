@@ -48,9 +48,17 @@ pub async fn run(flags: DeployFlags, chain: &ChainFlags, report: Report) -> anyh
     let key = chain.key.as_ref().context("no key to pay with: give --key or TANDEM_KEY")?;
     let l1_rpc = chain.l1_rpc.as_ref().context("no L1: give --l1-rpc or TANDEM_L1_RPC")?;
     let spec = SpecFile::read(&flags.spec)?.chain_spec()?;
-    ensure!(!flags.out.exists(), "{} exists; move it away first, it may be the only record of a chain", flags.out.display());
+    ensure!(
+        !flags.out.exists(),
+        "{} exists; move it away first, it may be the only record of a chain",
+        flags.out.display()
+    );
     let client = L1Client::connect(l1_rpc, TIMEOUT).await.context("L1 endpoint")?;
-    report.progress(format_args!("deploying from {} (7 contracts; waits up to {} s)", key.address(), PATIENCE.as_secs()));
+    report.progress(format_args!(
+        "deploying from {} (7 contracts; waits up to {} s)",
+        key.address(),
+        PATIENCE.as_secs()
+    ));
     let deployment = deploy(&client, &key.signer(), &spec).await?;
     write(&deployment, &flags.out)?;
     report.progress("storing a first checkpoint");
@@ -76,7 +84,12 @@ pub async fn deploy(client: &L1Client, key: &PrivateKeySigner, spec: &ChainSpec)
     ensure!(!balance.is_zero(), "account {} has no ether on L1 to deploy with", key.address());
     let pending = client.request(client.provider().get_transaction_count(key.address()).pending()).await?;
     let included = client.nonce(key.address()).await?;
-    ensure!(pending == included, "account {} has {} transactions under way; wait for them", key.address(), pending.saturating_sub(included));
+    ensure!(
+        pending == included,
+        "account {} has {} transactions under way; wait for them",
+        key.address(),
+        pending.saturating_sub(included)
+    );
     let genesis = |config: &ChainConfig| tandem_evm::genesis(config).map(|genesis| genesis.output);
     let deployment = tandem_l1::deploy::deploy(client, key, spec, genesis, POLL, PATIENCE).await?;
     verify(client, &deployment).await?;
@@ -107,14 +120,18 @@ pub async fn verify(client: &L1Client, deployment: &Deployment) -> anyhow::Resul
         ensure!(found == expected, "{what} is {found}, the deployment says {expected}");
     }
     let genesis = tandem_evm::genesis(chain)?.output.hash();
-    ensure!(settlement.isFinal(genesis).call().await?, "FraudSettlement was deployed with another genesis than {genesis}");
+    ensure!(
+        settlement.isFinal(genesis).call().await?,
+        "FraudSettlement was deployed with another genesis than {genesis}"
+    );
     Ok(())
 }
 
 /// Writes the deployment file, complete or not at all.
 pub fn write(deployment: &Deployment, path: &Path) -> anyhow::Result<()> {
     let partial = path.with_extension("partial");
-    std::fs::write(&partial, serde_json::to_vec_pretty(deployment)?).with_context(|| format!("cannot write {}", partial.display()))?;
+    std::fs::write(&partial, serde_json::to_vec_pretty(deployment)?)
+        .with_context(|| format!("cannot write {}", partial.display()))?;
     std::fs::rename(&partial, path).with_context(|| format!("cannot write {}", path.display()))
 }
 

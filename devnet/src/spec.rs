@@ -269,7 +269,8 @@ mod tests {
     const ROLES: &str = "[roles]\nowner = '0x0101010101010101010101010101010101010101'\nsequencer = '0x0202020202020202020202020202020202020202'\n";
 
     fn parse(text: &str) -> Result<ChainSpec, SpecError> {
-        let file: SpecFile = toml::from_str(text).map_err(|error| SpecError::Malformed { path: PathBuf::new(), error })?;
+        let file: SpecFile =
+            toml::from_str(text).map_err(|error| SpecError::Malformed { path: PathBuf::new(), error })?;
         file.chain_spec()
     }
 

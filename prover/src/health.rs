@@ -56,7 +56,9 @@ pub async fn serve(
     confirmations: u64,
     token: CancellationToken,
 ) -> io::Result<()> {
-    let ready = |State(view): State<View>| async move { if view.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE } };
+    let ready = |State(view): State<View>| async move {
+        if view.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+    };
     let router = Router::new()
         .route("/healthz", get(|| async { StatusCode::OK }))
         .route("/readyz", get(ready))

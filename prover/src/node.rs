@@ -10,8 +10,9 @@ use std::{io, time::Duration};
 use tandem_chain::OutputFields;
 use tandem_evm::Evm;
 use tandem_l1::{
-    Archive, BeaconClient, BlobSource, Deployment, DeploymentError, FileJournal, L1Client, PayloadFetcher, ReaderConfig, Replica, ReplicaConfig,
-    ReplicaError, ReplicaHandle, RpcFailure, SubmitError, Submitter, SubmitterConfig, payload::BeaconError,
+    Archive, BeaconClient, BlobSource, Deployment, DeploymentError, FileJournal, L1Client, PayloadFetcher,
+    ReaderConfig, Replica, ReplicaConfig, ReplicaError, ReplicaHandle, RpcFailure, SubmitError, Submitter,
+    SubmitterConfig, payload::BeaconError,
 };
 use tandem_store::{MissingPreimage, Options, Store, StoreError};
 use tokio::{sync::watch, task::JoinHandle};
@@ -87,11 +88,19 @@ impl ProverNode {
         let (proposer, status) = proposer(&flags, &deployment, &client, handle.clone()).await?;
         tracing::info!(chain = deployment.chain.l2_chain_id, account = %flags.key.0.address(), "prover started");
 
-        let serving = flags.health.map(|address| health::serve(address, handle.watch(), status.clone(), flags.l1_depth, token.clone()));
+        let serving = flags
+            .health
+            .map(|address| health::serve(address, handle.watch(), status.clone(), flags.l1_depth, token.clone()));
         let idle = token.clone();
         Ok(Self {
-            replica: spawn(&token, { let token = token.clone(); async move { Ok(replica.run(token).await?) } }),
-            proposer: spawn(&token, { let token = token.clone(); async move { Ok(proposer.run(token).await?) } }),
+            replica: spawn(&token, {
+                let token = token.clone();
+                async move { Ok(replica.run(token).await?) }
+            }),
+            proposer: spawn(&token, {
+                let token = token.clone();
+                async move { Ok(proposer.run(token).await?) }
+            }),
             health: spawn(&token, async move {
                 match serving {
                     Some(serving) => Ok(serving.await?),
@@ -132,7 +141,10 @@ impl ProverNode {
 }
 
 /// Runs a task whose end ends all others.
-fn spawn(token: &CancellationToken, task: impl Future<Output = Result<(), NodeError>> + Send + 'static) -> JoinHandle<Result<(), NodeError>> {
+fn spawn(
+    token: &CancellationToken,
+    task: impl Future<Output = Result<(), NodeError>> + Send + 'static,
+) -> JoinHandle<Result<(), NodeError>> {
     let guard = token.clone().drop_guard();
     tokio::spawn(async move {
         let _guard = guard;

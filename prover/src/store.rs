@@ -40,7 +40,8 @@ impl EvmReplicaStore {
 
     /// A replica has no mempool: what unwinding put there is not wanted.
     fn forget_journal(&self) -> Result<(), StoreError> {
-        let hashes: Vec<B256> = self.store.journal()?.iter().map(|transaction| *transaction.transaction().hash()).collect();
+        let hashes: Vec<B256> =
+            self.store.journal()?.iter().map(|transaction| *transaction.transaction().hash()).collect();
         self.store.journal_remove(&hashes)
     }
 
@@ -79,7 +80,12 @@ impl ReplicaStore<EvmBlock> for EvmReplicaStore {
         Ok(self.store.batch(index)?.map(|record| self.derived(record)).transpose()?)
     }
 
-    fn commit(&self, batch: &DerivedBatch, blocks: &[EvmBlock], preimages: &[(B256, Bytes)]) -> Result<(), MissingPreimage> {
+    fn commit(
+        &self,
+        batch: &DerivedBatch,
+        blocks: &[EvmBlock],
+        preimages: &[(B256, Bytes)],
+    ) -> Result<(), MissingPreimage> {
         self.drop_uncommitted()?;
         let last_before = self.store.head()?.number;
         self.store.put_preimages(preimages)?;

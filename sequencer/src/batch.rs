@@ -8,7 +8,11 @@ use std::time::Duration;
 
 use alloy::primitives::{Address, U256};
 use tandem_chain::{ChainConfig, Checkpoint};
-use tandem_evm::{EvmBlock, Transaction, block::MIN_WORK_GAS, payload::{self, EncodeError, Payload, PayloadBlock}};
+use tandem_evm::{
+    EvmBlock, Transaction,
+    block::MIN_WORK_GAS,
+    payload::{self, EncodeError, Payload, PayloadBlock},
+};
 
 /// Raw bytes that a block costs at most beside its transactions.
 const BLOCK_OVERHEAD_BYTES: usize = 24;
@@ -154,7 +158,11 @@ impl OpenBatch {
     }
 
     /// The payload as it is posted.
-    pub fn encode(&self, config: &ChainConfig, index_of: impl Fn(&Address) -> Option<u64>) -> Result<Vec<u8>, EncodeError> {
+    pub fn encode(
+        &self,
+        config: &ChainConfig,
+        index_of: impl Fn(&Address) -> Option<u64>,
+    ) -> Result<Vec<u8>, EncodeError> {
         Ok(payload::encode(&self.payload, config.l2_chain_id, index_of)?.compressed(LEVEL_POST))
     }
 }

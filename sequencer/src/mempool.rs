@@ -137,7 +137,13 @@ impl Mempool {
     }
 
     /// Takes a transaction of an account whose nonce and balance these are; `cost` is the most it may cost. Returns the one it replaces.
-    pub fn insert(&mut self, transaction: Recovered, next: u64, balance: U256, cost: U256) -> Result<Option<B256>, Refused> {
+    pub fn insert(
+        &mut self,
+        transaction: Recovered,
+        next: u64,
+        balance: U256,
+        cost: U256,
+    ) -> Result<Option<B256>, Refused> {
         let (sender, hash) = (transaction.signer(), *transaction.transaction().hash());
         let fields = transaction.transaction().fields();
         let nonce = fields.nonce();
@@ -154,8 +160,12 @@ impl Mempool {
             return Err(Refused::InsufficientFunds { balance, cost });
         }
         let fee_max = fields.max_fee_per_gas();
-        let waiting =
-            Waiting { tip_max: fields.max_priority_fee_per_gas().unwrap_or(fee_max), fee_max, arrival: self.arrivals, transaction };
+        let waiting = Waiting {
+            tip_max: fields.max_priority_fee_per_gas().unwrap_or(fee_max),
+            fee_max,
+            arrival: self.arrivals,
+            transaction,
+        };
         let replaced = self.check_place(sender, nonce, &waiting)?;
         self.arrivals += 1;
         let queue = self.senders.entry(sender).or_default();
@@ -171,7 +181,10 @@ impl Mempool {
     fn check_place(&self, sender: Address, nonce: u64, new: &Waiting) -> Result<Option<B256>, Refused> {
         let queue = self.senders.get(&sender);
         if let Some(old) = queue.and_then(|queue| queue.by_nonce.get(&nonce)) {
-            let bumped = |fee: u128| fee.saturating_add(fee.saturating_mul(self.limits.replacement_bump_percent) / 100).max(fee.saturating_add(1));
+            let bumped = |fee: u128| {
+                fee.saturating_add(fee.saturating_mul(self.limits.replacement_bump_percent) / 100)
+                    .max(fee.saturating_add(1))
+            };
             if new.fee_max < bumped(old.fee_max) || new.tip_max < bumped(old.tip_max) {
                 return Err(Refused::Underpriced);
             }
@@ -190,10 +203,10 @@ impl Mempool {
     /// Nonce that the sender's next transaction should have, counting what waits without a gap.
     pub fn pending_nonce(&self, sender: &Address, account_nonce: u64) -> u64 {
         let Some(queue) = self.senders.get(sender) else { return account_nonce };
-        (account_nonce..).zip(queue.by_nonce.range(account_nonce..)).find(|(expected, (nonce, _))| expected != *nonce).map_or_else(
-            || account_nonce + queue.by_nonce.range(account_nonce..).count() as u64,
-            |(gap, _)| gap,
-        )
+        (account_nonce..)
+            .zip(queue.by_nonce.range(account_nonce..))
+            .find(|(expected, (nonce, _))| expected != *nonce)
+            .map_or_else(|| account_nonce + queue.by_nonce.range(account_nonce..).count() as u64, |(gap, _)| gap)
     }
 
     /// Executable transactions, best paying first, each sender's in nonce order.
@@ -212,8 +225,10 @@ impl Mempool {
         let Some(queue) = self.senders.get_mut(&sender) else { return Vec::new() };
         queue.next = next;
         let kept = queue.by_nonce.split_off(&next);
-        let gone: Vec<B256> =
-            std::mem::replace(&mut queue.by_nonce, kept).into_values().map(|waiting| *waiting.transaction.transaction().hash()).collect();
+        let gone: Vec<B256> = std::mem::replace(&mut queue.by_nonce, kept)
+            .into_values()
+            .map(|waiting| *waiting.transaction.transaction().hash())
+            .collect();
         if queue.by_nonce.is_empty() {
             self.senders.remove(&sender);
         }
@@ -244,7 +259,9 @@ impl Mempool {
 
     /// Whether any transaction could be executed at this base fee.
     pub fn has_executable(&self, base_fee: u64) -> bool {
-        self.senders.values().any(|queue| queue.by_nonce.get(&queue.next).is_some_and(|waiting| waiting.fee_max >= u128::from(base_fee)))
+        self.senders
+            .values()
+            .any(|queue| queue.by_nonce.get(&queue.next).is_some_and(|waiting| waiting.fee_max >= u128::from(base_fee)))
     }
 
     /// How many wait, with and without a gap before them.

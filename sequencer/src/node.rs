@@ -6,11 +6,11 @@ use tandem_l1::{
     Archive, BeaconClient, BlobSource, Deployment, DeploymentError, L1Client, PayloadFetcher, ReaderConfig, RpcFailure,
     submit::{FileJournal, SubmitError, Submitter, SubmitterConfig},
 };
-use tandem_store::{Options, Store, StoreError};
 use tandem_proto::v1::block_feed_server::BlockFeedServer;
-use tonic::transport::Server;
+use tandem_store::{Options, Store, StoreError};
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
 use tracing::info;
 
 use crate::{
@@ -103,9 +103,11 @@ impl Node {
         }
         let changed = Arc::new(Notify::new());
         let (engine, handle) = Engine::new(chain.clone(), flags.engine(), store.clone(), changed.clone())?;
-        let (watcher, l1_heads) = watcher(&flags, &deployment, &client, store.clone(), handle.clone(), changed.clone())?;
+        let (watcher, l1_heads) =
+            watcher(&flags, &deployment, &client, store.clone(), handle.clone(), changed.clone())?;
         let poster = poster(&flags, &deployment, client, store.clone(), handle.clone(), changed).await?;
-        let listener = TcpListener::bind(flags.rpc).await.map_err(|error| NodeError::Listen { address: flags.rpc, error })?;
+        let listener =
+            TcpListener::bind(flags.rpc).await.map_err(|error| NodeError::Listen { address: flags.rpc, error })?;
         let rpc_address = listener.local_addr().map_err(NodeError::Rpc)?;
         info!(chain_id = chain.l2_chain_id, rpc = %rpc_address, account = %poster.account(), "sequencer started");
 
@@ -119,7 +121,9 @@ impl Node {
         if let Some(address) = flags.feed {
             let feed = BlockFeedServer::new(Feed::new(store.clone(), handle.head()));
             let ended = cancel.clone().cancelled_owned();
-            tasks.spawn(async move { Ok(Server::builder().add_service(feed).serve_with_shutdown(address, ended).await?) });
+            tasks.spawn(
+                async move { Ok(Server::builder().add_service(feed).serve_with_shutdown(address, ended).await?) },
+            );
         }
         let context = RpcContext::new(chain, store, handle, l1_heads);
         let token = cancel.clone();
@@ -179,7 +183,8 @@ async fn poster(
     changed: Arc<Notify>,
 ) -> Result<Poster, NodeError> {
     let journal = FileJournal::new(flags.data_dir.join("l1-transaction.json"));
-    let config = SubmitterConfig { poll_interval: Duration::from_millis(flags.l1_poll_ms.min(1_000)), ..Default::default() };
+    let config =
+        SubmitterConfig { poll_interval: Duration::from_millis(flags.l1_poll_ms.min(1_000)), ..Default::default() };
     let submitter = Submitter::new(client, flags.key.signer(), journal, config).await?;
     Ok(Poster::new(deployment.chain.clone(), store, engine, submitter, flags.poster(), changed))
 }

@@ -104,7 +104,13 @@ impl Poster {
                 Ok(()) => false,
                 Err(PosterError::Submit(error)) if error.policy() != Policy::Fatal => {
                     warn!(%error, "posting to L1 is delayed");
-                    matches!(error, SubmitError::Late { .. } | SubmitError::Pending { .. } | SubmitError::Rpc(_) | SubmitError::FeesTooHigh { .. })
+                    matches!(
+                        error,
+                        SubmitError::Late { .. }
+                            | SubmitError::Pending { .. }
+                            | SubmitError::Rpc(_)
+                            | SubmitError::FeesTooHigh { .. }
+                    )
                 }
                 Err(PosterError::Submit(error @ SubmitError::Underfunded { .. })) => {
                     error!(%error, "fund the sequencer's L1 account; batches wait meanwhile");
@@ -196,12 +202,16 @@ impl Poster {
     /// Batches can only name stored checkpoints: stores one if the newest is old.
     async fn refresh_checkpoint(&mut self) -> Result<(), PosterError> {
         let Some(l1_head) = self.store.l1_head()? else { return Ok(()) };
-        let age_s = self.store.checkpoint_at_or_before(u64::MAX)?.map(|newest| l1_head.timestamp.saturating_sub(newest.timestamp));
+        let age_s = self
+            .store
+            .checkpoint_at_or_before(u64::MAX)?
+            .map(|newest| l1_head.timestamp.saturating_sub(newest.timestamp));
         if age_s.is_some_and(|age_s| age_s < self.config.checkpoint_age_s) {
             return Ok(());
         }
         let input = Inbox::checkpointCall {}.abi_encode().into();
-        let call = L1Call { purpose: "checkpoint".into(), to: TxKind::Call(self.chain.inbox), input, ..Default::default() };
+        let call =
+            L1Call { purpose: "checkpoint".into(), to: TxKind::Call(self.chain.inbox), input, ..Default::default() };
         report("checkpoint", &self.submitter.submit(call).await?);
         Ok(())
     }
@@ -228,7 +238,9 @@ fn report(purpose: &str, outcome: &Outcome) {
         Outcome::Reverted { receipt, data } => {
             warn!(purpose, transaction = %receipt.transaction_hash, %data, "reverted on L1: somebody else was first, or L1 reorganised");
         }
-        Outcome::Displaced { nonce } => error!(purpose, nonce, "the sequencer's L1 key is used by another process: stop one of them"),
+        Outcome::Displaced { nonce } => {
+            error!(purpose, nonce, "the sequencer's L1 key is used by another process: stop one of them")
+        }
     }
 }
 

@@ -6,8 +6,14 @@
 use std::sync::Arc;
 
 use alloy::primitives::{B256, U256};
-use tandem_chain::{BatchHeader, DataKind, Message, batch::{blobs_hash, calldata_hash}, blob};
-use tandem_l1::{BlockRef, L1Block, L1Client, L1Heads, L1Update, PayloadError, PayloadFetcher, PostedBatch, Reader, ReaderConfig};
+use tandem_chain::{
+    BatchHeader, DataKind, Message,
+    batch::{blobs_hash, calldata_hash},
+    blob,
+};
+use tandem_l1::{
+    BlockRef, L1Block, L1Client, L1Heads, L1Update, PayloadError, PayloadFetcher, PostedBatch, Reader, ReaderConfig,
+};
 use tandem_store::{BatchJob, L1BlockRecord, Store, StoreError};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -87,7 +93,8 @@ impl Watcher {
     }
 
     async fn block(&mut self, block: L1Block, cancel: &CancellationToken) -> Result<(), WatcherError> {
-        let messages: Vec<(u64, Message)> = block.messages.iter().map(|queued| (queued.index, queued.message.clone())).collect();
+        let messages: Vec<(u64, Message)> =
+            block.messages.iter().map(|queued| (queued.index, queued.message.clone())).collect();
         self.store.put_l1_block(&L1BlockRecord {
             number: block.number,
             hash: block.hash,
@@ -112,29 +119,49 @@ impl Watcher {
     /// Lets the engine sequence once everything that L1 holds was processed.
     async fn tell_if_synced(&mut self, heads: &L1Heads) -> Result<(), WatcherError> {
         let processed = processed(&self.store)?;
-        if !self.synced && heads.latest.number > 0 && processed.is_some_and(|processed| processed + self.confirmations >= heads.latest.number) {
+        if !self.synced
+            && heads.latest.number > 0
+            && processed.is_some_and(|processed| processed + self.confirmations >= heads.latest.number)
+        {
             self.engine.synced().await?;
             self.synced = true;
         }
         Ok(())
     }
 
-    async fn batch(&mut self, posted: &PostedBatch, block: &L1Block, cancel: &CancellationToken) -> Result<(), WatcherError> {
+    async fn batch(
+        &mut self,
+        posted: &PostedBatch,
+        block: &L1Block,
+        cancel: &CancellationToken,
+    ) -> Result<(), WatcherError> {
         let header = posted.header;
         let last = self.store.last_batch()?;
-        let (next_index, parent, safe) = last.as_ref().map_or((1, B256::ZERO, 0), |batch| (batch.header.index + 1, batch.header.hash(), batch.last_block));
+        let (next_index, parent, safe) = last
+            .as_ref()
+            .map_or((1, B256::ZERO, 0), |batch| (batch.header.index + 1, batch.header.hash(), batch.last_block));
         if header.index < next_index {
             return Ok(());
         }
         if header.index != next_index || header.parent_hash != parent {
-            warn!(index = header.index, expected = next_index, "batch on L1 does not follow the last one known; waiting for the reader to resolve it");
+            warn!(
+                index = header.index,
+                expected = next_index,
+                "batch on L1 does not follow the last one known; waiting for the reader to resolve it"
+            );
             return Ok(());
         }
         let place = Place { number: block.number, hash: block.hash, transaction: posted.transaction_hash };
-        match self.store.jobs()?.into_iter().find(|job| job.first_block == safe + 1).filter(|job| is_job(&header, job)) {
+        match self.store.jobs()?.into_iter().find(|job| job.first_block == safe + 1).filter(|job| is_job(&header, job))
+        {
             Some(job) => {
-                let landed =
-                    Landed { header, checkpoint: posted.checkpoint, first_block: job.first_block, last_block: job.last_block, place };
+                let landed = Landed {
+                    header,
+                    checkpoint: posted.checkpoint,
+                    first_block: job.first_block,
+                    last_block: job.last_block,
+                    place,
+                };
                 if !self.engine.landed(landed).await? {
                     self.foreign(posted, block, place, cancel).await?;
                 }
@@ -162,7 +189,12 @@ impl Watcher {
     }
 
     /// The payload of a batch that is not ours; tries until it is there, for without it the chain cannot continue.
-    async fn fetch(&self, posted: &PostedBatch, block: &L1Block, cancel: &CancellationToken) -> Option<tandem_chain::derive::L1Batch> {
+    async fn fetch(
+        &self,
+        posted: &PostedBatch,
+        block: &L1Block,
+        cancel: &CancellationToken,
+    ) -> Option<tandem_chain::derive::L1Batch> {
         let mut backoff = tandem_l1::Backoff::default();
         loop {
             match self.payloads.fetch(posted, block.number, block.timestamp).await {

@@ -79,8 +79,13 @@ async fn a_batch_that_l1_dates_too_early_is_not_taken_as_it_was() {
     let job = rig.store.jobs().unwrap().remove(0);
     let mut header = rig.header(job.queue_end, DataKind::Calldata, calldata_hash(&job.payload), job.checkpoint);
     header.posted_at = rig.store.header(job.last_block).unwrap().unwrap().timestamp - chain().max_timestamp_drift - 1;
-    let mut landed =
-        Landed { header, checkpoint: job.checkpoint, first_block: job.first_block, last_block: job.last_block, place: rig.place() };
+    let mut landed = Landed {
+        header,
+        checkpoint: job.checkpoint,
+        first_block: job.first_block,
+        last_block: job.last_block,
+        place: rig.place(),
+    };
     assert!(!rig.engine.landed(landed).await.unwrap());
     assert_eq!(rig.store.last_batch().unwrap(), None);
     landed.header.posted_at += 1;
@@ -98,7 +103,10 @@ async fn a_batch_that_the_inbox_will_never_take_is_sequenced_again() {
     let stale = rig.store.jobs().unwrap().remove(0);
     rig.l1_block(vec![]).await;
     rig.engine.resequence().await.unwrap();
-    rig.wait("another batch closed", |store| store.jobs().unwrap().first().is_some_and(|job| job.sequence > stale.sequence)).await;
+    rig.wait("another batch closed", |store| {
+        store.jobs().unwrap().first().is_some_and(|job| job.sequence > stale.sequence)
+    })
+    .await;
     let fresh = rig.store.jobs().unwrap().remove(0);
     assert_eq!((fresh.first_block, fresh.queue_end), (stale.first_block, stale.queue_end));
     assert!(fresh.checkpoint.number > stale.checkpoint.number);

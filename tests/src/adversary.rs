@@ -27,7 +27,8 @@ async fn next_append(world: &World, wallet: &Wallet, take_messages: bool) -> any
     let earlier = || async { Ok((devnet.l1.latest().await?.id.number > checkpoint.number).then_some(())) };
     wait_until("the checkpoint is of an earlier block", earlier).await?;
     let last = inbox.batchCount().call().await?;
-    let queue_end = if take_messages { inbox.queueLength().call().await? } else { inbox.queueConsumed().call().await? };
+    let queue_end =
+        if take_messages { inbox.queueLength().call().await? } else { inbox.queueConsumed().call().await? };
     Ok(AppendArgs {
         index: last + 1,
         parentHash: inbox.batchHashOf(last).call().await?,
@@ -64,9 +65,12 @@ pub async fn proof(world: &World, index: u64) -> anyhow::Result<Proof> {
 pub async fn refused_claim(world: &World, user: usize, proof: &Proof) -> anyhow::Result<Bridge::BridgeErrors> {
     let wallet = world.l1_wallet(user).await?;
     let sent = wallet.send(Call::new(world.devnet.deployment.chain.bridge, proof.call()?.abi_encode())).await;
-    let Err(WalletError::Refused(refusal)) = sent else { anyhow::bail!("the Bridge took a claim that it must refuse: {sent:?}") };
+    let Err(WalletError::Refused(refusal)) = sent else {
+        anyhow::bail!("the Bridge took a claim that it must refuse: {sent:?}")
+    };
     use alloy::sol_types::SolInterface;
-    Bridge::BridgeErrors::abi_decode(&refusal.data).with_context(|| format!("the Bridge refused for another reason: {refusal}"))
+    Bridge::BridgeErrors::abi_decode(&refusal.data)
+        .with_context(|| format!("the Bridge refused for another reason: {refusal}"))
 }
 
 /// The same proof with one thing wrong, in every way there is.

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use tandem_chain::StateMachine;
 use tandem_evm::Evm;
 use tandem_l1::{
-    Archive, BeaconClient, BlobSource, MemoryStore, PayloadFetcher, ReaderConfig, Replica, ReplicaConfig, bindings::Inbox,
+    Archive, BeaconClient, BlobSource, MemoryStore, PayloadFetcher, ReaderConfig, Replica, ReplicaConfig,
+    bindings::Inbox,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -55,12 +56,17 @@ pub async fn check(world: &World) -> anyhow::Result<Vec<Batch>> {
         let blocks = store.blocks(index).with_context(|| format!("batch {index} was not derived"))?;
         for block in &blocks {
             number += 1;
-            ensure!(block.header.number == number, "batch {index} continues with block {} instead of {number}", block.header.number);
+            ensure!(
+                block.header.number == number,
+                "batch {index} continues with block {} instead of {number}",
+                block.header.number
+            );
             let said = || async {
                 let said: Value = world.ask("eth_getBlockByNumber", json!([format!("{number:#x}"), false])).await?;
                 Ok((said["hash"] == json!(block.hash)).then_some(()))
             };
-            wait_until(&format!("the sequencer's block {number} is that of batch {index}, {}", block.hash), said).await?;
+            wait_until(&format!("the sequencer's block {number} is that of batch {index}, {}", block.hash), said)
+                .await?;
         }
         let output = handle.output(index)?.with_context(|| format!("batch {index} has no output"))?;
         let messages = output.queue_index - queue_index;
@@ -70,8 +76,14 @@ pub async fn check(world: &World) -> anyhow::Result<Vec<Batch>> {
             Ok((said["output"] == json!(output.hash())).then_some(()))
         };
         wait_until(&format!("the sequencer's output {index} is {}", output.hash()), said).await?;
-        let signed = |block: &tandem_evm::EvmBlock| block.transactions.iter().filter(|tx| matches!(tx, tandem_evm::Transaction::Signed(_))).count();
-        batches.push(Batch { blocks: blocks.iter().map(|block| block.hash).collect(), messages, transactions: blocks.iter().map(signed).sum() });
+        let signed = |block: &tandem_evm::EvmBlock| {
+            block.transactions.iter().filter(|tx| matches!(tx, tandem_evm::Transaction::Signed(_))).count()
+        };
+        batches.push(Batch {
+            blocks: blocks.iter().map(|block| block.hash).collect(),
+            messages,
+            transactions: blocks.iter().map(signed).sum(),
+        });
     }
     Ok(batches)
 }

@@ -99,7 +99,8 @@ impl World {
         all.extend(arguments);
         let key = B256::from(self.user(user).to_bytes()).to_string();
         let output = execute(built("tandem")?, &all, &[("TANDEM_KEY", &key)]).await?;
-        let answer: Value = serde_json::from_slice(&output.stdout).with_context(|| format!("tandem {arguments:?} said no JSON"))?;
+        let answer: Value =
+            serde_json::from_slice(&output.stdout).with_context(|| format!("tandem {arguments:?} said no JSON"))?;
         ensure!(output.status.success(), "tandem {arguments:?}: {}", answer["error"]);
         Ok(answer)
     }
@@ -111,7 +112,11 @@ impl World {
 
     /// Deploys a contract of `contracts/` with `forge create`; its address.
     pub async fn forge_create(&self, on: &L1Client, user: usize, contract: &str) -> anyhow::Result<Address> {
-        let rpc = if on.chain_id().await? == self.devnet.deployment.chain.l1_chain_id { &self.devnet.info.l1_rpc } else { &self.devnet.info.l2_rpc };
+        let rpc = if on.chain_id().await? == self.devnet.deployment.chain.l1_chain_id {
+            &self.devnet.info.l1_rpc
+        } else {
+            &self.devnet.info.l2_rpc
+        };
         let key = B256::from(self.user(user).to_bytes()).to_string();
         // A build of its own, of the examples alone: scenarios run side by side.
         let [out, cache] = ["forge-out", "forge-cache"].map(|name| self.dir.path().join(name).display().to_string());
@@ -144,12 +149,13 @@ impl World {
         Ok(self.devnet.l2.request(self.devnet.l2.provider().get_balance(account)).await?)
     }
 
-    /// Waits until every transaction so far is on L1; empty blocks wait for company.
+    /// Waits until every transaction so far is on L1; blocks with nothing but the rulebook's own wait for company.
     pub async fn wait_until_posted(&self) -> anyhow::Result<()> {
         let mut number = self.status().await?.latest.number;
         loop {
-            let block: Value = self.ask("eth_getBlockByNumber", json!([format!("{number:#x}"), false])).await?;
-            if number == 0 || block["transactions"].as_array().is_some_and(|transactions| !transactions.is_empty()) {
+            let block: Value = self.ask("eth_getBlockByNumber", json!([format!("{number:#x}"), true])).await?;
+            let is_asked_for = |transaction: &Value| transaction["isSystemTx"] != json!(true);
+            if number == 0 || block["transactions"].as_array().is_some_and(|all| all.iter().any(is_asked_for)) {
                 break;
             }
             number -= 1;
@@ -206,7 +212,9 @@ fn contracts() -> PathBuf {
 async fn foundry(tool: &str, arguments: &[&str]) -> anyhow::Result<String> {
     let anvil = anvil::binary()?.display().to_string();
     let path = match tool {
-        "forge" | "cast" => PathBuf::from(anvil.replace("/anvil-", &format!("/{tool}-")).replace("/bin/anvil", &format!("/bin/{tool}"))),
+        "forge" | "cast" => {
+            PathBuf::from(anvil.replace("/anvil-", &format!("/{tool}-")).replace("/bin/anvil", &format!("/bin/{tool}")))
+        }
         _ => bail!("{tool} is no tool of Foundry's that we use"),
     };
     let output = execute(path, arguments, &[]).await?;
@@ -220,5 +228,7 @@ async fn execute(program: PathBuf, arguments: &[&str], environment: &[(&str, &st
     command.args(arguments).envs(environment.iter().copied()).stdin(Stdio::null()).kill_on_drop(true);
     command.current_dir(contracts()); // where Foundry looks for its configuration
     let output = tokio::time::timeout(DEADLINE * 2, command.output()).await;
-    output.with_context(|| format!("{} {arguments:?} did not end", program.display()))?.with_context(|| format!("cannot run {}", program.display()))
+    output
+        .with_context(|| format!("{} {arguments:?} did not end", program.display()))?
+        .with_context(|| format!("cannot run {}", program.display()))
 }

@@ -9,7 +9,10 @@ use alloy_eips::eip7685::EMPTY_REQUESTS_HASH;
 use alloy_primitives::{B256, Bloom, Bytes, U256, keccak256};
 use revm::{
     Context, ExecuteEvm, MainBuilder, MainContext,
-    context::{BlockEnv, CfgEnv, TxEnv, result::{EVMError, ExecutionResult, InvalidTransaction, ResultAndState}},
+    context::{
+        BlockEnv, CfgEnv, TxEnv,
+        result::{EVMError, ExecutionResult, InvalidTransaction, ResultAndState},
+    },
     context_interface::block::BlobExcessGasAndPrice,
     database_interface::DatabaseCommit,
     primitives::hardfork::SpecId,
@@ -115,8 +118,15 @@ impl<'a, S: PreimageSource> BlockBuilder<'a, S> {
     ) -> Result<Self, Error<S>> {
         let header = header_template(config, parent, parent_hash, &attributes);
         state.record_block_hash(parent.number, parent_hash)?;
-        let mut builder =
-            Self { config, state, attributes, header, transactions: Vec::new(), receipts: Vec::new(), message_count: 0 };
+        let mut builder = Self {
+            config,
+            state,
+            attributes,
+            header,
+            transactions: Vec::new(),
+            receipts: Vec::new(),
+            message_count: 0,
+        };
         if attributes.first_of_batch {
             let deposit = DepositTransaction::from_checkpoint(builder.header.number, &attributes.checkpoint);
             builder.execute_deposit(deposit, true)?;
@@ -217,7 +227,11 @@ impl<'a, S: PreimageSource> BlockBuilder<'a, S> {
         cfg.disable_nonce_check = true;
         cfg.disable_base_fee = true;
         cfg.disable_eip3607 = true;
-        let executed = if known_kind { self.transact(deposit_env(&deposit), cfg) } else { Err(Rejected::BlockFull { gas_limit: 0, gas_left: 0 }) };
+        let executed = if known_kind {
+            self.transact(deposit_env(&deposit), cfg)
+        } else {
+            Err(Rejected::BlockFull { gas_limit: 0, gas_left: 0 })
+        };
         let result = match executed {
             Ok(ResultAndState { result, state }) => {
                 self.state.commit(state);
@@ -263,7 +277,9 @@ pub fn transact<S: PreimageSource>(
         EVMError::Transaction(invalid) => Rejected::Invalid(invalid),
         EVMError::Database(error) => Rejected::State(error),
         // A header of ours always has what Osaka asks for, and no precompile of ours fails; were it otherwise, skipping is the rule.
-        EVMError::Header(_) | EVMError::Custom(_) | EVMError::CustomAny(_) => Rejected::Invalid(InvalidTransaction::Str("not executable".into())),
+        EVMError::Header(_) | EVMError::Custom(_) | EVMError::CustomAny(_) => {
+            Rejected::Invalid(InvalidTransaction::Str("not executable".into()))
+        }
     })
 }
 
@@ -283,7 +299,12 @@ pub fn block_env(header: &Header) -> BlockEnv {
 }
 
 /// A header with everything that is known before execution (EVM-HDR-1).
-pub fn header_template(config: &ChainConfig, parent: &Header, parent_hash: B256, attributes: &BlockAttributes) -> Header {
+pub fn header_template(
+    config: &ChainConfig,
+    parent: &Header,
+    parent_hash: B256,
+    attributes: &BlockAttributes,
+) -> Header {
     Header {
         parent_hash,
         ommers_hash: EMPTY_OMMER_ROOT_HASH,

@@ -13,7 +13,9 @@ use revm::{
 use tandem_chain::{Checkpoint, PreimageSource, TransitionError};
 use tandem_trie::{AccountChange, NodeSource, StateChanges, StateTrie, TrieAccount, TrieError};
 
-use crate::predeploys::{self, ADDRESS_TABLE, HISTORY_STORAGE, L1_INFO, MESSAGE_COUNT_SLOT, MESSAGE_PASSER, MESSAGE_ROOT_SLOT};
+use crate::predeploys::{
+    self, ADDRESS_TABLE, HISTORY_STORAGE, L1_INFO, MESSAGE_COUNT_SLOT, MESSAGE_PASSER, MESSAGE_ROOT_SLOT,
+};
 
 /// Slots of the history contract (EIP-2935).
 const HISTORY_WINDOW: u64 = 8191;
@@ -36,7 +38,9 @@ impl<E: core::error::Error + Send + Sync + 'static> From<StateError<E>> for Tran
         match error {
             StateError::Trie(TrieError::Source(error)) | StateError::Code(error) => Self::Source(error),
             StateError::Trie(TrieError::Malformed { hash, .. }) => Self::Corrupt(hash),
-            StateError::Trie(TrieError::MalformedAccount { key, .. } | TrieError::MalformedSlot { key, .. }) => Self::Corrupt(key),
+            StateError::Trie(TrieError::MalformedAccount { key, .. } | TrieError::MalformedSlot { key, .. }) => {
+                Self::Corrupt(key)
+            }
         }
     }
 }

@@ -7,7 +7,10 @@ use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, Bytes};
 use alloy_rlp::Decodable;
 use core::cell::RefCell;
-use tandem_chain::{BatchInput, ChainConfig, OutputFields, PreimageSource, StateMachine, Transition, TransitionError, derive::genesis_output};
+use tandem_chain::{
+    BatchInput, ChainConfig, OutputFields, PreimageSource, StateMachine, Transition, TransitionError,
+    derive::genesis_output,
+};
 
 use crate::{
     block::{BlockAttributes, BlockBuilder, EvmBlock, MIN_WORK_GAS, Rejected},
@@ -32,7 +35,8 @@ impl StateMachine for Evm {
         source: &S,
     ) -> Result<Transition<EvmBlock>, TransitionError<S::Error>> {
         let header = source.preimage(previous.last_block_hash).map_err(TransitionError::Source)?;
-        let parent = Header::decode(&mut header.as_ref()).map_err(|_| TransitionError::Corrupt(previous.last_block_hash))?;
+        let parent =
+            Header::decode(&mut header.as_ref()).map_err(|_| TransitionError::Corrupt(previous.last_block_hash))?;
         let mut state = WorldState::open(previous.state_root, source);
         let payload = decode_payload(batch, &mut state)?;
         let mut run = Run {
@@ -61,7 +65,12 @@ fn decode_payload<S: PreimageSource>(
     batch: &BatchInput,
     state: &mut WorldState<&S>,
 ) -> Result<Payload, TransitionError<S::Error>> {
-    match payload::decode(&batch.payload, &payload_limits(&batch.config), batch.config.l2_chain_id, &StateAddressBook(RefCell::new(state))) {
+    match payload::decode(
+        &batch.payload,
+        &payload_limits(&batch.config),
+        batch.config.l2_chain_id,
+        &StateAddressBook(RefCell::new(state)),
+    ) {
         Ok(payload) => Ok(payload),
         Err(DecodeError::Invalid(_)) => Ok(Payload::default()),
         Err(DecodeError::AddressBook(error)) => Err(error.into()),
@@ -125,7 +134,8 @@ impl<S: PreimageSource> Run<'_, S> {
             checkpoint: self.batch.checkpoint,
             first_of_batch: self.blocks.is_empty(),
         };
-        let mut builder = BlockBuilder::begin(&self.batch.config, &self.parent, self.parent_hash, attributes, &mut self.state)?;
+        let mut builder =
+            BlockBuilder::begin(&self.batch.config, &self.parent, self.parent_hash, attributes, &mut self.state)?;
         let waiting = self.batch.messages.get(self.consumed..).unwrap_or_default();
         for (message, _) in waiting.iter().zip(0..message_count) {
             if !builder.push_message(self.queue_index, message)? {
@@ -135,7 +145,8 @@ impl<S: PreimageSource> Run<'_, S> {
             self.consumed += 1;
         }
         for transaction in transactions {
-            self.work_gas_left = self.work_gas_left.saturating_sub(work(&mut builder, transaction, self.work_gas_left)?);
+            self.work_gas_left =
+                self.work_gas_left.saturating_sub(work(&mut builder, transaction, self.work_gas_left)?);
         }
         let (block, mut preimages) = builder.seal()?;
         self.preimages.append(&mut preimages);

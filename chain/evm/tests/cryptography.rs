@@ -24,7 +24,15 @@ fn join(r: U256, s: U256) -> [u8; 64] {
 #[test]
 fn native_and_pure_agree_at_the_edges() {
     let order = U256::from_be_bytes(ORDER.0);
-    let edges = [U256::ZERO, U256::from(1), order / U256::from(2), order - U256::from(1), order, order + U256::from(1), U256::MAX];
+    let edges = [
+        U256::ZERO,
+        U256::from(1),
+        order / U256::from(2),
+        order - U256::from(1),
+        order,
+        order + U256::from(1),
+        U256::MAX,
+    ];
     for r in edges {
         for s in edges {
             for recovery in 0..=3 {

@@ -38,7 +38,12 @@ fn ether_of_a_failing_message_goes_to_its_refund_address() {
     let refund = Address::repeat_byte(0xf1);
     let failing = [
         // The bridge predeploy refuses calls that are not from L1's Bridge.
-        tandem_chain::Message { to: predeploys::L2_BRIDGE, data: bytes!("deadbeef"), refund, ..deposit(Address::repeat_byte(1), 5) },
+        tandem_chain::Message {
+            to: predeploys::L2_BRIDGE,
+            data: bytes!("deadbeef"),
+            refund,
+            ..deposit(Address::repeat_byte(1), 5)
+        },
         // Less gas than the call's intrinsic cost.
         tandem_chain::Message { gas_limit: 10, refund, ..deposit(Address::repeat_byte(2), 7) },
         // A kind of another chain.
@@ -71,7 +76,8 @@ fn what_cannot_be_executed_leaves_no_trace() {
     .collect();
     let run = |transactions: Vec<_>| {
         let mut chain = TestChain::new(config());
-        let blocks = chain.batch(vec![deposit(alice.address(), ETHER)], vec![block(1_000, 1, vec![]), block(1_000, 0, transactions)]);
+        let blocks = chain
+            .batch(vec![deposit(alice.address(), ETHER)], vec![block(1_000, 1, vec![]), block(1_000, 0, transactions)]);
         (blocks, chain.output.state_root)
     };
     let (expected, root) = run(vec![good.clone()]);
@@ -115,7 +121,8 @@ fn garbage_is_an_empty_payload_and_every_message_still_executes() {
 #[test]
 fn messages_left_over_go_into_extra_blocks() {
     let mut chain = TestChain::new(config());
-    let heavy = |seed| tandem_chain::Message { gas_limit: 8_000_000, ..deposit(Address::repeat_byte(seed), u64::from(seed)) };
+    let heavy =
+        |seed| tandem_chain::Message { gas_limit: 8_000_000, ..deposit(Address::repeat_byte(seed), u64::from(seed)) };
     let blocks = chain.batch((1..=8).map(heavy).collect(), vec![block(1_000, 2, vec![])]);
     let counts: Vec<u64> = blocks.iter().map(|block| block.message_count).collect();
     assert_eq!(counts, [2, 6], "six unspent limits of 8 million fit 30 million, as each uses only 21,000");
@@ -140,7 +147,8 @@ fn the_work_budget_ends_execution_not_the_chain() {
     let mut chain = TestChain::new(small);
     let (alice, bob) = (User::new(1), Address::repeat_byte(0xb0));
     let transfers: Vec<_> = (1..=6).map(|nonce| alice.transfer(nonce, bob, 1)).collect();
-    let blocks = chain.batch(vec![deposit(alice.address(), ETHER)], vec![block(1_000, 1, vec![]), block(1_000, 0, transfers)]);
+    let blocks =
+        chain.batch(vec![deposit(alice.address(), ETHER)], vec![block(1_000, 1, vec![]), block(1_000, 0, transfers)]);
     // Each asks for 100,000 and uses 21,000: three start while 100,000 remain, the rest is skipped at 21,000 each.
     assert_eq!(blocks[1].transactions.len(), 3);
 }
@@ -148,7 +156,8 @@ fn the_work_budget_ends_execution_not_the_chain() {
 #[test]
 fn headers_chain_and_carry_the_rules() {
     let mut chain = TestChain::new(config());
-    let first = chain.batch(vec![deposit(Address::repeat_byte(1), 1)], vec![block(1_000, 1, vec![]), block(1_001, 0, vec![])]);
+    let first =
+        chain.batch(vec![deposit(Address::repeat_byte(1), 1)], vec![block(1_000, 1, vec![]), block(1_001, 0, vec![])]);
     let second = chain.batch(vec![], vec![block(1_020, 0, vec![])]);
     let blocks: Vec<_> = first.iter().chain(&second).collect();
     for pair in blocks.windows(2) {
@@ -156,7 +165,9 @@ fn headers_chain_and_carry_the_rules() {
         assert_eq!(pair[1].header.number, pair[0].header.number + 1);
         assert_eq!(pair[1].header.mix_hash, alloy_primitives::keccak256(pair[0].hash));
     }
-    assert!(matches!(&second[0].transactions[..], [Transaction::Deposit(checkpoint)] if checkpoint.to == predeploys::L1_INFO));
+    assert!(
+        matches!(&second[0].transactions[..], [Transaction::Deposit(checkpoint)] if checkpoint.to == predeploys::L1_INFO)
+    );
     assert!(first[1].transactions.is_empty(), "the checkpoint is stored once per batch");
     assert_ne!(chain.output.message_root, B256::ZERO);
 }

@@ -124,7 +124,10 @@ impl Append {
             }
             AppendData::Blobs(payload) => {
                 fits(payload, blob::capacity_bytes(tandem_chain::batch::BLOBS_MAX))?;
-                (Inbox::appendBlobsCall { args }.abi_encode(), blob::pack(payload).into_iter().map(Bytes::from).collect())
+                (
+                    Inbox::appendBlobsCall { args }.abi_encode(),
+                    blob::pack(payload).into_iter().map(Bytes::from).collect(),
+                )
             }
         };
         Ok(L1Call { purpose: APPEND_PURPOSE.into(), to: inbox.into(), input: input.into(), blobs, ..L1Call::default() })

@@ -6,8 +6,8 @@
 
 use alloy::sol;
 use tandem_chain::{
-    BatchHeader as ChainBatchHeader, ChainConfig as ChainChainConfig, Checkpoint as ChainCheckpoint, OutputFields as ChainOutputFields,
-    batch::UnknownDataKind,
+    BatchHeader as ChainBatchHeader, ChainConfig as ChainChainConfig, Checkpoint as ChainCheckpoint,
+    OutputFields as ChainOutputFields, batch::UnknownDataKind,
 };
 
 sol! {
@@ -360,13 +360,23 @@ sol! {
 
 impl From<Checkpoint> for ChainCheckpoint {
     fn from(value: Checkpoint) -> Self {
-        Self { number: value.number, timestamp: value.timestamp, base_fee: value.baseFee, blob_base_fee: value.blobBaseFee }
+        Self {
+            number: value.number,
+            timestamp: value.timestamp,
+            base_fee: value.baseFee,
+            blob_base_fee: value.blobBaseFee,
+        }
     }
 }
 
 impl From<ChainCheckpoint> for Checkpoint {
     fn from(value: ChainCheckpoint) -> Self {
-        Self { number: value.number, timestamp: value.timestamp, baseFee: value.base_fee, blobBaseFee: value.blob_base_fee }
+        Self {
+            number: value.number,
+            timestamp: value.timestamp,
+            baseFee: value.base_fee,
+            blobBaseFee: value.blob_base_fee,
+        }
     }
 }
 

@@ -104,13 +104,19 @@ impl L1Client {
     }
 
     /// Runs one request under the time limit.
-    pub async fn request<T>(&self, request: impl IntoFuture<Output = Result<T, TransportError>>) -> Result<T, RpcFailure> {
+    pub async fn request<T>(
+        &self,
+        request: impl IntoFuture<Output = Result<T, TransportError>>,
+    ) -> Result<T, RpcFailure> {
         let answer = tokio::time::timeout(self.timeout, request.into_future()).await;
         Ok(answer.map_err(|_| RpcFailure::Timeout(self.timeout))??)
     }
 
     /// Runs one contract call under the time limit.
-    pub async fn call<T>(&self, call: impl Future<Output = Result<T, alloy::contract::Error>>) -> Result<T, RpcFailure> {
+    pub async fn call<T>(
+        &self,
+        call: impl Future<Output = Result<T, alloy::contract::Error>>,
+    ) -> Result<T, RpcFailure> {
         let answer = tokio::time::timeout(self.timeout, call).await.map_err(|_| RpcFailure::Timeout(self.timeout))?;
         answer.map_err(|error| match error {
             alloy::contract::Error::TransportError(error) => error.into(),

@@ -155,10 +155,15 @@ impl Plan {
     }
 
     fn create(&mut self, (contract, json): (&'static str, &str), arguments: Vec<u8>) -> Result<Address, DeployError> {
-        let artifact: Artifact = serde_json::from_str(json).map_err(|source| DeployError::Artifact { contract, source })?;
+        let artifact: Artifact =
+            serde_json::from_str(json).map_err(|source| DeployError::Artifact { contract, source })?;
         let address = self.address(self.creations.len() as u64);
         self.abis.insert(contract.into(), artifact.abi);
-        self.creations.push(Creation { contract, address, input: [artifact.bytecode.object.as_ref(), &arguments].concat().into() });
+        self.creations.push(Creation {
+            contract,
+            address,
+            input: [artifact.bytecode.object.as_ref(), &arguments].concat().into(),
+        });
         Ok(address)
     }
 }
@@ -193,13 +198,15 @@ pub async fn deploy<E: core::error::Error + Send + Sync + 'static>(
     let timelock = plan.create(artifact!("Timelock"), (spec.delay_seconds, spec.owner).abi_encode_params())?;
     let rules = Rules::from(spec.rules);
     let arguments =
-        (spec.owner, spec.forced_inclusion_window_seconds, spec.delay_seconds, SolChainConfig::from(&chain), rules).abi_encode_params();
+        (spec.owner, spec.forced_inclusion_window_seconds, spec.delay_seconds, SolChainConfig::from(&chain), rules)
+            .abi_encode_params();
     let schedule = plan.create(artifact!("Schedule"), arguments)?;
     plan.create(artifact!("Inbox"), (schedule, spec.sequencer).abi_encode_params())?;
     plan.create(artifact!("FraudSettlement"), (schedule, SolOutputFields::from(genesis)).abi_encode_params())?;
     let executor = plan.create(artifact!("MessageExecutor"), chain.bridge.abi_encode())?;
     let bridge_implementation = plan.create(artifact!("Bridge"), (schedule, executor).abi_encode_params())?;
-    let initialization = Bridge::initializeCall { guardian_: spec.guardian, pauseSecondsLeft_: spec.pause_seconds }.abi_encode();
+    let initialization =
+        Bridge::initializeCall { guardian_: spec.guardian, pauseSecondsLeft_: spec.pause_seconds }.abi_encode();
     let arguments = (bridge_implementation, timelock, Bytes::from(initialization)).abi_encode_params();
     plan.create(artifact!("BridgeProxy"), arguments)?;
 

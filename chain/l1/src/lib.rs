@@ -29,6 +29,12 @@ pub use client::{BlockRef, L1Client, L1Header, RpcFailure};
 pub use deploy::ChainSpec;
 pub use deployment::{Deployment, DeploymentError};
 pub use payload::{Archive, BeaconClient, BlobSource, PayloadError, PayloadFetcher};
-pub use reader::{ClaimEvent, ClosedEpoch, L1Block, L1Heads, L1Update, PostedBatch, QueuedMessage, Reader, ReaderConfig, ReaderError};
-pub use replica::{DerivedBatch, MemoryStore, Replica, ReplicaConfig, ReplicaError, ReplicaHandle, ReplicaHead, ReplicaStore};
-pub use submit::{FeeLimits, FileJournal, Journal, L1Call, MemoryJournal, Outcome, SubmitError, Submitter, SubmitterConfig};
+pub use reader::{
+    ClaimEvent, ClosedEpoch, L1Block, L1Heads, L1Update, PostedBatch, QueuedMessage, Reader, ReaderConfig, ReaderError,
+};
+pub use replica::{
+    DerivedBatch, MemoryStore, Replica, ReplicaConfig, ReplicaError, ReplicaHandle, ReplicaHead, ReplicaStore,
+};
+pub use submit::{
+    FeeLimits, FileJournal, Journal, L1Call, MemoryJournal, Outcome, SubmitError, Submitter, SubmitterConfig,
+};

@@ -139,11 +139,7 @@ impl Chunk {
     }
 
     /// The public inputs from the challenges on, and the evaluations at the chunk's end.
-    pub fn inputs_after(
-        &self,
-        challenges: Challenges,
-        start: Evaluations,
-    ) -> ([Fr; APPLY_INPUTS_AFTER], Evaluations) {
+    pub fn inputs_after(&self, challenges: Challenges, start: Evaluations) -> ([Fr; APPLY_INPUTS_AFTER], Evaluations) {
         let Challenges { data: z, values } = challenges;
         let mut sums = start;
         for slot in &self.slots {
@@ -154,17 +150,7 @@ impl Chunk {
                 }
             }
         }
-        let inputs = [
-            z,
-            values,
-            start[0],
-            sums[0],
-            start[1],
-            sums[1],
-            start[2],
-            sums[2],
-            self.product(values),
-        ];
+        let inputs = [z, values, start[0], sums[0], start[1], sums[1], start[2], sums[2], self.product(values)];
         (inputs, sums)
     }
 
@@ -181,9 +167,7 @@ impl Chunk {
 
 /// The product of `z' + v`.
 pub fn product(z: Fr, authorities: impl Iterator<Item = Authority>) -> Fr {
-    authorities.fold(Fr::one(), |product, authority| {
-        product * (z + authority.value())
-    })
+    authorities.fold(Fr::one(), |product, authority| product * (z + authority.value()))
 }
 
 /// A whole batch, ready to be proven and posted.
@@ -231,13 +215,7 @@ pub struct BatchBuilder {
 impl BatchBuilder {
     /// A batch on `state` whose first message has this index, in chunks of the standard sizes.
     pub fn new(state: State, env: Env, dom: Fr, message_index: u64) -> Self {
-        Self::with_circuits(
-            state,
-            env,
-            dom,
-            message_index,
-            [ApplyCircuit::SMALL, ApplyCircuit::LARGE],
-        )
+        Self::with_circuits(state, env, dom, message_index, [ApplyCircuit::SMALL, ApplyCircuit::LARGE])
     }
 
     /// The same in chunks of two given circuits, the smaller first.
@@ -252,11 +230,7 @@ impl BatchBuilder {
         [small, large]: [ApplyCircuit; 2],
     ) -> Self {
         assert!(large.slots >= GROUP_SLOTS_MAX && small.slots <= large.slots);
-        let counts = Counts {
-            message_index,
-            leaf_count: state.leaf_count(),
-            ..Counts::default()
-        };
+        let counts = Counts { message_index, leaf_count: state.leaf_count(), ..Counts::default() };
         let cap = state.cap();
         let open = Chunk {
             circuit: large,
@@ -271,14 +245,7 @@ impl BatchBuilder {
             slots: Vec::new(),
         };
         let ledger = Ledger::new(state, env, dom);
-        Self {
-            ledger,
-            large,
-            small,
-            done: Vec::new(),
-            open,
-            data: Default::default(),
-        }
+        Self { ledger, large, small, done: Vec::new(), open, data: Default::default() }
     }
 
     /// The ledger as it stands.
@@ -287,12 +254,7 @@ impl BatchBuilder {
     }
 
     /// Applies a signed operation.
-    pub fn user(
-        &mut self,
-        operation: &Operation,
-        kind: SignatureKind,
-        price: u64,
-    ) -> Result<(), Refused> {
+    pub fn user(&mut self, operation: &Operation, kind: SignatureKind, price: u64) -> Result<(), Refused> {
         self.record(|ledger| ledger.user(operation, kind, price))
     }
 
@@ -320,15 +282,7 @@ impl BatchBuilder {
             self.seal(self.ledger.padding());
         }
         let [effects, withdrawals, messages] = self.data;
-        Ok((
-            Batch {
-                chunks: self.done,
-                effects,
-                withdrawals,
-                messages,
-            },
-            self.ledger.into_state(),
-        ))
+        Ok((Batch { chunks: self.done, effects, withdrawals, messages }, self.ledger.into_state()))
     }
 
     fn seal(&mut self, padding: Slot) {
@@ -345,10 +299,7 @@ impl BatchBuilder {
     }
 
     /// Applies a group and adds it to the open chunk, or to a new one if it does not fit.
-    fn record(
-        &mut self,
-        group: impl FnOnce(&mut Ledger) -> Result<Vec<Slot>, Refused>,
-    ) -> Result<(), Refused> {
+    fn record(&mut self, group: impl FnOnce(&mut Ledger) -> Result<Vec<Slot>, Refused>) -> Result<(), Refused> {
         let padding = self.ledger.padding();
         let slots = group(&mut self.ledger)?;
         if self.open.slots.len() + slots.len() > self.large.slots {

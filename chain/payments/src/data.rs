@@ -57,9 +57,7 @@ impl Element {
 
     /// An element of fields, (value, shift in bits), which the caller keeps from overlapping.
     pub(crate) fn pack(fields: &[(U256, usize)]) -> Self {
-        let value = fields
-            .iter()
-            .fold(U256::ZERO, |all, &(value, shift)| all | value << shift);
+        let value = fields.iter().fold(U256::ZERO, |all, &(value, shift)| all | value << shift);
         debug_assert!(value.bit_len() <= 8 * ELEMENT_BYTES);
         Self(value)
     }
@@ -91,14 +89,9 @@ impl Element {
 pub fn elements(bytes: &[u8]) -> Result<Vec<Element>, DataError> {
     let (whole, rest) = bytes.as_chunks::<ELEMENT_BYTES>();
     if !rest.is_empty() {
-        return Err(DataError::Truncated {
-            elements: whole.len(),
-        });
+        return Err(DataError::Truncated { elements: whole.len() });
     }
-    Ok(whole
-        .iter()
-        .map(|bytes| Element(U256::from_be_slice(bytes)))
-        .collect())
+    Ok(whole.iter().map(|bytes| Element(U256::from_be_slice(bytes))).collect())
 }
 
 /// The bytes of a segment.
@@ -108,9 +101,7 @@ pub fn bytes(elements: &[Element]) -> Vec<u8> {
 
 /// Continues the evaluation of a segment at `z` over further elements (PAY-EVAL).
 pub fn evaluate(start: Fr, z: Fr, elements: &[Element]) -> Fr {
-    elements
-        .iter()
-        .fold(start, |sum, element| sum * z + element.fr())
+    elements.iter().fold(start, |sum, element| sum * z + element.fr())
 }
 
 /// The evaluation of a whole segment.

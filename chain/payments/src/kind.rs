@@ -150,10 +150,7 @@ impl Variant {
             Self::WithdrawToken => Kind::WithdrawToken,
             Self::SetSession => Kind::SetSession,
             Self::Register => Kind::Register,
-            Self::DepositCredited
-            | Self::DepositFull
-            | Self::DepositOverflow
-            | Self::DepositSentinel => Kind::Deposit,
+            Self::DepositCredited | Self::DepositFull | Self::DepositOverflow | Self::DepositSentinel => Kind::Deposit,
             Self::ForcedPaid | Self::ForcedEmpty | Self::ForcedMissing => Kind::Forced,
             Self::L1KeySet | Self::L1KeyMissing | Self::L1KeyMalformed => Kind::L1Key,
             Self::FeeCredit => Kind::FeeCredit,
@@ -171,10 +168,7 @@ mod tests {
             assert_eq!(variant as usize, i);
         }
         for byte in 0..=255 {
-            assert_eq!(
-                Kind::from_byte(byte).map(|kind| kind as u8),
-                (byte <= 0x0c).then_some(byte)
-            );
+            assert_eq!(Kind::from_byte(byte).map(|kind| kind as u8), (byte <= 0x0c).then_some(byte));
         }
     }
 }

@@ -19,17 +19,11 @@ pub struct Key {
 
 impl Key {
     /// The key of the sentinel, and the `next` of the last leaf.
-    pub const ZERO: Self = Self {
-        address: Address::ZERO,
-        token: Address::ZERO,
-    };
+    pub const ZERO: Self = Self { address: Address::ZERO, token: Address::ZERO };
 
     /// The key of an address's ETH leaf.
     pub fn eth(address: Address) -> Self {
-        Self {
-            address,
-            token: Address::ZERO,
-        }
+        Self { address, token: Address::ZERO }
     }
 }
 
@@ -53,11 +47,7 @@ pub struct Leaf {
 impl Leaf {
     /// A new leaf without anything in it.
     pub fn new(key: Key, next: Key) -> Self {
-        Self {
-            key,
-            next,
-            ..Self::default()
-        }
+        Self { key, next, ..Self::default() }
     }
 
     /// Its hash in the tree.

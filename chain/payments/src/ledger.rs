@@ -142,13 +142,7 @@ pub struct Ledger {
 impl Ledger {
     /// Opens a batch on a state. `dom` is the signing domain.
     pub fn new(state: State, env: Env, dom: Fr) -> Self {
-        Self {
-            state,
-            env,
-            dom,
-            fee: 0,
-            pending: Pending::Nothing,
-        }
+        Self { state, env, dom, fee: 0, pending: Pending::Nothing }
     }
 
     /// The state as it stands.
@@ -203,8 +197,6 @@ impl Ledger {
 
     /// Opens a leaf that `find` or `low` has named.
     fn opening(&self, index: u32) -> Opening {
-        self.state
-            .open(index)
-            .expect("indices come from the state itself")
+        self.state.open(index).expect("indices come from the state itself")
     }
 }

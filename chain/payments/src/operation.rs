@@ -75,9 +75,7 @@ impl Call {
     fn token(&self) -> Address {
         match *self {
             Self::TokenTransfer { token, .. } | Self::WithdrawToken { token, .. } => token,
-            Self::Transfer { .. } | Self::WithdrawEth { .. } | Self::SetSession { .. } => {
-                Address::ZERO
-            }
+            Self::Transfer { .. } | Self::WithdrawEth { .. } | Self::SetSession { .. } => Address::ZERO,
         }
     }
 
@@ -135,12 +133,9 @@ impl Operation {
             &[
                 dom,
                 address_fr(self.sender) + Fr::from(self.nonce) * power_of_two(160),
-                address_fr(self.call.token())
-                    + kind * power_of_two(160)
-                    + Fr::from(self.gas_limit) * power_of_two(168),
+                address_fr(self.call.token()) + kind * power_of_two(160) + Fr::from(self.gas_limit) * power_of_two(168),
                 address_fr(self.call.recipient()) + Fr::from(self.expiry) * power_of_two(160),
-                fr(U256::from(self.call.amount()))
-                    + Fr::from(self.max_fee_per_gas) * power_of_two(128),
+                fr(U256::from(self.call.amount())) + Fr::from(self.max_fee_per_gas) * power_of_two(128),
                 self.call.new_key_hash(),
             ],
         )
@@ -151,10 +146,7 @@ impl Operation {
 pub fn register_hash(address: Address) -> Fr {
     let kind = Fr::from(Kind::Register as u64) * power_of_two(160);
     let zero = Fr::zero();
-    poseidon::hash_tagged(
-        tags::OPERATION,
-        &[zero, address_fr(address), kind, zero, zero, zero],
-    )
+    poseidon::hash_tagged(tags::OPERATION, &[zero, address_fr(address), kind, zero, zero, zero])
 }
 
 /// How an operation is authorised.
@@ -220,10 +212,7 @@ mod tests {
         let base = Operation {
             sender: address(1),
             nonce: 2,
-            call: Call::Transfer {
-                recipient: address(3),
-                amount: 4,
-            },
+            call: Call::Transfer { recipient: address(3), amount: 4 },
             gas_limit: 5,
             max_fee_per_gas: 6,
             expiry: 7,
@@ -234,53 +223,19 @@ mod tests {
         let hashes = [
             base.hash(dom),
             base.hash(Fr::from(10u64)),
-            Operation {
-                sender: address(2),
-                ..base
-            }
-            .hash(dom),
+            Operation { sender: address(2), ..base }.hash(dom),
             Operation { nonce: 3, ..base }.hash(dom),
-            Operation {
-                gas_limit: 6,
-                ..base
-            }
-            .hash(dom),
-            Operation {
-                max_fee_per_gas: 7,
-                ..base
-            }
-            .hash(dom),
+            Operation { gas_limit: 6, ..base }.hash(dom),
+            Operation { max_fee_per_gas: 7, ..base }.hash(dom),
             Operation { expiry: 8, ..base }.hash(dom),
-            with(Call::Transfer {
-                recipient: address(4),
-                amount,
-            }),
-            with(Call::Transfer {
-                recipient,
-                amount: 5,
-            }),
+            with(Call::Transfer { recipient: address(4), amount }),
+            with(Call::Transfer { recipient, amount: 5 }),
             with(Call::WithdrawEth { recipient, amount }),
-            with(Call::TokenTransfer {
-                token: address(8),
-                recipient,
-                amount,
-            }),
-            with(Call::TokenTransfer {
-                token: address(9),
-                recipient,
-                amount,
-            }),
-            with(Call::WithdrawToken {
-                token: address(8),
-                recipient,
-                amount,
-            }),
-            with(Call::SetSession {
-                key_hash: Fr::from(1u64),
-            }),
-            with(Call::SetSession {
-                key_hash: Fr::from(2u64),
-            }),
+            with(Call::TokenTransfer { token: address(8), recipient, amount }),
+            with(Call::TokenTransfer { token: address(9), recipient, amount }),
+            with(Call::WithdrawToken { token: address(8), recipient, amount }),
+            with(Call::SetSession { key_hash: Fr::from(1u64) }),
+            with(Call::SetSession { key_hash: Fr::from(2u64) }),
             register_hash(address(1)),
             register_hash(address(2)),
         ];
@@ -290,14 +245,7 @@ mod tests {
     #[test]
     fn a_value_binds_kind_operation_and_key() {
         let [one, two] = [1u64, 2].map(Fr::from);
-        let value = |kind, operation_hash, key_hash| {
-            Authority {
-                kind,
-                operation_hash,
-                key_hash,
-            }
-            .value()
-        };
+        let value = |kind, operation_hash, key_hash| Authority { kind, operation_hash, key_hash }.value();
         let values = [
             value(SignatureKind::Session, one, one),
             value(SignatureKind::Ethereum, one, one),

@@ -66,26 +66,17 @@ pub fn replay(
     let effects = Effect::decode_all(&elements(effects)?)?;
     let posted = Withdrawal::decode_all(&elements(withdrawals)?)?;
     let messages = Message::decode_all(&elements(messages)?)?;
-    let mut replay = Replay {
-        ledger: Ledger::new(state, env, Fr::zero()),
-        posted: posted.iter(),
-        messages: messages.iter(),
-    };
+    let mut replay =
+        Replay { ledger: Ledger::new(state, env, Fr::zero()), posted: posted.iter(), messages: messages.iter() };
     for (index, effect) in effects.iter().enumerate() {
         replay.step(index, effect, effects.get(index + 1))?;
     }
     let left = replay.messages.len();
     let fee = replay.ledger.fee();
     if left > 0 || fee > 0 || replay.posted.len() > 0 || replay.ledger.is_pending() {
-        return Err(ReplayError::Unfinished {
-            messages: left,
-            fee,
-        });
+        return Err(ReplayError::Unfinished { messages: left, fee });
     }
-    Ok(Replayed {
-        state: replay.ledger.into_state(),
-        withdrawals: posted,
-    })
+    Ok(Replayed { state: replay.ledger.into_state(), withdrawals: posted })
 }
 
 struct Replay<'a> {
@@ -95,38 +86,24 @@ struct Replay<'a> {
 }
 
 impl Replay<'_> {
-    fn step(
-        &mut self,
-        index: usize,
-        effect: &Effect,
-        next: Option<&Effect>,
-    ) -> Result<(), ReplayError> {
+    fn step(&mut self, index: usize, effect: &Effect, next: Option<&Effect>) -> Result<(), ReplayError> {
         let refused = |refused| ReplayError::Refused { index, refused };
         let slot = match *effect {
             Effect::Create { key } => self.ledger.create(key),
             Effect::Deposit | Effect::Forced | Effect::L1Key => {
-                let message = self
-                    .next_message(effect)
-                    .ok_or(ReplayError::WrongMessage { index })?;
+                let message = self.next_message(effect).ok_or(ReplayError::WrongMessage { index })?;
                 self.ledger.queued(&message)
             }
             Effect::FeeCredit => self.ledger.fee_credit(),
-            Effect::TokenCredit { to } => self.ledger.token_credit().and_then(|slot| {
-                if slot.b.index == to {
-                    Ok(slot)
-                } else {
-                    Err(Refused::WrongLeaf { index: to })
-                }
-            }),
+            Effect::TokenCredit { to } => self
+                .ledger
+                .token_credit()
+                .and_then(|slot| if slot.b.index == to { Ok(slot) } else { Err(Refused::WrongLeaf { index: to }) }),
             Effect::Register { of, key_hash } => match self.ledger.state().leaf(of) {
-                Some(leaf) if leaf.key.token.is_zero() => {
-                    self.ledger.register(leaf.key.address, key_hash)
-                }
+                Some(leaf) if leaf.key.token.is_zero() => self.ledger.register(leaf.key.address, key_hash),
                 _ => Err(Refused::WrongLeaf { index: of }),
             },
-            _ => self
-                .spend(effect, next)
-                .and_then(|spend| self.ledger.spend(&spend)),
+            _ => self.spend(effect, next).and_then(|spend| self.ledger.spend(&spend)),
         };
         self.check_withdrawal(&slot.map_err(refused)?, index)
     }
@@ -144,89 +121,34 @@ impl Replay<'_> {
     /// The spend that an effect records.
     fn spend(&self, effect: &Effect, next: Option<&Effect>) -> Result<Spend, Refused> {
         let owner = |index: u32| {
-            let leaf = self
-                .ledger
-                .state()
-                .leaf(index)
-                .ok_or(Refused::WrongLeaf { index })?;
+            let leaf = self.ledger.state().leaf(index).ok_or(Refused::WrongLeaf { index })?;
             Ok(leaf.key)
         };
-        let claimant = || {
-            self.posted
-                .as_slice()
-                .first()
-                .map_or(Address::ZERO, |posted| posted.recipient)
-        };
+        let claimant = || self.posted.as_slice().first().map_or(Address::ZERO, |posted| posted.recipient);
         let (payer, spending, recipient, amount, price) = match *effect {
-            Effect::Transfer {
-                from,
-                to,
-                amount,
-                price,
-            } => {
+            Effect::Transfer { from, to, amount, price } => {
                 let key = owner(to)?;
                 if !key.token.is_zero() {
                     return Err(Refused::WrongLeaf { index: to });
                 }
                 (from, Spending::Transfer, key.address, amount, price)
             }
-            Effect::TokenTransfer {
-                payer,
-                from,
-                amount,
-                price,
-            } => {
+            Effect::TokenTransfer { payer, from, amount, price } => {
                 let Some(Effect::TokenCredit { to }) = next else {
                     return Err(Refused::OutOfOrder);
                 };
-                (
-                    payer,
-                    Spending::TokenTransfer { from },
-                    owner(*to)?.address,
-                    amount,
-                    price,
-                )
+                (payer, Spending::TokenTransfer { from }, owner(*to)?.address, amount, price)
             }
-            Effect::WithdrawEth {
-                from,
-                amount,
-                price,
-            } => (from, Spending::WithdrawEth, claimant(), amount, price),
-            Effect::WithdrawToken {
-                payer,
-                from,
-                amount,
-                price,
-            } => (
-                payer,
-                Spending::WithdrawToken { from },
-                claimant(),
-                amount,
-                price,
-            ),
-            Effect::SetSession {
-                of,
-                key_hash,
-                price,
-            } => (
-                of,
-                Spending::SetSession { key_hash },
-                Address::ZERO,
-                0,
-                price,
-            ),
+            Effect::WithdrawEth { from, amount, price } => (from, Spending::WithdrawEth, claimant(), amount, price),
+            Effect::WithdrawToken { payer, from, amount, price } => {
+                (payer, Spending::WithdrawToken { from }, claimant(), amount, price)
+            }
+            Effect::SetSession { of, key_hash, price } => {
+                (of, Spending::SetSession { key_hash }, Address::ZERO, 0, price)
+            }
             _ => return Err(Refused::OutOfOrder),
         };
-        Ok(Spend {
-            payer,
-            spending,
-            recipient,
-            amount,
-            bid: Bid {
-                price,
-                ..Bid::default()
-            },
-        })
+        Ok(Spend { payer, spending, recipient, amount, bid: Bid { price, ..Bid::default() } })
     }
 
     /// A slot with a withdrawal takes the next one posted, which must be it.
@@ -236,10 +158,7 @@ impl Replay<'_> {
         };
         match self.posted.next() {
             Some(posted) if posted.encode() == [first, second] => Ok(()),
-            _ => Err(ReplayError::Refused {
-                index,
-                refused: Refused::OutOfOrder,
-            }),
+            _ => Err(ReplayError::Refused { index, refused: Refused::OutOfOrder }),
         }
     }
 }

@@ -35,13 +35,7 @@ pub const LANE_BITS: [usize; 5] = [128, 160, 160, 208, 160];
 impl Lanes {
     /// The lanes in order.
     pub fn all(&self) -> [U256; 5] {
-        [
-            U256::from(self.amount),
-            self.after_a,
-            self.after_b,
-            self.bid,
-            self.account,
-        ]
+        [U256::from(self.amount), self.after_a, self.after_b, self.bid, self.account]
     }
 }
 
@@ -92,14 +86,12 @@ pub struct Slot {
 impl Slot {
     /// The items as the digest takes them: zero where absent.
     pub fn item_values(&self) -> [Fr; ITEMS] {
-        self.items
-            .map(|item| item.map_or_else(Fr::zero, |element| element.fr()))
+        self.items.map(|item| item.map_or_else(Fr::zero, |element| element.fr()))
     }
 
     /// `active * v`.
     pub fn value(&self) -> Fr {
-        self.authority
-            .map_or_else(Fr::zero, |authority| authority.value())
+        self.authority.map_or_else(Fr::zero, |authority| authority.value())
     }
 
     pub(crate) fn effect(&mut self, effect: Effect) {
@@ -109,13 +101,7 @@ impl Slot {
     }
 
     pub(crate) fn withdrawal(&mut self, recipient: Address, token: Address, amount: u128) {
-        [self.items[2], self.items[3]] = Withdrawal {
-            recipient,
-            token,
-            amount,
-        }
-        .encode()
-        .map(Some);
+        [self.items[2], self.items[3]] = Withdrawal { recipient, token, amount }.encode().map(Some);
     }
 
     pub(crate) fn message(&mut self, message: &Message) {

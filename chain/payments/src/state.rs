@@ -30,12 +30,7 @@ pub struct State {
 
 impl Default for State {
     fn default() -> Self {
-        let mut state = Self {
-            tree: Tree::default(),
-            leaves: BTreeMap::new(),
-            by_key: BTreeMap::new(),
-            leaf_count: 1,
-        };
+        let mut state = Self { tree: Tree::default(), leaves: BTreeMap::new(), by_key: BTreeMap::new(), leaf_count: 1 };
         state.by_key.insert(Key::ZERO, 0);
         state.write(0, Leaf::default());
         state
@@ -86,28 +81,17 @@ impl State {
     /// Opens a leaf with its path.
     pub fn open(&self, index: u32) -> Option<Opening> {
         let leaf = *self.leaf(index)?;
-        Some(Opening {
-            index,
-            leaf,
-            path: self.tree.path(index),
-        })
+        Some(Opening { index, leaf, path: self.tree.path(index) })
     }
 
     /// The index of the leaf that spans a missing key; of the key itself if it is there.
     pub fn low(&self, key: Key) -> u32 {
-        self.by_key
-            .range(..=key)
-            .next_back()
-            .map_or(0, |(_, &index)| index)
+        self.by_key.range(..=key).next_back().map_or(0, |(_, &index)| index)
     }
 
     /// Replaces a leaf by one of the same key.
     pub(crate) fn write(&mut self, index: u32, leaf: Leaf) {
-        debug_assert!(
-            self.leaves
-                .get(&index)
-                .is_none_or(|old| old.key == leaf.key)
-        );
+        debug_assert!(self.leaves.get(&index).is_none_or(|old| old.key == leaf.key));
         self.tree.set(index, leaf.hash());
         self.leaves.insert(index, leaf);
     }
@@ -115,11 +99,7 @@ impl State {
     /// Opens the place where the next leaf goes, still empty, with the leaf that it will hold.
     pub(crate) fn open_empty(&self, leaf: Leaf) -> Option<Opening> {
         let index = u32::try_from(self.leaf_count).ok()?;
-        Some(Opening {
-            index,
-            leaf,
-            path: self.tree.path(index),
-        })
+        Some(Opening { index, leaf, path: self.tree.path(index) })
     }
 
     /// Appends a new leaf at the place that `open_empty` opened.

@@ -13,25 +13,13 @@ use ark_bn254::Fr;
 pub const PRICE: u64 = 1_000_000_007;
 
 /// The operator and a time.
-pub const ENV: Env = Env {
-    operator: Address::repeat_byte(0xee),
-    timestamp: 1_700_000_000,
-};
+pub const ENV: Env = Env { operator: Address::repeat_byte(0xee), timestamp: 1_700_000_000 };
 
 /// One ether.
 pub const ETHER: u128 = 1_000_000_000_000_000_000;
 
 /// Circuits small enough to synthesise many times.
-pub const TINY: [ApplyCircuit; 2] = [
-    ApplyCircuit {
-        id: 0x101,
-        slots: 1,
-    },
-    ApplyCircuit {
-        id: 0x103,
-        slots: 3,
-    },
-];
+pub const TINY: [ApplyCircuit; 2] = [ApplyCircuit { id: 0x101, slots: 1 }, ApplyCircuit { id: 0x103, slots: 3 }];
 
 /// The signing domain of the tests.
 pub fn dom() -> Fr {
@@ -60,18 +48,12 @@ pub fn public(i: u8) -> Fr {
 
 /// A deposit.
 pub fn deposit(address: Address, token: Address, amount: u128) -> Message {
-    Message::Deposit {
-        key: Key { address, token },
-        amount,
-    }
+    Message::Deposit { key: Key { address, token }, amount }
 }
 
 /// A session key of account `i` set from L1.
 pub fn l1_key(i: u8) -> Message {
-    Message::L1Key {
-        account: account(i),
-        key: crate::field::integer(session(i)),
-    }
+    Message::L1Key { account: account(i), key: crate::field::integer(session(i)) }
 }
 
 /// A builder on `state` in tiny chunks.
@@ -84,20 +66,14 @@ pub fn builder(state: State) -> BatchBuilder {
 pub fn funded() -> State {
     let mut builder = builder(State::default());
     for i in 1..=3 {
-        builder
-            .message(&deposit(account(i), Address::ZERO, 10 * ETHER))
-            .unwrap();
+        builder.message(&deposit(account(i), Address::ZERO, 10 * ETHER)).unwrap();
         builder.message(&l1_key(i)).unwrap();
         builder.register(account(i), public(i)).unwrap();
     }
     for i in 1..=2 {
-        builder
-            .message(&deposit(account(i), token(1), 5000))
-            .unwrap();
+        builder.message(&deposit(account(i), token(1), 5000)).unwrap();
     }
-    builder
-        .message(&deposit(ENV.operator, Address::ZERO, 0))
-        .unwrap();
+    builder.message(&deposit(ENV.operator, Address::ZERO, 0)).unwrap();
     builder.finish().unwrap().1
 }
 

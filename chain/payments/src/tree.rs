@@ -37,9 +37,7 @@ pub fn node(children: &[Fr; ARITY]) -> Fr {
 
 /// The root above a cap.
 pub fn cap_root(cap: &Cap) -> Fr {
-    node(&core::array::from_fn(|i| {
-        node(&core::array::from_fn(|j| cap[ARITY * i + j]))
-    }))
+    node(&core::array::from_fn(|i| node(&core::array::from_fn(|j| cap[ARITY * i + j]))))
 }
 
 /// A sparse tree.
@@ -57,10 +55,7 @@ impl Default for Tree {
             empty.push(hash);
             hash = node(&[hash; ARITY]);
         }
-        Self {
-            nodes: BTreeMap::new(),
-            empty,
-        }
+        Self { nodes: BTreeMap::new(), empty }
     }
 }
 
@@ -101,10 +96,7 @@ impl Tree {
     }
 
     fn get(&self, level: usize, position: u32) -> Fr {
-        self.nodes
-            .get(&(level as u8, position))
-            .copied()
-            .unwrap_or(self.empty[level])
+        self.nodes.get(&(level as u8, position)).copied().unwrap_or(self.empty[level])
     }
 }
 
@@ -113,12 +105,10 @@ mod tests {
     use super::*;
 
     fn climb(path: &[[Fr; ARITY]], index: u32, leaf: Fr) -> Option<Fr> {
-        path.iter()
-            .enumerate()
-            .try_fold(leaf, |hash, (level, children)| {
-                let digit = (u64::from(index) >> (2 * level)) as usize % ARITY;
-                (children[digit] == hash).then(|| node(children))
-            })
+        path.iter().enumerate().try_fold(leaf, |hash, (level, children)| {
+            let digit = (u64::from(index) >> (2 * level)) as usize % ARITY;
+            (children[digit] == hash).then(|| node(children))
+        })
     }
 
     #[test]
@@ -130,14 +120,8 @@ mod tests {
         }
         for (i, &index) in indices.iter().enumerate() {
             let leaf = Fr::from(i as u64 + 1);
-            assert_eq!(
-                climb(&tree.full_path(index), index, leaf),
-                Some(tree.root())
-            );
-            assert_eq!(
-                climb(&tree.path(index), index, leaf),
-                Some(tree.cap()[(index >> 28) as usize])
-            );
+            assert_eq!(climb(&tree.full_path(index), index, leaf), Some(tree.root()));
+            assert_eq!(climb(&tree.path(index), index, leaf), Some(tree.cap()[(index >> 28) as usize]));
         }
         assert_eq!(cap_root(&tree.cap()), tree.root());
     }

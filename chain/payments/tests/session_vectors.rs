@@ -19,7 +19,8 @@ fn key_cases() -> Vec<Value> {
     let low = [[0x11u8; 32], [0x22; 32]].concat();
     let mut high = low.clone();
     high[32..].copy_from_slice(&(order - U256::from_be_slice(&low[32..])).to_be_bytes::<32>());
-    let cases = [(low.clone(), 27u8, 0u32), (high, 28, 0), (low.clone(), 27, 1), ([[0xee; 32], [0x01; 32]].concat(), 0, 7)];
+    let cases =
+        [(low.clone(), 27u8, 0u32), (high, 28, 0), (low.clone(), 27, 1), ([[0xee; 32], [0x01; 32]].concat(), 0, 7)];
     cases
         .into_iter()
         .map(|(mut signature, v, index)| {
@@ -75,8 +76,9 @@ fn transaction_cases() -> Vec<Value> {
                 Call::Transfer { recipient, amount } | Call::WithdrawEth { recipient, amount } => {
                     (Address::ZERO, recipient, amount)
                 }
-                Call::TokenTransfer { token, recipient, amount }
-                | Call::WithdrawToken { token, recipient, amount } => (token, recipient, amount),
+                Call::TokenTransfer { token, recipient, amount } | Call::WithdrawToken { token, recipient, amount } => {
+                    (token, recipient, amount)
+                }
                 Call::SetSession { .. } => unreachable!("not for session keys"),
             };
             json!({
@@ -118,18 +120,26 @@ fn refused_cases() -> Vec<Value> {
         ("another type", changed(|bytes| bytes[0] = 0x02)),
         ("a byte follows", changed(|bytes| bytes.push(0))),
         ("cut short", changed(|bytes| bytes.truncate(bytes.len() - 1))),
-        ("s is not canonical", changed(|bytes| {
-            let at = bytes.len() - 32;
-            bytes[at] |= 0xf0;
-        })),
-        ("the signature is of another message", changed(|bytes| {
-            let at = bytes.len() - 1;
-            bytes[at] ^= 1;
-        })),
+        (
+            "s is not canonical",
+            changed(|bytes| {
+                let at = bytes.len() - 32;
+                bytes[at] |= 0xf0;
+            }),
+        ),
+        (
+            "the signature is of another message",
+            changed(|bytes| {
+                let at = bytes.len() - 1;
+                bytes[at] ^= 1;
+            }),
+        ),
     ]
     .into_iter()
     .map(|(reason, bytes)| {
-        let verified = SessionTransaction::decode(&bytes).map_err(|_| ()).and_then(|t| t.verify(CHAIN_ID, GENESIS).map_err(|_| ()));
+        let verified = SessionTransaction::decode(&bytes)
+            .map_err(|_| ())
+            .and_then(|t| t.verify(CHAIN_ID, GENESIS).map_err(|_| ()));
         assert!(verified.is_err(), "{reason}");
         json!({ "reason": reason, "envelope": hex::encode_prefixed(&bytes) })
     })

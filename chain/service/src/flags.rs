@@ -77,7 +77,10 @@ fn arguments_of(path: &PathBuf, command: &clap::Command) -> Result<Vec<OsString>
     let mut arguments = Vec::new();
     for (key, value) in table {
         let unknown = || FlagsError::UnknownKey { path: path.clone(), key: key.clone() };
-        let flag = command.get_arguments().find(|flag| flag.get_long() == Some(&key) && key != "config").ok_or_else(unknown)?;
+        let flag = command
+            .get_arguments()
+            .find(|flag| flag.get_long() == Some(&key) && key != "config")
+            .ok_or_else(unknown)?;
         if flag.get_env().is_some_and(|variable| std::env::var_os(variable).is_some()) {
             continue;
         }
@@ -118,7 +121,11 @@ mod tests {
     }
 
     fn parse(file: &str, flags: &[&str]) -> Result<Flags, FlagsError> {
-        let path = std::env::temp_dir().join(format!("tandem-flags-{}-{:x}", std::process::id(), file.len() * 31 + flags.len()));
+        let path = std::env::temp_dir().join(format!(
+            "tandem-flags-{}-{:x}",
+            std::process::id(),
+            file.len() * 31 + flags.len()
+        ));
         std::fs::File::create(&path).unwrap().write_all(file.as_bytes()).unwrap();
         let mut arguments = vec!["program".into(), "--config".into(), path.clone().into_os_string()];
         arguments.extend(flags.iter().map(OsString::from));

@@ -6,9 +6,7 @@ use core::cell::RefCell;
 
 use super::EpochSource;
 use crate::{
-    BatchInput, L1Data, OutputFields, PreimageSource,
-    batch::CALLDATA_CHUNK_BYTES,
-    blob::BLOB_BYTES,
+    BatchInput, L1Data, OutputFields, PreimageSource, batch::CALLDATA_CHUNK_BYTES, blob::BLOB_BYTES,
     message::queue_hash_after,
 };
 
@@ -88,7 +86,8 @@ impl<S: PreimageSource> PreimageSource for EpochPreimages<S> {
 impl<S: PreimageSource> EpochSource for EpochPreimages<S> {
     fn blob_element(&self, versioned_hash: B256, index: u64) -> Result<B256, Self::Error> {
         let blob = self.blobs.get(&versioned_hash);
-        let element = blob.zip(usize::try_from(index).ok()).and_then(|(blob, index)| blob.as_chunks::<32>().0.get(index));
+        let element =
+            blob.zip(usize::try_from(index).ok()).and_then(|(blob, index)| blob.as_chunks::<32>().0.get(index));
         element.map(B256::from).ok_or(EpochSourceError::Blob(versioned_hash))
     }
 }

@@ -16,7 +16,9 @@ pub fn fits_machine(config: &ChainConfig, epoch_batches: u32) -> bool {
     let gas = config.max_work_gas_per_batch.checked_add(config.max_message_gas_per_batch);
     // Each message may come to a block of its own.
     let blocks = config.max_blocks_per_batch.checked_add(config.max_messages_per_batch);
-    let batch = gas.and_then(|gas| gas.checked_mul(STEPS_PER_GAS_MAX)).zip(blocks.and_then(|blocks| blocks.checked_mul(STEPS_PER_BLOCK_MAX)));
+    let batch = gas
+        .and_then(|gas| gas.checked_mul(STEPS_PER_GAS_MAX))
+        .zip(blocks.and_then(|blocks| blocks.checked_mul(STEPS_PER_BLOCK_MAX)));
     let steps = batch
         .and_then(|(gas, blocks)| gas.checked_add(blocks)?.checked_add(STEPS_PER_BATCH_BYTES_MAX))
         .and_then(|steps| steps.checked_mul(epoch_batches.into()));

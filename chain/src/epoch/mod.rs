@@ -15,8 +15,8 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use core::cell::RefCell;
 
 use crate::{
-    BatchHeader, BatchInput, ChainConfig, ChainKind, Checkpoint, DataKind, Message, OutputFields, PreimageSource, StateMachine,
-    TransitionError,
+    BatchHeader, BatchInput, ChainConfig, ChainKind, Checkpoint, DataKind, Message, OutputFields, PreimageSource,
+    StateMachine, TransitionError,
     blob::{self, BLOB_BYTES},
     output::OUTPUT_VERSION,
 };
@@ -44,7 +44,11 @@ impl EpochInputs {
     /// Reads what [`EpochInputs::encode`] wrote; nothing if it is anything else.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let ([previous_output, first, last], []) = bytes.as_chunks::<32>() else { return None };
-        Some(Self { previous_output: previous_output.into(), first_batch_hash: first.into(), last_batch_hash: last.into() })
+        Some(Self {
+            previous_output: previous_output.into(),
+            first_batch_hash: first.into(),
+            last_batch_hash: last.into(),
+        })
     }
 }
 
@@ -196,7 +200,12 @@ fn decode_header(bytes: &[u8]) -> Option<BatchHeader> {
 
 fn decode_checkpoint(bytes: &[u8]) -> Option<Checkpoint> {
     let mut words = Words::of(bytes, 4)?;
-    Some(Checkpoint { number: words.uint()?, timestamp: words.uint()?, base_fee: words.uint()?, blob_base_fee: words.uint()? })
+    Some(Checkpoint {
+        number: words.uint()?,
+        timestamp: words.uint()?,
+        base_fee: words.uint()?,
+        blob_base_fee: words.uint()?,
+    })
 }
 
 fn decode_config(bytes: &[u8]) -> Option<ChainConfig> {

@@ -5,8 +5,8 @@ use crate::{
     changes::Changes,
     records::L2MessageRow,
     schema::{
-        Batches, BlockHashes, BlockNumbers, Bodies, Headers, Journal, L2MessageHashes, L2Messages,
-        Markers, Preimages, Receipts, Table, Transactions,
+        Batches, BlockHashes, BlockNumbers, Bodies, Headers, Journal, L2MessageHashes, L2Messages, Markers, Preimages,
+        Receipts, Table, Transactions,
     },
     store::Order,
 };
@@ -14,8 +14,8 @@ use alloy_consensus::Header;
 use alloy_primitives::{B256, Bytes};
 use tandem_chain::{ChainConfig, L2Message};
 use tandem_evm::{
-    DepositTransaction, EvmBlock, Receipt, Recovered, Transaction, payload::SignedTransaction,
-    predeploys, transaction::DEPOSIT_TYPE,
+    DepositTransaction, EvmBlock, Receipt, Recovered, Transaction, payload::SignedTransaction, predeploys,
+    transaction::DEPOSIT_TYPE,
 };
 
 impl Store {
@@ -50,8 +50,7 @@ impl Store {
         let body = self.get::<Bodies>(&number)?.ok_or(missing(Bodies::NAME))?;
         let receipts = self.get::<Receipts>(&number)?.ok_or(missing(Receipts::NAME))?;
         let corrupt = |table, reason| StoreError::Corrupt { table, key: number.encode().into(), reason };
-        let transactions =
-            decode_transactions(&body).map_err(|reason| corrupt(Bodies::NAME, reason))?;
+        let transactions = decode_transactions(&body).map_err(|reason| corrupt(Bodies::NAME, reason))?;
         let receipts = receipts
             .iter()
             .map(|bytes| Receipt::decode_2718(bytes))
@@ -213,12 +212,9 @@ fn decode_transactions(body: &BlockBody) -> Result<Vec<Transaction>, CodecError>
     let transactions = body.transactions.iter().zip(&body.senders);
     transactions
         .map(|(bytes, sender)| match bytes.split_first() {
-            Some((&DEPOSIT_TYPE, rlp)) => {
-                <Rlp as Codec<DepositTransaction>>::decode(rlp).map(Transaction::Deposit)
-            }
+            Some((&DEPOSIT_TYPE, rlp)) => <Rlp as Codec<DepositTransaction>>::decode(rlp).map(Transaction::Deposit),
             _ => {
-                let signed =
-                    SignedTransaction::decode_2718(bytes).map_err(|_| CodecError::Transaction)?;
+                let signed = SignedTransaction::decode_2718(bytes).map_err(|_| CodecError::Transaction)?;
                 Ok(Transaction::Signed(Recovered::new_unchecked(signed, *sender)))
             }
         })

@@ -99,8 +99,7 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for Json {
     }
 
     fn decode(bytes: &[u8]) -> Result<T, CodecError> {
-        serde_json::from_slice(bytes)
-            .map_err(|error| CodecError::Json { line: error.line(), column: error.column() })
+        serde_json::from_slice(bytes).map_err(|error| CodecError::Json { line: error.line(), column: error.column() })
     }
 }
 

@@ -32,11 +32,9 @@ impl Store {
         rows.into_iter()
             .map(|(hash, entry)| match SignedTransaction::decode_2718(&entry.transaction) {
                 Ok(signed) => Ok(Recovered::new_unchecked(signed, entry.sender)),
-                Err(_) => Err(StoreError::Corrupt {
-                    table: Journal::NAME,
-                    key: hash.into(),
-                    reason: CodecError::Transaction,
-                }),
+                Err(_) => {
+                    Err(StoreError::Corrupt { table: Journal::NAME, key: hash.into(), reason: CodecError::Transaction })
+                }
             })
             .collect()
     }
@@ -49,11 +47,7 @@ impl Store {
     }
 
     /// Puts the signed transactions of unwound blocks before everything in the journal.
-    pub(crate) fn journal_before_all(
-        &self,
-        changes: &mut Changes,
-        unwound: &[EvmBlock],
-    ) -> Result<(), StoreError> {
+    pub(crate) fn journal_before_all(&self, changes: &mut Changes, unwound: &[EvmBlock]) -> Result<(), StoreError> {
         let signed: Vec<&Recovered> = unwound
             .iter()
             .flat_map(|block| &block.transactions)

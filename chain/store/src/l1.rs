@@ -40,11 +40,9 @@ impl Store {
         let Some(row) = self.get::<Messages>(&index)? else { return Ok(None) };
         match Message::decode(&row.message) {
             Ok(message) => Ok(Some((message, row.l1_number))),
-            Err(error) => Err(StoreError::Corrupt {
-                table: Messages::NAME,
-                key: index.encode().into(),
-                reason: error.into(),
-            }),
+            Err(error) => {
+                Err(StoreError::Corrupt { table: Messages::NAME, key: index.encode().into(), reason: error.into() })
+            }
         }
     }
 

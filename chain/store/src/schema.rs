@@ -4,8 +4,8 @@
 //! set of trie nodes in `preimages`, read by hash from a header's state root.
 
 use crate::{
-    BatchJob, BatchRecord, BlockBody, Codec, Identity, JournalEntry, Json, Key, L1BlockHead,
-    L1Message, L2MessageRow, Marker, Raw, Rlp, Text, TxPlace, records::CheckpointRow,
+    BatchJob, BatchRecord, BlockBody, Codec, Identity, JournalEntry, Json, Key, L1BlockHead, L1Message, L2MessageRow,
+    Marker, Raw, Rlp, Text, TxPlace, records::CheckpointRow,
 };
 use alloy_consensus::Header;
 use alloy_primitives::{B256, Bytes};

@@ -7,8 +7,8 @@ use crate::{
 };
 use alloy_primitives::{B256, Bytes};
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType,
-    DEFAULT_COLUMN_FAMILY_NAME, Direction, IteratorMode, Options as RocksOptions, WriteOptions,
+    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, DEFAULT_COLUMN_FAMILY_NAME,
+    Direction, IteratorMode, Options as RocksOptions, WriteOptions,
 };
 use std::{
     fmt,
@@ -67,11 +67,7 @@ impl fmt::Debug for Store {
 impl Store {
     /// Opens the store of a chain; an empty or missing directory gets the chain's genesis. A
     /// directory that belongs to another chain, schema version or program is refused.
-    pub fn open(
-        path: impl AsRef<Path>,
-        config: &ChainConfig,
-        options: Options,
-    ) -> Result<Self, StoreError> {
+    pub fn open(path: impl AsRef<Path>, config: &ChainConfig, options: Options) -> Result<Self, StoreError> {
         let path = path.as_ref();
         if config.kind != ChainKind::Evm {
             return Err(StoreError::NotAnEvmChain);
@@ -79,8 +75,7 @@ impl Store {
         let not_a_store = || StoreError::NotAStore { path: PathBuf::from(path) };
         if path.join("CURRENT").exists() {
             let found = DB::list_cf(&RocksOptions::default(), path)?;
-            let ours =
-                |name: &str| schema::TABLES.contains(&name) || name == DEFAULT_COLUMN_FAMILY_NAME;
+            let ours = |name: &str| schema::TABLES.contains(&name) || name == DEFAULT_COLUMN_FAMILY_NAME;
             if found.iter().any(|name| !ours(name)) {
                 return Err(not_a_store());
             }
@@ -143,8 +138,7 @@ impl Store {
         &'s self,
         from: &T::Key,
         order: Order,
-    ) -> Result<impl Iterator<Item = Result<Row<T>, StoreError>> + use<'s, T>, StoreError>
-    {
+    ) -> Result<impl Iterator<Item = Result<Row<T>, StoreError>> + use<'s, T>, StoreError> {
         let direction = match order {
             Order::Ascending => Direction::Forward,
             Order::Descending => Direction::Reverse,
@@ -153,10 +147,7 @@ impl Store {
     }
 
     /// All rows of a table, in ascending key order.
-    pub fn all<T: Table>(
-        &self,
-    ) -> Result<impl Iterator<Item = Result<Row<T>, StoreError>> + use<'_, T>, StoreError>
-    {
+    pub fn all<T: Table>(&self) -> Result<impl Iterator<Item = Result<Row<T>, StoreError>> + use<'_, T>, StoreError> {
         self.iterate::<T>(IteratorMode::Start)
     }
 
@@ -169,8 +160,7 @@ impl Store {
     pub(crate) fn scan_back<'s, T: Table>(
         &'s self,
         to: &T::Key,
-    ) -> Result<impl Iterator<Item = Result<Row<T>, StoreError>> + use<'s, T>, StoreError>
-    {
+    ) -> Result<impl Iterator<Item = Result<Row<T>, StoreError>> + use<'s, T>, StoreError> {
         self.scan::<T>(to, Order::Descending)
     }
 
@@ -192,8 +182,7 @@ impl Store {
     fn iterate<'s, T: Table>(
         &'s self,
         mode: IteratorMode<'_>,
-    ) -> Result<impl Iterator<Item = Result<Row<T>, StoreError>> + use<'s, T>, StoreError>
-    {
+    ) -> Result<impl Iterator<Item = Result<Row<T>, StoreError>> + use<'s, T>, StoreError> {
         Ok(self.shared.db.iterator_cf(self.table::<T>()?, mode).map(|row| {
             let (key, value) = row?;
             let value = decode_value::<T>(&key, &value)?;
@@ -245,11 +234,7 @@ fn rocks_options() -> (RocksOptions, Vec<ColumnFamilyDescriptor>) {
         blocks.set_bloom_filter(10.0, false);
         let mut table = RocksOptions::default();
         // Hashes do not compress.
-        let compression = if *name == Preimages::NAME {
-            DBCompressionType::None
-        } else {
-            DBCompressionType::Lz4
-        };
+        let compression = if *name == Preimages::NAME { DBCompressionType::None } else { DBCompressionType::Lz4 };
         table.set_compression_type(compression);
         table.set_block_based_table_factory(&blocks);
         ColumnFamilyDescriptor::new(*name, table)

@@ -116,10 +116,7 @@ fn sent(message: &L2Message) -> alloy_primitives::Log {
         data: message.data.clone(),
         messageHash: message.hash(),
     };
-    alloy_primitives::Log {
-        address: tandem_evm::predeploys::MESSAGE_PASSER,
-        data: event.encode_log_data(),
-    }
+    alloy_primitives::Log { address: tandem_evm::predeploys::MESSAGE_PASSER, data: event.encode_log_data() }
 }
 
 #[test]

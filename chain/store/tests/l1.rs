@@ -17,11 +17,7 @@ fn message(index: u64) -> Message {
 
 /// L1 block n queues messages 2n and 2n + 1; every fourth stores two checkpoints.
 fn l1_block(number: u64) -> L1BlockRecord {
-    let checkpoints = if number.is_multiple_of(4) {
-        vec![checkpoint(0), checkpoint(number)]
-    } else {
-        Vec::new()
-    };
+    let checkpoints = if number.is_multiple_of(4) { vec![checkpoint(0), checkpoint(number)] } else { Vec::new() };
     L1BlockRecord {
         number,
         hash: B256::with_last_byte(number as u8),

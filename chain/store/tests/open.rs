@@ -117,9 +117,8 @@ fn a_reopened_store_holds_what_was_written() {
         let (key, bytes) = common::preimage(block);
         assert_eq!(store.preimage(key), Ok(bytes));
     }
-    let numbers = |from, order| -> Vec<u64> {
-        store.scan::<Headers>(&from, order).unwrap().map(|row| row.unwrap().0).collect()
-    };
+    let numbers =
+        |from, order| -> Vec<u64> { store.scan::<Headers>(&from, order).unwrap().map(|row| row.unwrap().0).collect() };
     assert_eq!(numbers(3, Order::Ascending), [3, 4]);
     assert_eq!(numbers(u64::MAX, Order::Descending), [4, 3, 2, 1, 0]);
     assert_eq!(store.block(5).unwrap(), None);

@@ -16,8 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tandem_trie::{
-    AccountChange, AccountInfo, EMPTY_ROOT_HASH, MemorySource, RecordingSource, StateChanges,
-    StateTrie, TrieAccount,
+    AccountChange, AccountInfo, EMPTY_ROOT_HASH, MemorySource, RecordingSource, StateChanges, StateTrie, TrieAccount,
 };
 
 const CHANGED: u64 = 1_000;

@@ -68,8 +68,8 @@ impl Link {
     ) -> Result<&mut Loaded, TrieError<S::Error>> {
         if let Self::Hash(hash) = *self {
             let rlp = source.node(hash).map_err(TrieError::Source)?;
-            let node = Node::decode(&rlp, remaining, expected)
-                .map_err(|reason| TrieError::Malformed { hash, reason })?;
+            let node =
+                Node::decode(&rlp, remaining, expected).map_err(|reason| TrieError::Malformed { hash, reason })?;
             let reference = Some(RlpNode::word_rlp(&hash));
             *self = Self::Loaded(Box::new(Loaded { reference, node }));
         }
@@ -174,9 +174,7 @@ impl Node {
     pub(crate) fn encode(&self) -> Vec<u8> {
         match self {
             Self::Leaf { path, value } => alloy_rlp::encode(LeafNodeRef::new(path, value)),
-            Self::Extension { path, child } => {
-                alloy_rlp::encode(ExtensionNodeRef::new(path, &child.reference()))
-            }
+            Self::Extension { path, child } => alloy_rlp::encode(ExtensionNodeRef::new(path, &child.reference())),
             Self::Branch { children } => {
                 let mut mask = TrieMask::default();
                 let mut stack = Vec::with_capacity(16);

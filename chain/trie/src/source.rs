@@ -91,11 +91,7 @@ impl<S: NodeSource> NodeSource for HashChecked<S> {
     fn node(&self, hash: B256) -> Result<Bytes, Self::Error> {
         let node = self.0.node(hash).map_err(CheckedError::Source)?;
         let actual = keccak256(&node);
-        if actual == hash {
-            Ok(node)
-        } else {
-            Err(CheckedError::HashMismatch { requested: hash, actual })
-        }
+        if actual == hash { Ok(node) } else { Err(CheckedError::HashMismatch { requested: hash, actual }) }
     }
 }
 

@@ -95,10 +95,7 @@ impl<S: NodeSource> StateTrie<S> {
     }
 
     /// The account at `address`, or `None` if it does not exist.
-    pub fn account(
-        &mut self,
-        address: Address,
-    ) -> Result<Option<TrieAccount>, TrieError<S::Error>> {
+    pub fn account(&mut self, address: Address) -> Result<Option<TrieAccount>, TrieError<S::Error>> {
         self.account_at(keccak256(address))
     }
 
@@ -140,24 +137,16 @@ impl<S: NodeSource> StateTrie<S> {
 
     /// A slot's nodes in the format of `eth_getProof`'s `storageProof`; none if the account does not
     /// exist or has no storage.
-    pub fn prove_storage(
-        &mut self,
-        address: Address,
-        slot: U256,
-    ) -> Result<Vec<Bytes>, TrieError<S::Error>> {
+    pub fn prove_storage(&mut self, address: Address, slot: U256) -> Result<Vec<Bytes>, TrieError<S::Error>> {
         let account_key = keccak256(address);
         let Some(account) = self.account_at(account_key)? else { return Ok(Vec::new()) };
-        storage_tree(&mut self.storages, account_key, account.storage_root)
-            .prove(&self.source, slot_key(slot))
+        storage_tree(&mut self.storages, account_key, account.storage_root).prove(&self.source, slot_key(slot))
     }
 
     fn account_at(&mut self, key: B256) -> Result<Option<TrieAccount>, TrieError<S::Error>> {
         self.accounts
             .get(&self.source, key)?
-            .map(|leaf| {
-                alloy_rlp::decode_exact(leaf)
-                    .map_err(|reason| TrieError::MalformedAccount { key, reason })
-            })
+            .map(|leaf| alloy_rlp::decode_exact(leaf).map_err(|reason| TrieError::MalformedAccount { key, reason }))
             .transpose()
     }
 

@@ -37,11 +37,7 @@ impl Tree {
     }
 
     /// The value at `key`, if there is one.
-    pub(crate) fn get<S: NodeSource>(
-        &mut self,
-        source: &S,
-        key: B256,
-    ) -> Result<Option<&[u8]>, TrieError<S::Error>> {
+    pub(crate) fn get<S: NodeSource>(&mut self, source: &S, key: B256) -> Result<Option<&[u8]>, TrieError<S::Error>> {
         let mut path = Nibbles::unpack_array(&key.0);
         let mut next = self.root.as_mut();
         let mut expected = Expected::Any;
@@ -83,11 +79,7 @@ impl Tree {
     }
 
     /// Removes `key`. Whether it was there.
-    pub(crate) fn remove<S: NodeSource>(
-        &mut self,
-        source: &S,
-        key: B256,
-    ) -> Result<bool, TrieError<S::Error>> {
+    pub(crate) fn remove<S: NodeSource>(&mut self, source: &S, key: B256) -> Result<bool, TrieError<S::Error>> {
         let path = Nibbles::unpack_array(&key.0);
         let Some(root) = &mut self.root else { return Ok(false) };
         if root.load(source, path.len(), Expected::Any)?.node.is_leaf_at(&path) {
@@ -114,11 +106,7 @@ impl Tree {
 
     /// The RLP of the nodes from the root to `key`, or to where the trie shows that `key` is absent:
     /// `eth_getProof`'s format (embedded nodes are inside their parents; no node for an empty trie).
-    pub(crate) fn prove<S: NodeSource>(
-        &mut self,
-        source: &S,
-        key: B256,
-    ) -> Result<Vec<Bytes>, TrieError<S::Error>> {
+    pub(crate) fn prove<S: NodeSource>(&mut self, source: &S, key: B256) -> Result<Vec<Bytes>, TrieError<S::Error>> {
         let mut proof = Vec::new();
         let mut path = Nibbles::unpack_array(&key.0);
         let mut next = self.root.as_mut();
@@ -159,9 +147,7 @@ fn insert<S: NodeSource>(
 ) -> Result<bool, TrieError<S::Error>> {
     let loaded = link.load(source, path.len(), expected)?;
     let changed = match &mut loaded.node {
-        Node::Leaf { path: leaf, value: old } if *leaf == path => {
-            core::mem::replace(old, value) != *old
-        }
+        Node::Leaf { path: leaf, value: old } if *leaf == path => core::mem::replace(old, value) != *old,
         Node::Leaf { path: leaf, .. } => {
             let shared = leaf.common_prefix_length(&path);
             let old = loaded.node.take();
@@ -205,11 +191,7 @@ fn fork(shared: usize, old: Node, path: Nibbles, value: Vec<u8>) -> Node {
         }
         Node::Extension { path: extension, child } => {
             let (nibble, rest) = split_first(&extension.slice(shared..));
-            if rest.is_empty() {
-                (nibble, child)
-            } else {
-                (nibble, Link::dirty(Node::Extension { path: rest, child }))
-            }
+            if rest.is_empty() { (nibble, child) } else { (nibble, Link::dirty(Node::Extension { path: rest, child })) }
         }
         Node::Branch { .. } => unreachable!("a branch has no path to fork"),
     };
@@ -217,11 +199,7 @@ fn fork(shared: usize, old: Node, path: Nibbles, value: Vec<u8>) -> Node {
     *child_mut(&mut children, old_nibble) = Some(old_child);
     *child_mut(&mut children, nibble) = Some(Link::dirty(Node::Leaf { path: rest, value }));
     let branch = Node::Branch { children };
-    if shared == 0 {
-        branch
-    } else {
-        Node::Extension { path: path.slice(..shared), child: Link::dirty(branch) }
-    }
+    if shared == 0 { branch } else { Node::Extension { path: path.slice(..shared), child: Link::dirty(branch) } }
 }
 
 /// Removes the rest of a key below `link`, which is not the leaf to remove. Whether it was there.
@@ -239,9 +217,7 @@ fn remove<S: NodeSource>(
             if !remove(child, source, rest, Expected::Branch)? {
                 return Ok(false);
             }
-            if let Node::Extension { path: extension, child: Link::Loaded(below) } =
-                loaded.node.take()
-            {
+            if let Node::Extension { path: extension, child: Link::Loaded(below) } = loaded.node.take() {
                 loaded.node = Node::prefixed(extension, below);
             }
         }
@@ -279,9 +255,7 @@ fn remove_child<S: NodeSource>(
     };
     *child_mut(children, nibble) = None;
     Ok(only.and_then(|sibling| match child_mut(children, sibling).take() {
-        Some(Link::Loaded(below)) => {
-            Some(Node::prefixed(Nibbles::from_nibbles_unchecked([sibling]), below))
-        }
+        Some(Link::Loaded(below)) => Some(Node::prefixed(Nibbles::from_nibbles_unchecked([sibling]), below)),
         _ => None,
     }))
 }

@@ -56,10 +56,7 @@ fn zeros(nibbles: usize) -> Nibbles {
 fn branch_that_leads_to_itself_ends_with_the_key() {
     let source = same(branch(&[(0, hash_child()), (1, hash_child())]));
     let mut trie = Trie::open(ROOT, &source);
-    assert_eq!(
-        trie.get(B256::ZERO),
-        Err(TrieError::Malformed { hash: ROOT, reason: NodeError::PathLength })
-    );
+    assert_eq!(trie.get(B256::ZERO), Err(TrieError::Malformed { hash: ROOT, reason: NodeError::PathLength }));
     assert_eq!(source.requests.get(), 65);
     assert!(trie.remove(B256::ZERO).is_err());
     assert!(trie.insert(B256::ZERO, vec![1]).is_err());

@@ -5,8 +5,8 @@ use alloy_trie::{HashBuilder, Nibbles, proof::verify_proof};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use tandem_trie::{
-    AccountChange, AccountInfo, EMPTY_ROOT_HASH, HashChecked, KECCAK_EMPTY, MemorySource,
-    RecordingSource, StateChanges, StateTrie, TrieAccount, TrieError,
+    AccountChange, AccountInfo, EMPTY_ROOT_HASH, HashChecked, KECCAK_EMPTY, MemorySource, RecordingSource,
+    StateChanges, StateTrie, TrieAccount, TrieError,
 };
 
 type Model = BTreeMap<Address, (AccountInfo, BTreeMap<U256, U256>)>;
@@ -121,10 +121,8 @@ fn recreated_account_has_no_old_storage() {
 
     // Wiped in one step, and removed then created again in two, in one and the same open state.
     let wiped = AccountChange { wiped: true, ..with_storage(info(2, 1), &[(2, 6)]) };
-    let expected = model_root(&Model::from([(
-        address(1),
-        (info(2, 1), BTreeMap::from([(U256::from(2), U256::from(6))])),
-    )]));
+    let expected =
+        model_root(&Model::from([(address(1), (info(2, 1), BTreeMap::from([(U256::from(2), U256::from(6))])))]));
     let changes = StateChanges::from([(address(1), wiped)]);
     assert_eq!(apply(root, &mut source.clone(), &changes), expected);
 
@@ -141,8 +139,7 @@ fn recreated_account_has_no_old_storage() {
 #[test]
 fn failed_apply_changes_nothing() {
     let mut full = MemorySource::default();
-    let accounts: StateChanges =
-        (0..50).map(|i| (address(i), with_storage(info(1, 1), &[(1, 1), (2, 2)]))).collect();
+    let accounts: StateChanges = (0..50).map(|i| (address(i), with_storage(info(1, 1), &[(1, 1), (2, 2)]))).collect();
     let root = apply(EMPTY_ROOT_HASH, &mut full, &accounts);
 
     // Only what the read of one account touches is there.
@@ -169,12 +166,13 @@ fn changes() -> impl Strategy<Value = StateChanges> {
         prop_oneof![Just(U256::ZERO), (1..300u64).prop_map(U256::from), Just(U256::MAX)],
         0..6,
     );
-    let change = (prop::option::weighted(0.8, (0..3u64, 0..3u64)), storage, prop::bool::weighted(0.1))
-        .prop_map(|(numbers, storage, wiped)| AccountChange {
+    let change = (prop::option::weighted(0.8, (0..3u64, 0..3u64)), storage, prop::bool::weighted(0.1)).prop_map(
+        |(numbers, storage, wiped)| AccountChange {
             info: numbers.map(|(nonce, balance)| info(nonce, balance)),
             storage,
             wiped,
-        });
+        },
+    );
     prop::collection::btree_map((0..24u8).prop_map(address), change, 0..12)
 }
 

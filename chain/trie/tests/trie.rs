@@ -5,8 +5,7 @@ use alloy_trie::{HashBuilder, Nibbles, proof::verify_proof};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use tandem_trie::{
-    EMPTY_ROOT_HASH, HashChecked, MemorySource, MissingNode, NodeSource, RecordingSource, Trie,
-    TrieError,
+    EMPTY_ROOT_HASH, HashChecked, MemorySource, MissingNode, NodeSource, RecordingSource, Trie, TrieError,
 };
 
 type Content = BTreeMap<B256, Vec<u8>>;
@@ -81,10 +80,7 @@ fn ethereum_tests_hex_encoded_secure_trie() {
         ),
     ];
     let content = data.into_iter().map(|(address, leaf)| (keccak256(address), leaf)).collect();
-    assert_eq!(
-        stored(&content).0,
-        b256!("730a444e08ab4b8dee147c9b232fc52d34a223d600031c1e9d25bfc985cbd797")
-    );
+    assert_eq!(stored(&content).0, b256!("730a444e08ab4b8dee147c9b232fc52d34a223d600031c1e9d25bfc985cbd797"));
 }
 
 /// ethereum/tests, TrieTests/trietest_secureTrie.json, emptyValues (a null removes the key).
@@ -103,10 +99,7 @@ fn ethereum_tests_secure_trie_with_removals() {
     ] {
         trie.insert(keccak256(key), value.into()).unwrap();
     }
-    assert_eq!(
-        trie.commit().root,
-        b256!("29b235a58c3c25ab83010c327d5932bcf05324b7d6b1185e650798034783ca9d")
-    );
+    assert_eq!(trie.commit().root, b256!("29b235a58c3c25ab83010c327d5932bcf05324b7d6b1185e650798034783ca9d"));
 }
 
 #[test]
@@ -190,10 +183,7 @@ fn substituted_node_is_refused() {
     let (forged_root, forged_nodes) = stored(&forged);
     let node = forged_nodes.node(forged_root).unwrap();
 
-    assert_eq!(
-        Trie::open(root, Substituting(node.clone())).get(B256::ZERO).unwrap(),
-        Some(&[2; 40][..])
-    );
+    assert_eq!(Trie::open(root, Substituting(node.clone())).get(B256::ZERO).unwrap(), Some(&[2; 40][..]));
     assert!(Trie::open(root, HashChecked(Substituting(node))).get(B256::ZERO).is_err());
 }
 
@@ -215,10 +205,7 @@ fn keys() -> impl Strategy<Value = B256> {
 }
 
 fn steps(max: usize) -> impl Strategy<Value = Vec<Step>> {
-    let value = prop_oneof![
-        prop::collection::vec(any::<u8>(), 1..3),
-        prop::collection::vec(any::<u8>(), 30..80),
-    ];
+    let value = prop_oneof![prop::collection::vec(any::<u8>(), 1..3), prop::collection::vec(any::<u8>(), 30..80),];
     prop::collection::vec(
         prop_oneof![
             4 => (keys(), value).prop_map(|(key, value)| Step::Insert(key, value)),

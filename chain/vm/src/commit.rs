@@ -84,7 +84,11 @@ impl Commitment {
     /// The node at a height, leaves being at 0, and an index below 2^(20-height).
     pub fn node(&self, height: usize, index: u64) -> B256 {
         assert!(height <= HEIGHT && index < LEAVES >> height, "no such node");
-        usize::try_from(index).ok().and_then(|index| self.levels[height].get(index)).copied().unwrap_or(self.rest[height])
+        usize::try_from(index)
+            .ok()
+            .and_then(|index| self.levels[height].get(index))
+            .copied()
+            .unwrap_or(self.rest[height])
     }
 
     /// The children of a node above the leaves.

@@ -26,8 +26,15 @@ fn deposits_transfers_and_contracts() {
     let alice = User::new(1);
     let mut epoch = Epoch::genesis();
     // Returns what keccak256, ecrecover, sha256 and modexp say, and keeps it.
-    let code = bytes!("6000600052602060002060005560206000600060006001610bb8f15060206000600060006002610bb8f15060206000600060006005610bb8f150600051600155");
-    let create = alice.sign(alloy_consensus::TxEip1559 { to: TxKind::Create, input: code, gas_limit: 500_000, ..alice.template(2) });
+    let code = bytes!(
+        "6000600052602060002060005560206000600060006001610bb8f15060206000600060006002610bb8f15060206000600060006005610bb8f150600051600155"
+    );
+    let create = alice.sign(alloy_consensus::TxEip1559 {
+        to: TxKind::Create,
+        input: code,
+        gas_limit: 500_000,
+        ..alice.template(2)
+    });
     let transfer = alice.transfer(1, Address::repeat_byte(0xb0), 1234);
     let blocks = vec![block(1_000, 1, vec![]), block(1_001, 0, vec![transfer, create])];
     epoch.calldata(vec![deposit(alice.address(), ETHER)], payload(blocks));
@@ -43,7 +50,8 @@ fn deposits_transfers_and_contracts() {
 fn payloads_in_blobs() {
     let alice = User::new(1);
     let mut epoch = Epoch::genesis();
-    let bytes = payload(vec![block(1_000, 1, vec![]), block(1_001, 0, vec![alice.transfer(1, Address::repeat_byte(2), 3)])]);
+    let bytes =
+        payload(vec![block(1_000, 1, vec![]), block(1_001, 0, vec![alice.transfer(1, Address::repeat_byte(2), 3)])]);
     let blobs = blob::pack(&bytes);
     epoch.blobs(vec![deposit(alice.address(), ETHER)], bytes, blobs);
     // Broken framing is an empty payload.
@@ -57,10 +65,15 @@ fn payloads_in_blobs() {
 fn adversarial_batches() {
     let mut epoch = Epoch::genesis();
     let alice = User::new(1);
-    let good = payload(vec![block(1_000, 1, vec![]), block(1_001, 0, vec![alice.transfer(1, Address::repeat_byte(2), 3)])]);
+    let good =
+        payload(vec![block(1_000, 1, vec![]), block(1_001, 0, vec![alice.transfer(1, Address::repeat_byte(2), 3)])]);
     let mut cut = good.clone();
     cut.truncate(good.len() / 2);
-    let failing = Message { to: tandem_evm::predeploys::L2_BRIDGE, data: bytes!("deadbeef"), ..deposit(Address::repeat_byte(1), 5) };
+    let failing = Message {
+        to: tandem_evm::predeploys::L2_BRIDGE,
+        data: bytes!("deadbeef"),
+        ..deposit(Address::repeat_byte(1), 5)
+    };
     epoch.calldata(vec![failing], cut);
     epoch.calldata(vec![Message { kind: 9, ..deposit(Address::repeat_byte(3), 11) }], vec![0xff; 70_000]);
     epoch.calldata(vec![], Vec::new());
@@ -81,7 +94,10 @@ fn an_epoch_in_the_middle_of_a_chain() {
     chain.batch(vec![deposit(alice.address(), ETHER), deposit(alice.address(), ETHER)], vec![block(1_000, 2, vec![])]);
     let mut epoch = Epoch::after(chain);
     let time = epoch.chain.header.posted_at;
-    epoch.calldata(vec![deposit(alice.address(), GWEI)], payload(vec![block(time, 0, vec![alice.transfer(2, Address::ZERO, 1)])]));
+    epoch.calldata(
+        vec![deposit(alice.address(), GWEI)],
+        payload(vec![block(time, 0, vec![alice.transfer(2, Address::ZERO, 1)])]),
+    );
     let run = epoch.check();
     assert_ne!(run.inputs.previous_output, B256::ZERO);
 }
@@ -92,11 +108,19 @@ fn sampled_steps_agree_in_all_implementations() {
     let mut epoch = Epoch::genesis();
     epoch.calldata(vec![deposit(alice.address(), ETHER)], payload(vec![block(1_000, 1, vec![])]));
     let run = epoch.check();
-    let (total, key) = (run.machine.steps(), OracleKey::inputs(run.inputs.previous_output, run.inputs.first_batch_hash, run.inputs.last_batch_hash));
+    let (total, key) = (
+        run.machine.steps(),
+        OracleKey::inputs(run.inputs.previous_output, run.inputs.first_batch_hash, run.inputs.last_batch_hash),
+    );
     let mut oracle = run.oracle;
     let mut machine = Machine::new(&guest(), key);
     for _ in 0..6 {
-        let mut lockstep = Lockstep { reference: machine.reference(), fast: machine.clone(), oracle: oracle.clone(), kzg: common::Kzg };
+        let mut lockstep = Lockstep {
+            reference: machine.reference(),
+            fast: machine.clone(),
+            oracle: oracle.clone(),
+            kzg: common::Kzg,
+        };
         lockstep.run(60);
         machine.run(total / 6 - 7, &mut oracle);
     }
@@ -104,7 +128,11 @@ fn sampled_steps_agree_in_all_implementations() {
 
 #[test]
 fn an_invented_previous_output_has_no_result() {
-    let inputs = EpochInputs { previous_output: keccak256(b"no output"), first_batch_hash: B256::ZERO, last_batch_hash: B256::ZERO };
+    let inputs = EpochInputs {
+        previous_output: keccak256(b"no output"),
+        first_batch_hash: B256::ZERO,
+        last_batch_hash: B256::ZERO,
+    };
     let mut oracle = PreimageMap::default();
     oracle.insert(&inputs.encode());
     oracle.insert(b"no output");
@@ -142,7 +170,11 @@ fn as_many_message_bytes_as_fit() {
     let data: Vec<u8> = (0..32_768_u32).map(|at| (at % 255) as u8 + 1).collect();
     let gas_limit = 100_000 + 40 * 32_768;
     let count = config().max_message_gas_per_batch / gas_limit;
-    let message = |at: u64| Message { gas_limit, data: data.clone().into(), ..deposit(Address::left_padding_from(&at.to_be_bytes()), 1) };
+    let message = |at: u64| Message {
+        gas_limit,
+        data: data.clone().into(),
+        ..deposit(Address::left_padding_from(&at.to_be_bytes()), 1)
+    };
     epoch.forced((1..=count).map(message).collect());
     check_extreme("message bytes", epoch, STEPS_PER_BATCH_BYTES_MAX / 3);
 }
@@ -158,7 +190,8 @@ fn as_many_payload_bytes_as_fit() {
     // A few bytes that decompress to megabytes, and then to an invalid payload or none.
     let mut epoch = Epoch::genesis();
     let alice = User::new(1);
-    let zeros = alloy_consensus::TxEip1559 { input: vec![0; 1 << 20].into(), gas_limit: 29_000_000, ..alice.template(0) };
+    let zeros =
+        alloy_consensus::TxEip1559 { input: vec![0; 1 << 20].into(), gas_limit: 29_000_000, ..alice.template(0) };
     let bomb = payload(vec![block(1_000, 0, vec![alice.sign(zeros); 3])]);
     assert!(bomb.len() < 10_000, "{} bytes", bomb.len());
     epoch.calldata(vec![], bomb);
@@ -178,7 +211,12 @@ fn gas_spent_on_the_costliest_things() {
     );
     let create = |nonce: u64, code: &[u8]| {
         let init = [&[0x60, code.len() as u8, 0x80, 0x60, 9, 0x5f, 0x39, 0x5f, 0xf3], code].concat();
-        alice.sign(alloy_consensus::TxEip1559 { to: TxKind::Create, input: init.into(), gas_limit: 500_000, ..alice.template(nonce) })
+        alice.sign(alloy_consensus::TxEip1559 {
+            to: TxKind::Create,
+            input: init.into(),
+            gas_limit: 500_000,
+            ..alice.template(nonce)
+        })
     };
     let mut chain = TestChain::new(config());
     let blocks = vec![block(1_000, 1, vec![]), block(1_001, 0, vec![create(1, &memory), create(2, &recover)])];

@@ -31,12 +31,8 @@ fn sampled_steps_of_a_compiled_program_agree() {
     let mut machine = Machine::new(&program("bench.elf"), NO_KEY);
     for sample in 1..20 {
         machine.run(COARSE_STRIDE * sample / 3 + sample, &mut NoPreimages);
-        let mut lockstep = Lockstep {
-            reference: machine.reference(),
-            fast: machine.clone(),
-            oracle: NoPreimages,
-            kzg: Kzg,
-        };
+        let mut lockstep =
+            Lockstep { reference: machine.reference(), fast: machine.clone(), oracle: NoPreimages, kzg: Kzg };
         let steps = lockstep.run(40);
         assert_eq!(steps.len(), 40);
     }

@@ -25,7 +25,9 @@ fn hand_written_programs() {
         let name = case.name.clone();
         let steps = run(case);
         let last = &steps.last().unwrap().after;
-        for traps in ["past memory", "at the top", "misaligned", "call ", "of kind", "pc ", "zeros", "ones", "compressed"] {
+        for traps in
+            ["past memory", "at the top", "misaligned", "call ", "of kind", "pc ", "zeros", "ones", "compressed"]
+        {
             assert!(!name.contains(traps) || last.exit_code == TRAP_EXIT_CODE && last.exited, "{name}: {last:?}");
         }
     }

@@ -79,7 +79,8 @@ fn elf(words: &[u32]) -> Vec<u8> {
 /// Runs a program one instruction at a time, with the registers before each in the log; nothing without qemu.
 fn qemu(words: &[u32], seed: u64) -> Option<Program> {
     let help = Command::new("qemu-riscv64").arg("-h").output().ok()?.stdout;
-    let single_step = if String::from_utf8_lossy(&help).contains("one-insn-per-tb") { "-one-insn-per-tb" } else { "-singlestep" };
+    let single_step =
+        if String::from_utf8_lossy(&help).contains("one-insn-per-tb") { "-one-insn-per-tb" } else { "-singlestep" };
     let base = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("qemu-{seed}"));
     let (program, log) = (base.with_extension("elf"), base.with_extension("log"));
     fs::write(&program, elf(words)).unwrap();

@@ -153,14 +153,32 @@ fn computing_words() -> Vec<u32> {
     for (rd, imm) in [(10, 0), (5, 1), (0, -1), (6, 2047)] {
         words.push(asm::i(0x67, 0, rd, 5, imm));
     }
-    words.extend([asm::addi(0, 5, 1), asm::r(0x33, 0, 1, 0, 5, 6), asm::r(0x33, 0, 0, 5, 5, 5), asm::u(0x37, 0, 0x1000)]);
+    words.extend([
+        asm::addi(0, 5, 1),
+        asm::r(0x33, 0, 1, 0, 5, 6),
+        asm::r(0x33, 0, 0, 5, 5, 5),
+        asm::u(0x37, 0, 0x1000),
+    ]);
     words
 }
 
 #[test]
 fn instructions() {
     const EDGES: [u64; 14] = [
-        0, 1, u64::MAX, 1 << 63, (1 << 63) - 1, 1 << 31, (1 << 31) - 1, 0xffff_ffff_8000_0000, u32::MAX as u64, 1 << 32, 63, 64, 31, 32,
+        0,
+        1,
+        u64::MAX,
+        1 << 63,
+        (1 << 63) - 1,
+        1 << 31,
+        (1 << 31) - 1,
+        0xffff_ffff_8000_0000,
+        u32::MAX as u64,
+        1 << 32,
+        63,
+        64,
+        31,
+        32,
     ];
     let mut rng = rng(13);
     let mut fresh = Instructions::default();
@@ -301,7 +319,12 @@ fn blob_rejects(
     add("element index above 2^64", "BlobIndex", pre, &flip(&witness, 1281 + 32 + 23));
     add("element index in the top byte", "BlobIndex", pre, &flip(&witness, 1281 + 32));
     add("another value", "PointEvaluation", pre, &flip(&witness, 1281 + 95));
-    add("a value above the modulus", "PointEvaluation", pre, &with(tandem_vm::oracle::BlobProof { value: B256::repeat_byte(0xff), ..right.clone() }));
+    add(
+        "a value above the modulus",
+        "PointEvaluation",
+        pre,
+        &with(tandem_vm::oracle::BlobProof { value: B256::repeat_byte(0xff), ..right.clone() }),
+    );
     add("another commitment", "PointEvaluation", pre, &flip(&witness, 1281 + 96));
     add("another proof", "PointEvaluation", pre, &flip(&witness, 1281 + 191));
     // The values of the polynomial elsewhere: at the index as a number, and at the root of unity without bit reversal.
@@ -348,7 +371,9 @@ fn no_file_is_unread() {
 /// One byte of a witness changed, anywhere, and it proves nothing.
 #[test]
 fn every_byte_counts() {
-    for name in ["branch to itself", "already trapped", "pc one", "load 1 at 10", "store 2 at 12", "read 532 bytes at 536"] {
+    for name in
+        ["branch to itself", "already trapped", "pc one", "load 1 at 10", "store 2 at 12", "read 532 bytes at 536"]
+    {
         let (state, witness) = valid(name);
         let pre = state.hash();
         assert!(verify(pre, &witness, &Kzg).is_ok());

@@ -81,7 +81,8 @@ impl Proof {
             return Err(BadProof::OtherOutput { output: self.output, found });
         }
         let length = self.siblings.len();
-        let siblings: &[B256; TREE_DEPTH] = self.siblings.as_slice().try_into().map_err(|_| BadProof::Length(length))?;
+        let siblings: &[B256; TREE_DEPTH] =
+            self.siblings.as_slice().try_into().map_err(|_| BadProof::Length(length))?;
         let found = root_from_proof(self.message.hash(), index, siblings);
         if found != self.fields.message_root {
             return Err(BadProof::OtherRoot { root: self.fields.message_root, found });
@@ -159,8 +160,12 @@ async fn claim(chain: &Chain, wallet: &Wallet, index: u64, report: Report) -> an
 
 /// Waits for a final output that contains the message; the proof against it, checked.
 async fn final_proof(chain: &Chain, index: u64, report: Report) -> anyhow::Result<Proof> {
-    report.progress(format_args!("message {index}: waiting until its batch is on L1 (at most {} s)", chain.patience.as_secs()));
-    let posted = || async { chain.ask::<Option<Proof>>("rollup_getMessageProof", json!([format!("{index:#x}")])).await };
+    report.progress(format_args!(
+        "message {index}: waiting until its batch is on L1 (at most {} s)",
+        chain.patience.as_secs()
+    ));
+    let posted =
+        || async { chain.ask::<Option<Proof>>("rollup_getMessageProof", json!([format!("{index:#x}")])).await };
     let first = chain.wait("the message's batch is on L1", posted).await?;
     let window_s = {
         let schedule = bindings::Schedule::new(chain.deployment.schedule, chain.l1.provider());
@@ -176,7 +181,8 @@ async fn final_proof(chain: &Chain, index: u64, report: Report) -> anyhow::Resul
     };
     let batch = chain.wait("an output with the message is final", settled).await?;
     let params = json!([format!("{index:#x}"), format!("{batch:#x}")]);
-    let proof: Proof = chain.ask::<Option<Proof>>("rollup_getMessageProof", params).await?.context("the sequencer has no proof")?;
+    let proof: Proof =
+        chain.ask::<Option<Proof>>("rollup_getMessageProof", params).await?.context("the sequencer has no proof")?;
     proof.check(index)?;
     let settlement = FraudSettlement::new(chain.deployment.chain.settlement, chain.l1.provider());
     let is_final = settlement.isFinal(proof.output).call().await?;
@@ -200,7 +206,13 @@ mod tests {
             message_root: tree.root(),
             queue_index: 5,
         };
-        Proof { message: messages[1].clone(), fields, siblings: tree.prove(1).unwrap(), output: fields.hash(), batch_index: 1 }
+        Proof {
+            message: messages[1].clone(),
+            fields,
+            siblings: tree.prove(1).unwrap(),
+            output: fields.hash(),
+            batch_index: 1,
+        }
     }
 
     #[test]

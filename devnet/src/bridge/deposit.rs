@@ -39,7 +39,13 @@ pub async fn ether(chain: &Chain, amount: &str, to: Option<Address>, report: Rep
 }
 
 /// Tokens; approves them first if need be.
-pub async fn tokens(chain: &Chain, token: Address, amount: &str, to: Option<Address>, report: Report) -> anyhow::Result<Value> {
+pub async fn tokens(
+    chain: &Chain,
+    token: Address,
+    amount: &str,
+    to: Option<Address>,
+    report: Report,
+) -> anyhow::Result<Value> {
     let units = units(amount, decimals(&chain.l1, token).await?)?;
     let wallet = chain.l1_wallet().await?;
     let (to, bridge) = (to.unwrap_or(wallet.address()), chain.deployment.chain.bridge);

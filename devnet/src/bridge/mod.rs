@@ -67,9 +67,13 @@ pub async fn run(command: BridgeCommand, flags: &ChainFlags, report: Report) -> 
     let chain = Chain::open(flags).await?;
     let result = match command {
         BridgeCommand::Deposit { amount, to } => deposit::ether(&chain, &amount, to, report).await?,
-        BridgeCommand::DepositErc20 { token, amount, to } => deposit::tokens(&chain, token, &amount, to, report).await?,
+        BridgeCommand::DepositErc20 { token, amount, to } => {
+            deposit::tokens(&chain, token, &amount, to, report).await?
+        }
         BridgeCommand::Withdraw { amount, to } => withdraw::ether(&chain, &amount, to, report).await?,
-        BridgeCommand::WithdrawErc20 { token, amount, to } => withdraw::tokens(&chain, token, &amount, to, report).await?,
+        BridgeCommand::WithdrawErc20 { token, amount, to } => {
+            withdraw::tokens(&chain, token, &amount, to, report).await?
+        }
         BridgeCommand::Claim { index: Some(index) } => claim::one(&chain, index, report).await?,
         BridgeCommand::Claim { index: None } => claim::all(&chain, report).await?,
     };
@@ -80,7 +84,10 @@ pub async fn run(command: BridgeCommand, flags: &ChainFlags, report: Report) -> 
 /// The smallest units of an amount written by a person; more digits than the token has are refused.
 fn units(amount: &str, decimals: u8) -> anyhow::Result<U256> {
     let digits_after = amount.split_once('.').map_or(0, |(_, after)| after.len());
-    anyhow::ensure!(digits_after <= decimals.into(), "`{amount}` has more digits than the {decimals} decimals that there are");
+    anyhow::ensure!(
+        digits_after <= decimals.into(),
+        "`{amount}` has more digits than the {decimals} decimals that there are"
+    );
     anyhow::ensure!(amount.starts_with(|first: char| first.is_ascii_digit()), "`{amount}` is no amount");
     let parsed = parse_units(amount, decimals).with_context(|| format!("`{amount}` is no amount"))?;
     let units = parsed.get_absolute();

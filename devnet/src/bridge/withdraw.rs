@@ -32,7 +32,13 @@ pub async fn ether(chain: &Chain, amount: &str, to: Option<Address>, report: Rep
 }
 
 /// Tokens, named by their address on either chain.
-pub async fn tokens(chain: &Chain, token: Address, amount: &str, to: Option<Address>, report: Report) -> anyhow::Result<Value> {
+pub async fn tokens(
+    chain: &Chain,
+    token: Address,
+    amount: &str,
+    to: Option<Address>,
+    report: Report,
+) -> anyhow::Result<Value> {
     let bridge = L2Bridge::new(predeploys::L2_BRIDGE, chain.l2.provider());
     let l2_token = match bridge.l1TokenOf(token).call().await?.is_zero() {
         true => bridge.bridgedToken(token).call().await?,

@@ -53,7 +53,8 @@ impl Services {
         proposer: &PrivateKeySigner,
     ) -> anyhow::Result<Self> {
         let common = |data: &str| {
-            let mut arguments: Vec<String> = vec!["--deployment".into(), dir.join("deployment.json").display().to_string()];
+            let mut arguments: Vec<String> =
+                vec!["--deployment".into(), dir.join("deployment.json").display().to_string()];
             arguments.extend(["--data-dir".into(), dir.join(data).display().to_string()]);
             arguments.extend(["--l1-rpc".into(), l1_rpc.to_string(), "--l1-beacon".into(), l1_rpc.to_string()]);
             arguments
@@ -132,7 +133,11 @@ impl Services {
                     let log = std::fs::read_to_string(&recipe.log).unwrap_or_default();
                     let lines: Vec<&str> = log.lines().collect();
                     let tail = lines[lines.len().saturating_sub(LOG_LINES)..].join("\n  ");
-                    return anyhow::anyhow!("the {} ended ({status}); the end of {}:\n  {tail}", recipe.name, recipe.log.display());
+                    return anyhow::anyhow!(
+                        "the {} ended ({status}); the end of {}:\n  {tail}",
+                        recipe.name,
+                        recipe.log.display()
+                    );
                 }
             }
             tokio::time::sleep(Duration::from_millis(200)).await;

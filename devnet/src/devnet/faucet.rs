@@ -75,7 +75,10 @@ async fn give(State(giver): State<Giver>, Path(address): Path<String>) -> (Statu
         wallet.send(Call::new(to, Vec::new()).value(ether(GIFT_ETHER))).await
     };
     match transfer.await {
-        Ok(receipt) => (StatusCode::OK, Json(json!({ "transaction": receipt.transaction_hash, "wei": ether(GIFT_ETHER).to_string() }))),
+        Ok(receipt) => (
+            StatusCode::OK,
+            Json(json!({ "transaction": receipt.transaction_hash, "wei": ether(GIFT_ETHER).to_string() })),
+        ),
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "error": error.to_string() }))),
     }
 }

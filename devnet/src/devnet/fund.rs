@@ -36,8 +36,10 @@ pub async fn on_l1(
     deployment: &Deployment,
 ) -> anyhow::Result<Address> {
     let wallet = Wallet::connect(l1.clone(), faucet.clone(), START_PATIENCE).await?;
-    let artifact: serde_json::Value = serde_json::from_str(include_str!("../../../contracts/artifacts/DevnetToken.json"))?;
-    let creation: Bytes = serde_json::from_value(artifact["bytecode"]["object"].clone()).context("artifact of DevnetToken")?;
+    let artifact: serde_json::Value =
+        serde_json::from_str(include_str!("../../../contracts/artifacts/DevnetToken.json"))?;
+    let creation: Bytes =
+        serde_json::from_value(artifact["bytecode"]["object"].clone()).context("artifact of DevnetToken")?;
     let token = wallet.address().create(l1.nonce(wallet.address()).await?);
     let mut calls = vec![Call { input: creation, gas_limit: Some(2_000_000), ..Call::default() }];
     calls.push(Call::new(deployment.chain.inbox, Inbox::checkpointCall {}.abi_encode()).gas_limit(200_000));
@@ -55,7 +57,12 @@ pub async fn on_l1(
 }
 
 /// Whether all of it is on L2.
-pub async fn has_arrived(l1: &L1Client, l2: &L1Client, users: &[PrivateKeySigner], deployment: &Deployment) -> anyhow::Result<bool> {
+pub async fn has_arrived(
+    l1: &L1Client,
+    l2: &L1Client,
+    users: &[PrivateKeySigner],
+    deployment: &Deployment,
+) -> anyhow::Result<bool> {
     let queued = Inbox::new(deployment.chain.inbox, l1.provider()).queueLength().call().await?;
     let status: RollupStatus = ask(l2, "rollup_status", json!([])).await?;
     if queued < users.len() as u64 || status.queue_index < queued {

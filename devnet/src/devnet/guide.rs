@@ -24,7 +24,10 @@ pub fn text(info: &DevnetInfo, deployment: &Deployment, dir: &Path) -> String {
     line(format!("L2        {}   (chain {})", info.l2_rpc, chain.l2_chain_id));
     line(format!("faucet    {}faucet/ADDRESS   (POST; ether on L2)", info.faucet));
     line(format!("files     {0}/deployment.json (addresses, ABIs), {0}/devnet.json, {0}/*.log", dir.display()));
-    line(format!("\nBridge    {}\nInbox     {}\nSettlement {}\nToken     {}   (ERC-20 on L1)", chain.bridge, chain.inbox, chain.settlement, info.token));
+    line(format!(
+        "\nBridge    {}\nInbox     {}\nSettlement {}\nToken     {}   (ERC-20 on L1)",
+        chain.bridge, chain.inbox, chain.settlement, info.token
+    ));
     line("\nAccounts, with ether on both chains and tokens on L1:".into());
     for account in &info.accounts {
         line(format!("  {}  {}", account.address, account.key));
@@ -59,7 +62,9 @@ fn own_name() -> String {
 }
 
 fn cast() -> String {
-    let found = anvil::binary().ok().and_then(|anvil| anvil.parent()?.parent()?.parent()?.parent().map(|modules| modules.join(".bin/cast")));
+    let found = anvil::binary()
+        .ok()
+        .and_then(|anvil| anvil.parent()?.parent()?.parent()?.parent().map(|modules| modules.join(".bin/cast")));
     let Some(path) = found.filter(|path| path.exists()).and_then(|path| path.canonicalize().ok().map(|_| path)) else {
         return "cast".into();
     };
@@ -83,10 +88,16 @@ pub async fn live_line(l1: &L1Client, l2: &L1Client, deployment: &Deployment, qu
         let (Ok(status), Ok(settled), Ok(head)) = (status, settled, head) else { continue };
         let block = match settled {
             0 => Some(0),
-            index => ask::<serde_json::Value>(l2, "rollup_batch", json!([format!("{index:#x}")])).await.ok().and_then(|batch| batch["lastBlock"].as_u64()),
+            index => ask::<serde_json::Value>(l2, "rollup_batch", json!([format!("{index:#x}")]))
+                .await
+                .ok()
+                .and_then(|batch| batch["lastBlock"].as_u64()),
         };
         let settled = block.map_or_else(|| "?".into(), |block| block.to_string());
-        eprint!("\r\x1b[Klatest {}   on L1 {}   settled {settled}   L1 head {}", status.latest.number, status.safe, head.id.number);
+        eprint!(
+            "\r\x1b[Klatest {}   on L1 {}   settled {settled}   L1 head {}",
+            status.latest.number, status.safe, head.id.number
+        );
         let _ = std::io::stderr().flush();
     }
 }

@@ -107,7 +107,10 @@ pub async fn run(flags: DevnetFlags, dir: &Path) -> anyhow::Result<()> {
         () = cancel.cancelled() => return Ok(()),
     };
     println!("{}", guide::text(&devnet.info, &devnet.deployment, dir));
-    eprintln!("ready after {:.1} s; Ctrl-C ends it, `make devnet` goes on with it, FRESH=1 begins anew", started.elapsed().as_secs_f32());
+    eprintln!(
+        "ready after {:.1} s; Ctrl-C ends it, `make devnet` goes on with it, FRESH=1 begins anew",
+        started.elapsed().as_secs_f32()
+    );
     let outcome = tokio::select! {
         () = cancel.cancelled() => Ok(()),
         error = devnet.services.ended() => Err(error),
@@ -122,11 +125,14 @@ impl Devnet {
     /// Starts everything; returns when users have their money on L2 and the RPC answers.
     pub async fn start(flags: &DevnetFlags, dir: &Path) -> anyhow::Result<Self> {
         std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
-        for (what, flag, port) in
-            [("L1", "--l1-port", flags.l1_port), ("L2", "--rpc-port", flags.rpc_port), ("faucet", "--faucet-port", flags.faucet_port)]
-        {
-            TcpListener::bind(("127.0.0.1", port))
-                .with_context(|| format!("port {port} ({what}) is taken: is another devnet running? {flag} chooses another"))?;
+        for (what, flag, port) in [
+            ("L1", "--l1-port", flags.l1_port),
+            ("L2", "--rpc-port", flags.rpc_port),
+            ("faucet", "--faucet-port", flags.faucet_port),
+        ] {
+            TcpListener::bind(("127.0.0.1", port)).with_context(|| {
+                format!("port {port} ({what}) is taken: is another devnet running? {flag} chooses another")
+            })?;
         }
         let known = DevnetInfo::read(dir).ok();
         if flags.fresh || known.is_none() {
@@ -207,7 +213,9 @@ impl Devnet {
 }
 
 fn start_anvil(flags: &DevnetFlags, dir: &Path) -> anyhow::Result<Anvil> {
-    let arguments = format!("--accounts {ACCOUNTS} --slots-in-an-epoch 1 --gas-limit 60000000 --state-interval 10 --preserve-historical-states");
+    let arguments = format!(
+        "--accounts {ACCOUNTS} --slots-in-an-epoch 1 --gas-limit 60000000 --state-interval 10 --preserve-historical-states"
+    );
     Ok(Anvil::start(AnvilOptions {
         port: flags.l1_port,
         block_time: Some(Duration::from_millis(flags.l1_block_time_ms)),
@@ -223,7 +231,12 @@ fn spec(flags: &DevnetFlags, owner: &PrivateKeySigner, sequencer: &PrivateKeySig
         l2_chain_id: 5_454,
         l1_chain_id: None,
         genesis_timestamp: None,
-        roles: Roles { owner: owner.address(), sequencer: sequencer.address(), guardian: owner.address(), fee_recipient: None },
+        roles: Roles {
+            owner: owner.address(),
+            sequencer: sequencer.address(),
+            guardian: owner.address(),
+            fee_recipient: None,
+        },
         limits: Limits::default(),
         settlement: Settlement {
             epoch_batches: 1,

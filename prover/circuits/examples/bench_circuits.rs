@@ -52,12 +52,7 @@ fn main() {
 /// How many constraints a circuit has.
 fn constraints(circuit: impl ConstraintSynthesizer<Fr>) -> usize {
     let cs = ConstraintSystem::new_ref();
-    cs.set_mode(SynthesisMode::Prove {
-        construct_matrices: false,
-        generate_lc_assignments: false,
-    });
-    circuit
-        .generate_constraints(cs.clone())
-        .expect("a blank circuit");
+    cs.set_mode(SynthesisMode::Prove { construct_matrices: false, generate_lc_assignments: false });
+    circuit.generate_constraints(cs.clone()).expect("a blank circuit");
     cs.num_constraints()
 }

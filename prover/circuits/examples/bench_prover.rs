@@ -89,7 +89,12 @@ fn throughput(figures: &mut Figures, prover: &Prover, keys: &BTreeMap<CircuitId,
     let seconds = started.elapsed().as_secs_f64();
     let slots = authorisations.len() as f64;
     let constraints: usize = proven.proofs.iter().map(|proof| keys[&proof.circuit].shape().constraints()).sum();
-    figures.add_with("prover.session_tx_per_s", slots / seconds, "tx/s", json!({ "chunks": circuits, "transfers": count }));
+    figures.add_with(
+        "prover.session_tx_per_s",
+        slots / seconds,
+        "tx/s",
+        json!({ "chunks": circuits, "transfers": count }),
+    );
     figures.add("prover.batch_s", seconds, "s");
     // Beside the wall clock, for machines that do other work: what the batch takes of one core.
     figures.add("prover.batch_cpu_s", cpu_seconds() - cpu, "s");

@@ -1,8 +1,8 @@
 //! Circuits of the payments chain, their keys and their prover.
 
+pub mod apply;
 pub mod authorise;
 pub mod circuit;
-pub mod apply;
 pub mod gadgets;
 pub mod groth16;
 #[cfg(test)]

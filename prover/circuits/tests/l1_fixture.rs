@@ -11,8 +11,8 @@ use tandem_circuits::{
     authorise::session::{Authorisation, SessionChunk},
     circuit::CircuitId,
     groth16::{
-        ApplyTurn, AuthoriseTurn, DevnetKeys, Header, Key, PreparedBatch, ProvenBatch, Prover, ProverConfig, Segment, Transcript, key_set_hash,
-        key_words, render_key_library, verify_batch,
+        ApplyTurn, AuthoriseTurn, DevnetKeys, Header, Key, PreparedBatch, ProvenBatch, Prover, ProverConfig, Segment,
+        Transcript, key_set_hash, key_words, render_key_library, verify_batch,
     },
 };
 use tandem_payments::{
@@ -277,8 +277,7 @@ fn attack(attack: &Attack, prover: &Prover, keys: &BTreeMap<CircuitId, Key>) -> 
     let circuit = CircuitId::ApplySmall;
     let apply = vec![ApplyTurn { circuit, root_out, counts_out, fee_out, data_digest, value_digest }];
     let session = SessionChunk::small(authorisations, Fr::from(0u64)).unwrap();
-    let authorise =
-        vec![AuthoriseTurn { circuit: CircuitId::SessionSmall, value_digest: session.value_digest() }];
+    let authorise = vec![AuthoriseTurn { circuit: CircuitId::SessionSmall, value_digest: session.value_digest() }];
     let posted = segments.each_ref().map(|bytes| Segment::of(bytes));
     let t1 = Transcript::new(&header, &posted, 1, 1).chunks(&apply, &authorise);
     let challenges = Challenges { data: t1.z(), values: t1.z_join() };
@@ -315,7 +314,10 @@ fn assert_committed(path: &str, rendered: &str) {
         fs::write(&path, rendered).unwrap();
     }
     let committed = fs::read_to_string(&path).unwrap_or_default();
-    assert!(committed == rendered, "the circuits changed: TANDEM_BLESS=1 cargo test -p tandem-circuits --test l1_fixture");
+    assert!(
+        committed == rendered,
+        "the circuits changed: TANDEM_BLESS=1 cargo test -p tandem-circuits --test l1_fixture"
+    );
 }
 
 #[test]

@@ -146,7 +146,12 @@ pub struct Proposer<O, J> {
 
 impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
     /// A proposer that sends from `submitter`'s account.
-    pub fn new(client: L1Client, submitter: Submitter<J>, outputs: O, config: ProposerConfig) -> (Self, watch::Receiver<ProposerStatus>) {
+    pub fn new(
+        client: L1Client,
+        submitter: Submitter<J>,
+        outputs: O,
+        config: ProposerConfig,
+    ) -> (Self, watch::Receiver<ProposerStatus>) {
         let view = View::new(client, config.inbox, config.settlement, config.start_block);
         let (status, receiver) = watch::channel(ProposerStatus::default());
         (Self { config, outputs, view, submitter, status, frontier: None, audited: None }, receiver)
@@ -162,7 +167,9 @@ impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
             match round {
                 Ok(()) => {}
                 Err(error) if error.policy() == Policy::Fatal => return Err(error),
-                Err(ProposerError::Submit(error @ SubmitError::Underfunded { .. })) => tracing::error!(%error, "fund the proposer"),
+                Err(ProposerError::Submit(error @ SubmitError::Underfunded { .. })) => {
+                    tracing::error!(%error, "fund the proposer")
+                }
                 Err(error) => tracing::warn!(%error, "the proposer could not finish its round"),
             }
             tokio::select! {
@@ -218,7 +225,9 @@ impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
             });
             let Some(place) = self.place(last.claim_id, last.epoch.saturating_add(1)).await? else { return Ok(()) };
             let is_ours = match place.slot.status {
-                SlotStatus::Single => place.slot.first == place.claim_id && self.view.is_window_closed(&place.slot).await?,
+                SlotStatus::Single => {
+                    place.slot.first == place.claim_id && self.view.is_window_closed(&place.slot).await?
+                }
                 SlotStatus::Decided => place.slot.winner == place.claim_id,
                 _ => false,
             };
@@ -236,7 +245,8 @@ impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
             self.audited = Some(Instant::now());
         }
         let last = self.view.last_final().await?;
-        let (mut epoch, mut parent) = self.frontier.filter(|(epoch, _)| *epoch > last.epoch).unwrap_or((last.epoch, last.claim_id));
+        let (mut epoch, mut parent) =
+            self.frontier.filter(|(epoch, _)| *epoch > last.epoch).unwrap_or((last.epoch, last.claim_id));
         while let Some(place) = self.place(parent, epoch.saturating_add(1)).await? {
             let stands = self.stand(&place, alarm).await?;
             if alarm.is_some() {
@@ -264,7 +274,9 @@ impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
                 *alarm = Some(Alarm::RivalClaim { epoch, slot_id, claim_id: place.slot.first });
                 must_claim = !self.view.is_window_closed(&place.slot).await?;
             }
-            SlotStatus::Contested => *alarm = Some(Alarm::RivalClaim { epoch, slot_id, claim_id: self.rival(place).await? }),
+            SlotStatus::Contested => {
+                *alarm = Some(Alarm::RivalClaim { epoch, slot_id, claim_id: self.rival(place).await? })
+            }
             SlotStatus::Decided if place.slot.winner == place.claim_id => {}
             SlotStatus::Decided => *alarm = Some(Alarm::DecidedOtherwise { epoch, slot_id }),
             SlotStatus::Failed | SlotStatus::__Invalid => *alarm = Some(Alarm::Failed { epoch, slot_id }),
@@ -279,7 +291,11 @@ impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
 
     /// The claim of a contested slot that is not ours, as far as the slot tells.
     async fn rival(&self, place: &Place) -> Result<B256, ProposerError> {
-        Ok(if place.slot.first == place.claim_id { self.view.rival_of(place.slot_id).await?.unwrap_or_default() } else { place.slot.first })
+        Ok(if place.slot.first == place.claim_id {
+            self.view.rival_of(place.slot_id).await?.unwrap_or_default()
+        } else {
+            place.slot.first
+        })
     }
 
     /// The slot of an epoch above a claim, and what belongs there; none while the epoch is open or not derived.

@@ -83,7 +83,13 @@ impl View {
         self.client.call(async { self.inbox.batchHashOf(batch_index).call().await }).await
     }
 
-    pub async fn place(&self, parent: B256, epoch: u64, last_batch: u64, output: OutputFields) -> Result<Place, RpcFailure> {
+    pub async fn place(
+        &self,
+        parent: B256,
+        epoch: u64,
+        last_batch: u64,
+        output: OutputFields,
+    ) -> Result<Place, RpcFailure> {
         let schedule = Schedule::new(self.schedule().await?, self.client.provider());
         let entry = self.client.call(async { schedule.entryOf(last_batch).call().await }).await?;
         let slot_id = slot_id(parent, entry.entryHash, output.batch_hash);

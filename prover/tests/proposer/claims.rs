@@ -45,7 +45,8 @@ async fn proposer(harness: &Harness, derived: &Derived) -> (TestProposer, watch:
         payout_min_wei: U256::from(1),
     };
     let signer = harness.anvil.keys()[3].clone();
-    let submitter = Submitter::new(harness.client.clone(), signer, MemoryJournal::default(), submitter_config()).await.unwrap();
+    let submitter =
+        Submitter::new(harness.client.clone(), signer, MemoryJournal::default(), submitter_config()).await.unwrap();
     Proposer::new(harness.client.clone(), submitter, derived.clone(), config)
 }
 
@@ -91,7 +92,9 @@ async fn claim_as_stranger(harness: &Harness, output: OutputFields) -> B256 {
         value: U256::from(BOND),
         ..L1Call::default()
     };
-    let Outcome::Included(receipt) = harness.submitter(harness.user()).await.submit(call).await.unwrap() else { panic!("refused") };
+    let Outcome::Included(receipt) = harness.submitter(harness.user()).await.submit(call).await.unwrap() else {
+        panic!("refused")
+    };
     receipt.logs()[0].topics()[1]
 }
 
@@ -162,7 +165,10 @@ async fn a_wrong_claim_is_rivalled_and_never_final() {
     let (mut proposer, status) = proposer(&harness, &derived).await;
     proposer.round().await.unwrap();
     let alarm = status.borrow().alarm;
-    assert!(matches!(alarm, Some(Alarm::RivalClaim { epoch: 1, claim_id, .. }) if claim_id == wrong_claim), "{alarm:?}");
+    assert!(
+        matches!(alarm, Some(Alarm::RivalClaim { epoch: 1, claim_id, .. }) if claim_id == wrong_claim),
+        "{alarm:?}"
+    );
     assert_eq!(status.borrow().claimed_epoch, 1);
     let settlement = FraudSettlement::new(harness.deployment.chain.settlement, harness.client.provider());
     assert_eq!(settlement.claimOf(wrong_claim).call().await.unwrap().status, ClaimStatus::Pending);
@@ -208,7 +214,8 @@ async fn a_claim_that_a_reorg_drops_is_posted_again() {
     post(&harness, &derived, 1).await;
     let (mut proposer, _) = proposer(&harness, &derived).await;
     proposer.round().await.unwrap();
-    let balance = || async { harness.client.provider().get_balance(harness.deployment.chain.settlement).await.unwrap() };
+    let balance =
+        || async { harness.client.provider().get_balance(harness.deployment.chain.settlement).await.unwrap() };
     assert_eq!(balance().await, U256::from(BOND));
     let tx_block_pairs: Vec<(TransactionData, u64)> = Vec::new();
     harness.client.provider().anvil_reorg(ReorgOptions { depth: 1, tx_block_pairs }).await.unwrap();

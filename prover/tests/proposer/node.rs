@@ -56,7 +56,8 @@ async fn wait_for_claim(node: &ProverNode, epoch: u64) {
 /// An EVM chain without a sequencer: deposits and garbage payloads, derived, claimed, final, over a restart.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_evm_chain_settles_without_a_sequencer() {
-    let harness = Harness::deploy_on(AnvilOptions::default(), |config| tandem_evm::genesis(config).unwrap().output).await;
+    let harness =
+        Harness::deploy_on(AnvilOptions::default(), |config| tandem_evm::genesis(config).unwrap().output).await;
     let directory = tempfile::tempdir().unwrap();
     harness.deposit(1_000).await;
     post(&harness, AppendData::Calldata(bytes(100, 1))).await;
@@ -75,7 +76,8 @@ async fn an_evm_chain_settles_without_a_sequencer() {
     harness.client.provider().anvil_mine(Some(1), None).await.unwrap();
     wait_for_final(&node, 2).await;
     assert_eq!(node.replica().output(1).unwrap(), Some(output));
-    let settlement = tandem_l1::bindings::FraudSettlement::new(harness.deployment.chain.settlement, harness.client.provider());
+    let settlement =
+        tandem_l1::bindings::FraudSettlement::new(harness.deployment.chain.settlement, harness.client.provider());
     let last = node.replica().output(2).unwrap().unwrap();
     wait_until("the bridge may act on it", || async { settlement.isFinal(last.hash()).call().await.unwrap() }).await;
     node.stop();

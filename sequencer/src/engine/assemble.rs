@@ -68,7 +68,12 @@ impl Engine {
         self.adopt(&block);
         self.queue_index = queue_index;
         self.forget_executed(&block, &invalid)?;
-        debug!(number = block.header.number, transactions = block.transactions.len(), gas_used = block.header.gas_used, "block built");
+        debug!(
+            number = block.header.number,
+            transactions = block.transactions.len(),
+            gas_used = block.header.gas_used,
+            "block built"
+        );
         self.close_if_full()
     }
 

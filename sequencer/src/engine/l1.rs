@@ -2,7 +2,8 @@
 
 use alloy::primitives::B256;
 use tandem_chain::{
-    BatchHeader, Checkpoint, Derivation, Message, OutputFields, StateMachine, derive::L1Batch, message::queue_hash_after,
+    BatchHeader, Checkpoint, Derivation, Message, OutputFields, StateMachine, derive::L1Batch,
+    message::queue_hash_after,
 };
 use tandem_evm::{DepositTransaction, Evm, Transaction, WorldState};
 use tandem_store::BatchRecord;
@@ -44,11 +45,16 @@ impl EngineHandle {
 
     /// A batch that is not the next of ours is on L1: its blocks replace ours, and what they displace waits again.
     pub async fn foreign(&self, batch: L1Batch, messages: Vec<Message>, place: Place) -> Result<(), SubmitError> {
-        self.tell(|reply| Command::Foreign { batch: Box::new(batch.clone()), messages: messages.clone(), place, reply }).await
+        self.tell(|reply| Command::Foreign { batch: Box::new(batch.clone()), messages: messages.clone(), place, reply })
+            .await
     }
 
     /// L1 has one more block with these messages, which are in the store; base fee in wei.
-    pub async fn l1_block(&self, messages: Vec<(u64, Message)>, base_fee: alloy::primitives::U256) -> Result<(), SubmitError> {
+    pub async fn l1_block(
+        &self,
+        messages: Vec<(u64, Message)>,
+        base_fee: alloy::primitives::U256,
+    ) -> Result<(), SubmitError> {
         self.tell(|reply| Command::L1Messages { messages: messages.clone(), base_fee, reply }).await
     }
 
@@ -79,20 +85,39 @@ impl Engine {
         let missing = EngineError::BlockMissing { number: landed.last_block };
         let last_timestamp = self.store.header(landed.last_block)?.ok_or(missing)?.timestamp;
         if last_timestamp > landed.header.posted_at.saturating_add(self.chain.max_timestamp_drift) {
-            warn!(index = landed.header.index, last_timestamp, posted_at = landed.header.posted_at, "this node's clock is far ahead of L1's");
+            warn!(
+                index = landed.header.index,
+                last_timestamp,
+                posted_at = landed.header.posted_at,
+                "this node's clock is far ahead of L1's"
+            );
             return Ok(false);
         }
         let mut output = self.output_at(landed.last_block)?;
         output.batch_hash = landed.header.hash();
         self.put_batch(landed.header, landed.checkpoint, output, landed.first_block, landed.last_block, landed.place)?;
-        info!(index = landed.header.index, last_block = landed.last_block, l1_block = landed.place.number, "batch is on L1");
+        info!(
+            index = landed.header.index,
+            last_block = landed.last_block,
+            l1_block = landed.place.number,
+            "batch is on L1"
+        );
         Ok(true)
     }
 
     /// Derives a batch that this engine did not build, on top of the last batch that L1 holds.
-    pub(super) fn foreign_batch(&mut self, batch: L1Batch, messages: Vec<Message>, place: Place) -> Result<(), EngineError> {
+    pub(super) fn foreign_batch(
+        &mut self,
+        batch: L1Batch,
+        messages: Vec<Message>,
+        place: Place,
+    ) -> Result<(), EngineError> {
         let header = batch.header;
-        warn!(index = header.index, l1_block = place.number, "batch of another author on L1: re-sequencing on top of it");
+        warn!(
+            index = header.index,
+            l1_block = place.number,
+            "batch of another author on L1: re-sequencing on top of it"
+        );
         let safe = self.safe_number()?;
         let mut derivation = match self.store.last_batch()? {
             Some(last) => Derivation::after(self.chain.clone(), &last.header),

@@ -132,7 +132,8 @@ impl Engine {
         let full = |open: &mut OpenBatch| {
             open.is_full(&chain, &policy)
                 || open.message_count >= chain.max_messages_per_batch
-                || open.message_gas.saturating_add(tandem_chain::message::MESSAGE_GAS_MAX) > chain.max_message_gas_per_batch
+                || open.message_gas.saturating_add(tandem_chain::message::MESSAGE_GAS_MAX)
+                    > chain.max_message_gas_per_batch
         };
         if self.open.as_mut().is_some_and(full) { self.close_batch("full") } else { Ok(()) }
     }
@@ -208,7 +209,13 @@ impl Engine {
             config_hash: self.chain.hash(),
             posted_at: self.head.timestamp,
         };
-        let input = BatchInput { header, config: self.chain.clone(), checkpoint: open.checkpoint, messages, payload: payload.into() };
+        let input = BatchInput {
+            header,
+            config: self.chain.clone(),
+            checkpoint: open.checkpoint,
+            messages,
+            payload: payload.into(),
+        };
         let derived = Evm.transition(previous, &input, &self.store)?.output;
         if derived.last_block_hash == self.head_hash && derived.queue_index == self.queue_index {
             return Ok(());

@@ -10,8 +10,14 @@ const RICH: U256 = U256::from_limbs([1_000_000, 0, 0, 0]);
 const COST: U256 = U256::from_limbs([1, 0, 0, 0]);
 
 fn signed(seed: u8, nonce: u64, fee_max: u128, tip_max: u128) -> Recovered {
-    let transaction =
-        TxEip1559 { chain_id: 1, nonce, gas_limit: 21_000, max_fee_per_gas: fee_max, max_priority_fee_per_gas: tip_max, ..Default::default() };
+    let transaction = TxEip1559 {
+        chain_id: 1,
+        nonce,
+        gas_limit: 21_000,
+        max_fee_per_gas: fee_max,
+        max_priority_fee_per_gas: tip_max,
+        ..Default::default()
+    };
     let signer = PrivateKeySigner::from_bytes(&B256::repeat_byte(seed)).unwrap();
     let signature = signer.sign_hash_sync(&transaction.signature_hash()).unwrap();
     Recovered::new(SignedTransaction::Eip1559(transaction.into_signed(signature))).unwrap()

@@ -4,7 +4,10 @@
 
 use alloy::{
     consensus::Header,
-    eips::{BlockId, eip2930::{AccessList, AccessListItem}},
+    eips::{
+        BlockId,
+        eip2930::{AccessList, AccessListItem},
+    },
     primitives::{Address, B256, TxKind, U256},
     rpc::types::{TransactionRequest, state::StateOverride},
 };
@@ -84,7 +87,11 @@ pub fn create_access_list(context: &RpcContext, params: &Params) -> Result<Value
     }
     // Warm without being listed: sender, recipient, fee recipient, precompiles. Their slots are not.
     let request = &simulation.request;
-    let warm = [request.from.unwrap_or_default(), request.to.and_then(TxKind::into_to).unwrap_or_default(), simulation.header.beneficiary];
+    let warm = [
+        request.from.unwrap_or_default(),
+        request.to.and_then(TxKind::into_to).unwrap_or_default(),
+        simulation.header.beneficiary,
+    ];
     let mut items: Vec<AccessListItem> = touched
         .state
         .iter()
@@ -213,7 +220,8 @@ fn rejection(invalid: &InvalidTransaction) -> RpcError {
         InvalidTransaction::LackOfFundForMaxFee { fee, balance } => {
             RpcError::InsufficientFunds { balance: **balance, value: **fee }
         }
-        InvalidTransaction::CallGasCostMoreThanGasLimit { .. } | InvalidTransaction::GasFloorMoreThanGasLimit { .. } => {
+        InvalidTransaction::CallGasCostMoreThanGasLimit { .. }
+        | InvalidTransaction::GasFloorMoreThanGasLimit { .. } => {
             RpcError::Execution(format!("intrinsic gas too low: {invalid}"))
         }
         InvalidTransaction::GasPriceLessThanBasefee => {
@@ -237,16 +245,29 @@ fn failure(result: ExecutionResult, gas_limit: u64) -> RpcError {
 fn apply_overrides(state: &mut WorldState<Store>, overrides: StateOverride) -> Result<(), RpcError> {
     for (address, account) in overrides {
         if account.state.is_some() || account.move_precompile_to.is_some() {
-            return Err(RpcError::InvalidParam { index: 2, expected: "overrides of balance, nonce, code or stateDiff" });
+            return Err(RpcError::InvalidParam {
+                index: 2,
+                expected: "overrides of balance, nonce, code or stateDiff",
+            });
         }
         let info = state.account(address)?.unwrap_or_default();
         let code = match account.code {
             Some(code) => code,
             None => state.code(address)?,
         };
-        let storage: Vec<(U256, U256)> =
-            account.state_diff.unwrap_or_default().into_iter().map(|(slot, value)| (slot.into(), value.into())).collect();
-        state.insert(address, account.nonce.unwrap_or(info.nonce), account.balance.unwrap_or(info.balance), &code, &storage);
+        let storage: Vec<(U256, U256)> = account
+            .state_diff
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(slot, value)| (slot.into(), value.into()))
+            .collect();
+        state.insert(
+            address,
+            account.nonce.unwrap_or(info.nonce),
+            account.balance.unwrap_or(info.balance),
+            &code,
+            &storage,
+        );
     }
     Ok(())
 }

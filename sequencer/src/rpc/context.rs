@@ -71,7 +71,12 @@ impl RpcContext {
             if record.l1_number <= finalized.number {
                 return Ok(record.last_block);
             }
-            batch = record.header.index.checked_sub(1).filter(|index| *index > 0).map_or(Ok(None), |index| self.store.batch(index))?;
+            batch = record
+                .header
+                .index
+                .checked_sub(1)
+                .filter(|index| *index > 0)
+                .map_or(Ok(None), |index| self.store.batch(index))?;
         }
         Ok(0)
     }

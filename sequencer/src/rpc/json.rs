@@ -7,8 +7,8 @@ use alloy::{
 };
 use serde::Serialize;
 use serde_json::{Value, json};
-use tandem_evm::{EvmBlock, Transaction, fees};
 use tandem_chain::Checkpoint;
+use tandem_evm::{EvmBlock, Transaction, fees};
 
 use super::RpcError;
 
@@ -38,7 +38,10 @@ pub fn block(block: &EvmBlock, full: bool) -> Result<Value, RpcError> {
     let base_fee = block.header.base_fee_per_gas.unwrap_or_default();
     let transactions = block.transactions.iter().enumerate().map(|(index, item)| {
         if full {
-            transaction(item, Some(Place { block_hash: block.hash, block_number: block.header.number, index, base_fee }))
+            transaction(
+                item,
+                Some(Place { block_hash: block.hash, block_number: block.header.number, index, base_fee }),
+            )
         } else {
             Ok(json!(item.hash()))
         }
@@ -51,7 +54,8 @@ pub fn block(block: &EvmBlock, full: bool) -> Result<Value, RpcError> {
 
 fn header(header: &Header, hash: B256) -> Result<Value, RpcError> {
     let size = alloy::rlp::Encodable::length(header);
-    let header = RpcHeader { hash, inner: header.clone(), total_difficulty: Some(U256::ZERO), size: Some(U256::from(size)) };
+    let header =
+        RpcHeader { hash, inner: header.clone(), total_difficulty: Some(U256::ZERO), size: Some(U256::from(size)) };
     value(&header)
 }
 
@@ -75,7 +79,8 @@ pub fn transaction(transaction: &Transaction, place: Option<Place>) -> Result<Va
         Transaction::Signed(signed) => {
             let mut object = value(&TxEnvelope::from(signed.transaction().clone()))?;
             let fields = signed.transaction().fields();
-            let price = place.map_or_else(|| fields.max_fee_per_gas(), |place| fields.effective_gas_price(Some(place.base_fee)));
+            let price = place
+                .map_or_else(|| fields.max_fee_per_gas(), |place| fields.effective_gas_price(Some(place.base_fee)));
             object["gasPrice"] = json!(U256::from(price));
             object
         }
@@ -105,7 +110,8 @@ pub fn receipt(block: &EvmBlock, index: usize, checkpoint: &Checkpoint) -> Optio
             }
         }
     };
-    let logs: Vec<Value> = (logs_before..).zip(&receipt.logs).map(|(position, item)| log(block, index, position, item)).collect();
+    let logs: Vec<Value> =
+        (logs_before..).zip(&receipt.logs).map(|(position, item)| log(block, index, position, item)).collect();
     let mut object = json!({
         "type": U256::from(receipt.tx_type),
         "status": if receipt.success { "0x1" } else { "0x0" },

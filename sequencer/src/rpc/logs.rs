@@ -33,7 +33,10 @@ pub fn logs(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
             }
         }
         if found.len() > LOGS_MAX {
-            return Err(RpcError::LimitExceeded { what: "logs in one answer; ask for fewer blocks", limit: LOGS_MAX as u64 });
+            return Err(RpcError::LimitExceeded {
+                what: "logs in one answer; ask for fewer blocks",
+                limit: LOGS_MAX as u64,
+            });
         }
     }
     Ok(Value::Array(found))

@@ -59,8 +59,12 @@ fn read(context: &RpcContext, method: &str, params: &Params) -> Result<Value, Rp
         "eth_createAccessList" => call::create_access_list(context, params),
         "eth_estimateGas" => call::estimate_gas(context, params),
         "eth_getBlockByNumber" | "eth_getBlockByHash" => eth::block(context, params),
-        "eth_getBlockTransactionCountByNumber" | "eth_getBlockTransactionCountByHash" => eth::block_transaction_count(context, params),
-        "eth_getTransactionByBlockNumberAndIndex" | "eth_getTransactionByBlockHashAndIndex" => eth::transaction_by_index(context, params),
+        "eth_getBlockTransactionCountByNumber" | "eth_getBlockTransactionCountByHash" => {
+            eth::block_transaction_count(context, params)
+        }
+        "eth_getTransactionByBlockNumberAndIndex" | "eth_getTransactionByBlockHashAndIndex" => {
+            eth::transaction_by_index(context, params)
+        }
         "eth_getTransactionReceipt" => eth::receipt(context, params),
         "eth_getBlockReceipts" => eth::block_receipts(context, params),
         "eth_getUncleCountByBlockNumber" | "eth_getUncleCountByBlockHash" => Ok("0x0".into()),

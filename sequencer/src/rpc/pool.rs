@@ -38,7 +38,9 @@ fn recover(bytes: &[u8], chain: &ChainConfig) -> Result<Recovered, RpcError> {
         return Err(RpcError::RefusedTransaction("gas limit exceeds 2^24 (EIP-7825)"));
     }
     if fields.max_fee_per_gas() < u128::from(chain.min_base_fee) {
-        return Err(RpcError::RefusedTransaction("transaction underpriced: max fee per gas is below the chain's least base fee"));
+        return Err(RpcError::RefusedTransaction(
+            "transaction underpriced: max fee per gas is below the chain's least base fee",
+        ));
     }
     if fields.max_priority_fee_per_gas().is_some_and(|tip| tip > fields.max_fee_per_gas()) {
         return Err(RpcError::RefusedTransaction("max priority fee per gas higher than max fee per gas"));

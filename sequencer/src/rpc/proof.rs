@@ -37,7 +37,9 @@ pub fn get_proof(context: &RpcContext, params: &Params) -> Result<Value, RpcErro
         balance: account.map_or(U256::ZERO, |account| account.balance),
         nonce: account.map_or(0, |account| account.nonce),
         code_hash: account.map_or(KECCAK256_EMPTY, |account| account.code_hash),
-        storage_hash: account.map_or(alloy::consensus::EMPTY_ROOT_HASH, |account: tandem_trie::TrieAccount| -> B256 { account.storage_root }),
+        storage_hash: account.map_or(alloy::consensus::EMPTY_ROOT_HASH, |account: tandem_trie::TrieAccount| -> B256 {
+            account.storage_root
+        }),
         account_proof,
         storage_proof,
     })

@@ -95,7 +95,10 @@ pub fn message_proof(context: &RpcContext, params: &Params) -> Result<Value, Rpc
     let tree = MessageTree::new(context.store.l2_message_hashes(count)?);
     let siblings: Vec<B256> = tree.prove(index).unwrap_or_default();
     if siblings.len() != TREE_DEPTH || tree.root() != batch.output.message_root {
-        return Err(RpcError::internal("message index is damaged; its tree is not that of output", batch.output.hash()));
+        return Err(RpcError::internal(
+            "message index is damaged; its tree is not that of output",
+            batch.output.hash(),
+        ));
     }
     Ok(json!({
         "message": json::value(&message)?,

@@ -1,5 +1,7 @@
 //! The transport: HTTP (single requests and batches), WebSocket, health.
 
+use std::time::Duration;
+
 use axum::{
     Json, Router,
     body::Bytes,
@@ -20,6 +22,8 @@ use super::{Params, RpcContext, RpcError, dispatch};
 
 /// Bytes of one request.
 const BODY_BYTES_MAX: usize = 2 << 20;
+/// Time for one request to arrive and be answered.
+const REQUEST_TIME_MAX: Duration = Duration::from_secs(30);
 /// Requests in one batch.
 const BATCH_MAX: usize = 100;
 
@@ -37,14 +41,30 @@ pub async fn serve(listener: TcpListener, context: RpcContext, cancel: Cancellat
 
 /// Lets pages of any origin ask: everything here is public, and no cookie means anything.
 async fn cross_origin(request: axum::extract::Request, next: Next) -> Response {
-    let mut response =
-        if request.method() == Method::OPTIONS { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
+    let mut response = if request.method() == Method::OPTIONS {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        bounded(request, next).await
+    };
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, OPTIONS"));
     headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*"));
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
     response
+}
+
+/// Refuses bodies that announce too much without waiting for them, and gives up on requests that take too long to arrive or to answer.
+async fn bounded(request: axum::extract::Request, next: Next) -> Response {
+    let announced =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > BODY_BYTES_MAX) {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    }
+    match tokio::time::timeout(REQUEST_TIME_MAX, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
+    }
 }
 
 /// Ready when L1 was seen and the head can be read.
@@ -106,7 +126,10 @@ async fn answer(context: &RpcContext, body: &[u8]) -> Option<Value> {
 
 async fn single(context: &RpcContext, mut request: Value) -> Option<Value> {
     let id = request.get("id").cloned();
-    let outcome = match (request.get("method").and_then(Value::as_str).map(str::to_owned), request.get_mut("params").map(Value::take)) {
+    let outcome = match (
+        request.get("method").and_then(Value::as_str).map(str::to_owned),
+        request.get_mut("params").map(Value::take),
+    ) {
         (Some(method), params) => match Params::new(params) {
             Ok(params) => dispatch(context, &method, params).await,
             Err(error) => Err(error),

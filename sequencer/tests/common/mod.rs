@@ -3,7 +3,11 @@
 // Each test binary uses its part.
 #![allow(dead_code)]
 
-use std::{path::Path, sync::Arc, time::{Duration, Instant, SystemTime, UNIX_EPOCH}};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
 use alloy::{
     consensus::{SignableTransaction, TxEip1559},
@@ -82,7 +86,8 @@ impl Rig {
         let token = cancel.clone();
         let thread = std::thread::spawn(move || engine.run(&token).unwrap());
         let l1_number = store.l1_head().unwrap().map_or(0, |head| head.number);
-        let messages = (0..store.message_count().unwrap()).map(|index| store.message(index).unwrap().unwrap().0).collect();
+        let messages =
+            (0..store.message_count().unwrap()).map(|index| store.message(index).unwrap().unwrap().0).collect();
         let mut rig = Self { store, engine: handle, cancel, thread: Some(thread), l1_number, messages };
         if l1_number == 0 {
             rig.l1_block(vec![]).await;
@@ -128,7 +133,10 @@ impl Rig {
         self.l1_block(vec![deposit(to, value)]).await;
         self.l1_block(vec![]).await;
         let end = self.messages.len() as u64;
-        self.wait("deposit executed", |store| store.queue_index_after(store.head().unwrap().number).unwrap() == Some(end)).await;
+        self.wait("deposit executed", |store| {
+            store.queue_index_after(store.head().unwrap().number).unwrap() == Some(end)
+        })
+        .await;
     }
 
     pub async fn wait(&self, what: &str, condition: impl Fn(&Store) -> bool) {
@@ -155,7 +163,13 @@ impl Rig {
         self.l1_block(vec![]).await;
         let header = self.header(job.queue_end, DataKind::Calldata, calldata_hash(&job.payload), job.checkpoint);
         assert_eq!(job.queue_hash, header.queue_hash);
-        let landed = Landed { header, checkpoint: job.checkpoint, first_block: job.first_block, last_block: job.last_block, place: self.place() };
+        let landed = Landed {
+            header,
+            checkpoint: job.checkpoint,
+            first_block: job.first_block,
+            last_block: job.last_block,
+            place: self.place(),
+        };
         self.engine.landed(landed).await.unwrap();
         header
     }
@@ -176,7 +190,11 @@ impl Rig {
     }
 
     pub fn place(&self) -> Place {
-        Place { number: self.l1_number, hash: B256::from(U256::from(self.l1_number)), transaction: B256::repeat_byte(7) }
+        Place {
+            number: self.l1_number,
+            hash: B256::from(U256::from(self.l1_number)),
+            transaction: B256::repeat_byte(7),
+        }
     }
 }
 

@@ -75,7 +75,11 @@ async fn l2_token(world: &World) -> anyhow::Result<Address> {
 /// Exactly what left L1 arrives on L2, and the Bridge holds exactly that much more.
 async fn deposits(world: &World) -> anyhow::Result<()> {
     let bridge = world.devnet.deployment.chain.bridge;
-    let (user, before, escrow) = (world.user(ALICE).address(), world.l2_balance(world.user(ALICE).address()).await?, world.l1_balance(bridge).await?);
+    let (user, before, escrow) = (
+        world.user(ALICE).address(),
+        world.l2_balance(world.user(ALICE).address()).await?,
+        world.l1_balance(bridge).await?,
+    );
     world.tandem(ALICE, &["bridge", "deposit", "1.234567890123456789"]).await?;
     let amount = U256::from(1_234_567_890_123_456_789u64);
     ensure!(world.l2_balance(user).await? == before + amount, "L2 credits another amount");
@@ -94,12 +98,16 @@ async fn transfers(world: &World) -> anyhow::Result<()> {
     let before = world.l2_balance(sender.address()).await?;
     let key = alloy::primitives::B256::from(sender.to_bytes()).to_string();
     let to = stranger(1).to_string();
-    let sent = world.cast(&["send", &to, "--value", "0.7ether", "--private-key", &key, "--rpc-url", &rpc, "--json"]).await?;
+    let sent =
+        world.cast(&["send", &to, "--value", "0.7ether", "--private-key", &key, "--rpc-url", &rpc, "--json"]).await?;
     let receipt: Value = serde_json::from_str(&sent)?;
     let fee = money::l2_fee(world, serde_json::from_value(receipt["transactionHash"].clone())?).await?;
     ensure!(!fee.is_zero(), "the transfer was free");
     ensure!(world.l2_balance(stranger(1)).await? == milliether(700), "the recipient has another amount");
-    ensure!(world.l2_balance(sender.address()).await? == before - milliether(700) - fee, "the sender paid another amount");
+    ensure!(
+        world.l2_balance(sender.address()).await? == before - milliether(700) - fee,
+        "the sender paid another amount"
+    );
 
     let token = l2_token(world).await?;
     let call = Erc20::transferCall { to: world.user(BOB).address(), value: milliether(20_000) };
@@ -117,7 +125,9 @@ async fn contracts(world: &World) -> anyhow::Result<(Address, Address)> {
     let on_l1 = world.forge_create(&world.devnet.l1, BOB, MESSENGER).await?;
     let (rpc, address) = (world.devnet.info.l2_rpc.to_string(), on_l2.to_string());
     let key = alloy::primitives::B256::from(world.user(BOB).to_bytes()).to_string();
-    world.cast(&["send", &address, "note(uint256)", "42", "--value", "5", "--private-key", &key, "--rpc-url", &rpc]).await?;
+    world
+        .cast(&["send", &address, "note(uint256)", "42", "--value", "5", "--private-key", &key, "--rpc-url", &rpc])
+        .await?;
     let number = world.cast(&["call", &address, "lastNumber()(uint256)", "--rpc-url", &rpc]).await?;
     ensure!(number == "42", "the contract says {number}");
     let logs = world.cast(&["logs", "--address", &address, "--from-block", "0", "--rpc-url", &rpc, "--json"]).await?;
@@ -162,7 +172,10 @@ async fn messages(world: &World, on_l1: Address, on_l2: Address) -> anyhow::Resu
     world.tandem(BOB, &["bridge", "claim", &sent.index.to_string()]).await?;
     let messenger = Messenger::new(on_l1, world.devnet.l1.provider());
     ensure!(messenger.lastNumber().call().await? == U256::from(8), "L1 was not called");
-    ensure!(messenger.lastCaller().call().await? == world.devnet.deployment.executor, "somebody else than the executor called");
+    ensure!(
+        messenger.lastCaller().call().await? == world.devnet.deployment.executor,
+        "somebody else than the executor called"
+    );
     ensure!(world.l1_balance(on_l1).await? == U256::from(77), "the value did not come out");
     Ok(())
 }
@@ -182,18 +195,25 @@ async fn withdrawals(world: &World) -> anyhow::Result<()> {
     ensure!(!settlement.isFinal(early.output).call().await?, "the output is final before its window has closed");
     adversary::must_not_be_proven(world, MALLORY, &early, "within the window").await?;
 
-    wait_until("the output is final", || async { Ok(settlement.isFinal(early.output).call().await?.then_some(())) }).await?;
+    wait_until("the output is final", || async { Ok(settlement.isFinal(early.output).call().await?.then_some(())) })
+        .await?;
     for (what, forgery) in adversary::forgeries(&early) {
         adversary::must_not_be_proven(world, MALLORY, &forgery, what).await?;
     }
     world.tandem(MALLORY, &["bridge", "claim", &ether.to_string()]).await?;
     world.tandem(BOB, &["bridge", "claim", &tokens.to_string()]).await?;
-    ensure!(world.l1_balance(stranger(2)).await? == U256::from(123_456_789_012_345_678u64), "another amount of ether came out");
+    ensure!(
+        world.l1_balance(stranger(2)).await? == U256::from(123_456_789_012_345_678u64),
+        "another amount of ether came out"
+    );
     let held = Erc20::new(world.devnet.info.token, world.devnet.l1.provider()).balanceOf(stranger(2)).call().await?;
     ensure!(held == milliether(7_250), "{held} units of the token came out");
 
     let twice = adversary::refused_claim(world, MALLORY, &early).await?;
-    ensure!(matches!(twice, Bridge::BridgeErrors::Bridge_AlreadyExecuted(_)), "the second claim was refused with {twice:?}");
+    ensure!(
+        matches!(twice, Bridge::BridgeErrors::Bridge_AlreadyExecuted(_)),
+        "the second claim was refused with {twice:?}"
+    );
     let again = world.tandem(ALICE, &["bridge", "claim", &ether.to_string()]).await?;
     ensure!(again["alreadyClaimed"] == true, "the command says {again}");
     Ok(())

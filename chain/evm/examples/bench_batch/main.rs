@@ -115,8 +115,10 @@ fn report(
     let estimate: u64 = rlp.iter().map(|bytes| estimate_posted_bytes(bytes)).sum();
     let compressed = zstd::bulk::compress(&raw, LEVEL)?;
     let suffix = if container == "calldata" { String::new() } else { format!(".{container}") };
-    let figure = |name: String, value: f64| json!({ "name": name, "value": value, "unit": "bytes", "container": container,
-        "transactions": posted.transaction_count, "batch_bytes": posted.bytes.len() });
+    let figure = |name: String, value: f64| {
+        json!({ "name": name, "value": value, "unit": "bytes", "container": container,
+        "transactions": posted.transaction_count, "batch_bytes": posted.bytes.len() })
+    };
     Ok(vec![
         figure(format!("batch.bytes_per_{noun}{suffix}"), posted.bytes_per_transaction()),
         figure(format!("batch.bytes_per_{noun}.address_table{suffix}"), indexed.bytes_per_transaction()),

@@ -17,7 +17,8 @@ const TOKENS: u64 = 10;
 const POOLS: u64 = 4;
 const GWEI: u128 = 1_000_000_000;
 /// Fee cap and tip.
-const FEES: [(u128, u128); 4] = [(GWEI, GWEI / 100), (3 * GWEI / 2, GWEI / 100), (2 * GWEI, GWEI / 10), (5 * GWEI, GWEI)];
+const FEES: [(u128, u128); 4] =
+    [(GWEI, GWEI / 100), (3 * GWEI / 2, GWEI / 100), (2 * GWEI, GWEI / 10), (5 * GWEI, GWEI)];
 
 /// What a batch is full of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

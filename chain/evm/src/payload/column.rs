@@ -132,11 +132,7 @@ impl<'a> Numbers<'a> {
     }
 
     pub(super) fn finish(&self) -> Result<(), PayloadError> {
-        if self.next == self.widths.len() {
-            Ok(())
-        } else {
-            Err(PayloadError::NumbersLeftOver { column: self.column })
-        }
+        if self.next == self.widths.len() { Ok(()) } else { Err(PayloadError::NumbersLeftOver { column: self.column }) }
     }
 }
 

@@ -10,8 +10,8 @@ use alloy_eips::{
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256};
 
 use super::{
-    AddressBook, DecodeError, Limit, NumberColumn as N, PAYLOAD_VERSION, Payload, PayloadBlock, PayloadError, PayloadLimits,
-    SignedTransaction, StreamColumn as S,
+    AddressBook, DecodeError, Limit, NumberColumn as N, PAYLOAD_VERSION, Payload, PayloadBlock, PayloadError,
+    PayloadLimits, SignedTransaction, StreamColumn as S,
     address::Source,
     calldata::{Template, WordKind},
     column::{Numbers, Reader},
@@ -119,7 +119,8 @@ impl<'a, B: AddressBook> Decoder<'a, B> {
         };
         // Lengths are those of slices in memory, times at most 64: no overflow.
         let in_sources = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == Source::Verbatim as u8).count();
-        let addresses = streams.iter().skip(S::RecipientSources as usize).take(2).map(|bytes| in_sources(bytes)).sum::<usize>();
+        let addresses =
+            streams.iter().skip(S::RecipientSources as usize).take(2).map(|bytes| in_sources(bytes)).sum::<usize>();
         let signatures = streams.first().map_or(0, |shapes| shapes.len());
         let authorizations = decoder.numbers(N::AuthorizationParities).count();
         let lengths = [addresses * ADDRESS_BYTES, signatures * SIGNATURE_BYTES, authorizations * SIGNATURE_BYTES];

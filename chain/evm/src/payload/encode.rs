@@ -136,7 +136,9 @@ impl<F: Fn(&Address) -> Option<u64>> Encoder<F> {
 
     fn transaction(&mut self, transaction: &SignedTransaction) -> Result<(), EncodeError> {
         let (kind, fields): (_, &dyn alloy_consensus::Transaction) = match transaction {
-            SignedTransaction::Legacy(signed) if signed.tx().chain_id.is_none() => (Kind::LegacyUnprotected, signed.tx()),
+            SignedTransaction::Legacy(signed) if signed.tx().chain_id.is_none() => {
+                (Kind::LegacyUnprotected, signed.tx())
+            }
             SignedTransaction::Legacy(signed) => (Kind::Legacy, signed.tx()),
             SignedTransaction::Eip2930(signed) => (Kind::Eip2930, signed.tx()),
             SignedTransaction::Eip1559(signed) => (Kind::Eip1559, signed.tx()),

@@ -6,8 +6,8 @@ use alloy_consensus::{SignableTransaction, TxEip1559};
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, keccak256};
 use k256::ecdsa::SigningKey;
 use tandem_chain::{
-    BatchHeader, BatchInput, ChainConfig, ChainKind, Checkpoint, DataKind, Message, OutputFields, PreimageSource, StateMachine,
-    Transition, message::queue_hash_after,
+    BatchHeader, BatchInput, ChainConfig, ChainKind, Checkpoint, DataKind, Message, OutputFields, PreimageSource,
+    StateMachine, Transition, message::queue_hash_after,
 };
 use tandem_evm::{
     Evm, EvmBlock, WorldState, genesis,
@@ -88,7 +88,8 @@ impl TestChain {
             base_fee: U256::from(GWEI),
             blob_base_fee: U256::from(1),
         };
-        let queue_hash = messages.iter().fold(self.header.queue_hash, |hash, message| queue_hash_after(hash, message.hash()));
+        let queue_hash =
+            messages.iter().fold(self.header.queue_hash, |hash, message| queue_hash_after(hash, message.hash()));
         let header = BatchHeader {
             index: self.header.index + 1,
             parent_hash: self.output.batch_hash,
@@ -164,15 +165,7 @@ impl User {
 }
 
 pub fn deposit(to: Address, value: u64) -> Message {
-    Message {
-        kind: 0,
-        sender: to,
-        to,
-        value: U256::from(value),
-        gas_limit: 100_000,
-        refund: to,
-        data: Bytes::new(),
-    }
+    Message { kind: 0, sender: to, to, value: U256::from(value), gas_limit: 100_000, refund: to, data: Bytes::new() }
 }
 
 pub fn block(timestamp: u64, message_count: u32, transactions: Vec<SignedTransaction>) -> PayloadBlock {

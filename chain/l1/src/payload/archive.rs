@@ -48,7 +48,9 @@ impl Archive {
 
     /// Which blobs a batch has, if that is there and undamaged.
     pub async fn versioned_hashes(&self, data_hash: B256) -> io::Result<Option<Vec<B256>>> {
-        let Some(list) = self.read(BLOB_LISTS, data_hash, BLOBS_MAX * B256::len_bytes()).await? else { return Ok(None) };
+        let Some(list) = self.read(BLOB_LISTS, data_hash, BLOBS_MAX * B256::len_bytes()).await? else {
+            return Ok(None);
+        };
         let hashes: Vec<B256> = list.chunks_exact(B256::len_bytes()).map(B256::from_slice).collect();
         let found = blobs_hash(&hashes);
         Ok(self.undamaged(hashes, data_hash, Some(found)))

@@ -83,7 +83,8 @@ impl BeaconClient {
         let block_id = match self.naming.get_or_try_init(|| self.find_naming()).await? {
             Naming::ExecutionNumber => l1_block,
             Naming::Slots { genesis_time, slot_seconds } => {
-                let elapsed = l1_timestamp.checked_sub(*genesis_time).ok_or(BeaconError::BeforeGenesis(l1_timestamp))?;
+                let elapsed =
+                    l1_timestamp.checked_sub(*genesis_time).ok_or(BeaconError::BeforeGenesis(l1_timestamp))?;
                 elapsed / slot_seconds
             }
         };
@@ -107,7 +108,8 @@ impl BeaconClient {
 
     async fn find_naming(&self) -> Result<Naming, BeaconError> {
         let Some(spec) = self.get(self.url("eth/v1/config/spec")?).await? else { return Ok(Naming::ExecutionNumber) };
-        let genesis = self.get(self.url("eth/v1/beacon/genesis")?).await?.ok_or(BeaconError::Status(StatusCode::NOT_FOUND))?;
+        let genesis =
+            self.get(self.url("eth/v1/beacon/genesis")?).await?.ok_or(BeaconError::Status(StatusCode::NOT_FOUND))?;
         let spec: Answer<Spec> = serde_json::from_slice(&spec)?;
         let genesis: Answer<Genesis> = serde_json::from_slice(&genesis)?;
         let slot_seconds = spec.data.seconds_per_slot.parse::<std::num::NonZeroU64>()?.get();
@@ -116,7 +118,10 @@ impl BeaconClient {
 
     fn url(&self, path: &str) -> Result<Url, BeaconError> {
         let mut url = self.base.clone();
-        url.path_segments_mut().map_err(|()| BeaconError::BadUrl(self.base.clone()))?.pop_if_empty().extend(path.split('/'));
+        url.path_segments_mut()
+            .map_err(|()| BeaconError::BadUrl(self.base.clone()))?
+            .pop_if_empty()
+            .extend(path.split('/'));
         Ok(url)
     }
 

@@ -126,14 +126,22 @@ impl PayloadFetcher {
         let transaction = self.client.transaction(posted.transaction_hash).await?;
         let hashes = transaction.ok_or(PayloadError::TransactionMissing(posted.transaction_hash))?.versioned_hashes;
         if hashes.len() > BLOBS_MAX || blobs_hash(&hashes) != posted.header.data_hash {
-            return Err(PayloadError::WrongTransaction { index: posted.header.index, transaction: posted.transaction_hash });
+            return Err(PayloadError::WrongTransaction {
+                index: posted.header.index,
+                transaction: posted.transaction_hash,
+            });
         }
         Ok(hashes)
     }
 
     /// Blobs by versioned hash, in the order asked for: out of the archive or of the first source that has them; archived before
     /// they are given out.
-    pub async fn blobs_by_hash(&self, hashes: &[B256], l1_block: u64, l1_timestamp: u64) -> Result<Vec<Bytes>, PayloadError> {
+    pub async fn blobs_by_hash(
+        &self,
+        hashes: &[B256],
+        l1_block: u64,
+        l1_timestamp: u64,
+    ) -> Result<Vec<Bytes>, PayloadError> {
         let mut found: Vec<Option<Bytes>> = Vec::with_capacity(hashes.len());
         for hash in hashes {
             found.push(self.archive.blob(*hash).await?);
@@ -177,7 +185,8 @@ impl PayloadFetcher {
     /// Keeps a blob if it is one of those that are missing.
     async fn take(&self, hashes: &[B256], found: &mut [Option<Bytes>], blob: Bytes) -> Result<(), PayloadError> {
         let checked = blob.clone();
-        let hash = tokio::task::spawn_blocking(move || versioned_hash(&checked)).await.map_err(|_| PayloadError::Cancelled)?;
+        let hash =
+            tokio::task::spawn_blocking(move || versioned_hash(&checked)).await.map_err(|_| PayloadError::Cancelled)?;
         let Some(hash) = hash.filter(|hash| hashes.contains(hash)) else { return Ok(()) };
         self.archive.put_blob(hash, &blob).await?;
         for (wanted, slot) in hashes.iter().zip(found.iter_mut()) {

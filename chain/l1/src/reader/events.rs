@@ -11,10 +11,7 @@ use alloy::{
     sol_types::SolEvent,
 };
 use tandem_chain::{
-    BatchHeader, Checkpoint, Message, OutputFields,
-    batch::UnknownDataKind,
-    message::MessageTooShort,
-    output::claim_id,
+    BatchHeader, Checkpoint, Message, OutputFields, batch::UnknownDataKind, message::MessageTooShort, output::claim_id,
 };
 
 /// A message as it was enqueued.
@@ -185,10 +182,13 @@ fn add(block: &mut L1Block, config: &ReaderConfig, log: &Log) -> Result<(), BadE
             Inbox::MessageEnqueued::SIGNATURE_HASH => block.messages.push(message(log)?),
             Inbox::BatchAppended::SIGNATURE_HASH => block.batches.push(batch(log)?),
             Inbox::CheckpointStored::SIGNATURE_HASH => {
-                block.checkpoints.push(Inbox::CheckpointStored::decode_log_validate(&log.inner)?.data.checkpoint.into());
+                block
+                    .checkpoints
+                    .push(Inbox::CheckpointStored::decode_log_validate(&log.inner)?.data.checkpoint.into());
             }
             Inbox::EpochClosed::SIGNATURE_HASH => {
-                let Inbox::EpochClosed { epoch, lastBatch: last_batch } = Inbox::EpochClosed::decode_log_validate(&log.inner)?.data;
+                let Inbox::EpochClosed { epoch, lastBatch: last_batch } =
+                    Inbox::EpochClosed::decode_log_validate(&log.inner)?.data;
                 block.epochs.push(ClosedEpoch { epoch, last_batch });
             }
             _ => {}
@@ -294,7 +294,12 @@ mod tests {
             config_hash: B256::repeat_byte(2),
             posted_at: 70,
         };
-        Inbox::BatchAppended { index: 1, batchHash: header.hash(), header: header.into(), checkpoint: checkpoint.into() }
+        Inbox::BatchAppended {
+            index: 1,
+            batchHash: header.hash(),
+            header: header.into(),
+            checkpoint: checkpoint.into(),
+        }
     }
 
     fn reason(logs: Vec<Log>) -> BadEvent {
@@ -308,9 +313,12 @@ mod tests {
     fn events_come_out_in_the_order_of_the_logs() {
         let enqueued = |index, log_index| Log {
             log_index: Some(log_index),
-            ..log(Inbox::MessageEnqueued { index, queueHash: B256::ZERO, message: Message::default().encode().into() }.encode_log_data())
+            ..log(Inbox::MessageEnqueued { index, queueHash: B256::ZERO, message: Message::default().encode().into() }
+                .encode_log_data())
         };
-        let block = collect(&header(), &config(), vec![enqueued(1, 8), log(appended().encode_log_data()), enqueued(0, 2)]).unwrap();
+        let block =
+            collect(&header(), &config(), vec![enqueued(1, 8), log(appended().encode_log_data()), enqueued(0, 2)])
+                .unwrap();
         assert_eq!(block.messages.iter().map(|message| message.index).collect::<Vec<_>>(), [0, 1]);
         assert_eq!(block.batches[0].header.hash(), appended().batchHash);
         assert_eq!(block.id(), header().id);

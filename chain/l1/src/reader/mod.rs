@@ -143,7 +143,15 @@ impl Reader {
     /// a [`L1Update::Reorg`] comes first.
     pub fn resume(client: L1Client, config: ReaderConfig, known: Vec<BlockRef>) -> Self {
         let range_blocks = config.backfill_blocks_max.max(1);
-        Self { client, config, resume: known, history: None, heads: L1Heads::default(), range_blocks, ready: VecDeque::new() }
+        Self {
+            client,
+            config,
+            resume: known,
+            history: None,
+            heads: L1Heads::default(),
+            range_blocks,
+            ready: VecDeque::new(),
+        }
     }
 
     /// The last block given out (or about to be).

@@ -14,11 +14,7 @@ use crate::{
     reader::{L1Block, L1Heads, L1Update, PostedBatch, Reader, ReaderConfig},
 };
 use alloy::primitives::B256;
-use std::{
-    collections::VecDeque,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 pub use store::{DerivedBatch, MemoryStore, MissingPreimage, ReplicaStore};
 use tandem_chain::{
     ChainConfig, Derivation, DerivationError, OutputFields, StateMachine, derive::Policy, machine::TransitionError,
@@ -242,7 +238,12 @@ where
         Ok(())
     }
 
-    async fn take_batch(&self, session: &mut Session, block: &L1Block, posted: &PostedBatch) -> Result<(), ReplicaError<S::Error>> {
+    async fn take_batch(
+        &self,
+        session: &mut Session,
+        block: &L1Block,
+        posted: &PostedBatch,
+    ) -> Result<(), ReplicaError<S::Error>> {
         let batch = self.payloads.fetch(posted, block.number, block.timestamp).await?;
         let input = session.derivation.next(batch)?;
         let (machine, store, previous) = (self.machine.clone(), self.store.clone(), session.previous);

@@ -40,7 +40,8 @@ impl Default for FeeLimits {
 impl FeeLimits {
     /// Whether a bid stays within.
     pub fn allow(&self, fees: Fees) -> bool {
-        fees.max_fee_per_gas <= self.max_fee_per_gas && fees.max_fee_per_blob_gas.is_none_or(|fee| fee <= self.max_fee_per_blob_gas)
+        fees.max_fee_per_gas <= self.max_fee_per_gas
+            && fees.max_fee_per_blob_gas.is_none_or(|fee| fee <= self.max_fee_per_blob_gas)
     }
 }
 
@@ -65,7 +66,9 @@ impl Fees {
         Self {
             max_fee_per_gas: raise(self.max_fee_per_gas).max(fresh.max_fee_per_gas).max(max_priority_fee_per_gas),
             max_priority_fee_per_gas,
-            max_fee_per_blob_gas: self.max_fee_per_blob_gas.map(|fee| raise(fee).max(fresh.max_fee_per_blob_gas.unwrap_or_default())),
+            max_fee_per_blob_gas: self
+                .max_fee_per_blob_gas
+                .map(|fee| raise(fee).max(fresh.max_fee_per_blob_gas.unwrap_or_default())),
         }
     }
 }

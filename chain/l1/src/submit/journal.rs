@@ -2,11 +2,7 @@
 
 use super::{Fees, L1Call};
 use alloy::primitives::TxHash;
-use std::{
-    fs, io,
-    io::Write,
-    path::PathBuf,
-};
+use std::{fs, io, io::Write, path::PathBuf};
 
 /// One signed transaction for a call. Signing is deterministic, so that the fees stand for the transaction.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

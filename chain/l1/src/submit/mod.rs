@@ -156,7 +156,9 @@ impl SubmitError {
     /// How the caller should react. `Reset`: look at L1 again, the call is no longer right.
     pub fn policy(&self) -> Policy {
         match self {
-            Self::Rpc(_) | Self::Pending { .. } | Self::Late { .. } | Self::FeesTooHigh { .. } | Self::Cancelled => Policy::Retry,
+            Self::Rpc(_) | Self::Pending { .. } | Self::Late { .. } | Self::FeesTooHigh { .. } | Self::Cancelled => {
+                Policy::Retry
+            }
             Self::Refused { .. } => Policy::Reset,
             Self::Underfunded { .. } | Self::Journal(_) | Self::Sign(_) | Self::BadBlobs => Policy::Fatal,
         }
@@ -177,7 +179,12 @@ pub struct Submitter<J> {
 impl<J: Journal> Submitter<J> {
     /// A submitter for `signer`'s account. If the journal holds a call, [`Submitter::resume`] must come before the first
     /// [`Submitter::submit`].
-    pub async fn new(client: L1Client, signer: PrivateKeySigner, journal: J, config: SubmitterConfig) -> Result<Self, SubmitError> {
+    pub async fn new(
+        client: L1Client,
+        signer: PrivateKeySigner,
+        journal: J,
+        config: SubmitterConfig,
+    ) -> Result<Self, SubmitError> {
         let chain_id = client.chain_id().await?;
         let account = signer.address();
         Ok(Self { client, wallet: EthereumWallet::new(signer), account, chain_id, journal, config })
@@ -257,7 +264,11 @@ impl<J: Journal> Submitter<J> {
     ) -> Result<Option<Outcome>, SubmitError> {
         if let Some(receipt) = self.find_receipt(pending).await? {
             *displaced_rounds = 0;
-            return if self.is_confirmed(&receipt).await? { Ok(Some(self.outcome(pending, receipt).await?)) } else { Ok(None) };
+            return if self.is_confirmed(&receipt).await? {
+                Ok(Some(self.outcome(pending, receipt).await?))
+            } else {
+                Ok(None)
+            };
         }
         if self.client.nonce(self.account).await? > pending.nonce {
             *displaced_rounds += 1;
@@ -296,12 +307,21 @@ impl<J: Journal> Submitter<J> {
         pending.attempts.push(Attempt { hash, fees });
         self.journal.store(pending)?;
         if pending.attempts.len() > 1 {
-            tracing::info!(purpose = pending.call.purpose, attempt = pending.attempts.len(), ?fees, "raising the fee of an L1 transaction");
+            tracing::info!(
+                purpose = pending.call.purpose,
+                attempt = pending.attempts.len(),
+                ?fees,
+                "raising the fee of an L1 transaction"
+            );
         }
         self.broadcast_last(pending, sidecar).await
     }
 
-    async fn broadcast_last(&mut self, pending: &mut PendingCall, sidecar: Option<&wire::Sidecar>) -> Result<(), SubmitError> {
+    async fn broadcast_last(
+        &mut self,
+        pending: &mut PendingCall,
+        sidecar: Option<&wire::Sidecar>,
+    ) -> Result<(), SubmitError> {
         let Some(last) = pending.attempts.last().cloned() else { return Ok(()) };
         let (_, raw) = self.sign(pending, last.fees, sidecar).await?;
         let Err(error) = wire::broadcast(&self.client, &raw).await else { return Ok(()) };
@@ -323,7 +343,12 @@ impl<J: Journal> Submitter<J> {
         }
     }
 
-    async fn sign(&self, pending: &PendingCall, fees: Fees, sidecar: Option<&wire::Sidecar>) -> Result<(TxHash, Bytes), SubmitError> {
+    async fn sign(
+        &self,
+        pending: &PendingCall,
+        fees: Fees,
+        sidecar: Option<&wire::Sidecar>,
+    ) -> Result<(TxHash, Bytes), SubmitError> {
         let unsigned = wire::transaction(&pending.call, self.account, self.chain_id, pending.nonce, fees, sidecar);
         wire::sign(&self.wallet, unsigned).await
     }

@@ -6,13 +6,13 @@ use crate::{
     payload::kzg_settings,
 };
 use alloy::{
+    consensus::TxEnvelope,
     eips::{
         BlockId,
         eip2718::Encodable2718,
         eip4844::Blob,
         eip7594::{BlobTransactionSidecarEip7594, BlobTransactionSidecarVariant},
     },
-    consensus::TxEnvelope,
     network::{Ethereum, EthereumWallet, NetworkWallet, TransactionBuilder},
     primitives::{Address, Bytes, TxHash},
     providers::Provider,
@@ -34,7 +34,11 @@ pub(super) async fn sidecar(blobs: &[Bytes]) -> Result<Option<Sidecar>, SubmitEr
     if blobs.len() > BLOBS_MAX {
         return Err(SubmitError::BadBlobs);
     }
-    let blobs: Vec<Blob> = blobs.iter().map(|blob| Blob::try_from(blob.as_ref())).collect::<Result<_, _>>().map_err(|_| SubmitError::BadBlobs)?;
+    let blobs: Vec<Blob> = blobs
+        .iter()
+        .map(|blob| Blob::try_from(blob.as_ref()))
+        .collect::<Result<_, _>>()
+        .map_err(|_| SubmitError::BadBlobs)?;
     let proving = tokio::task::spawn_blocking(move || Sidecar::try_from_blobs_with_settings(blobs, kzg_settings()));
     let sidecar = proving.await.map_err(|_| SubmitError::Cancelled)?.map_err(|_| SubmitError::BadBlobs)?;
     Ok(Some(sidecar))
@@ -95,14 +99,19 @@ fn refusal(error: RpcFailure) -> SubmitError {
 }
 
 fn message(call: &L1Call, from: Address) -> TransactionRequest {
-    TransactionRequest::default().with_from(from).with_kind(call.to).with_input(call.input.clone()).with_value(call.value)
+    TransactionRequest::default()
+        .with_from(from)
+        .with_kind(call.to)
+        .with_input(call.input.clone())
+        .with_value(call.value)
 }
 
 /// The call as `eth_call` and `eth_estimateGas` take it: blobs by their hashes alone.
 async fn simulated(call: &L1Call, from: Address) -> Result<TransactionRequest, SubmitError> {
     let mut request = message(call, from);
     if !call.blobs.is_empty() {
-        request.blob_versioned_hashes = Some(crate::payload::versioned_hashes(&call.blobs).await.ok_or(SubmitError::BadBlobs)?);
+        request.blob_versioned_hashes =
+            Some(crate::payload::versioned_hashes(&call.blobs).await.ok_or(SubmitError::BadBlobs)?);
     }
     Ok(request)
 }

@@ -8,7 +8,9 @@ async fn the_same_batch_is_posted_once_and_a_rival_loses() {
     harness.deposit(5).await;
     let append = harness.next_append(AppendData::Calldata(bytes(1_000, 1))).await;
     let mut appender = harness.appender().await;
-    let Ok(AppendOutcome::Posted { batch, block, cost: Some(cost) }) = appender.append(&append).await else { panic!("not posted") };
+    let Ok(AppendOutcome::Posted { batch, block, cost: Some(cost) }) = appender.append(&append).await else {
+        panic!("not posted")
+    };
     assert_eq!((batch.header.index, batch.header.queue_end, batch.header.data_kind), (1, 1, DataKind::Calldata));
     assert!(cost.gas > 21_000 && cost.gas_price > 0 && cost.blob_gas == 0);
 
@@ -26,14 +28,19 @@ async fn refusals_name_their_reason() {
     let mut appender = harness.appender().await;
 
     let early = Append { index: 2, ..good.clone() };
-    let Ok(AppendOutcome::Refused { reason: Some(InboxErrors::Inbox_WrongIndex(error)) }) = appender.append(&early).await else {
+    let Ok(AppendOutcome::Refused { reason: Some(InboxErrors::Inbox_WrongIndex(error)) }) =
+        appender.append(&early).await
+    else {
         panic!("not refused")
     };
     assert_eq!((error.expected, error.actual), (1, 2));
 
     let forced = Append { data: AppendData::Forced, ..good };
     let outcome = appender.append(&forced).await.unwrap();
-    assert!(matches!(outcome, AppendOutcome::Refused { reason: Some(InboxErrors::Inbox_NothingOverdue(_)) }), "{outcome:?}");
+    assert!(
+        matches!(outcome, AppendOutcome::Refused { reason: Some(InboxErrors::Inbox_NothingOverdue(_)) }),
+        "{outcome:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

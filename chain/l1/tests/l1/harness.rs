@@ -11,8 +11,8 @@ use std::{
 };
 use tandem_chain::{ChainConfig, ChainKind, Checkpoint, OutputFields, derive::genesis_output};
 use tandem_l1::{
-    Append, AppendData, Appender, ChainSpec, Deployment, L1Block, L1Call, L1Client, L1Update, MemoryJournal, Reader, ReaderConfig, Submitter,
-    SubmitterConfig,
+    Append, AppendData, Appender, ChainSpec, Deployment, L1Block, L1Call, L1Client, L1Update, MemoryJournal, Reader,
+    ReaderConfig, Submitter, SubmitterConfig,
     anvil::{Anvil, AnvilOptions},
     bindings::{Bridge, Inbox},
     deploy::{RulesSpec, deploy},
@@ -28,7 +28,12 @@ pub struct Harness {
 }
 
 pub fn submitter_config() -> SubmitterConfig {
-    SubmitterConfig { poll_interval: POLL, bump_after: Duration::from_secs(60), patience: DEADLINE, ..SubmitterConfig::default() }
+    SubmitterConfig {
+        poll_interval: POLL,
+        bump_after: Duration::from_secs(60),
+        patience: DEADLINE,
+        ..SubmitterConfig::default()
+    }
 }
 
 impl Harness {

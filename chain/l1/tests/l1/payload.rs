@@ -3,12 +3,15 @@ use alloy::primitives::{B256, Bytes};
 use std::{path::Path, time::Duration};
 use tandem_chain::{Derivation, L1Batch, derive::L1Data};
 use tandem_l1::{
-    AppendData, AppendOutcome, Archive, BeaconClient, BlobSource, PayloadError, PayloadFetcher, PostedBatch, payload::versioned_hash,
+    AppendData, AppendOutcome, Archive, BeaconClient, BlobSource, PayloadError, PayloadFetcher, PostedBatch,
+    payload::versioned_hash,
 };
 
 async fn post(harness: &Harness, data: AppendData) -> (PostedBatch, u64) {
     let append = harness.next_append(data).await;
-    let AppendOutcome::Posted { batch, block, .. } = harness.appender().await.append(&append).await.unwrap() else { panic!("not posted") };
+    let AppendOutcome::Posted { batch, block, .. } = harness.appender().await.append(&append).await.unwrap() else {
+        panic!("not posted")
+    };
     (batch, block.number)
 }
 

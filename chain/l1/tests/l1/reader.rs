@@ -70,7 +70,8 @@ async fn a_reorg_comes_out_before_what_replaces_it() {
     let second = harness.appender().await.append(&append).await.unwrap();
     let replacement = next_block(&mut reader, |block| !block.batches.is_empty()).await;
     assert_ne!(replacement.hash, dropped.hash);
-    let (AppendOutcome::Posted { batch: first, .. }, AppendOutcome::Posted { batch: second, .. }) = (first, second) else {
+    let (AppendOutcome::Posted { batch: first, .. }, AppendOutcome::Posted { batch: second, .. }) = (first, second)
+    else {
         panic!("not posted")
     };
     assert_ne!(first.header.hash(), second.header.hash());

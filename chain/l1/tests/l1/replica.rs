@@ -5,9 +5,13 @@ use alloy::{
     rpc::types::anvil::{ReorgOptions, TransactionData},
 };
 use std::{path::Path, time::Duration};
-use tandem_chain::{BatchInput, OutputFields, PreimageSource, StateMachine, Transition, derive::genesis_output, machine::TransitionError};
+use tandem_chain::{
+    BatchInput, OutputFields, PreimageSource, StateMachine, Transition, derive::genesis_output,
+    machine::TransitionError,
+};
 use tandem_l1::{
-    AppendData, Archive, BeaconClient, BlobSource, MemoryStore, PayloadFetcher, Replica, ReplicaConfig, ReplicaHandle, ReplicaStore,
+    AppendData, Archive, BeaconClient, BlobSource, MemoryStore, PayloadFetcher, Replica, ReplicaConfig, ReplicaHandle,
+    ReplicaStore,
 };
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;

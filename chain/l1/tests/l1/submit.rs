@@ -179,7 +179,8 @@ async fn an_empty_account_is_told_apart() {
     let harness = Harness::start().await;
     let journal = tandem_l1::MemoryJournal::default();
     let poor = PrivateKeySigner::random();
-    let mut submitter = Submitter::new(harness.client.clone(), poor.clone(), journal, submitter_config()).await.unwrap();
+    let mut submitter =
+        Submitter::new(harness.client.clone(), poor.clone(), journal, submitter_config()).await.unwrap();
     let call = L1Call { gas_limit: Some(21_000), value: U256::ZERO, ..transfer(0) };
     let outcome = tokio::time::timeout(DEADLINE, submitter.submit(call)).await.unwrap();
     assert!(matches!(outcome, Err(SubmitError::Underfunded { account }) if account == poor.address()), "{outcome:?}");

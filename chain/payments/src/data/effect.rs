@@ -12,44 +12,14 @@ use ark_bn254::Fr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // fields as in docs/spec/payments.md, PAY-KIND
 pub enum Effect {
-    Create {
-        key: Key,
-    },
-    Transfer {
-        from: u32,
-        to: u32,
-        amount: u128,
-        price: u64,
-    },
-    TokenTransfer {
-        payer: u32,
-        from: u32,
-        amount: u128,
-        price: u64,
-    },
-    TokenCredit {
-        to: u32,
-    },
-    WithdrawEth {
-        from: u32,
-        amount: u128,
-        price: u64,
-    },
-    WithdrawToken {
-        payer: u32,
-        from: u32,
-        amount: u128,
-        price: u64,
-    },
-    SetSession {
-        of: u32,
-        key_hash: Fr,
-        price: u64,
-    },
-    Register {
-        of: u32,
-        key_hash: Fr,
-    },
+    Create { key: Key },
+    Transfer { from: u32, to: u32, amount: u128, price: u64 },
+    TokenTransfer { payer: u32, from: u32, amount: u128, price: u64 },
+    TokenCredit { to: u32 },
+    WithdrawEth { from: u32, amount: u128, price: u64 },
+    WithdrawToken { payer: u32, from: u32, amount: u128, price: u64 },
+    SetSession { of: u32, key_hash: Fr, price: u64 },
+    Register { of: u32, key_hash: Fr },
     Deposit,
     Forced,
     L1Key,
@@ -97,39 +67,15 @@ impl Effect {
                 let first = Element::pack(&[(U256::from(kind as u8), 240), (address, 48)]);
                 (first, Some(Element(address_integer(key.token))))
             }
-            Self::Transfer {
-                from,
-                to,
-                amount,
-                price,
-            } => (plain(from, to, amount, price), None),
-            Self::TokenTransfer {
-                payer,
-                from,
-                amount,
-                price,
+            Self::Transfer { from, to, amount, price } => (plain(from, to, amount, price), None),
+            Self::TokenTransfer { payer, from, amount, price } | Self::WithdrawToken { payer, from, amount, price } => {
+                (plain(payer, from, amount, price), None)
             }
-            | Self::WithdrawToken {
-                payer,
-                from,
-                amount,
-                price,
-            } => (plain(payer, from, amount, price), None),
             Self::TokenCredit { to } => (plain(0, to, 0, 0), None),
-            Self::WithdrawEth {
-                from,
-                amount,
-                price,
-            } => (plain(from, 0, amount, price), None),
-            Self::SetSession {
-                of,
-                key_hash,
-                price,
-            } => keyed(of, key_hash, price),
+            Self::WithdrawEth { from, amount, price } => (plain(from, 0, amount, price), None),
+            Self::SetSession { of, key_hash, price } => keyed(of, key_hash, price),
             Self::Register { of, key_hash } => keyed(of, key_hash, 0),
-            Self::Deposit | Self::Forced | Self::L1Key | Self::FeeCredit => {
-                (plain(0, 0, 0, 0), None)
-            }
+            Self::Deposit | Self::Forced | Self::L1Key | Self::FeeCredit => (plain(0, 0, 0, 0), None),
         }
     }
 
@@ -165,44 +111,15 @@ impl Effect {
         Some(match kind {
             Kind::Padding => return None,
             Kind::Create => Self::Create {
-                key: Key {
-                    address: low_address(first.field(48, 160)),
-                    token: low_address(second.field(0, 160)),
-                },
+                key: Key { address: low_address(first.field(48, 160)), token: low_address(second.field(0, 160)) },
             },
-            Kind::Transfer => Self::Transfer {
-                from: a,
-                to: b,
-                amount,
-                price,
-            },
-            Kind::TokenTransfer => Self::TokenTransfer {
-                payer: a,
-                from: b,
-                amount,
-                price,
-            },
+            Kind::Transfer => Self::Transfer { from: a, to: b, amount, price },
+            Kind::TokenTransfer => Self::TokenTransfer { payer: a, from: b, amount, price },
             Kind::TokenCredit => Self::TokenCredit { to: b },
-            Kind::WithdrawEth => Self::WithdrawEth {
-                from: a,
-                amount,
-                price,
-            },
-            Kind::WithdrawToken => Self::WithdrawToken {
-                payer: a,
-                from: b,
-                amount,
-                price,
-            },
-            Kind::SetSession => Self::SetSession {
-                of: a,
-                key_hash: key_hash()?,
-                price,
-            },
-            Kind::Register => Self::Register {
-                of: a,
-                key_hash: key_hash()?,
-            },
+            Kind::WithdrawEth => Self::WithdrawEth { from: a, amount, price },
+            Kind::WithdrawToken => Self::WithdrawToken { payer: a, from: b, amount, price },
+            Kind::SetSession => Self::SetSession { of: a, key_hash: key_hash()?, price },
+            Kind::Register => Self::Register { of: a, key_hash: key_hash()? },
             Kind::Deposit => Self::Deposit,
             Kind::Forced => Self::Forced,
             Kind::L1Key => Self::L1Key,

@@ -39,16 +39,10 @@ impl Message {
     pub fn encode(&self) -> [Element; 2] {
         let kind = |kind: Kind| (U256::from(kind as u8), 240);
         match *self {
-            Self::Deposit { key, amount } => {
-                value(kind(Kind::Deposit), key.address, key.token, amount)
-            }
+            Self::Deposit { key, amount } => value(kind(Kind::Deposit), key.address, key.token, amount),
             Self::Forced { key } => value(kind(Kind::Forced), key.address, key.token, 0),
             Self::L1Key { account, key } => [
-                Element::pack(&[
-                    kind(Kind::L1Key),
-                    (address_integer(account), 80),
-                    (key >> 176, 0),
-                ]),
+                Element::pack(&[kind(Kind::L1Key), (address_integer(account), 80), (key >> 176, 0)]),
                 Element::pack(&[(key & ((U256::from(1) << 176) - U256::from(1)), 0)]),
             ],
         }
@@ -58,9 +52,7 @@ impl Message {
     pub fn decode_all(elements: &[Element]) -> Result<Vec<Self>, DataError> {
         let (pairs, rest) = elements.as_chunks::<2>();
         if !rest.is_empty() {
-            return Err(DataError::Truncated {
-                elements: elements.len(),
-            });
+            return Err(DataError::Truncated { elements: elements.len() });
         }
         pairs.iter().map(Self::decode).collect()
     }
@@ -68,27 +60,14 @@ impl Message {
     fn decode(pair: &[Element; 2]) -> Result<Self, DataError> {
         let byte = pair[0].first_byte();
         let account = low_address(pair[0].field(80, 160));
-        let key = Key {
-            address: account,
-            token: low_address(pair[1].field(88, 160)),
-        };
+        let key = Key { address: account, token: low_address(pair[1].field(88, 160)) };
         let message = match Kind::from_byte(byte) {
-            Some(Kind::Deposit) => Self::Deposit {
-                key,
-                amount: amount(pair),
-            },
+            Some(Kind::Deposit) => Self::Deposit { key, amount: amount(pair) },
             Some(Kind::Forced) => Self::Forced { key },
-            Some(Kind::L1Key) => Self::L1Key {
-                account,
-                key: pair[0].field(0, 80) << 176 | pair[1].field(0, 176),
-            },
+            Some(Kind::L1Key) => Self::L1Key { account, key: pair[0].field(0, 80) << 176 | pair[1].field(0, 176) },
             _ => return Err(DataError::UnknownRecord { byte }),
         };
-        if message.encode() == *pair {
-            Ok(message)
-        } else {
-            Err(DataError::NotCanonical { byte })
-        }
+        if message.encode() == *pair { Ok(message) } else { Err(DataError::NotCanonical { byte }) }
     }
 }
 
@@ -106,21 +85,14 @@ pub struct Withdrawal {
 impl Withdrawal {
     /// Its two elements.
     pub fn encode(&self) -> [Element; 2] {
-        value(
-            (U256::from(WITHDRAWAL), 240),
-            self.recipient,
-            self.token,
-            self.amount,
-        )
+        value((U256::from(WITHDRAWAL), 240), self.recipient, self.token, self.amount)
     }
 
     /// The withdrawals of a segment.
     pub fn decode_all(elements: &[Element]) -> Result<Vec<Self>, DataError> {
         let (pairs, rest) = elements.as_chunks::<2>();
         if !rest.is_empty() {
-            return Err(DataError::Truncated {
-                elements: elements.len(),
-            });
+            return Err(DataError::Truncated { elements: elements.len() });
         }
         let decode = |pair: &[Element; 2]| {
             let byte = pair[0].first_byte();
@@ -142,11 +114,7 @@ impl Withdrawal {
 /// The shape shared by all records that move value.
 fn value(first: (U256, usize), account: Address, token: Address, amount: u128) -> [Element; 2] {
     [
-        Element::pack(&[
-            first,
-            (address_integer(account), 80),
-            (U256::from(amount >> 64), 0),
-        ]),
+        Element::pack(&[first, (address_integer(account), 80), (U256::from(amount >> 64), 0)]),
         Element::pack(&[(address_integer(token), 88), (U256::from(amount as u64), 0)]),
     ]
 }

@@ -11,41 +11,13 @@ fn effects() -> Vec<Effect> {
     let (a, b, amount, price) = (1, u32::MAX, u128::MAX - 1, (1 << 48) - 2);
     let key_hash = -Fr::from(1u64);
     vec![
-        Effect::Create {
-            key: Key {
-                address: account(0xff),
-                token: token(2),
-            },
-        },
-        Effect::Transfer {
-            from: a,
-            to: b,
-            amount,
-            price,
-        },
-        Effect::TokenTransfer {
-            payer: a,
-            from: b,
-            amount,
-            price,
-        },
+        Effect::Create { key: Key { address: account(0xff), token: token(2) } },
+        Effect::Transfer { from: a, to: b, amount, price },
+        Effect::TokenTransfer { payer: a, from: b, amount, price },
         Effect::TokenCredit { to: b },
-        Effect::WithdrawEth {
-            from: b,
-            amount,
-            price,
-        },
-        Effect::WithdrawToken {
-            payer: b,
-            from: a,
-            amount,
-            price,
-        },
-        Effect::SetSession {
-            of: b,
-            key_hash,
-            price,
-        },
+        Effect::WithdrawEth { from: b, amount, price },
+        Effect::WithdrawToken { payer: b, from: a, amount, price },
+        Effect::SetSession { of: b, key_hash, price },
         Effect::Register { of: b, key_hash },
         Effect::Deposit,
         Effect::Forced,
@@ -55,24 +27,12 @@ fn effects() -> Vec<Effect> {
 }
 
 fn messages() -> Vec<Message> {
-    let key = Key {
-        address: account(0xfe),
-        token: token(3),
-    };
+    let key = Key { address: account(0xfe), token: token(3) };
     vec![
-        Message::Deposit {
-            key,
-            amount: u128::MAX - 5,
-        },
+        Message::Deposit { key, amount: u128::MAX - 5 },
         Message::Forced { key },
-        Message::L1Key {
-            account: account(0xfd),
-            key: U256::MAX - U256::from(7),
-        },
-        Message::Deposit {
-            key: Key::ZERO,
-            amount: 0,
-        },
+        Message::L1Key { account: account(0xfd), key: U256::MAX - U256::from(7) },
+        Message::Deposit { key: Key::ZERO, amount: 0 },
     ]
 }
 
@@ -82,32 +42,16 @@ fn records_survive_their_bytes() {
         .iter()
         .flat_map(|effect| {
             let (first, second) = effect.encode();
-            assert_eq!(
-                1 + usize::from(second.is_some()),
-                effect.kind().effect_elements()
-            );
+            assert_eq!(1 + usize::from(second.is_some()), effect.kind().effect_elements());
             assert_eq!(first.first_byte(), effect.kind() as u8);
             [Some(first), second].into_iter().flatten()
         })
         .collect();
-    assert_eq!(
-        Effect::decode_all(&elements(&bytes(&encoded)).unwrap()),
-        Ok(effects())
-    );
+    assert_eq!(Effect::decode_all(&elements(&bytes(&encoded)).unwrap()), Ok(effects()));
     let encoded: Vec<Element> = messages().iter().flat_map(Message::encode).collect();
-    assert_eq!(
-        Message::decode_all(&elements(&bytes(&encoded)).unwrap()),
-        Ok(messages())
-    );
-    let withdrawal = Withdrawal {
-        recipient: account(9),
-        token: Address::ZERO,
-        amount: u128::MAX - 9,
-    };
-    assert_eq!(
-        Withdrawal::decode_all(&withdrawal.encode()),
-        Ok(vec![withdrawal])
-    );
+    assert_eq!(Message::decode_all(&elements(&bytes(&encoded)).unwrap()), Ok(messages()));
+    let withdrawal = Withdrawal { recipient: account(9), token: Address::ZERO, amount: u128::MAX - 9 };
+    assert_eq!(Withdrawal::decode_all(&withdrawal.encode()), Ok(vec![withdrawal]));
 }
 
 #[test]
@@ -123,43 +67,21 @@ fn elements_with_leading_zeros_count() {
 
 #[test]
 fn a_key_hash_is_below_the_modulus() {
-    let (first, second) = Effect::Register {
-        of: 1,
-        key_hash: -Fr::from(1u64),
-    }
-    .encode();
+    let (first, second) = Effect::Register { of: 1, key_hash: -Fr::from(1u64) }.encode();
     let mut raised = second.unwrap();
     raised.0 += U256::from(1);
-    assert_eq!(
-        Effect::decode_all(&[first, raised]),
-        Err(DataError::NotCanonical { byte: 8 })
-    );
+    assert_eq!(Effect::decode_all(&[first, raised]), Err(DataError::NotCanonical { byte: 8 }));
 }
 
 #[test]
 fn what_is_cut_short_is_refused() {
-    assert_eq!(
-        elements(&[0; 32]),
-        Err(DataError::Truncated { elements: 1 })
-    );
+    assert_eq!(elements(&[0; 32]), Err(DataError::Truncated { elements: 1 }));
     let (create, _) = effects()[0].encode();
-    assert_eq!(
-        Effect::decode_all(&[create]),
-        Err(DataError::Truncated { elements: 0 })
-    );
+    assert_eq!(Effect::decode_all(&[create]), Err(DataError::Truncated { elements: 0 }));
     let [first, _] = messages()[0].encode();
-    assert_eq!(
-        Message::decode_all(&[first]),
-        Err(DataError::Truncated { elements: 1 })
-    );
-    assert_eq!(
-        Withdrawal::decode_all(&[first]),
-        Err(DataError::Truncated { elements: 1 })
-    );
-    assert_eq!(
-        Effect::decode_all(&[Element::default()]),
-        Err(DataError::UnknownRecord { byte: 0 })
-    );
+    assert_eq!(Message::decode_all(&[first]), Err(DataError::Truncated { elements: 1 }));
+    assert_eq!(Withdrawal::decode_all(&[first]), Err(DataError::Truncated { elements: 1 }));
+    assert_eq!(Effect::decode_all(&[Element::default()]), Err(DataError::UnknownRecord { byte: 0 }));
 }
 
 proptest! {

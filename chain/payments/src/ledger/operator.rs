@@ -42,10 +42,7 @@ impl Ledger {
         slot.lanes.after_a = address_integer(key.token);
         (slot.lanes.after_b, slot.lanes.bid, slot.end) = gaps(&low, key);
         self.state.write(slot.a.index, Leaf { next: key, ..low });
-        slot.b = self
-            .state
-            .open_empty(Leaf::new(key, low.next))
-            .ok_or(Refused::Full)?;
+        slot.b = self.state.open_empty(Leaf::new(key, low.next)).ok_or(Refused::Full)?;
         self.state.append(&slot.b);
         self.pending = Pending::Created(key);
         slot.effect(Effect::Create { key });
@@ -94,11 +91,7 @@ impl Ledger {
 
     /// Whether an operation that credits nothing may come now.
     pub(super) fn free_now(&self) -> Result<(), Refused> {
-        if self.pending == Pending::Nothing {
-            Ok(())
-        } else {
-            Err(Refused::OutOfOrder)
-        }
+        if self.pending == Pending::Nothing { Ok(()) } else { Err(Refused::OutOfOrder) }
     }
 
     /// Adds to the leaf of a key: its opening, and its balance after.
@@ -108,18 +101,8 @@ impl Ledger {
         }
         let index = self.state.find(key).ok_or(Refused::Missing { key })?;
         let opening = self.opening(index);
-        let balance = opening
-            .leaf
-            .balance
-            .checked_add(amount)
-            .ok_or(Refused::Overflow)?;
-        self.state.write(
-            index,
-            Leaf {
-                balance,
-                ..opening.leaf
-            },
-        );
+        let balance = opening.leaf.balance.checked_add(amount).ok_or(Refused::Overflow)?;
+        self.state.write(index, Leaf { balance, ..opening.leaf });
         Ok((opening, U256::from(balance)))
     }
 }

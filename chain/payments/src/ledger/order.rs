@@ -34,11 +34,8 @@ pub fn key_order(key: U256) -> KeyOrder {
 
 /// `above - below - 1` of keys in that order, in the address or else in the token.
 fn gap(below: Key, above: Key) -> U256 {
-    let (low, high) = if below.address == above.address {
-        (below.token, above.token)
-    } else {
-        (below.address, above.address)
-    };
+    let (low, high) =
+        if below.address == above.address { (below.token, above.token) } else { (below.address, above.address) };
     address_integer(high) - address_integer(low) - U256::from(1)
 }
 
@@ -61,21 +58,9 @@ mod tests {
         assert_eq!(key_order(MODULUS - one), KeyOrder::Below(U256::ZERO));
         assert_eq!(key_order(MODULUS), KeyOrder::AtOrAbove(U256::ZERO));
         assert_eq!(key_order(MODULUS + one), KeyOrder::AtOrAbove(one));
-        assert_eq!(
-            key_order(U256::ZERO),
-            KeyOrder::Below(U256::from(r_high - 1))
-        );
-        assert_eq!(
-            key_order(U256::MAX),
-            KeyOrder::AtOrAbove(U256::from(u128::MAX - r_high - 1))
-        );
-        assert_eq!(
-            key_order(U256::from(r_high) << 128),
-            KeyOrder::Below(U256::from(r_low - 1))
-        );
-        assert_eq!(
-            key_order(U256::from(r_high + 1) << 128),
-            KeyOrder::AtOrAbove(U256::ZERO)
-        );
+        assert_eq!(key_order(U256::ZERO), KeyOrder::Below(U256::from(r_high - 1)));
+        assert_eq!(key_order(U256::MAX), KeyOrder::AtOrAbove(U256::from(u128::MAX - r_high - 1)));
+        assert_eq!(key_order(U256::from(r_high) << 128), KeyOrder::Below(U256::from(r_low - 1)));
+        assert_eq!(key_order(U256::from(r_high + 1) << 128), KeyOrder::AtOrAbove(U256::ZERO));
     }
 }

@@ -23,26 +23,13 @@ fn actions() -> impl Strategy<Value = Vec<Action>> {
     let people = || (0..7u8).prop_map(account);
     let tokens = || prop_oneof![Just(Address::ZERO), Just(token(1)), Just(token(2))];
     let amounts = || prop_oneof![0..6000u128, Just(ETHER), Just(u128::MAX)];
-    let calls =
-        (0..5u8, people(), tokens(), amounts()).prop_map(|(which, recipient, token, amount)| {
-            match which {
-                0 => Call::Transfer { recipient, amount },
-                1 => Call::TokenTransfer {
-                    token,
-                    recipient,
-                    amount,
-                },
-                2 => Call::WithdrawEth { recipient, amount },
-                3 => Call::WithdrawToken {
-                    token,
-                    recipient,
-                    amount,
-                },
-                _ => Call::SetSession {
-                    key_hash: Fr::from(amount),
-                },
-            }
-        });
+    let calls = (0..5u8, people(), tokens(), amounts()).prop_map(|(which, recipient, token, amount)| match which {
+        0 => Call::Transfer { recipient, amount },
+        1 => Call::TokenTransfer { token, recipient, amount },
+        2 => Call::WithdrawEth { recipient, amount },
+        3 => Call::WithdrawToken { token, recipient, amount },
+        _ => Call::SetSession { key_hash: Fr::from(amount) },
+    });
     let kinds = prop_oneof![Just(SignatureKind::Session), Just(SignatureKind::Ethereum)];
     let key = || (people(), tokens()).prop_map(|(address, token)| Key { address, token });
     let action = prop_oneof![

@@ -85,13 +85,7 @@ impl Ledger {
             if amount > 0 {
                 slot.variant = Variant::ForcedPaid;
                 slot.lanes.amount = amount;
-                self.state.write(
-                    index,
-                    Leaf {
-                        balance: 0,
-                        ..slot.b.leaf
-                    },
-                );
+                self.state.write(index, Leaf { balance: 0, ..slot.b.leaf });
                 slot.withdrawal(key.address, key.token, amount);
             }
         } else {
@@ -120,13 +114,7 @@ impl Ledger {
                 slot.lanes.bid = gap;
                 slot.a = self.opening(index);
                 slot.variant = Variant::L1KeySet;
-                self.state.write(
-                    index,
-                    Leaf {
-                        session_hash: fr(key),
-                        ..slot.a.leaf
-                    },
-                );
+                self.state.write(index, Leaf { session_hash: fr(key), ..slot.a.leaf });
                 slot.b = self.opening(0);
             }
         }

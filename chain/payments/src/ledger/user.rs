@@ -79,12 +79,7 @@ pub struct Spend {
 impl Ledger {
     /// Applies a signed operation at a price: its slots, after that of a leaf that it needs. The signature itself is
     /// for the caller (and the Authorise circuits) to verify.
-    pub fn user(
-        &mut self,
-        operation: &Operation,
-        kind: SignatureKind,
-        price: u64,
-    ) -> Result<Vec<Slot>, Refused> {
+    pub fn user(&mut self, operation: &Operation, kind: SignatureKind, price: u64) -> Result<Vec<Slot>, Refused> {
         self.free_now()?;
         let authority = self.authority(operation, kind)?;
         let credited = self.credited(operation)?;
@@ -127,44 +122,24 @@ impl Ledger {
         if key_hash.is_zero() {
             return Err(Refused::Key { kind });
         }
-        Ok(Authority {
-            kind,
-            operation_hash: operation.hash(self.dom),
-            key_hash,
-        })
+        Ok(Authority { kind, operation_hash: operation.hash(self.dom), key_hash })
     }
 
     /// The key that the operation credits here.
     fn credited(&self, operation: &Operation) -> Result<Option<Key>, Refused> {
         let key = match operation.call {
             Call::Transfer { recipient, .. } => Key::eth(recipient),
-            Call::TokenTransfer {
-                token, recipient, ..
-            } => Key {
-                address: recipient,
-                token,
-            },
+            Call::TokenTransfer { token, recipient, .. } => Key { address: recipient, token },
             Call::WithdrawEth { .. } | Call::WithdrawToken { .. } | Call::SetSession { .. } => {
                 return Ok(None);
             }
         };
-        if key == Key::ZERO {
-            Err(Refused::ZeroKey)
-        } else {
-            Ok(Some(key))
-        }
+        if key == Key::ZERO { Err(Refused::ZeroKey) } else { Ok(Some(key)) }
     }
 
     /// Holds an operation to what was signed (PAY-USER).
     fn resolve(&self, operation: &Operation, price: u64, create: bool) -> Result<Spend, Refused> {
-        let Operation {
-            sender,
-            nonce: signed,
-            call,
-            gas_limit,
-            max_fee_per_gas,
-            expiry,
-        } = *operation;
+        let Operation { sender, nonce: signed, call, gas_limit, max_fee_per_gas, expiry } = *operation;
         let key = Key::eth(sender);
         let payer = self.state.find(key).ok_or(Refused::Missing { key })?;
         let expected = self.opening(payer).leaf.nonce;
@@ -172,26 +147,18 @@ impl Ledger {
             return Err(Refused::Nonce { expected, signed });
         }
         let gas = call.kind().gas_after(create);
-        let slack = gas_limit
-            .checked_sub(gas)
-            .and_then(|slack| u32::try_from(slack).ok());
+        let slack = gas_limit.checked_sub(gas).and_then(|slack| u32::try_from(slack).ok());
         let timestamp = self.env.timestamp;
         let bid = Bid {
             price,
             gas_slack: slack.ok_or(Refused::GasLimit { gas, gas_limit })?,
-            fee_slack: max_fee_per_gas.checked_sub(price).ok_or(Refused::Price {
-                price,
-                price_max: max_fee_per_gas,
-            })?,
-            expiry_slack: expiry
-                .checked_sub(timestamp)
-                .ok_or(Refused::Expired { expiry, timestamp })?,
+            fee_slack: max_fee_per_gas
+                .checked_sub(price)
+                .ok_or(Refused::Price { price, price_max: max_fee_per_gas })?,
+            expiry_slack: expiry.checked_sub(timestamp).ok_or(Refused::Expired { expiry, timestamp })?,
         };
         let token_leaf = |token: Address| {
-            let key = Key {
-                address: sender,
-                token,
-            };
+            let key = Key { address: sender, token };
             if token.is_zero() {
                 return Err(Refused::ZeroKey);
             }
@@ -199,22 +166,12 @@ impl Ledger {
         };
         let spending = match call {
             Call::Transfer { .. } => Spending::Transfer,
-            Call::TokenTransfer { token, .. } => Spending::TokenTransfer {
-                from: token_leaf(token)?,
-            },
+            Call::TokenTransfer { token, .. } => Spending::TokenTransfer { from: token_leaf(token)? },
             Call::WithdrawEth { .. } => Spending::WithdrawEth,
-            Call::WithdrawToken { token, .. } => Spending::WithdrawToken {
-                from: token_leaf(token)?,
-            },
+            Call::WithdrawToken { token, .. } => Spending::WithdrawToken { from: token_leaf(token)? },
             Call::SetSession { key_hash } => Spending::SetSession { key_hash },
         };
-        Ok(Spend {
-            payer,
-            spending,
-            recipient: call.recipient(),
-            amount: call.amount(),
-            bid,
-        })
+        Ok(Spend { payer, spending, recipient: call.recipient(), amount: call.amount(), bid })
     }
 
     /// Whether a spend can be paid: the payer's leaf after it, and the fee.
@@ -226,10 +183,7 @@ impl Ledger {
         }
         let price = spend.bid.price;
         if price >> PRICE_BITS != 0 {
-            return Err(Refused::Price {
-                price,
-                price_max: (1 << PRICE_BITS) - 1,
-            });
+            return Err(Refused::Price { price, price_max: (1 << PRICE_BITS) - 1 });
         }
         // gas is below 2^17, so this is below 2^66
         let fee = u128::from(spend.spending.kind().gas_after(created)) * u128::from(price);
@@ -244,39 +198,22 @@ impl Ledger {
         let needed = fee.checked_add(eth);
         let balance = needed
             .and_then(|needed| leaf.balance.checked_sub(needed))
-            .ok_or(Refused::Balance {
-                balance: leaf.balance,
-                needed: needed.unwrap_or(u128::MAX),
-            })?;
+            .ok_or(Refused::Balance { balance: leaf.balance, needed: needed.unwrap_or(u128::MAX) })?;
         let nonce = leaf.nonce.checked_add(1).ok_or(Refused::NonceExhausted)?;
         let session_hash = match spend.spending {
             Spending::SetSession { key_hash } => key_hash,
             _ => leaf.session_hash,
         };
-        Ok((
-            Leaf {
-                nonce,
-                balance,
-                session_hash,
-                ..leaf
-            },
-            fee,
-        ))
+        Ok((Leaf { nonce, balance, session_hash, ..leaf }, fee))
     }
 
     fn check_token(&self, payer: &Leaf, from: u32, amount: u128) -> Result<(), Refused> {
-        let leaf = self
-            .state
-            .leaf(from)
-            .ok_or(Refused::WrongLeaf { index: from })?;
+        let leaf = self.state.leaf(from).ok_or(Refused::WrongLeaf { index: from })?;
         if leaf.key.address != payer.key.address || leaf.key.token.is_zero() {
             return Err(Refused::WrongLeaf { index: from });
         }
         if leaf.balance < amount {
-            return Err(Refused::Balance {
-                balance: leaf.balance,
-                needed: amount,
-            });
+            return Err(Refused::Balance { balance: leaf.balance, needed: amount });
         }
         Ok(())
     }
@@ -310,53 +247,27 @@ impl Ledger {
                 let (opening, balance) = credit.inspect_err(|_| self.state.write(payer, before))?;
                 let to = opening.index;
                 (slot.b, slot.lanes.after_b) = (opening, balance);
-                slot.effect(Effect::Transfer {
-                    from: payer,
-                    to,
-                    amount,
-                    price,
-                });
+                slot.effect(Effect::Transfer { from: payer, to, amount, price });
             }
             Spending::TokenTransfer { from } => {
                 (slot.b, slot.lanes.after_b) = self.debit(from, amount)?;
-                let key = Key {
-                    address: spend.recipient,
-                    token: slot.b.leaf.key.token,
-                };
+                let key = Key { address: spend.recipient, token: slot.b.leaf.key.token };
                 self.pending = Pending::Credit(key, amount);
-                slot.effect(Effect::TokenTransfer {
-                    payer,
-                    from,
-                    amount,
-                    price,
-                });
+                slot.effect(Effect::TokenTransfer { payer, from, amount, price });
             }
             Spending::WithdrawEth => {
-                slot.effect(Effect::WithdrawEth {
-                    from: payer,
-                    amount,
-                    price,
-                });
+                slot.effect(Effect::WithdrawEth { from: payer, amount, price });
                 slot.withdrawal(spend.recipient, Address::ZERO, amount);
             }
             Spending::WithdrawToken { from } => {
                 (slot.b, slot.lanes.after_b) = self.debit(from, amount)?;
                 let token = slot.b.leaf.key.token;
-                slot.effect(Effect::WithdrawToken {
-                    payer,
-                    from,
-                    amount,
-                    price,
-                });
+                slot.effect(Effect::WithdrawToken { payer, from, amount, price });
                 slot.withdrawal(spend.recipient, token, amount);
             }
             Spending::SetSession { key_hash } => {
                 posted_key(&mut slot, key_hash);
-                slot.effect(Effect::SetSession {
-                    of: payer,
-                    key_hash,
-                    price,
-                });
+                slot.effect(Effect::SetSession { of: payer, key_hash, price });
             }
         }
         self.fee = total;
@@ -368,40 +279,21 @@ impl Ledger {
         match spend.spending {
             Spending::Transfer => Ok(Some(Key::eth(spend.recipient))),
             Spending::TokenTransfer { from } => {
-                let leaf = self
-                    .state
-                    .leaf(from)
-                    .ok_or(Refused::WrongLeaf { index: from })?;
-                Ok(Some(Key {
-                    address: spend.recipient,
-                    token: leaf.key.token,
-                }))
+                let leaf = self.state.leaf(from).ok_or(Refused::WrongLeaf { index: from })?;
+                Ok(Some(Key { address: spend.recipient, token: leaf.key.token }))
             }
             _ => Ok(None),
         }
     }
 
-    fn debit(
-        &mut self,
-        index: u32,
-        amount: u128,
-    ) -> Result<(crate::state::Opening, U256), Refused> {
+    fn debit(&mut self, index: u32, amount: u128) -> Result<(crate::state::Opening, U256), Refused> {
         let opening = self.state.open(index).ok_or(Refused::WrongLeaf { index })?;
         let balance = opening
             .leaf
             .balance
             .checked_sub(amount)
-            .ok_or(Refused::Balance {
-                balance: opening.leaf.balance,
-                needed: amount,
-            })?;
-        self.state.write(
-            index,
-            Leaf {
-                balance,
-                ..opening.leaf
-            },
-        );
+            .ok_or(Refused::Balance { balance: opening.leaf.balance, needed: amount })?;
+        self.state.write(index, Leaf { balance, ..opening.leaf });
         Ok((opening, U256::from(balance)))
     }
 
@@ -431,23 +323,10 @@ impl Ledger {
         let mut slot = self.idle(Variant::Register);
         slot.a = self.opening(index);
         posted_key(&mut slot, key_hash);
-        self.state.write(
-            index,
-            Leaf {
-                key_hash,
-                ..slot.a.leaf
-            },
-        );
+        self.state.write(index, Leaf { key_hash, ..slot.a.leaf });
         slot.b = self.opening(0);
-        slot.authorise(Authority {
-            kind,
-            operation_hash: register_hash(address),
-            key_hash,
-        });
-        slot.effect(Effect::Register {
-            of: index,
-            key_hash,
-        });
+        slot.authorise(Authority { kind, operation_hash: register_hash(address), key_hash });
+        slot.effect(Effect::Register { of: index, key_hash });
         Ok(slot)
     }
 }

@@ -23,8 +23,7 @@ pub const WIDTH_MAX: usize = 17;
 pub const INPUTS_MAX: usize = WIDTH_MAX - 1;
 
 /// Partial rounds by width, from width 2 on (circomlib).
-const PARTIAL_ROUNDS: [usize; WIDTH_MAX - 1] =
-    [56, 57, 56, 60, 60, 63, 64, 63, 60, 66, 60, 65, 70, 60, 64, 68];
+const PARTIAL_ROUNDS: [usize; WIDTH_MAX - 1] = [56, 57, 56, 60, 60, 63, 64, 63, 60, 66, 60, 65, 70, 60, 64, 68];
 
 /// Partial rounds of the permutation of `width` elements, 2 to 17.
 pub const fn partial_rounds(width: usize) -> usize {

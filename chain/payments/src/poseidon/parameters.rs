@@ -53,7 +53,8 @@ impl<const T: usize> Textbook<T> {
         let constants = (0..rounds).map(|_| core::array::from_fn(|_| grain.constant())).collect();
         let xs: [Fr; T] = core::array::from_fn(|_| grain.reduced());
         let ys: [Fr; T] = core::array::from_fn(|_| grain.reduced());
-        let cauchy = |x: Fr, y: Fr| (x + y).inverse().expect("the generator's coordinates of these widths have no zero sum");
+        let cauchy =
+            |x: Fr, y: Fr| (x + y).inverse().expect("the generator's coordinates of these widths have no zero sum");
         Self { constants, mds: xs.map(|x| ys.map(|y| cauchy(x, y))) }
     }
 }

@@ -5,9 +5,7 @@ use alloy_consensus::{Header, SignableTransaction, TxLegacy};
 use alloy_primitives::{Address, B256, Bytes, Signature, U256, keccak256};
 use std::path::Path;
 use tandem_chain::{ChainConfig, ChainKind, config};
-use tandem_evm::{
-    DepositTransaction, EvmBlock, Receipt, Recovered, Transaction, payload::SignedTransaction,
-};
+use tandem_evm::{DepositTransaction, EvmBlock, Receipt, Recovered, Transaction, payload::SignedTransaction};
 use tandem_store::{Head, Options, Store};
 
 pub fn config() -> ChainConfig {
@@ -65,21 +63,12 @@ pub fn block(parent: Head, branch: u8) -> EvmBlock {
         source_hash: keccak256([number.to_be_bytes().as_slice(), &[branch]].concat()),
         ..Default::default()
     };
-    let header = Header {
-        number,
-        parent_hash: parent.hash,
-        extra_data: vec![branch].into(),
-        ..Default::default()
-    };
-    let receipt =
-        |tx_type| Receipt { tx_type, success: true, cumulative_gas_used: 21_000, logs: Vec::new() };
+    let header = Header { number, parent_hash: parent.hash, extra_data: vec![branch].into(), ..Default::default() };
+    let receipt = |tx_type| Receipt { tx_type, success: true, cumulative_gas_used: 21_000, logs: Vec::new() };
     EvmBlock {
         hash: header.hash_slow(),
         header,
-        transactions: vec![
-            Transaction::Deposit(deposit),
-            Transaction::Signed(transaction(2 * number)),
-        ],
+        transactions: vec![Transaction::Deposit(deposit), Transaction::Signed(transaction(2 * number))],
         receipts: vec![receipt(0x7e), receipt(0)],
         message_count: 1,
     }

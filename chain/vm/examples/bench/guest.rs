@@ -26,8 +26,10 @@ pub type Figure = (String, f64);
 fn chain(codes: &[&[u8]]) -> (TestChain, User, Vec<Address>) {
     let mut chain = TestChain::new(config());
     let alice = User::new(1);
-    let transactions: Vec<_> = (1..).zip(codes).map(|(nonce, code)| alice.sign(creation(&alice, nonce, code))).collect();
-    let blocks = chain.batch(vec![deposit(alice.address(), ETHER)], vec![block(1_000, 1, vec![]), block(1_001, 0, transactions)]);
+    let transactions: Vec<_> =
+        (1..).zip(codes).map(|(nonce, code)| alice.sign(creation(&alice, nonce, code))).collect();
+    let blocks = chain
+        .batch(vec![deposit(alice.address(), ETHER)], vec![block(1_000, 1, vec![]), block(1_001, 0, transactions)]);
     assert!(blocks[1].receipts.iter().all(|receipt| receipt.success), "contracts are created");
     let addresses = (1..).zip(codes).map(|(nonce, _)| alice.address().create(nonce)).collect();
     (chain, alice, addresses)
@@ -64,12 +66,17 @@ fn per_gas(body: &[u8], input: &[u8]) -> f64 {
     let repeated = |count: usize| {
         // The input stands behind the code: call data has a floor price.
         let start = 8 + body.len() * count + 1;
-        let [length, start] = [input.len(), start].map(|size| u16::try_from(size).expect("below EIP-170's limit").to_be_bytes());
+        let [length, start] =
+            [input.len(), start].map(|size| u16::try_from(size).expect("below EIP-170's limit").to_be_bytes());
         // PUSH2 length, PUSH2 start, PUSH0, CODECOPY
         let copy = [0x61, length[0], length[1], 0x61, start[0], start[1], 0x5f, 0x39];
         let code = [&copy[..], &body.repeat(count), &[0x00], input].concat();
         let (chain, alice, contracts) = chain(&[&code]);
-        let call = TxEip1559 { to: TxKind::Call(contracts[0]), gas_limit: 10_000_000, ..alice.template(chain.nonce(alice.address())) };
+        let call = TxEip1559 {
+            to: TxKind::Call(contracts[0]),
+            gas_limit: 10_000_000,
+            ..alice.template(chain.nonce(alice.address()))
+        };
         epoch(chain, &alice, vec![call])
     };
     let gas = repeated(3).1 - repeated(2).1;

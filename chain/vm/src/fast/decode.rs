@@ -92,13 +92,7 @@ pub(super) const fn decode(word: u32) -> Op {
         _ => (Illegal, 0),
     };
     let rd = (word >> 7 & 31) as u8;
-    Op {
-        kind,
-        rd: if rd == 0 { SINK } else { rd },
-        rs1: (word >> 15 & 31) as u8,
-        rs2: (word >> 20 & 31) as u8,
-        imm,
-    }
+    Op { kind, rd: if rd == 0 { SINK } else { rd }, rs1: (word >> 15 & 31) as u8, rs2: (word >> 20 & 31) as u8, imm }
 }
 
 const fn branch_offset(word: u32) -> i32 {

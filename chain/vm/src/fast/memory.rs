@@ -56,8 +56,14 @@ impl Memory {
     pub(super) fn new() -> Self {
         let zero = zero_nodes();
         let table = vec![ZERO_SLOT; PAGES].into_boxed_slice().try_into().expect("its length");
-        let mut memory =
-            Self { table, pages: Vec::new(), trees: Vec::new(), changed_slots: Vec::new(), upper: BTreeMap::new(), zero };
+        let mut memory = Self {
+            table,
+            pages: Vec::new(),
+            trees: Vec::new(),
+            changed_slots: Vec::new(),
+            upper: BTreeMap::new(),
+            zero,
+        };
         memory.push_page(0);
         memory
     }

@@ -109,7 +109,13 @@ fn load<B: Bus>(state: &mut State, instruction: Instruction, address: u64, bus: 
     Ok(Flow::Next)
 }
 
-fn store<B: Bus>(state: &mut State, instruction: Instruction, address: u64, value: u64, bus: &mut B) -> Result<Flow, B::Error> {
+fn store<B: Bus>(
+    state: &mut State,
+    instruction: Instruction,
+    address: u64,
+    value: u64,
+    bus: &mut B,
+) -> Result<Flow, B::Error> {
     let f3 = instruction.f3();
     let size = 1 << (f3 & 3);
     if f3 > 3 || address >= MEMORY_BYTES || !address.is_multiple_of(size) {

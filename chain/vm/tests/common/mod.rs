@@ -12,11 +12,8 @@ use std::{
 use alloy_primitives::{B256, keccak256};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use tandem_vm::{
-    Image, Machine, Oracle, OracleKey, Reference, State, asm,
-    fast::Stop,
-    oracle::BlobProof,
-    reference::PointEvaluation,
-    verify,
+    Image, Machine, Oracle, OracleKey, Reference, State, asm, fast::Stop, oracle::BlobProof,
+    reference::PointEvaluation, verify,
 };
 
 /// Reads of a key of this kind trap, so programs that never set a key still meet the oracle.
@@ -90,7 +87,9 @@ pub fn random_instruction(rng: &mut impl Rng) -> u32 {
         50..52 => asm::i(0x13, 1, rd, rs1, rng.random_range(0..64)),
         52..56 => asm::i(0x13, 5, rd, rs1, rng.random_range(0..64) | (0x400 * i32::from(rng.random::<bool>()))),
         56..62 => asm::i(0x1b, [0, 1, 5][rng.random_range(0..3)], rd, rs1, rng.random_range(0..32)),
-        62..72 => asm::i(0x03, f3 % 7, rd, DATA_REGISTER, imm & !7 | rng.random_range(0..8) & !((1 << ((f3 % 7) & 3)) - 1)),
+        62..72 => {
+            asm::i(0x03, f3 % 7, rd, DATA_REGISTER, imm & !7 | rng.random_range(0..8) & !((1 << ((f3 % 7) & 3)) - 1))
+        }
         72..82 => asm::s(f3 & 3, DATA_REGISTER, rs2, imm & !7 | rng.random_range(0..8) & !((1 << (f3 & 3)) - 1)),
         82..90 => asm::b([0, 1, 4, 5, 6, 7][rng.random_range(0..6)], rs1, rs2, 4 * rng.random_range(1..6)),
         90..93 => asm::jal(rd, 4 * rng.random_range(1..6)),
@@ -162,5 +161,11 @@ fn compute_blob_proof(index: u64, at: B256) -> BlobProof {
     let &(ref blob, commitment) = blob();
     let (proof, value) = settings.compute_kzg_proof(blob, &c_kzg::Bytes32::new(at.0)).unwrap();
     let proof = proof.to_bytes().into_inner();
-    BlobProof { versioned_hash: versioned(&commitment), index, value: B256::from_slice(value.as_slice()), commitment, proof }
+    BlobProof {
+        versioned_hash: versioned(&commitment),
+        index,
+        value: B256::from_slice(value.as_slice()),
+        commitment,
+        proof,
+    }
 }

@@ -41,7 +41,11 @@ pub fn data() -> Vec<u8> {
 }
 
 fn image(code_at: u64, words: &[u32]) -> Image {
-    let segments = [(DATA_ADDRESS - 0x80, data()[..0x100].to_vec()), ((1 << 32) - 64, data()[..64].to_vec()), (code_at, asm::bytes(words))];
+    let segments = [
+        (DATA_ADDRESS - 0x80, data()[..0x100].to_vec()),
+        ((1 << 32) - 64, data()[..64].to_vec()),
+        (code_at, asm::bytes(words)),
+    ];
     Image::new(segments.map(|(address, data)| Segment { address, data }).to_vec()).unwrap()
 }
 
@@ -108,7 +112,8 @@ pub fn memory() -> Vec<Case> {
 pub fn control() -> Vec<Case> {
     let mut cases = Vec::new();
     let nop = addi(0, 0, 0);
-    for (what, pc) in [("one", 1), ("two", 2), ("2^32", 1 << 32), ("2^32+2", (1 << 32) + 2), ("the top", u64::MAX - 3)] {
+    for (what, pc) in [("one", 1), ("two", 2), ("2^32", 1 << 32), ("2^32+2", (1 << 32) + 2), ("the top", u64::MAX - 3)]
+    {
         let mut case = case(format!("pc {what}"), &[nop], &[], 2);
         case.state.pc = pc;
         cases.push(case);
@@ -119,7 +124,9 @@ pub fn control() -> Vec<Case> {
     let mut first = case("a jump below zero", &[], &[], 3);
     (first.image, first.state.pc) = (image(0, &[asm::jal(RA, -4)]), 0);
     cases.push(first);
-    for (what, target) in [("odd", 0x1_0005), ("misaligned", 0x1_0006), ("past memory", 1 << 32), ("wrapping", u64::MAX)] {
+    for (what, target) in
+        [("odd", 0x1_0005), ("misaligned", 0x1_0006), ("past memory", 1 << 32), ("wrapping", u64::MAX)]
+    {
         let jump = [asm::i(0x67, 0, RA, T0, 0), nop, nop];
         cases.push(case(format!("jalr {what}"), &jump, &[(T0, target)], 2));
     }

@@ -71,7 +71,14 @@ impl Epoch {
         self.push(messages, Bytes::new(), DataKind::None, B256::ZERO, L1Data::None);
     }
 
-    pub fn push(&mut self, messages: Vec<Message>, payload: Bytes, kind: DataKind, data_hash: B256, data: L1Data) -> Vec<EvmBlock> {
+    pub fn push(
+        &mut self,
+        messages: Vec<Message>,
+        payload: Bytes,
+        kind: DataKind,
+        data_hash: B256,
+        data: L1Data,
+    ) -> Vec<EvmBlock> {
         let mut batch = self.chain.input(messages, payload);
         (batch.header.data_kind, batch.header.data_hash) = (kind, data_hash);
         let blocks = self.chain.apply(&batch);

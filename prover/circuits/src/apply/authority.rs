@@ -51,9 +51,8 @@ pub(super) fn value(
     zero_if(&ethereum, &(FpVar::one() - &user))?;
     zero_if(&flags.is(SetSession), &(FpVar::one() - &ethereum))?;
     let session_hash = &signed.a.session_hash;
-    let key_hash = session_hash
-        + &ethereum * (&signed.a.key_hash - session_hash)
-        + &register * (signed.new_key - session_hash);
+    let key_hash =
+        session_hash + &ethereum * (&signed.a.key_hash - session_hash) + &register * (signed.new_key - session_hash);
     let tag = (&user - &ethereum) * tags::VALUE_SESSION.to_fr()
         + ethereum * tags::VALUE_ETHEREUM.to_fr()
         + &register * tags::VALUE_REGISTER.to_fr();

@@ -10,13 +10,7 @@ use ark_relations::gr1cs::{ConstraintSystemRef, SynthesisError};
 use tandem_payments::kind::Variant::{self, *};
 
 /// Operations that a user signs.
-pub(super) const USER: &[Variant] = &[
-    Transfer,
-    TokenTransfer,
-    WithdrawEth,
-    WithdrawToken,
-    SetSession,
-];
+pub(super) const USER: &[Variant] = &[Transfer, TokenTransfer, WithdrawEth, WithdrawToken, SetSession];
 /// Those of them that move an amount.
 pub(super) const MOVES: &[Variant] = &[Transfer, TokenTransfer, WithdrawEth, WithdrawToken];
 /// Variants whose B gains the amount.
@@ -28,21 +22,10 @@ pub(super) const SPANS: &[Variant] = &[Create, DepositFull, ForcedMissing, L1Key
 /// Those of them whose key's token is in lane `after_a`; of an L1 key it is zero.
 pub(super) const SPANS_TOKEN: &[Variant] = &[Create, DepositFull, ForcedMissing];
 /// Variants with a withdrawal record.
-pub(super) const WITHDRAWS: &[Variant] = &[
-    WithdrawEth,
-    WithdrawToken,
-    DepositFull,
-    DepositOverflow,
-    DepositSentinel,
-    ForcedPaid,
-];
+pub(super) const WITHDRAWS: &[Variant] =
+    &[WithdrawEth, WithdrawToken, DepositFull, DepositOverflow, DepositSentinel, ForcedPaid];
 /// Results of a deposit.
-pub(super) const DEPOSITS: &[Variant] = &[
-    DepositCredited,
-    DepositFull,
-    DepositOverflow,
-    DepositSentinel,
-];
+pub(super) const DEPOSITS: &[Variant] = &[DepositCredited, DepositFull, DepositOverflow, DepositSentinel];
 /// Results of a forced withdrawal.
 pub(super) const FORCED: &[Variant] = &[ForcedPaid, ForcedEmpty, ForcedMissing];
 /// Results of a session key from L1.
@@ -55,10 +38,7 @@ pub(super) struct Flags(Vec<FpVar<Fr>>);
 
 impl Flags {
     /// Twenty constraints.
-    pub(super) fn new_witness(
-        cs: &ConstraintSystemRef<Fr>,
-        variant: Variant,
-    ) -> Result<Self, SynthesisError> {
+    pub(super) fn new_witness(cs: &ConstraintSystemRef<Fr>, variant: Variant) -> Result<Self, SynthesisError> {
         let mut flags = vec![FpVar::zero()];
         for other in &Variant::ALL[1..] {
             flags.push(Boolean::new_witness(cs.clone(), || Ok(*other == variant))?.into());
@@ -86,10 +66,7 @@ impl Flags {
 
     /// A constant that depends on the variant.
     pub(super) fn choose(&self, value: impl Fn(Variant) -> u64) -> FpVar<Fr> {
-        Variant::ALL
-            .iter()
-            .map(|variant| self.is(*variant) * Fr::from(value(*variant)))
-            .sum()
+        Variant::ALL.iter().map(|variant| self.is(*variant) * Fr::from(value(*variant))).sum()
     }
 }
 
@@ -115,10 +92,7 @@ mod tests {
                 // a flag of two, and a second flag
                 for other in [Fr::from(2u64), Fr::one()] {
                     *system.witness(i) = other;
-                    assert_eq!(
-                        system.is_satisfied(),
-                        other == honest || variant == Padding && other == Fr::one()
-                    );
+                    assert_eq!(system.is_satisfied(), other == honest || variant == Padding && other == Fr::one());
                 }
                 *system.witness(i) = honest;
             }

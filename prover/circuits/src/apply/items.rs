@@ -54,9 +54,7 @@ pub(super) fn items(parts: &Parts<'_>) -> Result<ItemsVar, SynthesisError> {
 }
 
 fn effect(parts: &Parts<'_>) -> [FpVar<Fr>; 2] {
-    let Parts {
-        flags, lanes, b, ..
-    } = parts;
+    let Parts { flags, lanes, b, .. } = parts;
     let kind = flags.choose(|variant| variant.kind() as u64);
     let a_index = (flags.any(USER) + flags.is(Register)) * parts.index_a;
     let b_index = flags.any(&[Transfer, TokenTransfer, TokenCredit, WithdrawToken]) * parts.index_b;
@@ -72,9 +70,7 @@ fn effect(parts: &Parts<'_>) -> [FpVar<Fr>; 2] {
 }
 
 fn withdrawal(parts: &Parts<'_>) -> Result<[FpVar<Fr>; 2], SynthesisError> {
-    let Parts {
-        flags, lanes, b, ..
-    } = parts;
+    let Parts { flags, lanes, b, .. } = parts;
     let present = flags.any(WITHDRAWS);
     let (high, low) = lanes.amount_halves()?;
     let token = flags.any(&[WithdrawToken, ForcedPaid, DepositOverflow]) * &b.token
@@ -85,33 +81,23 @@ fn withdrawal(parts: &Parts<'_>) -> Result<[FpVar<Fr>; 2], SynthesisError> {
 }
 
 fn message(parts: &Parts<'_>) -> Result<[FpVar<Fr>; 2], SynthesisError> {
-    let Parts {
-        flags, lanes, b, ..
-    } = parts;
+    let Parts { flags, lanes, b, .. } = parts;
     let (deposit, forced, l1_key) = (flags.any(DEPOSITS), flags.any(FORCED), flags.any(L1_KEY));
     let kind = flags.choose(|variant| {
-        let queued = [DEPOSITS, FORCED, L1_KEY]
-            .iter()
-            .any(|set| set.contains(&variant));
+        let queued = [DEPOSITS, FORCED, L1_KEY].iter().any(|set| set.contains(&variant));
         if queued { variant.kind() as u64 } else { 0 }
     });
     let (high, low) = lanes.amount_halves()?;
     let (key_top, key_middle) = lanes.l1_key_high()?;
     // a missing token leaf's key is in the lane, that of an L1 key is ETH and not posted
     let spanned = flags.any(&[DepositFull, ForcedMissing]);
-    debug_assert!(
-        [DepositFull, ForcedMissing]
-            .iter()
-            .all(|variant| SPANS.contains(variant))
-    );
+    debug_assert!([DepositFull, ForcedMissing].iter().all(|variant| SPANS.contains(variant)));
     let token = flags.any(&[DepositCredited, DepositOverflow, ForcedPaid, ForcedEmpty]) * &b.token
         + spanned * lanes.after_a.fp();
     let account = (&deposit + forced + &l1_key) * lanes.account.fp();
-    let first =
-        kind * power_of_two(240) + account * power_of_two(80) + &deposit * high + &l1_key * key_top;
-    let second = token * power_of_two(88)
-        + deposit * low
-        + l1_key * (key_middle * power_of_two(128) + lanes.amount.fp());
+    let first = kind * power_of_two(240) + account * power_of_two(80) + &deposit * high + &l1_key * key_top;
+    let second =
+        token * power_of_two(88) + deposit * low + l1_key * (key_middle * power_of_two(128) + lanes.amount.fp());
     Ok([first, second])
 }
 
@@ -126,20 +112,11 @@ impl Point {
     /// One constraint.
     pub(super) fn new(z: &FpVar<Fr>) -> Self {
         let less_one = z - FpVar::one();
-        Self {
-            z: z.clone(),
-            square_less_one: z * z - FpVar::one(),
-            less_one,
-        }
+        Self { z: z.clone(), square_less_one: z * z - FpVar::one(), less_one }
     }
 
     /// The evaluation after an element that may be absent (then it is zero): two constraints.
-    pub(super) fn absorb(
-        &self,
-        sum: &FpVar<Fr>,
-        present: &FpVar<Fr>,
-        element: &FpVar<Fr>,
-    ) -> FpVar<Fr> {
+    pub(super) fn absorb(&self, sum: &FpVar<Fr>, present: &FpVar<Fr>, element: &FpVar<Fr>) -> FpVar<Fr> {
         sum + present * (sum * &self.less_one) + element
     }
 

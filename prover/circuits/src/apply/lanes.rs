@@ -56,10 +56,7 @@ impl LanesVar {
 
     /// Balances, sums and key halves have 128 bits; only tokens and gaps have more.
     fn enforce_narrow(&self, flags: &Flags) -> Result<(), SynthesisError> {
-        zero_if(
-            &flags.none(SPANS_TOKEN),
-            &pack(&self.after_a.bits()[128..])?,
-        )?;
+        zero_if(&flags.none(SPANS_TOKEN), &pack(&self.after_a.bits()[128..])?)?;
         zero_if(&flags.none(SPANS), &pack(&self.after_b.bits()[128..])?)
     }
 
@@ -67,14 +64,7 @@ impl LanesVar {
         zero_if(&flags.any(AMOUNT_UNUSED), self.amount.fp())?;
         let after_a = flags.none(USER) - flags.any(SPANS_TOKEN) - flags.any(L1_KEY);
         zero_if(&after_a, self.after_a.fp())?;
-        let after_b = [
-            Padding,
-            WithdrawEth,
-            DepositSentinel,
-            ForcedEmpty,
-            L1KeySet,
-            L1KeyMalformed,
-        ];
+        let after_b = [Padding, WithdrawEth, DepositSentinel, ForcedEmpty, L1KeySet, L1KeyMalformed];
         zero_if(&flags.any(&after_b), self.after_b.fp())?;
         let bid = flags.none(USER) - flags.any(SPANS) - flags.any(&[L1KeySet, L1KeyMalformed]);
         zero_if(&bid, self.bid.fp())?;

@@ -24,22 +24,9 @@ pub(super) struct LeafVar {
 }
 
 impl LeafVar {
-    pub(super) fn new_witness(
-        cs: &ConstraintSystemRef<Fr>,
-        leaf: &Leaf,
-    ) -> Result<Self, SynthesisError> {
-        let [
-            address,
-            token,
-            next_address,
-            next_token,
-            nonce,
-            balance,
-            key_hash,
-            session_hash,
-        ] = leaf
-            .fields()
-            .map(|field| FpVar::new_witness(cs.clone(), || Ok(field)));
+    pub(super) fn new_witness(cs: &ConstraintSystemRef<Fr>, leaf: &Leaf) -> Result<Self, SynthesisError> {
+        let [address, token, next_address, next_token, nonce, balance, key_hash, session_hash] =
+            leaf.fields().map(|field| FpVar::new_witness(cs.clone(), || Ok(field)));
         Ok(Self {
             address: address?,
             token: token?,

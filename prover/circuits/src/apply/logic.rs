@@ -15,11 +15,7 @@ pub(super) fn zero_if(flag: &FpVar<Fr>, value: &FpVar<Fr>) -> Result<(), Synthes
 }
 
 /// If the flag is one, both are equal: one constraint.
-pub(super) fn equal_if(
-    flag: &FpVar<Fr>,
-    a: &FpVar<Fr>,
-    b: &FpVar<Fr>,
-) -> Result<(), SynthesisError> {
+pub(super) fn equal_if(flag: &FpVar<Fr>, a: &FpVar<Fr>, b: &FpVar<Fr>) -> Result<(), SynthesisError> {
     zero_if(flag, &(a - b))
 }
 
@@ -38,9 +34,7 @@ pub(super) fn nonzero_if(flag: &FpVar<Fr>, value: &FpVar<Fr>) -> Result<(), Synt
 /// Whether the value is zero, as 0 or 1: three constraints, the last of which fixes the hint where it is.
 pub(super) fn is_zero(value: &FpVar<Fr>) -> Result<FpVar<Fr>, SynthesisError> {
     let cs = value.cs();
-    let inverse = FpVar::new_witness(cs.clone(), || {
-        Ok(value.value()?.inverse().unwrap_or(Fr::ZERO))
-    })?;
+    let inverse = FpVar::new_witness(cs.clone(), || Ok(value.value()?.inverse().unwrap_or(Fr::ZERO)))?;
     let is_zero = FpVar::new_witness(cs, || Ok(Fr::from(value.value()? == Fr::ZERO)))?;
     value.mul_equals(&inverse, &(FpVar::one() - &is_zero))?;
     zero_if(&is_zero, value)?;
@@ -65,8 +59,7 @@ mod tests {
     #[test]
     fn a_flag_switches_its_equation() {
         for (flag, a, b) in [(0, 1, 2), (1, 2, 2), (1, 1, 2), (0, 3, 3)] {
-            let system =
-                System::new(|cs| equal_if(&witness(&cs, flag), &witness(&cs, a), &witness(&cs, b)));
+            let system = System::new(|cs| equal_if(&witness(&cs, flag), &witness(&cs, a), &witness(&cs, b)));
             assert_eq!(system.is_satisfied(), flag == 0 || a == b);
         }
         for (flag, value) in [(0, 0), (0, 5), (1, 0), (1, 5)] {

@@ -57,22 +57,12 @@ impl Apply {
 
     /// A circuit for key generation: a chunk of padding.
     pub fn blank(circuit: ApplyCircuit) -> Self {
-        let env = Env {
-            operator: alloy_primitives::Address::ZERO,
-            timestamp: 0,
-        };
-        let large = ApplyCircuit {
-            slots: circuit.slots.max(tandem_payments::batch::GROUP_SLOTS_MAX),
-            ..circuit
-        };
-        let builder =
-            BatchBuilder::with_circuits(State::default(), env, Fr::zero(), 0, [circuit, large]);
+        let env = Env { operator: alloy_primitives::Address::ZERO, timestamp: 0 };
+        let large = ApplyCircuit { slots: circuit.slots.max(tandem_payments::batch::GROUP_SLOTS_MAX), ..circuit };
+        let builder = BatchBuilder::with_circuits(State::default(), env, Fr::zero(), 0, [circuit, large]);
         let (batch, _) = builder.finish().expect("a batch without fees settles");
         let [chunk] = <[Chunk; 1]>::try_from(batch.chunks).expect("an empty batch has one chunk");
-        let challenges = Challenges {
-            data: Fr::zero(),
-            values: Fr::zero(),
-        };
+        let challenges = Challenges { data: Fr::zero(), values: Fr::zero() };
         Self::new(chunk, challenges, [Fr::zero(); 3])
     }
 }
@@ -82,10 +72,7 @@ impl circuit::Chunk for Apply {
     /// If the chunk was cut for a circuit of other than the standard sizes.
     fn circuit_id(&self) -> CircuitId {
         let id = self.chunk.circuit.id;
-        CircuitId::ALL
-            .into_iter()
-            .find(|circuit| circuit.number() == id)
-            .expect("a chunk of a standard size")
+        CircuitId::ALL.into_iter().find(|circuit| circuit.number() == id).expect("a chunk of a standard size")
     }
 
     fn public_inputs(&self) -> Vec<Fr> {
@@ -97,9 +84,7 @@ impl ConstraintSynthesizer<Fr> for Apply {
     fn generate_constraints(self, cs: ConstraintSystemRef<Fr>) -> Result<(), SynthesisError> {
         let inputs = Inputs::new(&cs, &self.inputs)?;
         let outputs = lay_out(&cs, &self.chunk, &inputs)?;
-        outputs
-            .into_iter()
-            .try_for_each(|(output, input)| output.enforce_equal(&input))
+        outputs.into_iter().try_for_each(|(output, input)| output.enforce_equal(&input))
     }
 }
 
@@ -142,11 +127,7 @@ impl Inputs {
             env: input()?,
             z: input()?,
             z_values: input()?,
-            sums: [
-                [input()?, input()?],
-                [input()?, input()?],
-                [input()?, input()?],
-            ],
+            sums: [[input()?, input()?], [input()?, input()?], [input()?, input()?]],
             product: input()?,
         })
     }
@@ -162,13 +143,7 @@ fn lay_out(
     let (base, leaf_count) = unpack_counts(cs, &inputs.counts_in, chunk.counts_in.pack())?;
     let point = Point::new(&inputs.z);
     let (dom, z_values) = (inputs.dom.clone(), inputs.z_values.clone());
-    let shared = Shared {
-        dom,
-        operator,
-        timestamp,
-        point,
-        z_values,
-    };
+    let shared = Shared { dom, operator, timestamp, point, z_values };
     let cap = CapVar::new_witness(cs, &chunk.cap_in)?;
     let root_in = cap.root()?;
     let mut running = Running {
@@ -184,11 +159,7 @@ fn lay_out(
         items: Vec::new(),
         values: Vec::new(),
     };
-    assert_eq!(
-        chunk.slots.len(),
-        chunk.circuit.slots,
-        "a chunk fills its circuit"
-    );
+    assert_eq!(chunk.slots.len(), chunk.circuit.slots, "a chunk fills its circuit");
     for slot in &chunk.slots {
         slot::synthesise(cs, &shared, &mut running, slot)?;
     }
@@ -206,14 +177,8 @@ fn lay_out(
         (running.cap.root()?, inputs.root_out.clone()),
         (counts, inputs.counts_out.clone()),
         (running.fee, inputs.fee_out.clone()),
-        (
-            digest(tags::DIGEST_DATA, id, &running.items)?,
-            inputs.data_digest.clone(),
-        ),
-        (
-            digest(tags::DIGEST_VALUES, id, &running.values)?,
-            inputs.value_digest.clone(),
-        ),
+        (digest(tags::DIGEST_DATA, id, &running.items)?, inputs.data_digest.clone()),
+        (digest(tags::DIGEST_VALUES, id, &running.values)?, inputs.value_digest.clone()),
         (running.product, inputs.product.clone()),
     ];
     let ends = inputs.sums.iter().map(|[_, end]| end.clone());
@@ -227,8 +192,7 @@ fn unpack_env(
     env: &FpVar<Fr>,
     values: Env,
 ) -> Result<(FpVar<Fr>, FpVar<Fr>), SynthesisError> {
-    let operator =
-        UInt::<160>::new_witness(cs.clone(), || Ok(fr(address_integer(values.operator))))?;
+    let operator = UInt::<160>::new_witness(cs.clone(), || Ok(fr(address_integer(values.operator))))?;
     let timestamp = UInt::<64>::new_witness(cs.clone(), || Ok(Fr::from(values.timestamp)))?;
     (timestamp.fp() + operator.fp() * power_of_two(64)).enforce_equal(env)?;
     Ok((operator.fp().clone(), timestamp.fp().clone()))

@@ -27,30 +27,13 @@ pub(super) struct Leaves<'a> {
 }
 
 /// Whose leaves A and B must be: 12 constraints.
-pub(super) fn enforce_owners(
-    leaves: &Leaves<'_>,
-    operator: &FpVar<Fr>,
-) -> Result<(), SynthesisError> {
-    let Leaves {
-        flags, lanes, a, b, ..
-    } = leaves;
+pub(super) fn enforce_owners(leaves: &Leaves<'_>, operator: &FpVar<Fr>) -> Result<(), SynthesisError> {
+    let Leaves { flags, lanes, a, b, .. } = leaves;
     let account = lanes.account.fp();
-    zero_if(
-        &(flags.any(USER) + flags.is(Register) + flags.is(L1KeySet)),
-        &a.token,
-    )?;
+    zero_if(&(flags.any(USER) + flags.is(Register) + flags.is(L1KeySet)), &a.token)?;
     equal_if(&flags.is(L1KeySet), account, &a.address)?;
 
-    let named = [
-        Create,
-        Transfer,
-        TokenCredit,
-        DepositCredited,
-        DepositOverflow,
-        ForcedPaid,
-        ForcedEmpty,
-        FeeCredit,
-    ];
+    let named = [Create, Transfer, TokenCredit, DepositCredited, DepositOverflow, ForcedPaid, ForcedEmpty, FeeCredit];
     equal_if(&flags.any(&named), account, &b.address)?;
     zero_if(&flags.any(&[Transfer, FeeCredit]), &b.token)?;
     let from_token = flags.any(&[TokenTransfer, WithdrawToken]);
@@ -62,18 +45,11 @@ pub(super) fn enforce_owners(
 }
 
 /// A new leaf goes to the next place, empty but for its key and A's old link; only a full tree refuses: 9 constraints.
-pub(super) fn enforce_created(
-    leaves: &Leaves<'_>,
-    leaf_count: &FpVar<Fr>,
-) -> Result<(), SynthesisError> {
+pub(super) fn enforce_created(leaves: &Leaves<'_>, leaf_count: &FpVar<Fr>) -> Result<(), SynthesisError> {
     let Leaves { flags, a, b, .. } = leaves;
     let create = flags.is(Create);
     leaves.place_b.is_if(&create, leaf_count)?;
-    equal_if(
-        &flags.is(DepositFull),
-        leaf_count,
-        &FpVar::Constant(Fr::from(CAPACITY)),
-    )?;
+    equal_if(&flags.is(DepositFull), leaf_count, &FpVar::Constant(Fr::from(CAPACITY)))?;
     equal_if(&create, &b.token, leaves.new_token)?;
     equal_if(&create, &b.next_address, &a.next_address)?;
     equal_if(&create, &b.next_token, &a.next_token)?;
@@ -85,9 +61,7 @@ pub(super) fn enforce_created(
 
 /// A after the operation: 10 constraints.
 pub(super) fn write_a(leaves: &Leaves<'_>, fee: &FpVar<Fr>) -> Result<LeafVar, SynthesisError> {
-    let Leaves {
-        flags, lanes, a, ..
-    } = leaves;
+    let Leaves { flags, lanes, a, .. } = leaves;
     let user = flags.any(USER);
     let eth = flags.any(&[Transfer, WithdrawEth]) * lanes.amount.fp();
     let balance = &a.balance - fee - eth;
@@ -103,43 +77,31 @@ pub(super) fn write_a(leaves: &Leaves<'_>, fee: &FpVar<Fr>) -> Result<LeafVar, S
         nonce: &a.nonce + user,
         balance,
         key_hash: &a.key_hash + flags.is(Register) * (leaves.new_key - &a.key_hash),
-        session_hash: &a.session_hash
-            + flags.any(&[SetSession, L1KeySet]) * (leaves.new_key - &a.session_hash),
+        session_hash: &a.session_hash + flags.any(&[SetSession, L1KeySet]) * (leaves.new_key - &a.session_hash),
     })
 }
 
 /// B's balance after the operation: 7 constraints.
 pub(super) fn write_b(leaves: &Leaves<'_>) -> Result<LeafVar, SynthesisError> {
-    let Leaves {
-        flags, lanes, b, ..
-    } = leaves;
+    let Leaves { flags, lanes, b, .. } = leaves;
     let amount = lanes.amount.fp();
     let balance = &b.balance + (flags.any(CREDITS) - flags.any(DEBITS)) * amount;
-    equal_if(
-        &(flags.any(CREDITS) + flags.any(DEBITS)),
-        &balance,
-        lanes.after_b.fp(),
-    )?;
+    equal_if(&(flags.any(CREDITS) + flags.any(DEBITS)), &balance, lanes.after_b.fp())?;
     equal_if(&flags.is(ForcedPaid), amount, &b.balance)?;
     nonzero_if(&flags.is(ForcedPaid), &b.balance)?;
     zero_if(&flags.is(ForcedEmpty), &b.balance)?;
     let excess = &b.balance + amount - power_of_two(128);
     equal_if(&flags.is(DepositOverflow), &excess, lanes.after_b.fp())?;
-    Ok(LeafVar {
-        balance,
-        ..(*b).clone()
-    })
+    Ok(LeafVar { balance, ..(*b).clone() })
 }
 
 /// Gas and fee; `created` says that the slot before created a leaf: two constraints.
 pub(super) fn fee(flags: &Flags, created: &FpVar<Fr>, price: &FpVar<Fr>) -> (FpVar<Fr>, FpVar<Fr>) {
-    let base = flags.choose(|variant| {
-        if MOVES.contains(&variant) || variant == SetSession {
-            variant.kind().gas()
-        } else {
-            0
-        }
-    });
+    let base = flags.choose(
+        |variant| {
+            if MOVES.contains(&variant) || variant == SetSession { variant.kind().gas() } else { 0 }
+        },
+    );
     let pays = flags.any(&[Transfer, TokenTransfer]);
     let gas = base + created * pays * Fr::from(tandem_payments::operation::CREATE_GAS);
     let fee = &gas * price;

@@ -83,13 +83,6 @@ pub(super) fn enforce_key(flags: &Flags, lanes: &LanesVar) -> Result<KeyVar, Syn
     let posted = flags.any(POSTS_KEY);
     equal_if(&posted, &(&distance - &one), lanes.account.fp())?;
     equal_if(&flags.is(L1KeySet), &(&distance - &one), lanes.gap_above())?;
-    equal_if(
-        &flags.is(L1KeyMalformed),
-        &(same - distance - one),
-        lanes.gap_above(),
-    )?;
-    Ok(KeyVar {
-        hash: high * power_of_two(128) + low,
-        posted_high,
-    })
+    equal_if(&flags.is(L1KeyMalformed), &(same - distance - one), lanes.gap_above())?;
+    Ok(KeyVar { hash: high * power_of_two(128) + low, posted_high })
 }

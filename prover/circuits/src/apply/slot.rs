@@ -143,12 +143,7 @@ pub(super) fn synthesise(
 
 /// PAY-GROUP, PAY-CREATE, PAY-TOKEN: what the slot before requires of this one. Whether it created a leaf. Five
 /// constraints.
-fn follow(
-    before: Option<&Before>,
-    flags: &Flags,
-    lanes: &LanesVar,
-    b: &LeafVar,
-) -> Result<FpVar<Fr>, SynthesisError> {
+fn follow(before: Option<&Before>, flags: &Flags, lanes: &LanesVar, b: &LeafVar) -> Result<FpVar<Fr>, SynthesisError> {
     let credit = flags.is(TokenCredit);
     let Some(before) = before else {
         credit.enforce_equal(&FpVar::zero())?;
@@ -165,12 +160,7 @@ fn follow(
 }
 
 /// PAY-FEE: adds the fee, or takes all of it out as the amount credited. Two constraints.
-fn collect_fee(
-    running: &mut Running,
-    flags: &Flags,
-    lanes: &LanesVar,
-    fee: &FpVar<Fr>,
-) -> Result<(), SynthesisError> {
+fn collect_fee(running: &mut Running, flags: &Flags, lanes: &LanesVar, fee: &FpVar<Fr>) -> Result<(), SynthesisError> {
     let credit = flags.is(FeeCredit);
     equal_if(&credit, lanes.amount.fp(), &running.fee)?;
     let credited = credit * &running.fee;

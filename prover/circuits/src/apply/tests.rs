@@ -32,23 +32,16 @@ fn constraint_counts_are_pinned() {
         let apply = Apply::blank(ApplyCircuit { id: 0x100, slots });
         System::new(|cs| apply.generate_constraints(cs)).constraints()
     };
-    assert_eq!(
-        [constraints(1), constraints(2), constraints(3)],
-        [22_545, 40_927, 59_873]
-    );
+    assert_eq!([constraints(1), constraints(2), constraints(3)], [22_545, 40_927, 59_873]);
 }
 
 #[test]
 fn standard_sizes_fit_their_domains() {
-    for (circuit, pinned, domain) in [
-        (ApplyCircuit::SMALL, 115_583, 1 << 17),
-        (ApplyCircuit::LARGE, 506_681, 1 << 19),
-    ] {
+    for (circuit, pinned, domain) in [(ApplyCircuit::SMALL, 115_583, 1 << 17), (ApplyCircuit::LARGE, 506_681, 1 << 19)]
+    {
         let cs = ConstraintSystem::new_ref();
         cs.set_mode(SynthesisMode::Setup);
-        Apply::blank(circuit)
-            .generate_constraints(cs.clone())
-            .unwrap();
+        Apply::blank(circuit).generate_constraints(cs.clone()).unwrap();
         assert_eq!(cs.num_constraints(), pinned);
         assert!(pinned + cs.num_instance_variables() <= domain);
         // and one slot more would not

@@ -33,29 +33,18 @@ struct Digit {
 
 impl Digit {
     /// Three constraints. Also the digit's value.
-    fn new_witness(
-        cs: &ConstraintSystemRef<Fr>,
-        digit: u32,
-    ) -> Result<(Self, FpVar<Fr>), SynthesisError> {
-        let bit =
-            |i: u32| Boolean::new_witness(cs.clone(), || Ok(digit >> i & 1 == 1)).map(FpVar::from);
+    fn new_witness(cs: &ConstraintSystemRef<Fr>, digit: u32) -> Result<(Self, FpVar<Fr>), SynthesisError> {
+        let bit = |i: u32| Boolean::new_witness(cs.clone(), || Ok(digit >> i & 1 == 1)).map(FpVar::from);
         let (low, high) = (bit(0)?, bit(1)?);
         let both = &low * &high;
         let value = &low + &high + &high;
-        Ok((
-            Self {
-                weights: [low - &both, high - &both, both],
-            },
-            value,
-        ))
+        Ok((Self { weights: [low - &both, high - &both, both] }, value))
     }
 
     /// The child at the position: three constraints.
     fn enforce_is(&self, children: &Children, expected: &FpVar<Fr>) -> Result<(), SynthesisError> {
         let [one, two, three] = &self.weights;
-        let partial = &children[0]
-            + one * (&children[1] - &children[0])
-            + two * (&children[2] - &children[0]);
+        let partial = &children[0] + one * (&children[1] - &children[0]) + two * (&children[2] - &children[0]);
         three.mul_equals(&(&children[3] - &children[0]), &(expected - partial))
     }
 
@@ -79,10 +68,7 @@ impl Digit {
 pub(super) struct CapVar([FpVar<Fr>; CAP_NODES]);
 
 impl CapVar {
-    pub(super) fn new_witness(
-        cs: &ConstraintSystemRef<Fr>,
-        cap: &Cap,
-    ) -> Result<Self, SynthesisError> {
+    pub(super) fn new_witness(cs: &ConstraintSystemRef<Fr>, cap: &Cap) -> Result<Self, SynthesisError> {
         let nodes = cap.map(|node| FpVar::new_witness(cs.clone(), || Ok(node)));
         let nodes = nodes.into_iter().collect::<Result<Vec<_>, _>>()?;
         Ok(Self(core::array::from_fn(|i| nodes[i].clone())))
@@ -90,9 +76,7 @@ impl CapVar {
 
     /// The root above it: five nodes.
     pub(super) fn root(&self) -> Result<FpVar<Fr>, SynthesisError> {
-        let children = (0..ARITY)
-            .map(|i| node(&self.row(i)))
-            .collect::<Result<Vec<_>, _>>()?;
+        let children = (0..ARITY).map(|i| node(&self.row(i))).collect::<Result<Vec<_>, _>>()?;
         node(&core::array::from_fn(|i| children[i].clone()))
     }
 
@@ -101,16 +85,9 @@ impl CapVar {
     }
 
     /// Replaces the node at (row, column), which must be `old`: 30 constraints.
-    fn replace(
-        &mut self,
-        column: &Digit,
-        row: &Digit,
-        old: &FpVar<Fr>,
-        new: &FpVar<Fr>,
-    ) -> Result<(), SynthesisError> {
-        let selected: Children = core::array::from_fn(|j| {
-            row.select(&core::array::from_fn(|i| self.0[ARITY * i + j].clone()))
-        });
+    fn replace(&mut self, column: &Digit, row: &Digit, old: &FpVar<Fr>, new: &FpVar<Fr>) -> Result<(), SynthesisError> {
+        let selected: Children =
+            core::array::from_fn(|j| row.select(&core::array::from_fn(|i| self.0[ARITY * i + j].clone())));
         column.enforce_is(&selected, old)?;
         for (j, change) in column.place(&(new - old)).iter().enumerate() {
             for (i, change) in row.place(change).into_iter().enumerate() {
@@ -131,10 +108,7 @@ pub(super) struct Place {
 
 impl Place {
     /// 48 constraints.
-    pub(super) fn new_witness(
-        cs: &ConstraintSystemRef<Fr>,
-        opening: &Opening,
-    ) -> Result<Self, SynthesisError> {
+    pub(super) fn new_witness(cs: &ConstraintSystemRef<Fr>, opening: &Opening) -> Result<Self, SynthesisError> {
         let mut index = FpVar::zero();
         let mut digits = Vec::with_capacity(LEVELS);
         for level in 0..LEVELS {
@@ -148,20 +122,11 @@ impl Place {
             let children = children.into_iter().collect::<Result<Vec<_>, _>>()?;
             path.push(core::array::from_fn(|i| children[i].clone()));
         }
-        Ok(Self {
-            index,
-            digits,
-            path,
-        })
+        Ok(Self { index, digits, path })
     }
 
     /// Replaces the leaf hash here, which must be `old` under the cap: 14 levels of 534 constraints, and the cap.
-    pub(super) fn replace(
-        &self,
-        cap: &mut CapVar,
-        old: &FpVar<Fr>,
-        new: &FpVar<Fr>,
-    ) -> Result<(), SynthesisError> {
+    pub(super) fn replace(&self, cap: &mut CapVar, old: &FpVar<Fr>, new: &FpVar<Fr>) -> Result<(), SynthesisError> {
         let (mut old, mut new) = (old.clone(), new.clone());
         for (digit, children) in self.digits.iter().zip(&self.path) {
             digit.enforce_is(children, &old)?;
@@ -196,45 +161,28 @@ mod tests {
 
     fn sample() -> Tree {
         let mut tree = Tree::default();
-        for (i, index) in [0, 1, 2, 3, 6, 1 << 28, 7 << 29, u32::MAX]
-            .into_iter()
-            .enumerate()
-        {
+        for (i, index) in [0, 1, 2, 3, 6, 1 << 28, 7 << 29, u32::MAX].into_iter().enumerate() {
             tree.set(index, Fr::from(i as u64 + 1));
         }
         tree
     }
 
     fn opening(tree: &Tree, index: u32) -> Opening {
-        Opening {
-            index,
-            leaf: Leaf::default(),
-            path: tree.path(index),
-        }
+        Opening { index, leaf: Leaf::default(), path: tree.path(index) }
     }
 
     /// Writes `new` over `old` at an index in the circuit: the root that comes out.
-    fn write(
-        cs: &ConstraintSystemRef<Fr>,
-        tree: &Tree,
-        index: u32,
-        old: u64,
-        new: u64,
-    ) -> FpVar<Fr> {
+    fn write(cs: &ConstraintSystemRef<Fr>, tree: &Tree, index: u32, old: u64, new: u64) -> FpVar<Fr> {
         let mut cap = CapVar::new_witness(cs, &tree.cap()).unwrap();
         let place = Place::new_witness(cs, &opening(tree, index)).unwrap();
-        let [old, new] =
-            [old, new].map(|x| FpVar::new_input(cs.clone(), || Ok(Fr::from(x))).unwrap());
+        let [old, new] = [old, new].map(|x| FpVar::new_input(cs.clone(), || Ok(Fr::from(x))).unwrap());
         place.replace(&mut cap, &old, &new).unwrap();
         cap.root().unwrap()
     }
 
     #[test]
     fn a_write_is_the_native_one_anywhere() {
-        for (i, index) in [0, 1, 2, 3, 6, 1 << 28, 7 << 29, u32::MAX]
-            .into_iter()
-            .enumerate()
-        {
+        for (i, index) in [0, 1, 2, 3, 6, 1 << 28, 7 << 29, u32::MAX].into_iter().enumerate() {
             let mut tree = sample();
             let cs = proving();
             let root = write(&cs, &tree, index, i as u64 + 1, 99).value().unwrap();
@@ -266,10 +214,7 @@ mod tests {
         let children = [4u64, 5, 0, 7].map(Fr::from);
         let cs = proving();
         let vars = children.map(|child| FpVar::new_witness(cs.clone(), || Ok(child)).unwrap());
-        assert_eq!(
-            node(&vars).unwrap().value().unwrap(),
-            tandem_payments::tree::node(&children)
-        );
+        assert_eq!(node(&vars).unwrap().value().unwrap(), tandem_payments::tree::node(&children));
         let system = System::of(&cs);
         assert!(system.is_satisfied());
         assert_eq!(system.constraints(), 264);

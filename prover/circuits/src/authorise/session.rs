@@ -162,7 +162,8 @@ fn synthesise(
     given: &[(bool, Authorisation)],
     public: &[Fr],
 ) -> Result<(), SynthesisError> {
-    let input = |i: usize| FpVar::new_input(cs.clone(), || public.get(i).copied().ok_or(SynthesisError::AssignmentMissing));
+    let input =
+        |i: usize| FpVar::new_input(cs.clone(), || public.get(i).copied().ok_or(SynthesisError::AssignmentMissing));
     let (value_digest, challenge, product) = (input(0)?, input(1)?, input(2)?);
     let filler = (false, Authorisation::filler());
     let mut join = Join::new(challenge);

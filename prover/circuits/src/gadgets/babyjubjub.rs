@@ -100,7 +100,8 @@ impl EdwardsVar {
         }
         // The hint is computed only where the coordinates are known.
         let hint = eighth();
-        let coordinate = |pick: fn(&Point) -> Fr| hint.as_ref().map(pick).map_err(|_| SynthesisError::AssignmentMissing);
+        let coordinate =
+            |pick: fn(&Point) -> Fr| hint.as_ref().map(pick).map_err(|_| SynthesisError::AssignmentMissing);
         let base = Self {
             x: FpVar::new_witness(cs.clone(), || coordinate(|p| p.x))?,
             y: FpVar::new_witness(cs, || coordinate(|p| p.y))?,
@@ -219,10 +220,7 @@ impl MontgomeryVar {
 /// An integer exceeds the maximum if it has a one where the maximum has a zero and no zero above, where the maximum
 /// has a one. `missing` counts those zeros so far, `ones` the ones in a run of zeros; `ones = missing * w` for some
 /// w says that without a missing one there is none. (Where both are zero, w is free: it has no other use.)
-pub fn enforce_bits_at_most(
-    bits: &[Boolean<Fr>],
-    maximum: impl AsRef<[u64]>,
-) -> Result<(), SynthesisError> {
+pub fn enforce_bits_at_most(bits: &[Boolean<Fr>], maximum: impl AsRef<[u64]>) -> Result<(), SynthesisError> {
     let maximum = maximum.as_ref();
     let bit_of_maximum = |i: usize| maximum.get(i / 64).is_some_and(|limb| limb >> (i % 64) & 1 == 1);
     debug_assert!((bits.len()..maximum.len() * 64).all(|i| !bit_of_maximum(i)));
@@ -402,7 +400,9 @@ mod tests {
         assert_sound(5, |cs| edwards(&cs, Mode::Input, a).double().map(|_| ()));
         assert_sound(18, |cs| edwards(&cs, Mode::Input, a).enforce_in_subgroup());
         assert_sound(4, |cs| montgomery(&cs, Mode::Input, a).double().map(|_| ()));
-        assert_sound(3, |cs| montgomery(&cs, Mode::Input, a).add_distinct(&montgomery(&cs, Mode::Input, b)).map(|_| ()));
+        assert_sound(3, |cs| {
+            montgomery(&cs, Mode::Input, a).add_distinct(&montgomery(&cs, Mode::Input, b)).map(|_| ())
+        });
         assert_sound(5, |cs| {
             montgomery(&cs, Mode::Input, a).double_add_distinct(&montgomery(&cs, Mode::Input, b)).map(|_| ())
         });

@@ -31,15 +31,9 @@ mod tests {
         for count in [0u64, 1, 14, 15, 16, 31] {
             let values: Vec<Fr> = (0..count).map(Fr::from).collect();
             let cs = proving();
-            let items: Vec<_> = values
-                .iter()
-                .map(|x| FpVar::new_witness(cs.clone(), || Ok(*x)).unwrap())
-                .collect();
+            let items: Vec<_> = values.iter().map(|x| FpVar::new_witness(cs.clone(), || Ok(*x)).unwrap()).collect();
             let digest = digest(tags::DIGEST_DATA, 7, &items).unwrap();
-            assert_eq!(
-                digest.value().unwrap(),
-                tandem_payments::digest::digest(tags::DIGEST_DATA, 7, &values)
-            );
+            assert_eq!(digest.value().unwrap(), tandem_payments::digest::digest(tags::DIGEST_DATA, 7, &values));
             cs.finalize();
             assert!(cs.is_satisfied().unwrap());
         }

@@ -21,11 +21,7 @@ use super::{
 use ark_bn254::Fr;
 use ark_ec::{CurveGroup, PrimeGroup};
 use ark_ff::{AdditiveGroup, BigInt, BigInteger, Field, One, PrimeField, Zero};
-use ark_r1cs_std::{
-    alloc::AllocVar,
-    boolean::Boolean,
-    fields::fp::FpVar,
-};
+use ark_r1cs_std::{alloc::AllocVar, boolean::Boolean, fields::fp::FpVar};
 use ark_relations::gr1cs::{ConstraintSystemRef, SynthesisError};
 use std::sync::LazyLock;
 use tandem_payments::{
@@ -53,10 +49,7 @@ pub struct PublicKeyVar(EdwardsVar);
 
 impl PublicKeyVar {
     /// A witness, checked.
-    pub fn new_witness(
-        cs: ConstraintSystemRef<Fr>,
-        key: Option<&PublicKey>,
-    ) -> Result<Self, SynthesisError> {
+    pub fn new_witness(cs: ConstraintSystemRef<Fr>, key: Option<&PublicKey>) -> Result<Self, SynthesisError> {
         let point = key.map(PublicKey::point);
         Self::new(point_witness(cs, point)?)
     }
@@ -164,8 +157,7 @@ fn multiply_odd(base: &EdwardsVar, h: &[Boolean<Fr>]) -> Result<EdwardsVar, Synt
     let mut sum = single.clone();
     for [b0, b1] in montgomery_steps.iter().rev() {
         let digit = Digit::new(b0, b1);
-        let addend =
-            MontgomeryVar { u: digit.even(&single.u, &triple.u), v: digit.odd(&single.v, &triple.v) };
+        let addend = MontgomeryVar { u: digit.even(&single.u, &triple.u), v: digit.odd(&single.v, &triple.v) };
         sum = sum.double()?.double_add_distinct(&addend)?;
     }
     let mut sum = sum.to_edwards()?;
@@ -239,8 +231,7 @@ fn look_up(bits: &[Boolean<Fr>], table: &[(Fr, Fr)]) -> (FpVar<Fr>, FpVar<Fr>) {
     let both = &b0 * &b1;
     // The polynomial in b0 and b1 through four values.
     let plane = |f: [Fr; 4]| {
-        let terms =
-            [(f[1] - f[0], b0.clone()), (f[2] - f[0], b1.clone()), (f[3] - f[2] - f[1] + f[0], both.clone())];
+        let terms = [(f[1] - f[0], b0.clone()), (f[2] - f[0], b1.clone()), (f[3] - f[2] - f[1] + f[0], both.clone())];
         weighted_sum(f[0], &terms)
     };
     let coordinate = |pick: fn(&(Fr, Fr)) -> Fr| {
@@ -273,7 +264,12 @@ mod tests {
         (key.public(), key.sign(message))
     }
 
-    fn verify(cs: ConstraintSystemRef<Fr>, key: Point, message: Fr, signature: &Signature) -> Result<(), SynthesisError> {
+    fn verify(
+        cs: ConstraintSystemRef<Fr>,
+        key: Point,
+        message: Fr,
+        signature: &Signature,
+    ) -> Result<(), SynthesisError> {
         let message = FpVar::new_input(cs.clone(), || Ok(message))?;
         let key = PublicKeyVar::new(point_witness(cs.clone(), Some(key))?)?;
         key.enforce_verifies(&message, &SignatureVar::new_witness(cs, Some(signature))?)
@@ -322,7 +318,11 @@ mod tests {
             refused(key, message, Signature { r8_x: -signature.r8_x, ..signature });
             refused(key, message, Signature { r8_y: signature.r8_y + one, ..signature });
             refused(key, message, Signature { s: BigInt::zero(), ..signature });
-            refused(key, message, Signature { s: (-Scalar::from_bigint(signature.s).unwrap()).into_bigint(), ..signature });
+            refused(
+                key,
+                message,
+                Signature { s: (-Scalar::from_bigint(signature.s).unwrap()).into_bigint(), ..signature },
+            );
             refused(key, message, signed(seed, message + one).1);
         }
     }
@@ -381,7 +381,8 @@ mod tests {
             let bits = canonical_bits(&FpVar::new_input(cs.clone(), || Ok(h)).unwrap()).unwrap();
             let base_var = point_witness(cs.clone(), Some(base)).unwrap();
             let multiple = multiply_odd(&base_var, &bits).unwrap();
-            let k = Scalar::from_le_bytes_mod_order(&h.into_bigint().to_bytes_le()) * Scalar::from(2u64) + Scalar::one();
+            let k =
+                Scalar::from_le_bytes_mod_order(&h.into_bigint().to_bytes_le()) * Scalar::from(2u64) + Scalar::one();
             let expected = (base * k).into_affine();
             assert_eq!((multiple.x.value().unwrap(), multiple.y.value().unwrap()), (expected.x, expected.y), "{h}");
             assert!(System::of(&cs).is_satisfied(), "{h}");
@@ -391,7 +392,14 @@ mod tests {
     #[test]
     fn extreme_scalars_multiply_the_generator_right() {
         let two = Scalar::from(2u64);
-        for s in [Scalar::zero(), Scalar::one(), -Scalar::one(), two.pow([250]), two.pow([246]), two.pow([3]) - Scalar::one()] {
+        for s in [
+            Scalar::zero(),
+            Scalar::one(),
+            -Scalar::one(),
+            two.pow([250]),
+            two.pow([246]),
+            two.pow([3]) - Scalar::one(),
+        ] {
             let cs = proving();
             let bits = witness_bits(&cs, Some(low_bits(s.into_bigint())), SCALAR_BITS).unwrap();
             let product = multiply_generator(&bits).unwrap();

@@ -161,7 +161,8 @@ impl Builder<'_> {
         constants: &[Fr; T],
     ) -> Result<Vec<Linear>, SynthesisError> {
         let outputs: Option<Vec<Fr>> = n.iter().map(|n| quintic(n.value)).collect();
-        let mixed = |row: &[Fr; T]| outputs.as_ref().map(|outputs| row.iter().zip(outputs).map(|(m, x)| *m * x).sum::<Fr>());
+        let mixed =
+            |row: &[Fr; T]| outputs.as_ref().map(|outputs| row.iter().zip(outputs).map(|(m, x)| *m * x).sum::<Fr>());
         let next = core::iter::zip(&parameters.mds, constants)
             .map(|(row, constant)| self.witness(mixed(row).map(|sum| sum + constant)))
             .collect::<Result<Vec<_>, _>>()?;
@@ -286,8 +287,7 @@ mod tests {
         for (inputs, constraints) in (1..=INPUTS_MAX).zip(counts) {
             let values = values(inputs);
             let cs = proving();
-            let inputs: Vec<_> =
-                values.iter().map(|x| FpVar::new_witness(cs.clone(), || Ok(*x)).unwrap()).collect();
+            let inputs: Vec<_> = values.iter().map(|x| FpVar::new_witness(cs.clone(), || Ok(*x)).unwrap()).collect();
             let output = hash(&inputs).unwrap();
             assert_eq!(output.value().unwrap(), native::hash(&values), "{} inputs", values.len());
             assert_eq!(cs.num_constraints(), constraints, "{} inputs", values.len());

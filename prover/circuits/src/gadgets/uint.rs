@@ -300,7 +300,8 @@ mod tests {
 
     #[test]
     fn a_fresh_integer_is_bound_by_its_use_only() {
-        let mut system = System::new(|cs| small(&cs, 5).fp().enforce_equal(&FpVar::new_input(cs, || Ok(Fr::from(5u64)))?));
+        let mut system =
+            System::new(|cs| small(&cs, 5).fp().enforce_equal(&FpVar::new_input(cs, || Ok(Fr::from(5u64)))?));
         assert_eq!(system.unbound(), Vec::<usize>::new());
         let mut free = System::new(|cs| small(&cs, 5).add(&small(&cs, 6)).map(|_| ()));
         assert!(free.unbound().is_empty());

@@ -159,5 +159,9 @@ fn check_queries(key: &ProvingKey<Bn254>, bytes: &[u8]) -> Result<(), ImportErro
         .collect();
     let g1 = G1Projective::msm_bigint(&key.b_g1_query, &weights);
     let g2 = G2Projective::msm_bigint(&key.b_g2_query, &weights);
-    if same_ratio(g1.into_affine(), g2.into_affine()) { Ok(()) } else { Err(ImportError::Disagree("the two B queries")) }
+    if same_ratio(g1.into_affine(), g2.into_affine()) {
+        Ok(())
+    } else {
+        Err(ImportError::Disagree("the two B queries"))
+    }
 }

@@ -118,7 +118,8 @@ impl Key {
     /// Memory that a proof needs beyond the key, in bytes: vectors over the domain, scalars, buckets.
     pub fn proof_memory_bytes(&self) -> u64 {
         let element = size_of::<Fr>() as u64;
-        let (domain, variables) = (self.shape.domain_size() as u64, (self.shape.instances() + self.shape.witnesses()) as u64);
+        let (domain, variables) =
+            (self.shape.domain_size() as u64, (self.shape.instances() + self.shape.witnesses()) as u64);
         element * (5 * domain + 4 * variables) + (64 << 20)
     }
 }
@@ -130,7 +131,8 @@ pub(super) fn write_file(path: &Path, shape: &Shape, key: &ProvingKey<Bn254>) ->
     let directory = path.parent().ok_or(KeyFileError::Format)?;
     fs::create_dir_all(directory)?;
     // Named by process and moment, so that two processes that make the same key do not write into one file.
-    let unique = format!("{}-{:?}.partial", std::process::id(), Instant::now()).replace(|c: char| !c.is_alphanumeric() && c != '.', "-");
+    let unique = format!("{}-{:?}.partial", std::process::id(), Instant::now())
+        .replace(|c: char| !c.is_alphanumeric() && c != '.', "-");
     let partial = path.with_extension(unique);
     let mut file = fs::File::create(&partial)?;
     for part in [MAGIC.as_slice(), shape.digest().as_slice(), keccak256(&body).as_slice(), &body] {

@@ -23,7 +23,7 @@ pub use proof::{PROOF_WORDS, Proof, g1_words, g2_words};
 pub use prover::{ProveError, Prover, ProverConfig, Stage};
 pub use shape::{Shape, Unsatisfied};
 pub use solidity::{key_set_hash, key_words, render_key_library};
-pub use transcript::{ApplyTurn, AuthoriseTurn, Header, Segment, Transcript, T1, T2};
+pub use transcript::{ApplyTurn, AuthoriseTurn, Header, Segment, T1, T2, Transcript};
 pub use verify::{BatchError, verify, verify_batch};
 
 #[cfg(test)]

@@ -1,20 +1,13 @@
 //! From a witness to a proof.
 
-use super::{
-    key::Key,
-    proof::Proof,
-    shape::Unsatisfied,
-    verify::verify,
-};
+use super::{key::Key, proof::Proof, shape::Unsatisfied, verify::verify};
 use crate::circuit::{Chunk, CircuitId};
 use alloy_primitives::B256;
 use ark_bn254::{Fr, G1Projective, G2Projective};
 use ark_ec::{AffineRepr, CurveGroup, VariableBaseMSM};
 use ark_ff::{FftField, Field, PrimeField};
 use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
-use ark_relations::gr1cs::{
-    ConstraintSynthesizer, ConstraintSystem, OptimizationGoal, SynthesisError, SynthesisMode,
-};
+use ark_relations::gr1cs::{ConstraintSynthesizer, ConstraintSystem, OptimizationGoal, SynthesisError, SynthesisMode};
 use rayon::prelude::*;
 
 /// Limits of a prover.
@@ -189,7 +182,8 @@ fn multiply(
     progress(Stage::C);
     let witnesses = &scalars[key.shape.instances()..];
     let degree = key.h.len().min(quotient.len());
-    let c = G1Projective::msm_bigint(&key.l, witnesses) + G1Projective::msm_bigint(&key.h[..degree], &quotient[..degree]);
+    let c =
+        G1Projective::msm_bigint(&key.l, witnesses) + G1Projective::msm_bigint(&key.h[..degree], &quotient[..degree]);
     debug_assert!(!key.verifying.alpha_g1.is_zero());
     Proof { circuit, inputs, a: a.into_affine(), b: b.into_affine(), c: c.into_affine() }
 }

@@ -238,7 +238,9 @@ fn foreign_bytes_and_devnet_keys_are_refused() {
     let digest = Shape::of(Toy::new(3)).unwrap().digest();
     let other = B256::repeat_byte(1);
     let refused = import_key(&prover(), &bytes, false, other, Toy::new(8));
-    assert!(matches!(refused, Err(ImportError::Circuit { claimed, expected }) if (claimed, expected) == (other, digest)));
+    assert!(
+        matches!(refused, Err(ImportError::Circuit { claimed, expected }) if (claimed, expected) == (other, digest))
+    );
     assert!(matches!(import_bytes(&bytes[..bytes.len() - 1]), Err(ImportError::Encoding(_))));
     assert!(matches!(import_bytes(&[]), Err(ImportError::Encoding(_))));
     bytes.push(0);
@@ -313,10 +315,7 @@ fn a_batch_holds_and_every_tampered_batch_does_not() {
         Err(BatchError::Invalid)
     );
     assert_eq!(tampered(&|p| p[1].inputs.truncate(2)), Err(BatchError::Inputs { index: 1, found: 2, expected: 3 }));
-    assert_eq!(
-        tampered(&|p| p[2].circuit = CircuitId::SessionLarge),
-        Err(BatchError::NoKey(CircuitId::SessionLarge))
-    );
+    assert_eq!(tampered(&|p| p[2].circuit = CircuitId::SessionLarge), Err(BatchError::NoKey(CircuitId::SessionLarge)));
 }
 
 #[test]
@@ -389,7 +388,8 @@ fn every_field_enters_the_transcript() {
     coefficients.push(base.proofs(&[Proof { b: -first.b, ..first.clone() }, second.clone()]));
     coefficients.push(base.proofs(&[Proof { c: -first.c, ..first.clone() }, second.clone()]));
     coefficients.push(base.proofs(&[second, first]));
-    let all: std::collections::BTreeSet<_> = coefficients.iter().flat_map(|t2| [t2.coefficient(0), t2.coefficient(1)]).collect();
+    let all: std::collections::BTreeSet<_> =
+        coefficients.iter().flat_map(|t2| [t2.coefficient(0), t2.coefficient(1)]).collect();
     assert_eq!(all.len(), 2 * coefficients.len());
     assert!(all.iter().all(|c| c.is_some_and(|c| c < Fr::from(2u64).pow([128]))));
 }

@@ -11,7 +11,8 @@ use proptest::{
 
 use super::samples::{self, CHAIN_ID, LIMITS};
 use crate::payload::{
-    DecodeError, Limit, NoAddressBook, NumberColumn as N, PAYLOAD_VERSION, Payload, PayloadError, PayloadLimits, StreamColumn as S,
+    DecodeError, Limit, NoAddressBook, NumberColumn as N, PAYLOAD_VERSION, Payload, PayloadError, PayloadLimits,
+    StreamColumn as S,
     address::Source,
     calldata::WordKind,
     column::{NumbersWriter, write_length},
@@ -38,7 +39,6 @@ pub(super) struct Forgery {
     pub numbers: Vec<Vec<U256>>,
     pub streams: Vec<Vec<u8>>,
 }
-
 
 impl Forgery {
     pub(super) fn new() -> Self {
@@ -281,19 +281,51 @@ pub(super) fn forgeries() -> Vec<(&'static str, Vec<u8>, PayloadError)> {
     let cases: [(&str, Change, PayloadError); 24] = [
         ("nonce missing", &|f| f.replace(N::Nonces, &[0]), E::NumbersExhausted { column: N::Nonces }),
         ("nonce left over", &|f| f.numbers(N::Nonces, &[0]), E::NumbersLeftOver { column: N::Nonces }),
-        ("nonce too wide", &|f| f.numbers[N::Nonces as usize][0] = U256::ONE << 64, E::NumberTooWide { column: N::Nonces }),
-        ("fee too wide", &|f| f.numbers[N::FeeCaps as usize][0] = U256::ONE << 128, E::NumberTooWide { column: N::FeeCaps }),
-        ("messages too wide", &|f| f.replace(N::BlockMessages, &[1 << 32]), E::NumberTooWide { column: N::BlockMessages }),
-        ("gas limit not seen yet", &|f| f.replace(N::GasLimitRefs, &[0, 2]), E::MissingEntry { column: N::GasLimitRefs }),
+        (
+            "nonce too wide",
+            &|f| f.numbers[N::Nonces as usize][0] = U256::ONE << 64,
+            E::NumberTooWide { column: N::Nonces },
+        ),
+        (
+            "fee too wide",
+            &|f| f.numbers[N::FeeCaps as usize][0] = U256::ONE << 128,
+            E::NumberTooWide { column: N::FeeCaps },
+        ),
+        (
+            "messages too wide",
+            &|f| f.replace(N::BlockMessages, &[1 << 32]),
+            E::NumberTooWide { column: N::BlockMessages },
+        ),
+        (
+            "gas limit not seen yet",
+            &|f| f.replace(N::GasLimitRefs, &[0, 2]),
+            E::MissingEntry { column: N::GasLimitRefs },
+        ),
         ("fee not seen yet", &|f| f.replace(N::FeeRefs, &[0, u64::MAX]), E::MissingEntry { column: N::FeeRefs }),
         ("address not seen yet", &|f| f.replace(N::RecipientRefs, &[1]), E::MissingEntry { column: N::RecipientRefs }),
         ("value overflows", &|f| f.replace(N::ValueExponents, &[0, 78]), E::Overflow { column: N::ValueMantissas }),
-        ("exponent overflows", &|f| f.replace(N::ValueExponents, &[0, u64::MAX]), E::Overflow { column: N::ValueMantissas }),
+        (
+            "exponent overflows",
+            &|f| f.replace(N::ValueExponents, &[0, u64::MAX]),
+            E::Overflow { column: N::ValueMantissas },
+        ),
         ("block missing", &|f| f.replace(N::BlockTimeDeltas, &[]), E::NumbersExhausted { column: N::BlockTimeDeltas }),
-        ("transactions unclaimed", &|f| f.replace(N::BlockTransactions, &[1]), E::NumbersLeftOver { column: N::Nonces }),
+        (
+            "transactions unclaimed",
+            &|f| f.replace(N::BlockTransactions, &[1]),
+            E::NumbersLeftOver { column: N::Nonces },
+        ),
         ("unknown type", &|f| f.streams[S::Shapes as usize][1] = 5, E::UnknownCode { column: S::Shapes, code: 5 }),
-        ("unknown input", &|f| f.streams[S::Shapes as usize][1] = 0x33, E::UnknownCode { column: S::Shapes, code: 0x33 }),
-        ("EIP-7702 creation", &|f| f.streams[S::Shapes as usize][1] = 0x0c, E::UnknownCode { column: S::Shapes, code: 0x0c }),
+        (
+            "unknown input",
+            &|f| f.streams[S::Shapes as usize][1] = 0x33,
+            E::UnknownCode { column: S::Shapes, code: 0x33 },
+        ),
+        (
+            "EIP-7702 creation",
+            &|f| f.streams[S::Shapes as usize][1] = 0x0c,
+            E::UnknownCode { column: S::Shapes, code: 0x0c },
+        ),
         (
             "unknown source",
             &|f| f.streams[S::RecipientSources as usize][1] = 3,
@@ -308,7 +340,11 @@ pub(super) fn forgeries() -> Vec<(&'static str, Vec<u8>, PayloadError)> {
             E::UnknownAddress { index: 7 },
         ),
         ("selector left over", &|f| f.bytes(S::Selectors, &[0]), E::StreamLeftOver { column: S::Selectors }),
-        ("signature cut", &|f| f.streams[S::Signatures as usize].truncate(127), E::VerbatimLength { expected: 148, actual: 147 }),
+        (
+            "signature cut",
+            &|f| f.streams[S::Signatures as usize].truncate(127),
+            E::VerbatimLength { expected: 148, actual: 147 },
+        ),
         ("address too many", &|f| f.bytes(S::Addresses, &[0; 20]), E::VerbatimLength { expected: 148, actual: 168 }),
         (
             "unknown word",
@@ -373,7 +409,11 @@ pub(super) fn forgeries() -> Vec<(&'static str, Vec<u8>, PayloadError)> {
     forgeries.push(("version 0", [&[0], &good.posted()[1..]].concat(), E::UnknownVersion { version: 0 }));
     forgeries.push(("method 2", framed(2, &good.columns(), &verbatim), E::UnknownMethod { method: 2 }));
     let wide = [&[1, 33][..], &[0; 33]].concat();
-    forgeries.push(("33 bytes wide", framed(METHOD_STORED, &wide, &[]), E::NumberTooWide { column: N::BlockTransactions }));
+    forgeries.push((
+        "33 bytes wide",
+        framed(METHOD_STORED, &wide, &[]),
+        E::NumberTooWide { column: N::BlockTransactions },
+    ));
     forgeries
 }
 

@@ -9,8 +9,8 @@ use proptest::prelude::*;
 
 use super::samples::{self, CHAIN_ID, LIMITS};
 use crate::payload::{
-    AddressBook, BlobTransaction, DecodeError, EncodeError, NoAddressBook, Payload, PayloadBlock, PayloadError, SignedTransaction,
-    decode, encode,
+    AddressBook, BlobTransaction, DecodeError, EncodeError, NoAddressBook, Payload, PayloadBlock, PayloadError,
+    SignedTransaction, decode, encode,
 };
 
 /// An address table in memory that can be out of reach.
@@ -106,7 +106,8 @@ fn a_book_out_of_reach_is_no_verdict_on_the_bytes() {
         signed.tx_mut().to = Address::repeat_byte(1).into();
     }
     let posted = encode(&payload, CHAIN_ID, |_| Some(9)).unwrap().stored();
-    let decode = |entries: &[(u64, Address)]| decode(&posted, &LIMITS, CHAIN_ID, &Book(entries.iter().copied().collect()));
+    let decode =
+        |entries: &[(u64, Address)]| decode(&posted, &LIMITS, CHAIN_ID, &Book(entries.iter().copied().collect()));
     assert_eq!(decode(&[]), Err(DecodeError::AddressBook(OutOfReach)));
     assert_eq!(decode(&[(8, Address::ZERO)]), Err(PayloadError::UnknownAddress { index: 9 }.into()));
     assert_eq!(decode(&[(9, Address::repeat_byte(1))]), Ok(payload));

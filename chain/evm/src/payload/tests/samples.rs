@@ -71,7 +71,8 @@ fn signature() -> impl Strategy<Value = Signature> {
 }
 
 fn access_list() -> impl Strategy<Value = AccessList> {
-    let key = prop_oneof![(0u64..9).prop_map(|slot| B256::from(U256::from(slot))), any::<[u8; 32]>().prop_map(B256::from)];
+    let key =
+        prop_oneof![(0u64..9).prop_map(|slot| B256::from(U256::from(slot))), any::<[u8; 32]>().prop_map(B256::from)];
     let item = (address(), vec(key, 0..4)).prop_map(|(address, storage_keys)| AccessListItem { address, storage_keys });
     vec(item, 0..4).prop_map(AccessList)
 }

@@ -79,7 +79,8 @@ fn eip1559(nonce: u64, to: TxKind, value: U256, input: Bytes) -> SignedTransacti
 
 fn legacy(chain_id: Option<u64>) -> SignedTransaction {
     let to = TxKind::Call(address("alice"));
-    let tx = TxLegacy { chain_id, nonce: 300, gas_price: CAP, gas_limit: 21_000, to, value: U256::ONE, input: Bytes::new() };
+    let tx =
+        TxLegacy { chain_id, nonce: 300, gas_price: CAP, gas_limit: 21_000, to, value: U256::ONE, input: Bytes::new() };
     SignedTransaction::Legacy(Signed::new_unhashed(tx, signature("legacy", chain_id.is_some())))
 }
 
@@ -165,7 +166,10 @@ fn payloads() -> Vec<(&'static str, Payload)> {
         ("no blocks", Payload::default()),
         ("empty blocks", Payload { blocks: heartbeats }),
         ("one transfer", Payload { blocks: vec![block(1_770_000_000, 0, &all[..1])] }),
-        ("every type", Payload { blocks: vec![block(1_770_000_000, 2, &all[..6]), block(1_770_000_001, 0, &all[6..])] }),
+        (
+            "every type",
+            Payload { blocks: vec![block(1_770_000_000, 2, &all[..6]), block(1_770_000_001, 0, &all[6..])] },
+        ),
         ("many transfers", Payload { blocks: vec![block(1_770_000_000, 0, &many)] }),
     ]
 }
@@ -186,7 +190,8 @@ fn valid_payloads() {
         }
     }
     for case in committed("payload/valid.json", &Value::Array(cases)) {
-        let payload = decode(&bytes(&case["posted"]), &LIMITS, case["chain_id"].as_u64().unwrap(), &NoAddressBook).unwrap();
+        let payload =
+            decode(&bytes(&case["posted"]), &LIMITS, case["chain_id"].as_u64().unwrap(), &NoAddressBook).unwrap();
         let blocks: Vec<Value> = payload.blocks.iter().map(block_json).collect();
         assert_eq!(Value::Array(blocks), case["blocks"], "{}", case["name"]);
     }

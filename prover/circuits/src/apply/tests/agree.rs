@@ -56,44 +56,26 @@ fn tokens() -> impl Strategy<Value = Address> {
 
 /// Amounts around the token balances, the ETH balances and the widths.
 fn amounts() -> impl Strategy<Value = u128> {
-    prop_oneof![
-        Just(0),
-        Just(5),
-        4999u128..=5001,
-        9 * ETHER..=11 * ETHER,
-        Just(u128::MAX),
-        Just(u128::MAX - 5000)
-    ]
+    prop_oneof![Just(0), Just(5), 4999u128..=5001, 9 * ETHER..=11 * ETHER, Just(u128::MAX), Just(u128::MAX - 5000)]
 }
 
 fn calls() -> impl Strategy<Value = Call> {
-    (0..5u8, people(), tokens(), amounts(), any::<u64>()).prop_map(
-        |(which, recipient, token, amount, key)| match which {
-            0 => Call::Transfer { recipient, amount },
-            1 => Call::TokenTransfer {
-                token,
-                recipient,
-                amount,
-            },
-            2 => Call::WithdrawEth { recipient, amount },
-            3 => Call::WithdrawToken {
-                token,
-                recipient,
-                amount,
-            },
-            _ => Call::SetSession {
-                key_hash: Fr::from(key),
-            },
-        },
-    )
+    (0..5u8, people(), tokens(), amounts(), any::<u64>()).prop_map(|(which, recipient, token, amount, key)| match which
+    {
+        0 => Call::Transfer { recipient, amount },
+        1 => Call::TokenTransfer { token, recipient, amount },
+        2 => Call::WithdrawEth { recipient, amount },
+        3 => Call::WithdrawToken { token, recipient, amount },
+        _ => Call::SetSession { key_hash: Fr::from(key) },
+    })
 }
 
 /// Limits met exactly, missed by one, and far away. Offsets are from what the operation takes.
 fn limits() -> impl Strategy<Value = (u64, u64, u64, u64)> {
     let slack = 1u64 << 32;
-    let gas = prop_oneof![4 => Just(100_000), 2 => Just(0), 1 => Just(slack - 1), 1 => Just(slack), 1 => Just(u64::MAX)];
-    let price =
-        prop_oneof![4 => Just(PRICE), 1 => Just(0), 1 => Just((1 << 48) - 1), 1 => Just(1 << 48)];
+    let gas =
+        prop_oneof![4 => Just(100_000), 2 => Just(0), 1 => Just(slack - 1), 1 => Just(slack), 1 => Just(u64::MAX)];
+    let price = prop_oneof![4 => Just(PRICE), 1 => Just(0), 1 => Just((1 << 48) - 1), 1 => Just(1 << 48)];
     let fee = prop_oneof![4 => Just(PRICE), 2 => Just(0), 1 => Just(u64::MAX)];
     let time = prop_oneof![4 => Just(60), 2 => Just(0), 1 => Just(u64::MAX)];
     (gas, price, fee, time)
@@ -101,10 +83,7 @@ fn limits() -> impl Strategy<Value = (u64, u64, u64, u64)> {
 
 /// What is unusual about the sender's leaf.
 fn leaves() -> impl Strategy<Value = (u8, u64)> {
-    (
-        0..8u8,
-        prop_oneof![6 => Just(0u64), 1 => Just(1), 1 => Just(u64::MAX)],
-    )
+    (0..8u8, prop_oneof![6 => Just(0u64), 1 => Just(1), 1 => Just(u64::MAX)])
 }
 
 prop_compose! {
@@ -149,37 +128,19 @@ prop_compose! {
 fn credited(call: &Call) -> Option<Key> {
     match *call {
         Call::Transfer { recipient, .. } => Some(Key::eth(recipient)),
-        Call::TokenTransfer {
-            token, recipient, ..
-        } => Some(Key {
-            address: recipient,
-            token,
-        }),
+        Call::TokenTransfer { token, recipient, .. } => Some(Key { address: recipient, token }),
         _ => None,
     }
 }
 
 fn creates(state: &State, call: &Call) -> bool {
-    credited(call)
-        .is_some_and(|key| key != Key::ZERO && state.find(key).is_none() && !state.is_full())
+    credited(call).is_some_and(|key| key != Key::ZERO && state.find(key).is_none() && !state.is_full())
 }
 
 /// The slots of an operation, whether or not it is good.
 fn lay_out(case: &Case) -> Forge {
-    let Case {
-        operation,
-        kind,
-        price,
-        state,
-    } = case;
-    let Operation {
-        sender,
-        call,
-        gas_limit,
-        max_fee_per_gas,
-        expiry,
-        ..
-    } = *operation;
+    let Case { operation, kind, price, state } = case;
+    let Operation { sender, call, gas_limit, max_fee_per_gas, expiry, .. } = *operation;
     let mut ledger = Ledger::new(state.clone(), ENV, dom());
     let mut slots = Vec::new();
     let created = creates(state, &call);
@@ -188,24 +149,14 @@ fn lay_out(case: &Case) -> Forge {
     }
     let state = ledger.state();
     let find = |key| state.find(key).unwrap_or(0);
-    let mut slot = Slot {
-        authority: None,
-        ..ledger.padding()
-    };
+    let mut slot = Slot { authority: None, ..ledger.padding() };
     let (recipient, amount, token) = match call {
         Call::Transfer { recipient, amount } | Call::WithdrawEth { recipient, amount } => {
             (recipient, amount, Address::ZERO)
         }
-        Call::TokenTransfer {
-            token,
-            recipient,
-            amount,
+        Call::TokenTransfer { token, recipient, amount } | Call::WithdrawToken { token, recipient, amount } => {
+            (recipient, amount, token)
         }
-        | Call::WithdrawToken {
-            token,
-            recipient,
-            amount,
-        } => (recipient, amount, token),
         Call::SetSession { .. } => (Address::ZERO, 0, Address::ZERO),
     };
     slot.variant = match call {
@@ -219,14 +170,8 @@ fn lay_out(case: &Case) -> Forge {
     let fee = U256::from(gas) * U256::from(*price);
     slot.a.index = find(Key::eth(sender));
     let payer = *state.leaf(slot.a.index).unwrap();
-    let eth = if matches!(call, Call::Transfer { .. } | Call::WithdrawEth { .. }) {
-        amount
-    } else {
-        0
-    };
-    let after = U256::from(payer.balance)
-        .wrapping_sub(fee)
-        .wrapping_sub(U256::from(eth));
+    let eth = if matches!(call, Call::Transfer { .. } | Call::WithdrawEth { .. }) { amount } else { 0 };
+    let after = U256::from(payer.balance).wrapping_sub(fee).wrapping_sub(U256::from(eth));
     slot.lanes.after_a = cut(after, 160);
     slot.lanes.amount = amount;
     slot.lanes.account = address_integer(recipient);
@@ -239,25 +184,14 @@ fn lay_out(case: &Case) -> Forge {
     // a price that is too wide runs into the slack
     slot.lanes.bid = cut(bid.pack() + U256::from(*price), 208);
     slot.ethereum = *kind == SignatureKind::Ethereum;
-    let owner = if slot.variant == Transfer {
-        recipient
-    } else {
-        sender
-    };
-    let key = Key {
-        address: owner,
-        token,
-    };
+    let owner = if slot.variant == Transfer { recipient } else { sender };
+    let key = Key { address: owner, token };
     let held = state.get(key).map_or(0, |leaf| leaf.balance);
     let mut credit = None;
     match slot.variant {
         Transfer => {
             slot.b.index = find(key);
-            let held = if recipient == sender {
-                after
-            } else {
-                U256::from(held)
-            };
+            let held = if recipient == sender { after } else { U256::from(held) };
             slot.lanes.after_b = cut(held.wrapping_add(U256::from(amount)), 160);
         }
         TokenTransfer | WithdrawToken => {
@@ -267,26 +201,17 @@ fn lay_out(case: &Case) -> Forge {
             if slot.variant == TokenTransfer {
                 let mut next = ledger.padding();
                 next.variant = TokenCredit;
-                next.b.index = find(Key {
-                    address: recipient,
-                    token,
-                });
+                next.b.index = find(Key { address: recipient, token });
                 next.lanes.account = slot.lanes.account;
                 next.lanes.amount = amount;
                 let held = state.leaf(next.b.index).unwrap().balance;
-                let held = if recipient == sender {
-                    left
-                } else {
-                    U256::from(held)
-                };
+                let held = if recipient == sender { left } else { U256::from(held) };
                 next.lanes.after_b = cut(held.wrapping_add(U256::from(amount)), 160);
                 credit = Some(next);
             }
         }
         SetSession => {
-            let Call::SetSession { key_hash } = call else {
-                unreachable!()
-            };
+            let Call::SetSession { key_hash } = call else { unreachable!() };
             let (high, low) = halves(integer(key_hash));
             slot.lanes.amount = low;
             slot.lanes.after_b = U256::from(high);
@@ -300,28 +225,12 @@ fn lay_out(case: &Case) -> Forge {
 }
 
 fn user_agrees(case: &Case) -> Result<(), TestCaseError> {
-    let Case {
-        operation,
-        kind,
-        price,
-        state,
-    } = case;
+    let Case { operation, kind, price, state } = case;
     let native = Ledger::new(state.clone(), ENV, dom()).user(operation, *kind, *price);
     let forge = lay_out(case);
-    let leaf = state
-        .get(Key::eth(operation.sender))
-        .copied()
-        .unwrap_or_default();
-    let key_hash = if *kind == SignatureKind::Ethereum {
-        leaf.key_hash
-    } else {
-        leaf.session_hash
-    };
-    let signed = Authority {
-        kind: *kind,
-        operation_hash: operation.hash(dom()),
-        key_hash,
-    };
+    let leaf = state.get(Key::eth(operation.sender)).copied().unwrap_or_default();
+    let key_hash = if *kind == SignatureKind::Ethereum { leaf.key_hash } else { leaf.session_hash };
+    let signed = Authority { kind: *kind, operation_hash: operation.hash(dom()), key_hash };
     let mut values = vec![Fr::zero(); forge.slots.len()];
     values[usize::from(forge.slots[0].variant == Create)] = signed.value();
     let (system, inputs) = forge.system();
@@ -355,14 +264,8 @@ fn messages() -> impl Strategy<Value = Message> {
 
 /// `high - low - 1` of keys, cut to a lane.
 fn gap(low: Key, high: Key) -> U256 {
-    let (low, high) = if low.address == high.address {
-        (low.token, high.token)
-    } else {
-        (low.address, high.address)
-    };
-    address_integer(high)
-        .wrapping_sub(address_integer(low))
-        .wrapping_sub(U256::from(1))
+    let (low, high) = if low.address == high.address { (low.token, high.token) } else { (low.address, high.address) };
+    address_integer(high).wrapping_sub(address_integer(low)).wrapping_sub(U256::from(1))
 }
 
 /// A message with this result, as well as it can be made to look.
@@ -383,11 +286,7 @@ fn lay_out_result(state: &State, message: &Message, variant: Variant) -> Slot {
         let (high, low) = halves(word);
         (lanes.after_a, lanes.amount) = (U256::from(high), low);
         let (r_high, r_low) = halves(MODULUS);
-        let [below, above] = if high == r_high {
-            [low, r_low]
-        } else {
-            [high, r_high]
-        };
+        let [below, above] = if high == r_high { [low, r_low] } else { [high, r_high] };
         let distance = U256::from(above).wrapping_sub(U256::from(below));
         match variant {
             L1KeySet => lanes.bid = cut(distance.wrapping_sub(U256::from(1)), 208),
@@ -436,14 +335,9 @@ fn message_agrees(message: &Message, full: bool) -> Result<(), TestCaseError> {
     if full {
         state = state.with_leaf_count(CAPACITY);
     }
-    let native = Ledger::new(state.clone(), ENV, dom())
-        .message(message)
-        .unwrap();
+    let native = Ledger::new(state.clone(), ENV, dom()).message(message).unwrap();
     let result = native.last().unwrap().variant;
-    for variant in Variant::ALL
-        .into_iter()
-        .filter(|variant| variant.kind() == result.kind())
-    {
+    for variant in Variant::ALL.into_iter().filter(|variant| variant.kind() == result.kind()) {
         if native.len() > 1 && variant == DepositCredited {
             continue; // the leaf has to be created first
         }
@@ -459,13 +353,7 @@ fn message_agrees(message: &Message, full: bool) -> Result<(), TestCaseError> {
         let [first, second] = message.encode().map(|element| element.fr());
         let posted = inputs[17] == first * super::scenario::challenges().data + second;
         let accepted = system.is_satisfied() && posted;
-        prop_assert_eq!(
-            accepted,
-            native.len() == 1 && variant == result,
-            "{:?} for {:?}",
-            variant,
-            result
-        );
+        prop_assert_eq!(accepted, native.len() == 1 && variant == result, "{:?} for {:?}", variant, result);
     }
     Ok(())
 }
@@ -502,14 +390,7 @@ fn strategies_aim_at_what_is_there() {
     let state = funded();
     let leaf = |key| state.get(key).copied().unwrap_or_default();
     assert_eq!(leaf(Key::eth(account(1))).balance, 10 * ETHER);
-    assert_eq!(
-        leaf(Key {
-            address: account(1),
-            token: token(1)
-        })
-        .balance,
-        5000
-    );
+    assert_eq!(leaf(Key { address: account(1), token: token(1) }).balance, 5000);
     assert_eq!(leaf(Key::eth(account(9))), Leaf::default());
     assert_eq!(CREATE_GAS, 21_000);
 }

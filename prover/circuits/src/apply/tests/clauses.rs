@@ -43,14 +43,9 @@ fn group(run: impl FnOnce(&mut Ledger) -> Vec<Slot>) -> Forge {
 
 fn user(i: u8, call: Call) -> Forge {
     group(|ledger| {
-        let kind = if matches!(call, Call::SetSession { .. }) {
-            SignatureKind::Ethereum
-        } else {
-            SignatureKind::Session
-        };
-        ledger
-            .user(&sign(ledger.state(), i, call), kind, PRICE)
-            .unwrap()
+        let kind =
+            if matches!(call, Call::SetSession { .. }) { SignatureKind::Ethereum } else { SignatureKind::Session };
+        ledger.user(&sign(ledger.state(), i, call), kind, PRICE).unwrap()
     })
 }
 
@@ -70,51 +65,27 @@ fn eth_index(state: &State, i: u8) -> u32 {
 }
 
 fn token_index(state: &State, i: u8) -> u32 {
-    state
-        .find(Key {
-            address: account(i),
-            token: token(1),
-        })
-        .unwrap()
+    state.find(Key { address: account(i), token: token(1) }).unwrap()
 }
 
 fn transfer(i: u8) -> Call {
-    Call::Transfer {
-        recipient: account(i),
-        amount: 5,
-    }
+    Call::Transfer { recipient: account(i), amount: 5 }
 }
 
 fn token_transfer(i: u8) -> Call {
-    Call::TokenTransfer {
-        token: token(1),
-        recipient: account(i),
-        amount: 5,
-    }
+    Call::TokenTransfer { token: token(1), recipient: account(i), amount: 5 }
 }
 
 fn withdraw_token() -> Call {
-    Call::WithdrawToken {
-        token: token(1),
-        recipient: account(9),
-        amount: 5,
-    }
+    Call::WithdrawToken { token: token(1), recipient: account(9), amount: 5 }
 }
 
 fn withdraw_eth() -> Call {
-    Call::WithdrawEth {
-        recipient: account(9),
-        amount: 5,
-    }
+    Call::WithdrawEth { recipient: account(9), amount: 5 }
 }
 
 fn forced(i: u8, token: Address) -> Message {
-    Message::Forced {
-        key: Key {
-            address: account(i),
-            token,
-        },
-    }
+    Message::Forced { key: Key { address: account(i), token } }
 }
 
 fn padding() -> Forge {
@@ -131,29 +102,20 @@ fn unused_lanes_carry_nothing() {
     refused(padding(), |forge| forge.slots[0].lanes.after_b = one);
     refused(padding(), |forge| forge.slots[0].lanes.bid = one);
     refused(padding(), |forge| forge.slots[0].lanes.account = one);
-    refused(user(1, withdraw_eth()), |forge| {
-        forge.slots[0].lanes.after_b = one
-    });
+    refused(user(1, withdraw_eth()), |forge| forge.slots[0].lanes.after_b = one);
     let credited = || queued(deposit(account(1), Address::ZERO, 5));
     refused(credited(), |forge| forge.slots[0].lanes.after_a = one);
     refused(credited(), |forge| forge.slots[0].lanes.bid = one);
-    refused(queued(forced(9, token(1))), |forge| {
-        forge.slots[0].lanes.amount = 1
-    });
+    refused(queued(forced(9, token(1))), |forge| forge.slots[0].lanes.amount = 1);
 }
 
 #[test]
 fn padding_has_no_signature() {
     refused(padding(), |forge| forge.slots[0].ethereum = true);
-    refused(queued(deposit(account(1), Address::ZERO, 5)), |forge| {
-        forge.slots[0].ethereum = true
+    refused(queued(deposit(account(1), Address::ZERO, 5)), |forge| forge.slots[0].ethereum = true);
+    refused(group(|ledger| vec![ledger.register(account(1), public(1)).unwrap()]), |forge| {
+        forge.slots[0].ethereum = true;
     });
-    refused(
-        group(|ledger| vec![ledger.register(account(1), public(1)).unwrap()]),
-        |forge| {
-            forge.slots[0].ethereum = true;
-        },
-    );
 }
 
 #[test]
@@ -171,15 +133,9 @@ fn a_balance_does_not_reach_two_to_the_128() {
 
 #[test]
 fn the_balance_covers_amount_and_fee() {
-    refused(user(1, transfer(2)), |forge| {
-        forge.slots[0].lanes.amount = 10 * ETHER
-    });
-    refused(user(1, withdraw_eth()), |forge| {
-        forge.slots[0].lanes.amount = 10 * ETHER
-    });
-    refused(user(1, withdraw_token()), |forge| {
-        forge.slots[0].lanes.amount = 5001
-    });
+    refused(user(1, transfer(2)), |forge| forge.slots[0].lanes.amount = 10 * ETHER);
+    refused(user(1, withdraw_eth()), |forge| forge.slots[0].lanes.amount = 10 * ETHER);
+    refused(user(1, withdraw_token()), |forge| forge.slots[0].lanes.amount = 5001);
     refused(user(1, withdraw_eth()), |forge| {
         let index = forge.slots[0].a.index;
         // one wei short
@@ -217,9 +173,7 @@ fn only_an_eth_leaf_pays() {
 #[test]
 fn the_credit_goes_to_the_recipient() {
     let (third, own_token) = (eth_index(&funded(), 3), token_index(&funded(), 2));
-    refused(user(1, transfer(2)), |forge| {
-        forge.slots[0].lanes.account = address_integer(account(9))
-    });
+    refused(user(1, transfer(2)), |forge| forge.slots[0].lanes.account = address_integer(account(9)));
     refused(user(1, transfer(2)), |forge| {
         forge.slots[0].b.index = third;
     });
@@ -249,9 +203,7 @@ fn the_sentinel_is_not_credited() {
 #[test]
 fn tokens_leave_only_their_owner() {
     let (second, eth) = (token_index(&funded(), 2), eth_index(&funded(), 1));
-    refused(user(1, withdraw_token()), |forge| {
-        forge.slots[0].b.index = second
-    });
+    refused(user(1, withdraw_token()), |forge| forge.slots[0].b.index = second);
     refused(user(1, token_transfer(2)), |forge| {
         forge.slots[0].b.index = second;
         forge.slots[1].lanes.after_b = U256::from(5000);
@@ -269,12 +221,8 @@ fn tokens_leave_only_their_owner() {
 #[test]
 fn a_token_transfer_is_credited_next_and_nowhere_else() {
     refused(user(1, token_transfer(2)), |forge| forge.slots.truncate(1));
-    refused(user(1, token_transfer(2)), |forge| {
-        drop(forge.slots.remove(0))
-    });
-    refused(user(1, token_transfer(2)), |forge| {
-        forge.slots[1] = padding().slots.remove(0)
-    });
+    refused(user(1, token_transfer(2)), |forge| drop(forge.slots.remove(0)));
+    refused(user(1, token_transfer(2)), |forge| forge.slots[1] = padding().slots.remove(0));
     refused(user(1, token_transfer(2)), |forge| {
         forge.slots[1].lanes.amount += 1;
         forge.slots[1].lanes.after_b += U256::from(1);
@@ -297,9 +245,7 @@ fn a_created_leaf_is_credited_next() {
     refused(user(1, transfer(9)), |forge| {
         forge.slots.truncate(1);
     });
-    refused(user(1, transfer(9)), |forge| {
-        forge.slots[1] = padding().slots.remove(0)
-    });
+    refused(user(1, transfer(9)), |forge| forge.slots[1] = padding().slots.remove(0));
     // another transfer after it, which even pays for the leaf
     refused(user(1, transfer(9)), |forge| {
         let slot = &mut forge.slots[1];
@@ -309,10 +255,7 @@ fn a_created_leaf_is_credited_next() {
     });
     // a forced withdrawal from it
     refused(user(1, transfer(9)), |forge| {
-        let (index, empty) = (
-            forge.slots[1].b.index,
-            queued(forced(0xee, Address::ZERO)).slots.remove(0),
-        );
+        let (index, empty) = (forge.slots[1].b.index, queued(forced(0xee, Address::ZERO)).slots.remove(0));
         forge.slots[1] = empty;
         forge.slots[1].b.index = index;
         forge.slots[1].lanes.account = address_integer(account(9));
@@ -333,15 +276,10 @@ fn a_created_leaf_is_paid_for() {
 fn no_key_gets_a_second_leaf() {
     let state = funded();
     let second = eth_index(&state, 2);
-    let low = state.low(Key {
-        address: account(1),
-        token: token(2),
-    });
+    let low = state.low(Key { address: account(1), token: token(2) });
     for (low, end) in [(second, false), (low, false), (low, true)] {
         refused(user(1, transfer(9)), |forge| {
-            let [create, spend] = &mut forge.slots[..] else {
-                unreachable!()
-            };
+            let [create, spend] = &mut forge.slots[..] else { unreachable!() };
             create.a.index = low;
             create.end = end;
             create.lanes.account = address_integer(account(2));
@@ -350,8 +288,7 @@ fn no_key_gets_a_second_leaf() {
             create.b.leaf.next = leaf.next;
             if low != second {
                 // honest below, impossible above
-                create.lanes.after_b =
-                    address_integer(account(2)) - address_integer(leaf.key.address) - U256::from(1);
+                create.lanes.after_b = address_integer(account(2)) - address_integer(leaf.key.address) - U256::from(1);
             }
             create.lanes.bid = U256::ZERO;
             spend.lanes.account = address_integer(account(2));
@@ -361,13 +298,7 @@ fn no_key_gets_a_second_leaf() {
 
 #[test]
 fn a_leaf_is_not_missing_if_it_is_there() {
-    for message in [
-        forced(9, Address::ZERO),
-        Message::L1Key {
-            account: account(9),
-            key: U256::from(1),
-        },
-    ] {
+    for message in [forced(9, Address::ZERO), Message::L1Key { account: account(9), key: U256::from(1) }] {
         let low = funded().low(Key::eth(account(1)));
         refused(queued(message), |forge| {
             let slot = &mut forge.slots[0];
@@ -397,42 +328,26 @@ fn tokens_order_keys_of_one_address() {
 
 #[test]
 fn the_end_is_the_end() {
-    refused(queued(forced(9, Address::ZERO)), |forge| {
-        forge.slots[0].end = true
-    });
-    refused(queued(forced(0xff, Address::ZERO)), |forge| {
-        forge.slots[0].end = false
-    });
+    refused(queued(forced(9, Address::ZERO)), |forge| forge.slots[0].end = true);
+    refused(queued(forced(0xff, Address::ZERO)), |forge| forge.slots[0].end = false);
     refused(padding(), |forge| forge.slots[0].end = true);
-    refused(queued(forced(0xff, Address::ZERO)), |forge| {
-        forge.slots[0].lanes.bid = U256::from(1)
-    });
+    refused(queued(forced(0xff, Address::ZERO)), |forge| forge.slots[0].lanes.bid = U256::from(1));
 }
 
 #[test]
 fn a_new_leaf_is_next_and_empty() {
     let created = || queued(deposit(account(9), token(1), 5));
-    refused(created(), |forge| {
-        forge.slots.iter_mut().for_each(|slot| slot.b.index += 1)
-    });
+    refused(created(), |forge| forge.slots.iter_mut().for_each(|slot| slot.b.index += 1));
     refused(created(), |forge| forge.leaf_count += 1);
     refused(created(), |forge| forge.slots[0].b.leaf.nonce = 1);
     refused(created(), |forge| {
         forge.slots[0].b.leaf.balance = 1;
         forge.slots[1].lanes.after_b += U256::from(1);
     });
-    refused(created(), |forge| {
-        forge.slots[0].b.leaf.key_hash = public(1)
-    });
-    refused(created(), |forge| {
-        forge.slots[0].b.leaf.session_hash = session(1)
-    });
-    refused(created(), |forge| {
-        forge.slots[0].b.leaf.next.address = account(0xff)
-    });
-    refused(created(), |forge| {
-        forge.slots[0].b.leaf.next.token = token(7)
-    });
+    refused(created(), |forge| forge.slots[0].b.leaf.key_hash = public(1));
+    refused(created(), |forge| forge.slots[0].b.leaf.session_hash = session(1));
+    refused(created(), |forge| forge.slots[0].b.leaf.next.address = account(0xff));
+    refused(created(), |forge| forge.slots[0].b.leaf.next.token = token(7));
     // the place is taken
     refused(created(), |forge| {
         let leaf = forge.leaves[&1];
@@ -461,9 +376,7 @@ fn deposits_are_refused_only_for_a_reason() {
         slot.b.index = 0;
     });
     // missing, and the tree not full
-    refused(on_full(deposit(account(9), token(1), 5)), |forge| {
-        forge.leaf_count = 9
-    });
+    refused(on_full(deposit(account(9), token(1), 5)), |forge| forge.leaf_count = 9);
     // full, and not missing
     refused(on_full(deposit(account(9), token(1), 5)), |forge| {
         let low = funded().low(Key::eth(account(2)));
@@ -503,14 +416,7 @@ fn a_forced_withdrawal_takes_all_there_is() {
 
 #[test]
 fn key_hashes_are_canonical() {
-    let set = || {
-        user(
-            1,
-            Call::SetSession {
-                key_hash: Fr::from(5u64),
-            },
-        )
-    };
+    let set = || user(1, Call::SetSession { key_hash: Fr::from(5u64) });
     let register = || group(|ledger| vec![ledger.register(account(1), Fr::from(5u64)).unwrap()]);
     let (high, low) = halves(MODULUS + U256::from(5));
     for base in [set(), register()] {
@@ -521,12 +427,7 @@ fn key_hashes_are_canonical() {
             lanes.account = U256::ZERO;
         });
     }
-    let from_l1 = |key| {
-        queued(Message::L1Key {
-            account: account(1),
-            key,
-        })
-    };
+    let from_l1 = |key| queued(Message::L1Key { account: account(1), key });
     refused(from_l1(U256::from(5)), |forge| {
         let lanes = &mut forge.slots[0].lanes;
         lanes.amount = low;
@@ -546,12 +447,7 @@ fn key_hashes_are_canonical() {
 
 #[test]
 fn a_key_from_l1_is_the_senders() {
-    let set = || {
-        queued(Message::L1Key {
-            account: account(1),
-            key: U256::from(5),
-        })
-    };
+    let set = || queued(Message::L1Key { account: account(1), key: U256::from(5) });
     let (second, own_token) = (eth_index(&funded(), 2), token_index(&funded(), 1));
     refused(set(), |forge| forge.slots[0].a.index = second);
     refused(set(), |forge| forge.slots[0].a.index = own_token);
@@ -569,28 +465,17 @@ fn a_key_that_is_not_there_authorises_nothing() {
             forge.slots[0].ethereum = ethereum;
         });
     }
-    refused(
-        group(|ledger| vec![ledger.register(account(1), Fr::from(5u64)).unwrap()]),
-        |forge| {
-            let lanes = &mut forge.slots[0].lanes;
-            lanes.amount = 0;
-            lanes.after_b = U256::ZERO;
-            lanes.account = U256::from(halves(MODULUS).0 - 1);
-        },
-    );
+    refused(group(|ledger| vec![ledger.register(account(1), Fr::from(5u64)).unwrap()]), |forge| {
+        let lanes = &mut forge.slots[0].lanes;
+        lanes.amount = 0;
+        lanes.after_b = U256::ZERO;
+        lanes.account = U256::from(halves(MODULUS).0 - 1);
+    });
 }
 
 #[test]
 fn a_session_key_does_not_replace_itself() {
-    refused(
-        user(
-            1,
-            Call::SetSession {
-                key_hash: session(5),
-            },
-        ),
-        |forge| forge.slots[0].ethereum = false,
-    );
+    refused(user(1, Call::SetSession { key_hash: session(5) }), |forge| forge.slots[0].ethereum = false);
 }
 
 // PAY-FEE
@@ -632,11 +517,7 @@ fn what_is_signed_is_what_is_applied() {
     };
     let honest = user(1, transfer(2));
     let signed = honest.slots[0].authority.unwrap();
-    let expected = tandem_payments::digest::digest(
-        tandem_payments::tags::DIGEST_VALUES,
-        0x100,
-        &[signed.value()],
-    );
+    let expected = tandem_payments::digest::digest(tandem_payments::tags::DIGEST_VALUES, 0x100, &[signed.value()]);
     assert_eq!(digest(&honest), expected);
     let changes: [fn(&mut Forge); 7] = [
         |forge| {
@@ -680,18 +561,9 @@ fn every_public_input_is_bound() {
 fn a_flag_is_not_enough() {
     // every other result of the same kind is refused, whatever the lanes
     let cases: [(Forge, &[Variant]); 3] = [
-        (
-            queued(deposit(account(1), token(1), 5)),
-            &[DepositFull, DepositOverflow, DepositSentinel],
-        ),
+        (queued(deposit(account(1), token(1), 5)), &[DepositFull, DepositOverflow, DepositSentinel]),
         (queued(forced(1, token(1))), &[ForcedEmpty, ForcedMissing]),
-        (
-            queued(Message::L1Key {
-                account: account(1),
-                key: integer(session(4)),
-            }),
-            &[L1KeyMissing, L1KeyMalformed],
-        ),
+        (queued(Message::L1Key { account: account(1), key: integer(session(4)) }), &[L1KeyMissing, L1KeyMalformed]),
     ];
     for (base, others) in cases {
         for &other in others {

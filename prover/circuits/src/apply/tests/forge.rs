@@ -38,16 +38,8 @@ pub struct Forge {
 impl Forge {
     /// Slots on a state.
     pub fn new(state: &State, slots: Vec<Slot>) -> Self {
-        let leaves = (0..=u32::from(u8::MAX))
-            .filter_map(|index| Some((index, *state.leaf(index)?)))
-            .collect();
-        Self {
-            leaves,
-            leaf_count: state.leaf_count(),
-            fee: 0,
-            env: ENV,
-            slots,
-        }
+        let leaves = (0..=u32::from(u8::MAX)).filter_map(|index| Some((index, *state.leaf(index)?))).collect();
+        Self { leaves, leaf_count: state.leaf_count(), fee: 0, env: ENV, slots }
     }
 
     /// The chunk: every opening is what the leaves then are, every write what the circuit makes of it.
@@ -75,15 +67,9 @@ impl Forge {
             leaves.insert(slot.b.index, leaf(&after));
             created = slot.variant == Create;
         }
-        let counts = Counts {
-            leaf_count: self.leaf_count,
-            ..Counts::default()
-        };
+        let counts = Counts { leaf_count: self.leaf_count, ..Counts::default() };
         Chunk {
-            circuit: ApplyCircuit {
-                id: 0x100,
-                slots: slots.len(),
-            },
+            circuit: ApplyCircuit { id: 0x100, slots: slots.len() },
             env: self.env,
             dom: dom(),
             cap_in,
@@ -122,66 +108,26 @@ impl Forge {
 }
 
 fn after_a(slot: &Slot, created: bool) -> Fields {
-    let [
-        address,
-        token,
-        next_address,
-        next_token,
-        nonce,
-        balance,
-        key_hash,
-        session_hash,
-    ] = slot.a.leaf.fields();
+    let [address, token, next_address, next_token, nonce, balance, key_hash, session_hash] = slot.a.leaf.fields();
     let kind = slot.variant.kind();
     let lanes = slot.lanes;
-    let user = [
-        Transfer,
-        TokenTransfer,
-        WithdrawEth,
-        WithdrawToken,
-        SetSession,
-    ]
-    .contains(&slot.variant);
+    let user = [Transfer, TokenTransfer, WithdrawEth, WithdrawToken, SetSession].contains(&slot.variant);
     let create = slot.variant == Create;
     let paid = created && [Transfer, TokenTransfer].contains(&slot.variant);
-    let gas = if user {
-        kind.gas() + if paid { CREATE_GAS } else { 0 }
-    } else {
-        0
-    };
+    let gas = if user { kind.gas() + if paid { CREATE_GAS } else { 0 } } else { 0 };
     let price = low_u48(lanes.bid);
-    let eth = if [Transfer, WithdrawEth].contains(&slot.variant) {
-        Fr::from(lanes.amount)
-    } else {
-        Fr::zero()
-    };
-    let high = if slot.variant.kind() == L1KeySet.kind() {
-        lanes.after_a
-    } else {
-        lanes.after_b
-    };
+    let eth = if [Transfer, WithdrawEth].contains(&slot.variant) { Fr::from(lanes.amount) } else { Fr::zero() };
+    let high = if slot.variant.kind() == L1KeySet.kind() { lanes.after_a } else { lanes.after_b };
     let new_key = fr(high) * fr(alloy_primitives::U256::from(1) << 128) + Fr::from(lanes.amount);
     let sets = [SetSession, L1KeySet].contains(&slot.variant);
     [
         address,
         token,
-        if create {
-            fr(lanes.account)
-        } else {
-            next_address
-        },
-        if create {
-            fr(lanes.after_a)
-        } else {
-            next_token
-        },
+        if create { fr(lanes.account) } else { next_address },
+        if create { fr(lanes.after_a) } else { next_token },
         nonce + Fr::from(user),
         balance - Fr::from(gas) * Fr::from(price) - eth,
-        if slot.variant == Register {
-            new_key
-        } else {
-            key_hash
-        },
+        if slot.variant == Register { new_key } else { key_hash },
         if sets { new_key } else { session_hash },
     ]
 }
@@ -207,10 +153,8 @@ fn hash(fields: &Fields) -> Fr {
 
 /// Fields back as a leaf, cut to their widths.
 fn leaf(fields: &Fields) -> Leaf {
-    let key = |address: Fr, token: Fr| Key {
-        address: low_address(integer(address)),
-        token: low_address(integer(token)),
-    };
+    let key =
+        |address: Fr, token: Fr| Key { address: low_address(integer(address)), token: low_address(integer(token)) };
     let leaf = Leaf {
         key: key(fields[0], fields[1]),
         next: key(fields[2], fields[3]),

@@ -15,10 +15,7 @@ use tandem_payments::tree::CAPACITY;
 
 /// Challenges of the tests.
 pub fn challenges() -> Challenges {
-    Challenges {
-        data: Fr::from(0xd47a_5eedu64),
-        values: Fr::from(0x7a1_5eedu64),
-    }
+    Challenges { data: Fr::from(0xd47a_5eedu64), values: Fr::from(0x7a1_5eedu64) }
 }
 
 /// The circuits of a batch.
@@ -34,95 +31,29 @@ pub fn circuits(batch: &Batch) -> Vec<Apply> {
 
 /// The systems of a batch's chunks.
 pub fn systems(batch: &Batch) -> impl Iterator<Item = System> {
-    circuits(batch)
-        .into_iter()
-        .map(|apply| System::new(|cs| apply.generate_constraints(cs)))
+    circuits(batch).into_iter().map(|apply| System::new(|cs| apply.generate_constraints(cs)))
 }
 
 /// What a user can do.
 pub fn user_operations(builder: &mut BatchBuilder) {
     let (recipient, amount) = (account(9), 5);
-    apply(
-        builder,
-        1,
-        Call::Transfer {
-            recipient: account(2),
-            amount: ETHER,
-        },
-    );
+    apply(builder, 1, Call::Transfer { recipient: account(2), amount: ETHER });
     apply(builder, 2, Call::Transfer { recipient, amount });
-    apply(
-        builder,
-        3,
-        Call::Transfer {
-            recipient: account(3),
-            amount,
-        },
-    );
-    apply(
-        builder,
-        1,
-        Call::TokenTransfer {
-            token: token(1),
-            recipient: account(2),
-            amount,
-        },
-    );
-    apply(
-        builder,
-        1,
-        Call::TokenTransfer {
-            token: token(1),
-            recipient,
-            amount,
-        },
-    );
-    apply(
-        builder,
-        1,
-        Call::TokenTransfer {
-            token: token(1),
-            recipient: account(1),
-            amount,
-        },
-    );
-    apply(
-        builder,
-        1,
-        Call::WithdrawEth {
-            recipient,
-            amount: u128::from(u64::MAX) / 16,
-        },
-    );
-    apply(
-        builder,
-        2,
-        Call::WithdrawToken {
-            token: token(1),
-            recipient,
-            amount,
-        },
-    );
-    apply(
-        builder,
-        2,
-        Call::SetSession {
-            key_hash: session(22),
-        },
-    );
+    apply(builder, 3, Call::Transfer { recipient: account(3), amount });
+    apply(builder, 1, Call::TokenTransfer { token: token(1), recipient: account(2), amount });
+    apply(builder, 1, Call::TokenTransfer { token: token(1), recipient, amount });
+    apply(builder, 1, Call::TokenTransfer { token: token(1), recipient: account(1), amount });
+    apply(builder, 1, Call::WithdrawEth { recipient, amount: u128::from(u64::MAX) / 16 });
+    apply(builder, 2, Call::WithdrawToken { token: token(1), recipient, amount });
+    apply(builder, 2, Call::SetSession { key_hash: session(22) });
     builder.register(account(3), public(33)).unwrap();
 }
 
 /// What the queue can do.
 pub fn messages(builder: &mut BatchBuilder) {
     let zero = Address::ZERO;
-    let forced = |address, token| Message::Forced {
-        key: Key { address, token },
-    };
-    let set = |address, key| Message::L1Key {
-        account: address,
-        key,
-    };
+    let forced = |address, token| Message::Forced { key: Key { address, token } };
+    let set = |address, key| Message::L1Key { account: address, key };
     for message in [
         deposit(account(1), zero, 1 << 90),
         deposit(account(7), token(3), u128::MAX),
@@ -151,11 +82,7 @@ pub fn every_variant() -> Vec<Batch> {
     let mut queue = builder(funded());
     messages(&mut queue);
     let mut full = builder(funded().with_leaf_count(CAPACITY));
-    full.message(&deposit(account(8), token(2), 3 << 100))
-        .unwrap();
-    full.message(&deposit(account(0xff), token(0x0f), 3))
-        .unwrap();
-    [users, queue, full]
-        .map(|builder| builder.finish().unwrap().0)
-        .into()
+    full.message(&deposit(account(8), token(2), 3 << 100)).unwrap();
+    full.message(&deposit(account(0xff), token(0x0f), 3)).unwrap();
+    [users, queue, full].map(|builder| builder.finish().unwrap().0).into()
 }

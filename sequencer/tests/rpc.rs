@@ -1,0 +1,377 @@
+//! The JSON-RPC as users reach it: over HTTP and WebSocket, with what they send by mistake or on purpose.
+
+mod common;
+
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use alloy::{
+    consensus::{SignableTransaction, TxEip1559},
+    primitives::{Address, B256, Bytes, TxKind, U256, hex, keccak256},
+    providers::{Provider, ProviderBuilder, WsConnect},
+    signers::{SignerSync, local::PrivateKeySigner},
+};
+use common::{DEADLINE, ETHER, Rig, chain, config, transfer, user};
+use serde_json::{Value, json};
+use tandem_evm::{Recovered, payload::SignedTransaction};
+use tandem_l1::L1Heads;
+use tandem_sequencer::rpc::{RpcContext, serve};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
+
+/// Without data: adds one to slot 0, logs with topic 0x42, returns the count. With data: reverts with it.
+const COUNTER: &[u8] = &hex!("601f8060095f395ff3 36601757 5f54600101805f55 60425f5fa1 5f5260205ff3 5b365f5f37365ffd");
+/// Fails unless it starts with more than 200,000 gas, of which it uses next to nothing.
+const DEMANDING: &[u8] = &hex!("600c8060095f395ff3 5a62030d4010600a57fe 5b00");
+
+/// A node with one rich user.
+struct Node {
+    rig: Rig,
+    address: SocketAddr,
+    alice: PrivateKeySigner,
+    _l1_heads: watch::Sender<L1Heads>,
+    _directory: tempfile::TempDir,
+}
+
+impl Node {
+    async fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut rig = Rig::start(directory.path(), config(3_600_000)).await;
+        let alice = user(1);
+        rig.deposit(alice.address(), ETHER).await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (sender, l1_heads) = watch::channel(L1Heads::default());
+        let context = RpcContext::new(chain(), rig.store.clone(), rig.engine.clone(), l1_heads);
+        tokio::spawn(serve(listener, context, rig.cancel.clone()));
+        Self { rig, address, alice, _l1_heads: sender, _directory: directory }
+    }
+
+    /// Status and body of the answer to these bytes.
+    async fn http(&self, head: &str, body: &[u8]) -> (u16, String) {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let head = format!("{head}\r\nHost: test\r\nConnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(body).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    }
+
+    async fn post(&self, body: &[u8]) -> Value {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let head =
+            format!("POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(body).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap_or_default()
+    }
+
+    async fn request(&self, method: &str, params: Value) -> Value {
+        let answer = self
+            .post(json!({ "jsonrpc": "2.0", "id": 7, "method": method, "params": params }).to_string().as_bytes())
+            .await;
+        assert_eq!((&answer["jsonrpc"], &answer["id"]), (&json!("2.0"), &json!(7)), "{method}");
+        answer
+    }
+
+    async fn ask(&self, method: &str, params: Value) -> Value {
+        let answer = self.request(method, params).await;
+        assert!(answer.get("error").is_none(), "{method}: {answer}");
+        answer["result"].clone()
+    }
+
+    /// Code and message of the error that must come.
+    async fn fail(&self, method: &str, params: Value) -> (i64, String) {
+        let answer = self.request(method, params).await;
+        let error = &answer["error"];
+        (
+            error["code"].as_i64().unwrap_or_else(|| panic!("{method} succeeded: {answer}")),
+            error["message"].as_str().unwrap().to_owned(),
+        )
+    }
+
+    async fn refused(&self, transaction: &Recovered, code: i64, text: &str) {
+        let error = self.fail("eth_sendRawTransaction", raw(transaction)).await;
+        assert!(error.0 == code && error.1.contains(text), "{error:?} instead of {text}");
+    }
+
+    async fn receipt(&self, hash: &Value) -> Value {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let receipt = self.ask("eth_getTransactionReceipt", json!([hash])).await;
+            if !receipt.is_null() {
+                return receipt;
+            }
+            assert!(Instant::now() < deadline, "no receipt of {hash}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Sends with the gas that the node estimates; the transaction must succeed.
+    async fn execute(&self, to: TxKind, input: &[u8]) -> Value {
+        let mut call = json!({ "from": self.alice.address(), "data": Bytes::copy_from_slice(input) });
+        if let TxKind::Call(to) = to {
+            call["to"] = json!(to);
+        }
+        let gas_limit = number(&self.ask("eth_estimateGas", json!([call])).await);
+        let nonce = number(&self.ask("eth_getTransactionCount", json!([self.alice.address(), "pending"])).await);
+        let transaction = TxEip1559 { gas_limit, to, input: Bytes::copy_from_slice(input), ..plain(nonce) };
+        let hash = self.ask("eth_sendRawTransaction", raw(&sign(&self.alice, transaction))).await;
+        let receipt = self.receipt(&hash).await;
+        assert_eq!(receipt["status"], "0x1", "with {gas_limit} gas");
+        receipt
+    }
+}
+
+fn plain(nonce: u64) -> TxEip1559 {
+    let to = TxKind::Call(Address::repeat_byte(0xb0));
+    TxEip1559 {
+        chain_id: chain().l2_chain_id,
+        nonce,
+        gas_limit: 21_000,
+        max_fee_per_gas: 1_000_000_000,
+        to,
+        ..Default::default()
+    }
+}
+
+fn sign(signer: &PrivateKeySigner, transaction: TxEip1559) -> Recovered {
+    let signature = signer.sign_hash_sync(&transaction.signature_hash()).unwrap();
+    Recovered::new(SignedTransaction::Eip1559(transaction.into_signed(signature))).unwrap()
+}
+
+fn raw(transaction: &Recovered) -> Value {
+    json!([Bytes::from(transaction.transaction().encode_2718())])
+}
+
+fn number(value: &Value) -> u64 {
+    serde_json::from_value::<U256>(value.clone()).unwrap().to()
+}
+
+#[tokio::test]
+async fn a_transaction_is_followed_from_submission_to_receipt() {
+    let node = Node::start().await;
+    let (alice, bob) = (node.alice.address(), Address::repeat_byte(0xb0));
+    assert_eq!(number(&node.ask("eth_chainId", json!([])).await), chain().l2_chain_id);
+
+    let later = transfer(&node.alice, 2, bob, 5);
+    let later_hash = node.ask("eth_sendRawTransaction", raw(&later)).await;
+    assert_eq!(later_hash, json!(later.transaction().hash()));
+    node.refused(&later, -32000, "already known").await;
+    node.refused(&transfer(&node.alice, 2, bob, 6), -32000, "replacement transaction underpriced").await;
+    assert_eq!(node.ask("txpool_status", json!([])).await, json!({ "pending": "0x0", "queued": "0x1" }));
+    assert_eq!(node.ask("eth_getTransactionByHash", json!([later_hash])).await["blockNumber"], Value::Null);
+    assert_eq!(
+        number(&node.ask("eth_getTransactionCount", json!([alice, "pending"])).await),
+        1,
+        "the gap is what comes next"
+    );
+
+    let first_hash = node.ask("eth_sendRawTransaction", raw(&transfer(&node.alice, 1, bob, 5))).await;
+    let (first, second) = (node.receipt(&first_hash).await, node.receipt(&later_hash).await);
+    for receipt in [&first, &second] {
+        assert_eq!(
+            (&receipt["status"], &receipt["gasUsed"], &receipt["type"]),
+            (&json!("0x1"), &json!("0x5208"), &json!("0x2"))
+        );
+    }
+    assert_eq!(node.ask("eth_getBalance", json!([bob, "latest"])).await, "0xa");
+    assert_eq!(number(&node.ask("eth_getTransactionCount", json!([alice, "latest"])).await), 3);
+    let by_hash = node.ask("eth_getTransactionByHash", json!([first_hash])).await;
+    let block = node.ask("eth_getBlockByHash", json!([first["blockHash"], true])).await;
+    assert_eq!(block["transactions"][number(&first["transactionIndex"]) as usize], by_hash);
+    assert_eq!(block, node.ask("eth_getBlockByNumber", json!([first["blockNumber"], true])).await);
+    let receipts = node.ask("eth_getBlockReceipts", json!([first["blockNumber"]])).await;
+    assert!(receipts.as_array().unwrap().iter().any(|receipt| receipt["transactionHash"] == first_hash));
+    node.refused(&transfer(&node.alice, 1, bob, 5), -32000, "nonce too low: next nonce 3, tx nonce 1").await;
+    node.rig.stop();
+}
+
+#[tokio::test]
+async fn what_cannot_be_executed_is_refused_with_the_words_tools_know() {
+    let node = Node::start().await;
+    let sign = |transaction| sign(&node.alice, transaction);
+    node.refused(&transfer(&user(9), 0, Address::ZERO, 1), -32000, "insufficient funds for gas * price + value").await;
+    node.refused(&sign(TxEip1559 { gas_limit: 20_999, ..plain(1) }), -32000, "intrinsic gas too low").await;
+    node.refused(&sign(TxEip1559 { max_fee_per_gas: 9_999_999, ..plain(1) }), -32000, "transaction underpriced").await;
+    let tip = TxEip1559 { max_priority_fee_per_gas: 1_000_000_001, ..plain(1) };
+    node.refused(&sign(tip), -32000, "max priority fee per gas higher than max fee per gas").await;
+    node.refused(&sign(TxEip1559 { chain_id: 1, ..plain(1) }), -32000, "another chain id").await;
+    node.refused(&sign(TxEip1559 { gas_limit: (1 << 24) + 1, ..plain(1) }), -32000, "gas limit").await;
+    node.refused(&sign(plain(1_000)), -32000, "nonce too high").await;
+    let large = TxEip1559 { input: vec![1; 98_304].into(), ..plain(1) };
+    node.refused(&sign(large), -32005, "bytes of a transaction").await;
+    for garbage in
+        [json!(["0x"]), json!(["0x02"]), json!(["0x03c0"]), json!(["0xc0"]), json!(["xyz"]), json!([5]), json!([])]
+    {
+        assert_eq!(node.fail("eth_sendRawTransaction", garbage).await.0, -32602);
+    }
+    assert_eq!(node.ask("txpool_status", json!([])).await, json!({ "pending": "0x0", "queued": "0x0" }));
+    node.rig.stop();
+}
+
+#[tokio::test]
+async fn calls_see_the_state_they_name_and_reverts_carry_their_data() {
+    let node = Node::start().await;
+    let deployed = node.execute(TxKind::Create, COUNTER).await;
+    let counter: Address = serde_json::from_value(deployed["contractAddress"].clone()).unwrap();
+    let counted = node.execute(TxKind::Call(counter), &[]).await;
+    let word = |value: u64| json!(B256::from(U256::from(value)));
+    let call = json!({ "to": counter });
+    assert_eq!(node.ask("eth_call", json!([call])).await, word(2));
+    assert_eq!(node.ask("eth_call", json!([call, deployed["blockNumber"]])).await, word(1), "before it was counted");
+    assert_eq!(node.ask("eth_call", json!([call, { "blockHash": counted["blockHash"] }])).await, word(2));
+    assert_eq!(node.ask("eth_call", json!([call, "safe"])).await, "0x", "nothing is on L1");
+    let overrides =
+        json!({ counter.to_string(): { "stateDiff": { B256::ZERO.to_string(): B256::from(U256::from(41)) } } });
+    assert_eq!(node.ask("eth_call", json!([call, "latest", overrides])).await, word(42));
+    assert_eq!(node.ask("eth_getStorageAt", json!([counter, "0x0", "latest"])).await, word(1), "calls change nothing");
+
+    let filter = json!({ "address": counter, "fromBlock": "0x0", "topics": [word(0x42)] });
+    let logs = node.ask("eth_getLogs", json!([filter])).await;
+    assert_eq!(logs, counted["logs"]);
+    assert_eq!(logs.as_array().unwrap().len(), 1);
+
+    let custom = node.request("eth_call", json!([{ "to": counter, "data": "0xdeadbeef01" }])).await;
+    assert_eq!(
+        custom["error"],
+        json!({ "code": 3, "message": "execution reverted: 0xdeadbeef", "data": "0xdeadbeef01" })
+    );
+    let text = Bytes::from(alloy::sol_types::SolError::abi_encode(&alloy::sol_types::Revert::from("no such thing")));
+    for method in ["eth_call", "eth_estimateGas", "eth_createAccessList"] {
+        let error = node.request(method, json!([{ "to": counter, "data": text }])).await["error"].clone();
+        assert_eq!((&error["code"], &error["data"]), (&json!(3), &json!(text)), "{method}");
+        assert!(error["message"].as_str().unwrap().ends_with("no such thing"), "{error}");
+    }
+
+    let list = node.ask("eth_createAccessList", json!([call])).await;
+    assert_eq!(list["accessList"], json!([{ "address": counter, "storageKeys": [B256::ZERO] }]));
+
+    let proof = node.ask("eth_getProof", json!([counter, ["0x0"], counted["blockNumber"]])).await;
+    let block = node.ask("eth_getBlockByNumber", json!([counted["blockNumber"], false])).await;
+    verify_path(&block["stateRoot"], &proof["accountProof"]);
+    verify_path(&proof["storageHash"], &proof["storageProof"][0]["proof"]);
+    assert_eq!(proof["storageProof"][0]["value"], "0x1");
+    node.rig.stop();
+}
+
+/// Each node of a proof is named by its hash in the one before it, the first by the root.
+fn verify_path(root: &Value, proof: &Value) {
+    let nodes: Vec<Bytes> = serde_json::from_value(proof.clone()).unwrap();
+    assert_eq!(json!(keccak256(&nodes[0])), *root);
+    for pair in nodes.windows(2) {
+        let name = keccak256(&pair[1]);
+        assert!(pair[0].windows(32).any(|window| window == name.as_slice()));
+    }
+}
+
+#[tokio::test]
+async fn an_estimate_is_enough_and_not_much_more() {
+    let node = Node::start().await;
+    let alice = node.alice.address();
+    let transfer = json!({ "from": alice, "to": Address::repeat_byte(0xb0), "value": "0x1" });
+    assert_eq!(node.ask("eth_estimateGas", json!([transfer])).await, "0x5208");
+    let deployed = node.execute(TxKind::Create, DEMANDING).await;
+    let demanding: Address = serde_json::from_value(deployed["contractAddress"].clone()).unwrap();
+    let estimate = number(&node.ask("eth_estimateGas", json!([{ "from": alice, "to": demanding }])).await);
+    // 21,000 for the transaction, 2 for the opcode that asks what is left.
+    assert!((221_003..=221_003 + 221_003 / 50).contains(&estimate), "{estimate}");
+    node.execute(TxKind::Call(demanding), &[]).await;
+
+    let (code, text) = node.fail("eth_estimateGas", json!([{ "from": alice, "to": demanding, "gas": "0x7530" }])).await;
+    assert!(code == -32000, "{text}");
+    let poor = json!({ "from": user(9).address(), "to": alice, "value": "0x1" });
+    let (code, text) = node.fail("eth_estimateGas", json!([poor])).await;
+    assert!(code == -32000 && text.contains("insufficient funds"), "{text}");
+    let priced = json!({ "from": alice, "to": demanding, "maxFeePerGas": "0x77359400" });
+    assert!(
+        number(&node.ask("eth_estimateGas", json!([priced])).await) >= 221_003,
+        "gas is capped by what the sender can pay"
+    );
+    node.rig.stop();
+}
+
+#[tokio::test]
+async fn what_does_not_exist_is_null_or_named() {
+    let node = Node::start().await;
+    let unknown = B256::repeat_byte(0xee);
+    for (method, params) in [
+        ("eth_getBlockByNumber", json!(["0xffffff", false])),
+        ("eth_getBlockByHash", json!([unknown, false])),
+        ("eth_getBlockReceipts", json!(["0xffffff"])),
+        ("eth_getTransactionByHash", json!([unknown])),
+        ("eth_getTransactionReceipt", json!([unknown])),
+        ("eth_getTransactionByBlockNumberAndIndex", json!(["0x0", "0xffffffffffffffff"])),
+        ("rollup_batch", json!(["0x9"])),
+        ("rollup_getMessageProof", json!(["0x0"])),
+    ] {
+        assert_eq!(node.ask(method, params).await, Value::Null, "{method}");
+    }
+    for (method, params, code) in [
+        ("eth_getBalance", json!([Address::ZERO, "0xffffff"]), -32001),
+        ("eth_getBalance", json!(["0x12", "latest"]), -32602),
+        ("eth_getBalance", json!({ "address": Address::ZERO }), -32602),
+        ("eth_call", json!([{ "to": "nobody" }]), -32602),
+        ("eth_getLogs", json!([{ "blockHash": unknown }]), -32001),
+        ("eth_getProof", json!([Address::ZERO, vec!["0x0"; 1_025], "latest"]), -32005),
+        ("eth_feeHistory", json!(["0x1", "latest", [200.0]]), -32602),
+        ("debug_setHead", json!(["0x0"]), -32601),
+    ] {
+        assert_eq!(node.fail(method, params).await.0, code, "{method}");
+    }
+    let history = node.ask("eth_feeHistory", json!(["0x2", "latest", [25, 75]])).await;
+    assert_eq!(
+        (history["baseFeePerGas"].as_array().unwrap().len(), history["reward"][0].as_array().unwrap().len()),
+        (3, 2)
+    );
+    node.rig.stop();
+}
+
+#[tokio::test]
+async fn malformed_requests_are_answered_and_harm_nothing() {
+    let node = Node::start().await;
+    let code = |answer: &Value| answer["error"]["code"].as_i64();
+    for garbage in [&b"{"[..], b"", b"\xff\xfe", "[".repeat(100_000).as_bytes()] {
+        assert_eq!(code(&node.post(garbage).await), Some(-32700));
+    }
+    for wrong in ["1", "null", "\"eth_chainId\"", "[]", "{}", r#"{"id":1,"method":5}"#] {
+        assert_eq!(code(&node.post(wrong.as_bytes()).await), Some(-32600), "{wrong}");
+    }
+    let one = json!({ "jsonrpc": "2.0", "id": 1, "method": "eth_chainId" });
+    let notification = json!({ "jsonrpc": "2.0", "method": "eth_chainId" });
+    let mixed = node.post(json!([one, 5, notification, { "id": "x", "method": "nope" }]).to_string().as_bytes()).await;
+    let codes: Vec<Option<i64>> = mixed.as_array().unwrap().iter().map(code).collect();
+    assert_eq!(codes, [None, Some(-32600), Some(-32601)], "each is answered by itself, a notification is not");
+    assert_eq!(mixed[2]["id"], "x");
+    assert_eq!(node.post(notification.to_string().as_bytes()).await, Value::Null);
+    assert_eq!(code(&node.post(json!(vec![one.clone(); 101]).to_string().as_bytes()).await), Some(-32600));
+    assert_eq!(node.post(json!(vec![one; 100]).to_string().as_bytes()).await.as_array().unwrap().len(), 100);
+
+    assert_eq!(node.http("POST / HTTP/1.1\r\nContent-Length: 3000000", b"").await.0, 413);
+    assert_eq!(node.http("OPTIONS / HTTP/1.1\r\nOrigin: http://a.example", b"").await.0, 204);
+    assert_eq!(node.http("GET /healthz HTTP/1.1", b"").await.0, 200);
+    assert_eq!(node.http("GET /readyz HTTP/1.1", b"").await.0, 503, "this L1 was never reached");
+    node.rig.stop();
+}
+
+#[tokio::test]
+async fn a_websocket_answers_as_http_does() {
+    let node = Node::start().await;
+    let provider = ProviderBuilder::new().connect_ws(WsConnect::new(format!("ws://{}", node.address))).await.unwrap();
+    assert_eq!(provider.get_chain_id().await.unwrap(), chain().l2_chain_id);
+    let transaction = transfer(&node.alice, 1, Address::repeat_byte(0xb0), 5);
+    let sent = provider.send_raw_transaction(&transaction.transaction().encode_2718()).await.unwrap();
+    node.receipt(&json!(sent.tx_hash())).await;
+    let error = provider.send_raw_transaction(&transaction.transaction().encode_2718()).await.unwrap_err();
+    assert!(error.as_error_resp().unwrap().message.starts_with("nonce too low"), "{error}");
+    node.rig.stop();
+}
