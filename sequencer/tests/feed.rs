@@ -1,37 +1,16 @@
 //! The block feed: what is in the store is what a follower gets, also after blocks were replaced.
 
-use alloy::primitives::{Address, keccak256};
+mod common;
+
+use alloy::primitives::keccak256;
+use common::chain;
 use futures::StreamExt;
-use tandem_chain::{ChainConfig, ChainKind, Checkpoint};
+use tandem_chain::Checkpoint;
 use tandem_evm::{BlockAttributes, BlockBuilder, EvmBlock, WorldState};
 use tandem_proto::v1::{Block, FollowRequest, block_feed_server::BlockFeed};
 use tandem_sequencer::{engine::HeadInfo, feed::Feed};
 use tandem_store::{Options, Store};
 use tokio::sync::watch;
-
-fn chain() -> ChainConfig {
-    ChainConfig {
-        version: 1,
-        kind: ChainKind::Evm,
-        l1_chain_id: 31337,
-        l2_chain_id: 4242,
-        inbox: Address::repeat_byte(0xa1),
-        settlement: Address::repeat_byte(0xa2),
-        bridge: Address::repeat_byte(0xa3),
-        l1_fee_recipient: Address::repeat_byte(0xa4),
-        genesis_timestamp: 1_000,
-        fork: 1,
-        block_gas_limit: 30_000_000,
-        max_blocks_per_batch: 4_096,
-        max_transactions_per_batch: 20_000,
-        max_payload_bytes: 4_000_000,
-        max_messages_per_batch: 64,
-        max_message_gas_per_batch: 64_000_000,
-        max_work_gas_per_batch: 300_000_000,
-        min_base_fee: 10_000_000,
-        max_timestamp_drift: 600,
-    }
-}
 
 /// Builds an empty block on the head.
 fn grow(store: &Store, head: &watch::Sender<HeadInfo>, timestamp: u64) -> EvmBlock {
