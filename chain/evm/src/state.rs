@@ -237,6 +237,12 @@ impl<S: PreimageSource> WorldState<S> {
         Ok((!word.is_zero()).then(|| Address::from_word(word)))
     }
 
+    /// The index by which the state's table names `account`, if it does: the inverse of [`WorldState::table_address`].
+    pub fn table_index(&mut self, account: Address) -> Result<Option<u64>, StateError<S::Error>> {
+        let word = self.storage(ADDRESS_TABLE, predeploys::address_index_slot(account))?;
+        Ok(word.saturating_to::<u64>().checked_sub(1))
+    }
+
     fn entry(&mut self, address: Address) -> Result<&mut Entry, StateError<S::Error>> {
         use alloc::collections::btree_map::Entry as Slot;
         match self.entries.entry(address) {

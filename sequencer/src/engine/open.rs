@@ -1,10 +1,10 @@
 //! Opening and closing batches.
 
-use std::time::Duration;
+use std::{cell::RefCell, time::Duration};
 
-use alloy::primitives::B256;
+use alloy::primitives::{Address, B256};
 use tandem_chain::{BatchHeader, BatchInput, Checkpoint, DataKind, OutputFields, StateMachine, batch::calldata_hash};
-use tandem_evm::Evm;
+use tandem_evm::{Evm, WorldState};
 use tandem_store::BatchJob;
 use tracing::{debug, info, warn};
 
@@ -162,7 +162,7 @@ impl Engine {
             return Ok(());
         };
         let Some(open) = self.open.take() else { return Ok(()) };
-        let payload = open.encode(&self.chain, |_| None)?;
+        let payload = self.encode(&open, &previous)?;
         self.check_derivation(&open, &previous, messages, queue_hash, payload.clone())?;
         let sequence = self.next_sequence()?;
         self.store.put_job(&BatchJob {
@@ -188,6 +188,20 @@ impl Engine {
         self.state.forget();
         self.closed.notify_one();
         Ok(())
+    }
+
+    /// The payload as it is posted, with the names that the address table gives at the state before the batch (EVM-PL-5).
+    fn encode(&self, open: &OpenBatch, previous: &OutputFields) -> Result<Vec<u8>, EngineError> {
+        let table = RefCell::new(WorldState::open(previous.state_root, &self.store));
+        let failed = RefCell::new(None);
+        let index_of = |address: &Address| {
+            table.borrow_mut().table_index(*address).unwrap_or_else(|error| {
+                failed.replace(Some(error));
+                None
+            })
+        };
+        let payload = open.encode(&self.chain, index_of)?;
+        failed.into_inner().map_or(Ok(payload), |error| Err(error.into()))
     }
 
     fn check_derivation(

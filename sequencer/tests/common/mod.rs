@@ -13,6 +13,7 @@ use alloy::{
     consensus::{SignableTransaction, TxEip1559},
     primitives::{Address, B256, Bytes, TxKind, U256},
     signers::{SignerSync, local::PrivateKeySigner},
+    sol_types::SolCall,
 };
 use tandem_chain::{
     BatchHeader, ChainConfig, ChainKind, Checkpoint, DataKind, Message, batch::calldata_hash, message::queue_hash_after,
@@ -207,16 +208,24 @@ pub fn user(seed: u8) -> PrivateKeySigner {
 }
 
 pub fn transfer(signer: &PrivateKeySigner, nonce: u64, to: Address, value: u64) -> Recovered {
-    let transaction = TxEip1559 {
+    sign(signer, TxEip1559 { nonce, gas_limit: 21_000, to: TxKind::Call(to), value: U256::from(value), ..plain() })
+}
+
+pub fn call(signer: &PrivateKeySigner, nonce: u64, to: Address, call: &impl SolCall) -> Recovered {
+    let input = call.abi_encode().into();
+    sign(signer, TxEip1559 { nonce, gas_limit: 200_000, to: TxKind::Call(to), input, ..plain() })
+}
+
+fn plain() -> TxEip1559 {
+    TxEip1559 {
         chain_id: chain().l2_chain_id,
-        nonce,
-        gas_limit: 21_000,
         max_fee_per_gas: 1_000_000_000,
         max_priority_fee_per_gas: 1,
-        to: TxKind::Call(to),
-        value: U256::from(value),
         ..Default::default()
-    };
+    }
+}
+
+fn sign(signer: &PrivateKeySigner, transaction: TxEip1559) -> Recovered {
     let signature = signer.sign_hash_sync(&transaction.signature_hash()).unwrap();
     Recovered::new(SignedTransaction::Eip1559(transaction.into_signed(signature))).unwrap()
 }

@@ -7,7 +7,7 @@ pub mod bytecode;
 
 pub use bytecode::Bytecode;
 
-use alloy_primitives::{Address, B256, Bytes, Log, U256, address};
+use alloy_primitives::{Address, B256, Bytes, Log, U256, address, keccak256};
 use alloy_sol_types::{SolCall, SolEvent, sol};
 use tandem_chain::{Checkpoint, L2Message};
 
@@ -64,6 +64,14 @@ sol! {
 /// Slot of the address table with address `index` (PRE-TABLE-1); zero there means that none has this index.
 pub fn address_slot(index: u64) -> U256 {
     U256::from_be_bytes(ADDRESS_ELEMENTS_SLOT.0).wrapping_add(U256::from(index))
+}
+
+/// Where the address table keeps the index of `account`, plus one (PRE-TABLE-1): a Solidity mapping at slot 1.
+pub fn address_index_slot(account: Address) -> U256 {
+    let mut key = [0; 64];
+    key[12..32].copy_from_slice(account.as_slice());
+    key[63] = 1;
+    keccak256(key).into()
 }
 
 /// What [`SYSTEM`] calls [`L1_INFO`] with to store a checkpoint (PRE-INFO-1).

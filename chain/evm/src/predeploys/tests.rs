@@ -203,7 +203,9 @@ fn addresses_are_read_from_their_slots() {
         assert_eq!(chain.call(ADDRESS_TABLE, &registerCall { account }), index);
         assert_eq!(chain.storage(ADDRESS_TABLE, address_slot(index)), U256::from(index + 1));
         assert_eq!(chain.storage(ADDRESS_TABLE, address_slot(index + 1)), U256::ZERO);
+        assert_eq!(chain.storage(ADDRESS_TABLE, address_index_slot(account)), U256::from(index + 1));
     }
+    assert_eq!(chain.storage(ADDRESS_TABLE, address_index_slot(Address::with_last_byte(6))), U256::ZERO);
     assert_eq!(chain.storage(ADDRESS_TABLE, ADDRESS_COUNT_SLOT), U256::from(5));
 }
 
