@@ -138,6 +138,25 @@ pub(crate) enum Command {
     Synced { reply: oneshot::Sender<()> },
 }
 
+/// Submissions that were decided and not yet answered.
+#[derive(Default)]
+struct Submissions {
+    accepted: Vec<Recovered>,
+    /// What they displaced.
+    displaced: Vec<B256>,
+    replies: Vec<(oneshot::Sender<Result<B256, SubmitError>>, Result<B256, SubmitError>)>,
+}
+
+impl Submissions {
+    /// Takes a transaction, and takes back those of the group that it displaces.
+    fn accept(&mut self, transaction: Recovered, displaced: Vec<B256>) {
+        self.accepted.retain(|earlier| !displaced.contains(earlier.transaction().hash()));
+        self.displaced.extend(displaced);
+        self.displaced.retain(|hash| hash != transaction.transaction().hash());
+        self.accepted.push(transaction);
+    }
+}
+
 /// The newest block, as everybody may watch it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HeadInfo {
@@ -217,6 +236,8 @@ pub struct Engine {
     l1_base_fee: U256,
     /// Told whenever a batch was closed.
     closed: std::sync::Arc<Notify>,
+    /// L1 block up to which a message that blocks consumed and a reorganisation removed may come back.
+    reorg_deadline: Option<u64>,
     /// Whether L1 was read to its end once; before, blocks of our own could contradict batches that L1 already holds.
     synced: bool,
     head_sender: watch::Sender<HeadInfo>,
@@ -246,6 +267,7 @@ impl Engine {
             config,
             store,
             closed,
+            reorg_deadline: None,
             synced: false,
             head_sender,
             commands,
@@ -275,29 +297,34 @@ impl Engine {
         Ok(())
     }
 
-    /// Handles a command and those that wait behind it; submissions share one write to the journal, and are answered after it.
+    /// Handles a command and those that wait behind it; submissions in a row share one write to the journal, and are answered after it.
     fn handle_group(&mut self, first: Command) -> Result<(), EngineError> {
-        let mut accepted = Vec::new();
-        let mut replies = Vec::new();
+        let mut group = Submissions::default();
         let mut next = Some(first);
         while let Some(command) = next.take() {
             match command {
-                Command::Submit { transaction, reply } => {
-                    let hash = *transaction.transaction().hash();
-                    let admitted = self.admit(&transaction)?;
-                    if admitted.is_ok() {
-                        accepted.push(transaction);
-                    }
-                    replies.push((reply, admitted.map(|()| hash).map_err(SubmitError::from)));
+                Command::Submit { transaction, reply } => self.admit(transaction, reply, &mut group)?,
+                other => {
+                    // What it does to the mempool may go through the journal, which must be complete by then.
+                    self.acknowledge(&mut group)?;
+                    self.handle(other)?;
                 }
-                other => self.handle(other)?,
             }
-            if replies.len() < GROUP_MAX {
+            if group.replies.len() < GROUP_MAX {
                 next = self.commands.try_recv().ok();
             }
         }
+        self.acknowledge(&mut group)
+    }
+
+    /// Journals what was accepted, then answers.
+    fn acknowledge(&mut self, group: &mut Submissions) -> Result<(), EngineError> {
+        let Submissions { accepted, displaced, replies } = std::mem::take(group);
         if !accepted.is_empty() {
             self.store.journal_add(&accepted)?;
+        }
+        if !displaced.is_empty() {
+            self.store.journal_remove(&displaced)?;
         }
         for (reply, answer) in replies {
             // Whoever asked may be gone; the transaction is accepted all the same.
@@ -330,6 +357,7 @@ impl Engine {
                 self.l1_base_fee = base_fee;
                 self.price.observe(base_fee);
                 self.check_messages(&messages)?;
+                self.check_missing_messages()?;
                 let _ = reply.send(());
             }
             Command::L1Reorg { to, reply } => {
@@ -352,21 +380,28 @@ impl Engine {
     }
 
     /// Puts a transaction into the mempool if its sender can pay for it.
-    fn admit(&mut self, transaction: &Recovered) -> Result<Result<(), Refused>, EngineError> {
+    fn admit(
+        &mut self,
+        transaction: Recovered,
+        reply: oneshot::Sender<Result<B256, SubmitError>>,
+        group: &mut Submissions,
+    ) -> Result<(), EngineError> {
         let (nonce, balance) = self.account(transaction.signer())?;
         let fields = transaction.transaction().fields();
         let checkpoint = self.fee_checkpoint()?;
         let gas = U256::from(fields.gas_limit()).saturating_mul(U256::from(fields.max_fee_per_gas()));
         let data = fees::l1_data_fee(&transaction.transaction().encode_2718(), &checkpoint);
         let cost = gas.saturating_add(fields.value()).saturating_add(data);
-        let replaced = match self.mempool.insert(transaction.clone(), nonce, balance, cost) {
-            Ok(replaced) => replaced,
-            Err(refused) => return Ok(Err(refused)),
+        let hash = *transaction.transaction().hash();
+        let answer = match self.mempool.insert(transaction.clone(), nonce, balance, cost) {
+            Ok(displaced) => {
+                group.accept(transaction, displaced);
+                Ok(hash)
+            }
+            Err(refused) => Err(refused.into()),
         };
-        if let Some(replaced) = replaced {
-            self.store.journal_remove(&[replaced])?;
-        }
-        Ok(Ok(()))
+        group.replies.push((reply, answer));
+        Ok(())
     }
 
     /// The checkpoint whose prices the next block charges.
@@ -402,9 +437,12 @@ impl Engine {
         for transaction in self.store.journal()? {
             let (nonce, _) = self.account(transaction.signer())?;
             let hash = *transaction.transaction().hash();
-            if let Err(refused) = self.mempool.insert(transaction, nonce, U256::MAX, U256::ZERO) {
-                warn!(%hash, %refused, "journaled transaction can no longer be executed");
-                dropped.push(hash);
+            match self.mempool.insert(transaction, nonce, U256::MAX, U256::ZERO) {
+                Ok(displaced) => dropped.extend(displaced),
+                Err(refused) => {
+                    warn!(%hash, %refused, "journaled transaction can no longer be executed");
+                    dropped.push(hash);
+                }
             }
         }
         self.store.journal_remove(&dropped)?;

@@ -7,6 +7,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use alloy::primitives::{Address, B256, U256};
 use tandem_evm::Recovered;
 
+/// A full pool makes room for this part of itself at once.
+const EVICTED_SHARE: usize = 100;
+
 /// How much waits at most.
 #[derive(Clone, Copy, Debug, serde::Deserialize, serde::Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -74,8 +77,8 @@ pub enum Refused {
         /// The limit.
         limit: usize,
     },
-    /// The pool is full of better paying transactions.
-    #[error("transaction pool is full")]
+    /// The pool is full of transactions that can be executed and pay as much.
+    #[error("transaction pool is full: a higher fee, or a nonce without a gap before it, makes room")]
     PoolFull,
 }
 
@@ -95,6 +98,22 @@ struct Queue {
     by_nonce: BTreeMap<u64, Waiting>,
     /// Nonce of the account at the head.
     next: u64,
+}
+
+/// What a full pool keeps: first what can be executed in nonce order, then what pays more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Worth {
+    is_executable: bool,
+    fee_max: u128,
+}
+
+impl Queue {
+    /// The last transaction, the only one that can go without leaving a gap, and what it is worth.
+    fn tail(&self) -> Option<(Worth, B256)> {
+        let (nonce, waiting) = self.by_nonce.last_key_value()?;
+        let is_executable = nonce.saturating_sub(self.next) < self.by_nonce.len() as u64;
+        Some((Worth { is_executable, fee_max: waiting.fee_max }, *waiting.transaction.transaction().hash()))
+    }
 }
 
 /// Counts, as `txpool_status` shows them.
@@ -136,14 +155,15 @@ impl Mempool {
         Some(&self.senders.get(sender)?.by_nonce.get(nonce)?.transaction)
     }
 
-    /// Takes a transaction of an account whose nonce and balance these are; `cost` is the most it may cost. Returns the one it replaces.
+    /// Takes a transaction of an account whose nonce and balance these are; `cost` is the most it may cost. Returns what it displaces: the one
+    /// with its nonce, or those that are worth less in a full pool.
     pub fn insert(
         &mut self,
         transaction: Recovered,
         next: u64,
         balance: U256,
         cost: U256,
-    ) -> Result<Option<B256>, Refused> {
+    ) -> Result<Vec<B256>, Refused> {
         let (sender, hash) = (transaction.signer(), *transaction.transaction().hash());
         let fields = transaction.transaction().fields();
         let nonce = fields.nonce();
@@ -166,16 +186,38 @@ impl Mempool {
             arrival: self.arrivals,
             transaction,
         };
-        let replaced = self.check_place(sender, nonce, &waiting)?;
+        let displaced = match self.check_place(sender, nonce, &waiting)? {
+            Some(replaced) => vec![replaced],
+            None if self.hashes.len() < self.limits.transactions_max => Vec::new(),
+            None => self.make_room(sender, Worth { is_executable: self.follows(&sender, next, nonce), fee_max })?,
+        };
+        for hash in &displaced {
+            self.remove(hash);
+        }
         self.arrivals += 1;
         let queue = self.senders.entry(sender).or_default();
         queue.next = next;
         queue.by_nonce.insert(nonce, waiting);
-        if let Some(replaced) = replaced {
-            self.hashes.remove(&replaced);
-        }
         self.hashes.insert(hash, (sender, nonce));
-        Ok(replaced)
+        Ok(displaced)
+    }
+
+    /// Whether nonces from the account's next one up to `nonce` all wait.
+    fn follows(&self, sender: &Address, next: u64, nonce: u64) -> bool {
+        self.pending_nonce(sender, next) >= nonce
+    }
+
+    /// Which transactions a better one of `sender` displaces from the full pool: a hundredth of all at once, so that the search is rare.
+    fn make_room(&self, sender: Address, worth: Worth) -> Result<Vec<B256>, Refused> {
+        let others = self.senders.iter().filter(|(other, _)| **other != sender);
+        let mut tails: Vec<(Worth, B256)> =
+            others.filter_map(|(_, queue)| queue.tail()).filter(|(tail, _)| *tail < worth).collect();
+        if tails.is_empty() {
+            return Err(Refused::PoolFull);
+        }
+        tails.sort_unstable();
+        tails.truncate(self.limits.transactions_max.div_ceil(EVICTED_SHARE));
+        Ok(tails.into_iter().map(|(_, hash)| hash).collect())
     }
 
     fn check_place(&self, sender: Address, nonce: u64, new: &Waiting) -> Result<Option<B256>, Refused> {
@@ -193,9 +235,6 @@ impl Mempool {
         let limit = self.limits.per_sender_max;
         if queue.is_some_and(|queue| queue.by_nonce.len() >= limit) {
             return Err(Refused::SenderFull { limit });
-        }
-        if self.hashes.len() >= self.limits.transactions_max {
-            return Err(Refused::PoolFull);
         }
         Ok(None)
     }

@@ -2,10 +2,19 @@
 
 mod common;
 
-use alloy::primitives::{Address, B256};
-use common::{ETHER, Rig, config, deposit, transfer, user};
+use alloy::{
+    primitives::{Address, B256},
+    sol,
+};
+use common::{ETHER, Rig, call, config, deposit, transfer, user};
 use tandem_chain::{DataKind, L1Batch, L1Data};
+use tandem_evm::predeploys::ADDRESS_TABLE;
 use tandem_sequencer::{engine::SubmitError, mempool::Refused};
+use tandem_store::Store;
+
+sol! {
+    function register(address account) external returns (uint64 index);
+}
 
 #[tokio::test]
 async fn a_deposit_funds_and_a_transfer_moves() {
@@ -136,5 +145,80 @@ async fn a_message_that_l1_replaced_is_executed_as_l1_has_it() {
         rig.engine.submit(transfer(&mallory, 1, alice.address(), 1)).await,
         Err(SubmitError::Refused(Refused::InsufficientFunds { .. }))
     ));
+    rig.stop();
+}
+
+#[tokio::test]
+async fn blocks_outlive_their_messages_only_while_these_may_come_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let (alice, bob) = (user(1), Address::repeat_byte(0xb0));
+    let mut rig = Rig::start(directory.path(), config(3_600_000)).await;
+    let fork = rig.l1_number;
+    rig.deposit(alice.address(), ETHER).await;
+    let hash = rig.engine.submit(transfer(&alice, 1, bob, 5)).await.unwrap();
+    rig.wait_included(hash).await;
+    let promised = rig.store.head().unwrap();
+
+    rig.engine.l1_reorg(fork).await.unwrap();
+    let old_l1_head = std::mem::replace(&mut rig.l1_number, fork);
+    rig.messages.clear();
+    while rig.l1_number < old_l1_head + 15 {
+        rig.l1_block(vec![]).await;
+    }
+    assert_eq!(rig.store.block_hash(promised.number).unwrap(), Some(promised.hash), "still promised");
+    rig.l1_block(vec![]).await;
+    assert_eq!(rig.store.transaction_place(hash).unwrap(), None, "taken back");
+    assert!(rig.engine.waiting(hash).await.unwrap().is_some(), "and waits for money again");
+    rig.deposit(alice.address(), ETHER).await;
+    rig.wait_included(hash).await;
+    rig.stop();
+}
+
+#[tokio::test]
+async fn a_registered_address_is_posted_by_its_index() {
+    let directory = tempfile::tempdir().unwrap();
+    let (alice, bob, carol) = (user(1), Address::repeat_byte(0xb0), Address::repeat_byte(0xca));
+    let mut rig = Rig::start(directory.path(), config(0)).await;
+    rig.deposit(alice.address(), ETHER).await;
+    rig.land().await;
+    let posts = |store: &Store, address: Address| {
+        store.jobs().unwrap().last().unwrap().payload.windows(20).any(|bytes| bytes == address.as_slice())
+    };
+    for (nonce, transaction, posts_bob) in [
+        (1, call(&alice, 1, ADDRESS_TABLE, &registerCall { account: bob }), true),
+        (2, transfer(&alice, 2, bob, 5), false),
+        (3, transfer(&alice, 3, carol, 5), false),
+    ] {
+        let hash = rig.engine.submit(transaction).await.unwrap();
+        rig.wait_included(hash).await;
+        let block = rig.store.transaction_place(hash).unwrap().unwrap().block_number;
+        rig.wait("batch closed", |store| store.jobs().unwrap().last().is_some_and(|job| job.last_block >= block)).await;
+        assert_eq!((posts(&rig.store, bob), posts(&rig.store, carol)), (posts_bob, nonce == 3), "{nonce}");
+        rig.land().await;
+    }
+    rig.stop();
+}
+
+#[tokio::test]
+async fn what_is_acknowledged_beside_a_reorganisation_is_not_forgotten() {
+    let directory = tempfile::tempdir().unwrap();
+    let (alice, bob) = (user(1), Address::repeat_byte(0xb0));
+    let mut rig = Rig::start(directory.path(), config(3_600_000)).await;
+    rig.deposit(alice.address(), ETHER).await;
+    let mut hashes = Vec::new();
+    for nonce in 0..50 {
+        let funded = |store: &Store| store.queue_index_after(store.head().unwrap().number).unwrap() == Some(1);
+        rig.wait("deposit executed", funded).await;
+        let (submitted, resequenced) =
+            tokio::join!(rig.engine.submit(transfer(&alice, 1 + nonce, bob, 5)), rig.engine.resequence());
+        resequenced.unwrap();
+        hashes.extend(submitted.ok());
+    }
+    assert_eq!(hashes.len(), 50);
+    for hash in hashes {
+        assert!(
+            rig.engine.waiting(hash).await.unwrap().is_some() || rig.store.transaction_place(hash).unwrap().is_some()
+        );
+    }
     rig.stop();
 }

@@ -37,6 +37,9 @@ pub struct Landed {
     pub place: Place,
 }
 
+/// L1 blocks beyond the old head in which a reorganised message may be queued again before blocks that consumed it are taken back.
+const REQUEUE_BLOCKS: u64 = 16;
+
 impl EngineHandle {
     /// A batch of ours is on L1. False if L1 dates it so that it derives to other blocks: then it counts as another author's.
     pub async fn landed(&self, landed: Landed) -> Result<bool, SubmitError> {
@@ -152,6 +155,8 @@ impl Engine {
     }
 
     pub(super) fn l1_reorg(&mut self, to: u64) -> Result<(), EngineError> {
+        let old_head = self.store.l1_head()?.map_or(to, |head| head.number);
+        self.reorg_deadline = Some(old_head.saturating_add(REQUEUE_BLOCKS).max(self.reorg_deadline.unwrap_or(0)));
         let mut keep = None;
         let mut last = self.store.last_batch()?;
         while let Some(batch) = last {
@@ -177,6 +182,18 @@ impl Engine {
                 self.check_continuity()?;
                 return self.reload_mempool();
             }
+        }
+        Ok(())
+    }
+
+    /// Takes back blocks whose messages an L1 reorganisation removed for good: while they might come back, the blocks stay as promised.
+    pub(super) fn check_missing_messages(&mut self) -> Result<(), EngineError> {
+        let head = self.store.l1_head()?.map_or(0, |head| head.number);
+        if self.queue_hash(self.queue_index)?.is_some() {
+            self.reorg_deadline = None;
+        } else if head >= *self.reorg_deadline.get_or_insert(head.saturating_add(REQUEUE_BLOCKS)) {
+            warn!(queue_index = self.queue_index, "L1 lost messages that blocks consumed: re-sequencing without them");
+            self.resequence()?;
         }
         Ok(())
     }

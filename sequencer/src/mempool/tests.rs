@@ -53,7 +53,7 @@ fn refusals_name_their_reason_and_leave_nothing() {
     );
     assert!(pool.is_empty());
     assert_eq!(pool.counts(), Counts::default());
-    assert_eq!(pool.insert(signed(1, 13, 9, 1), 5, COST, COST), Ok(None), "the limits themselves are allowed");
+    assert_eq!(pool.insert(signed(1, 13, 9, 1), 5, COST, COST), Ok(vec![]), "the limits themselves are allowed");
     assert_eq!(pool.insert(signed(1, 13, 9, 1), 5, COST, COST), Err(Refused::AlreadyKnown));
     assert_eq!(pool.len(), 1);
 }
@@ -68,7 +68,7 @@ fn a_replacement_must_raise_both_fees_by_a_tenth() {
         assert!(matches!(underpriced, Err(Refused::Underpriced | Refused::AlreadyKnown)), "{fee_max} {tip_max}");
     }
     let second = signed(1, 0, 110, 55);
-    assert_eq!(pool.insert(second.clone(), 0, RICH, COST), Ok(Some(hash(&first))));
+    assert_eq!(pool.insert(second.clone(), 0, RICH, COST), Ok(vec![hash(&first)]));
     assert!(pool.get(&hash(&first)).is_none());
     assert_eq!(pool.get(&hash(&second)).map(hash), Some(hash(&second)));
     assert_eq!((pool.len(), order(&pool, 1)), (1, vec![hash(&second)]));
@@ -81,7 +81,7 @@ fn a_free_transaction_is_not_replaced_by_a_free_one() {
     let mut other = signed(1, 0, 1, 0);
     assert_eq!(pool.insert(other, 0, RICH, COST), Err(Refused::Underpriced));
     other = signed(1, 0, 1, 1);
-    assert!(pool.insert(other, 0, RICH, COST).unwrap().is_some());
+    assert_eq!(pool.insert(other, 0, RICH, COST).unwrap().len(), 1);
 }
 
 #[test]
@@ -141,11 +141,32 @@ fn limits_bind_one_sender_and_all() {
     }
     assert_eq!(pool.insert(signed(1, 4, 9, 1), 0, RICH, COST), Err(Refused::SenderFull { limit: 4 }));
     pool.insert(signed(1, 3, 20, 20), 0, RICH, COST).expect("a replacement takes no more room");
-    pool.insert(signed(2, 0, 9, 1), 0, RICH, COST).unwrap();
-    pool.insert(signed(3, 0, 9, 1), 0, RICH, COST).unwrap();
-    assert_eq!(pool.insert(signed(4, 0, 99, 9), 0, RICH, COST), Err(Refused::PoolFull));
-    pool.remove(&hash(&signed(3, 0, 9, 1)));
-    assert_eq!(pool.insert(signed(4, 0, 99, 9), 0, RICH, COST), Ok(None));
+}
+
+#[test]
+fn a_full_pool_keeps_what_is_executable_and_pays_more() {
+    let mut pool = pool();
+    // Mallory fills it with what can never be executed.
+    let gapped: Vec<Recovered> = (0..6).map(|seed| signed(10 + seed, 5, 1_000 + 10 * u128::from(seed), 1)).collect();
+    for transaction in &gapped {
+        pool.insert(transaction.clone(), 0, RICH, COST).unwrap();
+    }
+    let behind_a_gap = signed(2, 5, 1_000, 1);
+    assert_eq!(pool.insert(behind_a_gap, 0, RICH, COST), Err(Refused::PoolFull), "pays no more than the worst");
+    assert_eq!(pool.insert(signed(2, 5, 1_001, 1), 0, RICH, COST), Ok(vec![hash(&gapped[0])]));
+    for (seed, displaced) in [1, 2, 3, 4].into_iter().zip([&signed(2, 5, 1_001, 1), &gapped[1], &gapped[2], &gapped[3]])
+    {
+        assert_eq!(pool.insert(signed(seed, 0, 9, 1), 0, RICH, COST), Ok(vec![hash(displaced)]), "{seed}");
+    }
+    assert_eq!(pool.insert(signed(1, 1, 9, 1), 0, RICH, COST), Ok(vec![hash(&gapped[4])]));
+    assert_eq!(pool.insert(signed(5, 0, 8, 1), 0, RICH, COST), Ok(vec![hash(&gapped[5])]));
+    // All are executable now: who pays more displaces the last of who pays least, never one of its own.
+    assert_eq!(pool.insert(signed(6, 0, 8, 1), 0, RICH, COST), Err(Refused::PoolFull));
+    assert_eq!(pool.insert(signed(6, 0, 9, 1), 0, RICH, COST), Ok(vec![hash(&signed(5, 0, 8, 1))]));
+    assert_eq!((pool.len(), order(&pool, 1).len()), (6, 6));
+    let mut one_sender = Mempool::new(MempoolLimits { transactions_max: 1, ..Default::default() });
+    one_sender.insert(signed(1, 0, 9, 1), 0, RICH, COST).unwrap();
+    assert_eq!(one_sender.insert(signed(1, 1, 99, 1), 0, RICH, COST), Err(Refused::PoolFull));
 }
 
 #[test]
