@@ -22,7 +22,7 @@ pub use batch::{BatchHeader, DataKind};
 pub use checkpoint::Checkpoint;
 pub use config::{ChainConfig, ChainKind};
 pub use derive::{Derivation, DerivationError, L1Batch, L1Data};
-pub use machine::{BatchInput, PreimageSource, StateMachine, Transition, TransitionError};
+pub use machine::{BatchInput, PreimageSource, Preimages, StateMachine, Transition, TransitionError};
 pub use message::Message;
 pub use message_tree::{L2Message, MessageTree};
 pub use output::OutputFields;

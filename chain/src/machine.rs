@@ -4,6 +4,9 @@ use crate::{BatchHeader, ChainConfig, Checkpoint, Message, OutputFields};
 use alloc::vec::Vec;
 use alloy_primitives::{B256, Bytes};
 
+/// Pre-images with their keccak hashes.
+pub type Preimages = Vec<(B256, Bytes)>;
+
 /// Where a state machine reads the past: every key is the keccak hash of what it names.
 ///
 /// The caller vouches that the bytes hash to the key; an untrusted source checks before it answers.
@@ -56,8 +59,8 @@ pub struct Transition<B> {
     pub output: OutputFields,
     /// The blocks, in order.
     pub blocks: Vec<B>,
-    /// New pre-images (state nodes, code, headers) that later transitions may ask for, with their hashes.
-    pub preimages: Vec<(B256, Bytes)>,
+    /// New pre-images (state nodes, code, headers) that later transitions may ask for.
+    pub preimages: Preimages,
 }
 
 /// A chain kind: a pure function from the previous output and a batch to the next output.

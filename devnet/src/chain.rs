@@ -157,7 +157,7 @@ impl Chain {
 /// Asks an endpoint something that `alloy` has no name for.
 pub async fn ask<T: DeserializeOwned>(client: &L1Client, method: &'static str, params: Value) -> anyhow::Result<T> {
     let request = client.provider().raw_request::<Value, Value>(method.into(), params);
-    Ok(serde_json::from_value(client.request(request).await?).with_context(|| format!("answer to {method}"))?)
+    serde_json::from_value(client.request(request).await?).with_context(|| format!("answer to {method}"))
 }
 
 /// `rollup_status`, as far as the commands read it.

@@ -124,9 +124,12 @@ pub enum SubmitError {
     Stopped,
 }
 
+/// The accepted transaction's hash, or why it was refused.
+type SubmitAnswer = Result<B256, SubmitError>;
+
 /// What others ask of the engine.
 pub(crate) enum Command {
-    Submit { transaction: Recovered, reply: oneshot::Sender<Result<B256, SubmitError>> },
+    Submit { transaction: Recovered, reply: oneshot::Sender<SubmitAnswer> },
     PendingNonce { address: Address, reply: oneshot::Sender<u64> },
     Transaction { hash: B256, reply: oneshot::Sender<Option<Recovered>> },
     Pool { reply: oneshot::Sender<(Counts, Vec<(Recovered, bool)>)> },
@@ -144,7 +147,7 @@ struct Submissions {
     accepted: Vec<Recovered>,
     /// What they displaced.
     displaced: Vec<B256>,
-    replies: Vec<(oneshot::Sender<Result<B256, SubmitError>>, Result<B256, SubmitError>)>,
+    replies: Vec<(oneshot::Sender<SubmitAnswer>, SubmitAnswer)>,
 }
 
 impl Submissions {
@@ -383,7 +386,7 @@ impl Engine {
     fn admit(
         &mut self,
         transaction: Recovered,
-        reply: oneshot::Sender<Result<B256, SubmitError>>,
+        reply: oneshot::Sender<SubmitAnswer>,
         group: &mut Submissions,
     ) -> Result<(), EngineError> {
         let (nonce, balance) = self.account(transaction.signer())?;

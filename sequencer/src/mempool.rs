@@ -52,6 +52,14 @@ pub enum Refused {
         /// Of the transaction.
         nonce: u64,
     },
+    /// More bytes than a batch should spend on one.
+    #[error("oversized data: transaction of {bytes} bytes, at most {limit} are taken")]
+    TooLarge {
+        /// Of the transaction.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// Too far ahead.
     #[error("nonce too high: next nonce {next}, tx nonce {nonce}")]
     NonceTooHigh {
@@ -169,6 +177,10 @@ impl Mempool {
         let nonce = fields.nonce();
         if self.hashes.contains_key(&hash) {
             return Err(Refused::AlreadyKnown);
+        }
+        let (bytes, limit) = (transaction.transaction().encode_2718().len(), self.limits.transaction_bytes_max);
+        if bytes > limit {
+            return Err(Refused::TooLarge { bytes, limit });
         }
         if nonce < next {
             return Err(Refused::NonceTooLow { next, nonce });

@@ -95,7 +95,7 @@ impl Node {
         let deployment = Deployment::read(&flags.deployment)?;
         let chain = deployment.chain.clone();
         std::fs::create_dir_all(&flags.data_dir).map_err(NodeError::DataDir)?;
-        let store = Store::open(&flags.data_dir.join("db"), &chain, Options { sync: flags.sync })?;
+        let store = Store::open(flags.data_dir.join("db"), &chain, Options { sync: flags.sync })?;
         let client = L1Client::connect(&flags.l1_rpc, L1_TIMEOUT).await?;
         let found = client.chain_id().await?;
         if found != chain.l1_chain_id {

@@ -20,14 +20,14 @@ async fn what_compresses_well_cannot_outgrow_the_decoder() {
     let mut rig = Rig::start(directory.path(), config(500)).await;
     rig.deposit(alice.address(), ETHER).await;
     // 4.4 MB before compression, the decoder's cap is 4 MB; a few kilobytes after it.
-    for nonce in 1..=40 {
+    for nonce in 1..=45 {
         let transaction = TxEip1559 {
             chain_id: chain().l2_chain_id,
             nonce,
             gas_limit: 1_200_000,
             max_fee_per_gas: 1_000_000_000,
             to: TxKind::Call(Address::repeat_byte(0xb0)),
-            input: vec![0; 110_000].into(),
+            input: vec![0; 98_000].into(),
             ..Default::default()
         };
         let signature = alice.sign_hash_sync(&transaction.signature_hash()).unwrap();

@@ -190,6 +190,8 @@ async fn a_transaction_is_followed_from_submission_to_receipt() {
     let block = node.ask("eth_getBlockByHash", json!([first["blockHash"], true])).await;
     assert_eq!(block["transactions"][number(&first["transactionIndex"]) as usize], by_hash);
     assert_eq!(block, node.ask("eth_getBlockByNumber", json!([first["blockNumber"], true])).await);
+    let history = node.ask("eth_feeHistory", json!(["0x1", first["blockNumber"], [0, 50, 100]])).await;
+    assert_eq!(history["reward"], json!([["0x1", "0x1", "0x1"]]), "the tips that were paid");
     let receipts = node.ask("eth_getBlockReceipts", json!([first["blockNumber"]])).await;
     assert!(receipts.as_array().unwrap().iter().any(|receipt| receipt["transactionHash"] == first_hash));
     node.refused(&transfer(&node.alice, 1, bob, 5), -32000, "nonce too low: next nonce 3, tx nonce 1").await;
@@ -209,7 +211,7 @@ async fn what_cannot_be_executed_is_refused_with_the_words_tools_know() {
     node.refused(&sign(TxEip1559 { gas_limit: (1 << 24) + 1, ..plain(1) }), -32000, "gas limit").await;
     node.refused(&sign(plain(1_000)), -32000, "nonce too high").await;
     let large = TxEip1559 { input: vec![1; 98_304].into(), ..plain(1) };
-    node.refused(&sign(large), -32005, "bytes of a transaction").await;
+    node.refused(&sign(large), -32000, "oversized data").await;
     for garbage in
         [json!(["0x"]), json!(["0x02"]), json!(["0x03c0"]), json!(["0xc0"]), json!(["xyz"]), json!([5]), json!([])]
     {
@@ -317,11 +319,11 @@ async fn what_does_not_exist_is_null_or_named() {
         assert_eq!(node.ask(method, params).await, Value::Null, "{method}");
     }
     for (method, params, code) in [
-        ("eth_getBalance", json!([Address::ZERO, "0xffffff"]), -32001),
+        ("eth_getBalance", json!([Address::ZERO, "0xffffff"]), -32000),
         ("eth_getBalance", json!(["0x12", "latest"]), -32602),
         ("eth_getBalance", json!({ "address": Address::ZERO }), -32602),
         ("eth_call", json!([{ "to": "nobody" }]), -32602),
-        ("eth_getLogs", json!([{ "blockHash": unknown }]), -32001),
+        ("eth_getLogs", json!([{ "blockHash": unknown }]), -32000),
         ("eth_getProof", json!([Address::ZERO, vec!["0x0"; 1_025], "latest"]), -32005),
         ("eth_feeHistory", json!(["0x1", "latest", [200.0]]), -32602),
         ("debug_setHead", json!(["0x0"]), -32601),

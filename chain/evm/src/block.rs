@@ -17,7 +17,7 @@ use revm::{
     database_interface::DatabaseCommit,
     primitives::hardfork::SpecId,
 };
-use tandem_chain::{ChainConfig, Checkpoint, Message, PreimageSource, message::KIND_CALL};
+use tandem_chain::{ChainConfig, Checkpoint, Message, PreimageSource, Preimages, message::KIND_CALL};
 
 use crate::{
     fees,
@@ -201,7 +201,7 @@ impl<'a, S: PreimageSource> BlockBuilder<'a, S> {
     }
 
     /// Seals the block: folds its changes into the state and computes the header. Returns it with the new pre-images.
-    pub fn seal(mut self) -> Result<(EvmBlock, Vec<(B256, Bytes)>), Error<S>> {
+    pub fn seal(mut self) -> Result<(EvmBlock, Preimages), Error<S>> {
         let (state_root, mut preimages) = self.state.seal()?;
         self.header.state_root = state_root;
         self.header.transactions_root = transactions_root(&self.transactions);

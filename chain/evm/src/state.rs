@@ -10,7 +10,7 @@ use revm::{
     database_interface::{DBErrorMarker, Database, DatabaseCommit},
     state::{Account, AccountInfo, Bytecode},
 };
-use tandem_chain::{Checkpoint, PreimageSource, TransitionError};
+use tandem_chain::{Checkpoint, PreimageSource, Preimages, TransitionError};
 use tandem_trie::{AccountChange, NodeSource, StateChanges, StateTrie, TrieAccount, TrieError};
 
 use crate::predeploys::{
@@ -80,7 +80,7 @@ pub struct WorldState<S> {
     entries: BTreeMap<Address, Entry>,
     changes: StateChanges,
     codes: BTreeMap<B256, Bytecode>,
-    new_codes: Vec<(B256, Bytes)>,
+    new_codes: Preimages,
 }
 
 impl<S> fmt::Debug for WorldState<S> {
@@ -127,7 +127,7 @@ impl<S: PreimageSource> WorldState<S> {
     }
 
     /// Folds the changes into the trie. Returns the new root and the new pre-images.
-    pub fn seal(&mut self) -> Result<(B256, Vec<(B256, Bytes)>), StateError<S::Error>> {
+    pub fn seal(&mut self) -> Result<(B256, Preimages), StateError<S::Error>> {
         let commit = self.trie.apply(&self.changes)?;
         let mut preimages = commit.new_nodes;
         preimages.append(&mut self.new_codes);

@@ -8,7 +8,7 @@ use alloy_primitives::{Address, B256, Bytes};
 use alloy_rlp::Decodable;
 use core::cell::RefCell;
 use tandem_chain::{
-    BatchInput, ChainConfig, OutputFields, PreimageSource, StateMachine, Transition, TransitionError,
+    BatchInput, ChainConfig, OutputFields, PreimageSource, Preimages, StateMachine, Transition, TransitionError,
     derive::genesis_output,
 };
 
@@ -109,7 +109,7 @@ struct Run<'a, S> {
     consumed: usize,
     work_gas_left: u64,
     blocks: Vec<EvmBlock>,
-    preimages: Vec<(B256, Bytes)>,
+    preimages: Preimages,
 }
 
 impl<S: PreimageSource> Run<'_, S> {
@@ -196,7 +196,7 @@ pub struct Genesis {
     /// The output before batch 1 (L1-OUT-2).
     pub output: OutputFields,
     /// State nodes, code, and the header.
-    pub preimages: Vec<(B256, Bytes)>,
+    pub preimages: Preimages,
 }
 
 /// A source that knows nothing: genesis reads nothing.

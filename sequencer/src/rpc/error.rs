@@ -40,7 +40,7 @@ pub enum RpcError {
         expected: &'static str,
     },
     /// No such block.
-    #[error("block not found")]
+    #[error("header not found")]
     UnknownBlock,
     /// Too much was asked for.
     #[error("{what}: at most {limit}")]
@@ -88,9 +88,8 @@ impl RpcError {
             Self::InvalidRequest | Self::BatchTooLong { .. } => -32600,
             Self::UnknownMethod { .. } => -32601,
             Self::InvalidParam { .. } | Self::BadTransaction(_) => -32602,
-            Self::UnknownBlock => -32001,
             Self::LimitExceeded { .. } | Self::Overloaded | Self::Submit(SubmitError::Overloaded) => -32005,
-            Self::RefusedTransaction(_) | Self::Submit(_) => -32000,
+            Self::UnknownBlock | Self::RefusedTransaction(_) | Self::Submit(_) => -32000,
             Self::Reverted(_) => 3,
             Self::Execution(_) | Self::InsufficientFunds { .. } => -32000,
             Self::Internal(_) => -32603,

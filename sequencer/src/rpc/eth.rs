@@ -1,67 +1,18 @@
 //! `eth_` methods that read blocks and state.
 
 use alloy::{
-    eips::{BlockId, BlockNumberOrTag},
+    eips::BlockId,
     primitives::{Address, B256, Bytes, U64, U256, keccak256},
-    rpc::types::FeeHistory,
 };
 use serde_json::{Value, json};
 use tandem_chain::Checkpoint;
-use tandem_evm::{EvmBlock, fees};
+use tandem_evm::EvmBlock;
 
 use super::{Params, RpcContext, RpcError, json};
-
-/// Tip that blocks which are not full ask for, in wei: none is needed, one shows that tips work.
-const TIP: u64 = 1_000_000;
-/// Blocks of one `eth_feeHistory`.
-const FEE_HISTORY_MAX: u64 = 1_024;
 
 pub fn sha3(params: &Params) -> Result<Value, RpcError> {
     let data: Bytes = params.required(0, "hex data")?;
     json::value(&keccak256(data))
-}
-
-/// Base fee of a block built now, in wei.
-fn next_base_fee(context: &RpcContext) -> Result<u64, RpcError> {
-    let head = context.header(None)?;
-    Ok(fees::base_fee(&head, head.timestamp, context.chain.min_base_fee))
-}
-
-pub fn gas_price(context: &RpcContext) -> Result<Value, RpcError> {
-    json::quantity(next_base_fee(context)? + TIP)
-}
-
-pub fn max_priority_fee() -> Result<Value, RpcError> {
-    json::quantity(TIP)
-}
-
-pub fn fee_history(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
-    let count: U64 = params.required(0, "a number of blocks")?;
-    let newest: BlockNumberOrTag = params.required(1, "a block number or tag")?;
-    let percentiles: Vec<f64> = params.optional(2, "an array of percentiles")?.unwrap_or_default();
-    if percentiles.len() > 100 || !percentiles.iter().all(|percentile| (0.0..=100.0).contains(percentile)) {
-        return Err(RpcError::InvalidParam { index: 2, expected: "at most 100 percentiles between 0 and 100" });
-    }
-    let newest = context.number(newest.into())?.ok_or(RpcError::UnknownBlock)?;
-    let count = count.to::<u64>().clamp(1, FEE_HISTORY_MAX).min(newest + 1);
-    let oldest = newest + 1 - count;
-    let mut history = FeeHistory { oldest_block: oldest, ..Default::default() };
-    let mut rewards = Vec::new();
-    let mut last = None;
-    for number in oldest..=newest {
-        let header = context.header(Some(number.into()))?;
-        history.base_fee_per_gas.push(header.base_fee_per_gas.unwrap_or_default().into());
-        history.gas_used_ratio.push(header.gas_used as f64 / header.gas_limit.max(1) as f64);
-        history.base_fee_per_blob_gas.push(1);
-        history.blob_gas_used_ratio.push(0.0);
-        rewards.push(vec![u128::from(TIP); percentiles.len()]);
-        last = Some(header);
-    }
-    let next = last.map_or(0, |header| fees::base_fee(&header, header.timestamp, context.chain.min_base_fee));
-    history.base_fee_per_gas.push(next.into());
-    history.base_fee_per_blob_gas.push(1);
-    history.reward = (!percentiles.is_empty()).then_some(rewards);
-    json::value(&history)
 }
 
 pub fn balance(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {

@@ -10,6 +10,7 @@ mod json;
 mod logs;
 mod params;
 mod pool;
+mod prices;
 mod proof;
 mod rollup;
 mod server;
@@ -48,9 +49,9 @@ fn read(context: &RpcContext, method: &str, params: &Params) -> Result<Value, Rp
         "eth_syncing" => Ok(false.into()),
         "eth_accounts" => Ok(Value::Array(Vec::new())),
         "eth_blockNumber" => json::quantity(context.head()?.number),
-        "eth_gasPrice" => eth::gas_price(context),
-        "eth_maxPriorityFeePerGas" => eth::max_priority_fee(),
-        "eth_feeHistory" => eth::fee_history(context, params),
+        "eth_gasPrice" => prices::gas_price(context),
+        "eth_maxPriorityFeePerGas" => prices::max_priority_fee(),
+        "eth_feeHistory" => prices::fee_history(context, params),
         "eth_getBalance" => eth::balance(context, params),
         "eth_getCode" => eth::code(context, params),
         "eth_getStorageAt" => eth::storage_at(context, params),

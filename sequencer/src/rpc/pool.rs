@@ -9,7 +9,6 @@ use tandem_chain::ChainConfig;
 use tandem_evm::{Recovered, Transaction, payload::SignedTransaction};
 
 use super::{Params, RpcContext, RpcError, eth, json};
-use crate::mempool::MempoolLimits;
 
 pub async fn send_raw_transaction(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     let bytes: Bytes = params.required(0, "a signed transaction")?;
@@ -19,12 +18,6 @@ pub async fn send_raw_transaction(context: &RpcContext, params: &Params) -> Resu
 
 /// Decodes, checks what can be checked without state, and recovers the signer.
 fn recover(bytes: &[u8], chain: &ChainConfig) -> Result<Recovered, RpcError> {
-    if bytes.len() > MempoolLimits::default().transaction_bytes_max {
-        return Err(RpcError::LimitExceeded {
-            what: "bytes of a transaction",
-            limit: MempoolLimits::default().transaction_bytes_max as u64,
-        });
-    }
     let transaction =
         SignedTransaction::decode_2718(bytes).map_err(|error| RpcError::BadTransaction(error.to_string()))?;
     let fields = transaction.fields();

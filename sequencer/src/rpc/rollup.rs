@@ -45,13 +45,13 @@ pub fn promise(context: &RpcContext, number: u64) -> Result<&'static str, RpcErr
 /// A batch on L1 with its output.
 pub fn batch(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     let index: U64 = params.required(0, "a batch index")?;
-    Ok(context.store.batch(index.to())?.map_or(Ok(Value::Null), |batch| describe(&batch))?)
+    context.store.batch(index.to())?.map_or(Ok(Value::Null), |batch| describe(&batch))
 }
 
 /// The batch on L1 that holds a block.
 pub fn batch_of_block(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     let number: U64 = params.required(0, "a block number")?;
-    Ok(context.store.batch_of_block(number.to())?.map_or(Ok(Value::Null), |batch| describe(&batch))?)
+    context.store.batch_of_block(number.to())?.map_or(Ok(Value::Null), |batch| describe(&batch))
 }
 
 fn describe(batch: &tandem_store::BatchRecord) -> Result<Value, RpcError> {

@@ -1,0 +1,85 @@
+//! `eth_` methods about what gas costs.
+
+use alloy::{eips::BlockNumberOrTag, primitives::U64, rpc::types::FeeHistory};
+use serde_json::Value;
+use tandem_evm::{EvmBlock, Transaction, fees};
+
+use super::{Params, RpcContext, RpcError, json};
+
+/// Tip that blocks which are not full ask for, in wei: none is needed, one shows that tips work.
+const TIP: u64 = 1_000_000;
+/// Blocks of one `eth_feeHistory`.
+const FEE_HISTORY_MAX: u64 = 1_024;
+/// Percentiles of one `eth_feeHistory`.
+const PERCENTILES_MAX: usize = 100;
+
+pub fn gas_price(context: &RpcContext) -> Result<Value, RpcError> {
+    let head = context.header(None)?;
+    json::quantity(fees::base_fee(&head, head.timestamp, context.chain.min_base_fee) + TIP)
+}
+
+pub fn max_priority_fee() -> Result<Value, RpcError> {
+    json::quantity(TIP)
+}
+
+pub fn fee_history(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
+    let count: U64 = params.required(0, "a number of blocks")?;
+    let newest: BlockNumberOrTag = params.required(1, "a block number or tag")?;
+    let percentiles: Vec<f64> = params.optional(2, "an array of percentiles")?.unwrap_or_default();
+    let are_valid = percentiles.iter().all(|percentile| (0.0..=100.0).contains(percentile)) && percentiles.is_sorted();
+    if percentiles.len() > PERCENTILES_MAX || !are_valid {
+        return Err(RpcError::InvalidParam {
+            index: 2,
+            expected: "at most 100 percentiles from 0 to 100 in rising order",
+        });
+    }
+    let newest = context.number(newest.into())?.ok_or(RpcError::UnknownBlock)?;
+    let count = count.to::<u64>().clamp(1, FEE_HISTORY_MAX).min(newest + 1);
+    let oldest = newest + 1 - count;
+    let mut history = FeeHistory { oldest_block: oldest, ..Default::default() };
+    let mut rewards = Vec::new();
+    let mut next_base_fee = 0;
+    for number in oldest..=newest {
+        let header = context.header(Some(number.into()))?;
+        history.base_fee_per_gas.push(header.base_fee_per_gas.unwrap_or_default().into());
+        history.gas_used_ratio.push(header.gas_used as f64 / header.gas_limit.max(1) as f64);
+        history.base_fee_per_blob_gas.push(1);
+        history.blob_gas_used_ratio.push(0.0);
+        if !percentiles.is_empty() {
+            let block = context.store.block(number)?.ok_or(RpcError::UnknownBlock)?;
+            rewards.push(tips_at(&block, &percentiles));
+        }
+        next_base_fee = fees::base_fee(&header, header.timestamp, context.chain.min_base_fee);
+    }
+    history.base_fee_per_gas.push(next_base_fee.into());
+    history.base_fee_per_blob_gas.push(1);
+    history.reward = (!percentiles.is_empty()).then_some(rewards);
+    json::value(&history)
+}
+
+/// Tips per gas, in wei, at percentiles of the gas that paying transactions used; zeros if there were none.
+fn tips_at(block: &EvmBlock, percentiles: &[f64]) -> Vec<u128> {
+    let base_fee = block.header.base_fee_per_gas.unwrap_or_default();
+    let mut gas_before = 0;
+    let mut paid: Vec<(u128, u64)> = Vec::new();
+    for (transaction, receipt) in block.transactions.iter().zip(&block.receipts) {
+        let gas_used = receipt.cumulative_gas_used - gas_before;
+        gas_before = receipt.cumulative_gas_used;
+        if let Transaction::Signed(signed) = transaction {
+            let tip = signed.transaction().fields().effective_tip_per_gas(base_fee);
+            paid.push((tip.unwrap_or_default(), gas_used));
+        }
+    }
+    paid.sort_unstable();
+    let gas_total: u64 = paid.iter().map(|(_, gas)| gas).sum();
+    let at = |percentile: &f64| {
+        let threshold = (gas_total as f64 * percentile / 100.0) as u64;
+        let mut gas_so_far = 0;
+        let reached = paid.iter().find(|(_, gas)| {
+            gas_so_far += gas;
+            gas_so_far >= threshold
+        });
+        reached.map_or(0, |(tip, _)| *tip)
+    };
+    percentiles.iter().map(at).collect()
+}
