@@ -2,50 +2,17 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use alloy::{
-    primitives::Address,
-    providers::Provider,
-    signers::local::{LocalSignerError, PrivateKeySigner},
-};
+use alloy::{providers::Provider, signers::local::PrivateKeySigner};
 use anyhow::Context;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+pub use tandem_l1::Key;
 use tandem_l1::{Deployment, L1Client};
 use url::Url;
 
 use crate::{devnet::DevnetInfo, wallet::Wallet};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
-
-/// A private key that never shows itself.
-#[derive(Clone)]
-pub struct Key(PrivateKeySigner);
-
-impl std::fmt::Debug for Key {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "key of {}", self.0.address())
-    }
-}
-
-impl std::str::FromStr for Key {
-    type Err = LocalSignerError;
-
-    fn from_str(hex: &str) -> Result<Self, Self::Err> {
-        Ok(Self(hex.parse()?))
-    }
-}
-
-impl Key {
-    /// The signer.
-    pub fn signer(&self) -> PrivateKeySigner {
-        self.0.clone()
-    }
-
-    /// Its account.
-    pub fn address(&self) -> Address {
-        self.0.address()
-    }
-}
 
 /// Which chain, and who asks.
 #[derive(Clone, Debug, clap::Args)]

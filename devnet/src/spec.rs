@@ -122,7 +122,7 @@ impl Default for Settlement {
             guest_hash: B256::ZERO,
             checkpoint_age_seconds: 6 * 3_600,
             forced_inclusion_window_seconds: 12 * 3_600,
-            delay_seconds: 14 * 86_400,
+            delay_seconds: 30 * 86_400 + 12 * 3_600 + 7 * 86_400,
             pause_seconds: 7 * 86_400,
         }
     }

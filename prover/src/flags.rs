@@ -1,10 +1,9 @@
 //! The prover's flags. A file named by `--config` may set each of them (see `tandem_service::parse_with_file`).
 
-use alloy::{
-    primitives::{Address, U256},
-    signers::local::PrivateKeySigner,
-};
-use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
+use std::{net::SocketAddr, path::PathBuf};
+
+use alloy::primitives::{Address, U256};
+use tandem_l1::Key;
 use tandem_service::LogFormat;
 use url::Url;
 
@@ -32,7 +31,7 @@ pub struct ProverFlags {
     pub blob_dir: Option<PathBuf>,
     /// Key that claims and pays bonds, as hex (prefer the environment variable over the flag)
     #[arg(long, env = "TANDEM_PROPOSER_KEY", hide_env_values = true)]
-    pub key: Secret,
+    pub key: Key,
     /// Address for /healthz, /readyz and /status; none if absent
     #[arg(long, env = "TANDEM_PROVER_HEALTH")]
     pub health: Option<SocketAddr>,
@@ -60,44 +59,10 @@ pub struct ProverFlags {
     /// Flush every write to disk: survives power loss, not only the end of the process
     #[arg(long, env = "TANDEM_SYNC")]
     pub sync: bool,
+    /// End when standard input ends: for a process that starts this one and must not leave it behind
+    #[arg(long, env = "TANDEM_END_WITH_STDIN")]
+    pub end_with_stdin: bool,
     /// Log format
     #[arg(long, env = "TANDEM_LOG_FORMAT", value_enum, default_value_t)]
     pub log_format: LogFormat,
-}
-
-/// A private key that is never printed.
-#[derive(Clone)]
-pub struct Secret(pub PrivateKeySigner);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Secret({})", self.0.address())
-    }
-}
-
-impl FromStr for Secret {
-    type Err = BadKey;
-
-    fn from_str(text: &str) -> Result<Self, BadKey> {
-        text.parse().map(Self).map_err(|_| BadKey)
-    }
-}
-
-/// Says nothing about the text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a private key of 32 bytes in hex")]
-pub struct BadKey;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_do_not_leak() {
-        let text = "1".repeat(64);
-        let secret: Secret = text.parse().unwrap();
-        assert!(!format!("{secret:?}").contains(&text));
-        let error = "12zz".parse::<Secret>().unwrap_err();
-        assert!(!error.to_string().contains("12zz"));
-    }
 }

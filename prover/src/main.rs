@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use tandem_prover::{ProverNode, flags::ProverFlags};
-use tandem_service::{FlagsError, init_logging, parse_with_file, shutdown_on_signal};
+use tandem_service::{FlagsError, init_logging, parse_with_file, shutdown_on_signal, shutdown_with_stdin};
 use tokio_util::sync::CancellationToken;
 
 #[tokio::main]
@@ -14,6 +14,9 @@ async fn main() -> anyhow::Result<()> {
     init_logging(flags.log_format);
     let token = CancellationToken::new();
     shutdown_on_signal(token.clone());
+    if flags.end_with_stdin {
+        shutdown_with_stdin(token.clone());
+    }
     let node = ProverNode::start(flags, token).await.context("the prover cannot start")?;
     node.wait().await.context("the prover had to stop")
 }

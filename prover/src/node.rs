@@ -86,7 +86,7 @@ impl ProverNode {
         let client = L1Client::connect(&flags.l1_rpc, Duration::from_millis(flags.l1_timeout_ms)).await?;
         let (replica, handle) = replica(&flags, &deployment, &client)?;
         let (proposer, status) = proposer(&flags, &deployment, &client, handle.clone()).await?;
-        tracing::info!(chain = deployment.chain.l2_chain_id, account = %flags.key.0.address(), "prover started");
+        tracing::info!(chain = deployment.chain.l2_chain_id, account = %flags.key.address(), "prover started");
 
         let serving = flags
             .health
@@ -184,7 +184,7 @@ async fn proposer(
     let journal = FileJournal::new(flags.data_dir.join("transaction.json"));
     let bump_after = Duration::from_secs(flags.bump_after_s);
     let sending = SubmitterConfig { poll_interval, bump_after, ..SubmitterConfig::default() };
-    let submitter = Submitter::new(client.clone(), flags.key.0.clone(), journal, sending).await?;
+    let submitter = Submitter::new(client.clone(), flags.key.signer(), journal, sending).await?;
     let config = ProposerConfig {
         inbox: deployment.chain.inbox,
         settlement: deployment.chain.settlement,

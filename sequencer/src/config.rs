@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use alloy::{primitives::Address, signers::local::PrivateKeySigner};
+use tandem_l1::Key;
 use tandem_service::LogFormat;
 use url::Url;
 
@@ -34,7 +34,7 @@ pub struct SequencerFlags {
     pub l1_beacon: Option<Url>,
     /// Key that appends batches, as hex (prefer the environment variable over the flag)
     #[arg(long, env = "TANDEM_SEQUENCER_KEY", hide_env_values = true)]
-    pub key: Secret,
+    pub key: Key,
     /// JSON-RPC address
     #[arg(long, env = "TANDEM_RPC", default_value = "127.0.0.1:9545")]
     pub rpc: SocketAddr,
@@ -80,39 +80,12 @@ pub struct SequencerFlags {
     /// Flush every write to disk: survives power loss, not only the end of the process
     #[arg(long, env = "TANDEM_SYNC")]
     pub sync: bool,
+    /// End when standard input ends: for a process that starts this one and must not leave it behind
+    #[arg(long, env = "TANDEM_END_WITH_STDIN")]
+    pub end_with_stdin: bool,
     /// Log format
     #[arg(long, env = "TANDEM_LOG_FORMAT", value_enum, default_value_t)]
     pub log_format: LogFormat,
-}
-
-/// A private key that never shows itself.
-#[derive(Clone)]
-pub struct Secret(PrivateKeySigner);
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "key of {}", self.0.address())
-    }
-}
-
-impl std::str::FromStr for Secret {
-    type Err = alloy::signers::local::LocalSignerError;
-
-    fn from_str(hex: &str) -> Result<Self, Self::Err> {
-        Ok(Self(hex.parse()?))
-    }
-}
-
-impl Secret {
-    /// The signer.
-    pub fn signer(&self) -> PrivateKeySigner {
-        self.0.clone()
-    }
-
-    /// Its account.
-    pub fn address(&self) -> Address {
-        self.0.address()
-    }
 }
 
 impl SequencerFlags {

@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use tandem_sequencer::{Node, SequencerFlags};
-use tandem_service::{FlagsError, init_logging, parse_with_file, shutdown_on_signal};
+use tandem_service::{FlagsError, init_logging, parse_with_file, shutdown_on_signal, shutdown_with_stdin};
 use tokio_util::sync::CancellationToken;
 
 #[tokio::main]
@@ -14,6 +14,9 @@ async fn main() -> anyhow::Result<()> {
     init_logging(flags.log_format);
     let cancel = CancellationToken::new();
     shutdown_on_signal(cancel.clone());
+    if flags.end_with_stdin {
+        shutdown_with_stdin(cancel.clone());
+    }
     let node = Node::start(flags, cancel).await.context("the sequencer cannot start")?;
     node.wait().await.context("the sequencer had to stop")
 }

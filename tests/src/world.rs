@@ -189,7 +189,7 @@ pub fn milliether(amount: u64) -> U256 {
 }
 
 /// Different ports that nobody listens on now.
-fn free_ports() -> anyhow::Result<[u16; 3]> {
+pub fn free_ports() -> anyhow::Result<[u16; 3]> {
     let listeners: Vec<_> = (0..3).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
     let mut ports = [0; 3];
     for (port, listener) in ports.iter_mut().zip(&listeners) {
@@ -199,7 +199,7 @@ fn free_ports() -> anyhow::Result<[u16; 3]> {
 }
 
 /// A binary of this workspace.
-fn built(name: &str) -> anyhow::Result<PathBuf> {
+pub fn built(name: &str) -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe()?;
     let found = own.ancestors().skip(1).take(2).map(|directory| directory.join(name)).find(|path| path.is_file());
     found.with_context(|| format!("{name} is not built: run `make build`"))
@@ -209,7 +209,8 @@ fn contracts() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../contracts")
 }
 
-async fn foundry(tool: &str, arguments: &[&str]) -> anyhow::Result<String> {
+/// A tool of Foundry's, `forge` or `cast`; what it prints.
+pub async fn foundry(tool: &str, arguments: &[&str]) -> anyhow::Result<String> {
     let anvil = anvil::binary()?.display().to_string();
     let path = match tool {
         "forge" | "cast" => {
@@ -223,7 +224,8 @@ async fn foundry(tool: &str, arguments: &[&str]) -> anyhow::Result<String> {
     Ok(said)
 }
 
-async fn execute(program: PathBuf, arguments: &[&str], environment: &[(&str, &str)]) -> anyhow::Result<Output> {
+/// Runs a program to its end, which must come within twice [`DEADLINE`].
+pub async fn execute(program: PathBuf, arguments: &[&str], environment: &[(&str, &str)]) -> anyhow::Result<Output> {
     let mut command = tokio::process::Command::new(&program);
     command.args(arguments).envs(environment.iter().copied()).stdin(Stdio::null()).kill_on_drop(true);
     command.current_dir(contracts()); // where Foundry looks for its configuration

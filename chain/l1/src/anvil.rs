@@ -5,6 +5,7 @@ use std::{
     env,
     ffi::OsString,
     io::{self, BufRead, BufReader},
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
     sync::mpsc,
@@ -54,7 +55,12 @@ impl Default for AnvilOptions {
     }
 }
 
-/// A running Anvil; ends when dropped.
+/// Runs what follows, and ends it when standard input ends: with its owner, however that went. Standard output is left to it alone, so that
+/// its end is seen.
+const LEASH: &str =
+    r#""$@" </dev/null & child=$!; exec >&-; cat >/dev/null; kill -INT "$child" 2>/dev/null; wait "$child""#;
+
+/// A running Anvil; ends when dropped, and when its owner is killed.
 #[derive(Debug)]
 pub struct Anvil {
     child: Child,
@@ -65,7 +71,8 @@ pub struct Anvil {
 impl Anvil {
     /// Starts it and waits until it listens on the loopback interface.
     pub fn start(options: AnvilOptions) -> Result<Self, AnvilError> {
-        let mut command = Command::new(binary()?);
+        let mut command = Command::new("sh");
+        command.args(["-c", LEASH, "sh"]).arg(binary()?).process_group(0);
         command.args(["--host", "127.0.0.1", "--hardfork", "osaka", "--port"]).arg(options.port.to_string());
         if let Some(block_time) = options.block_time {
             command.arg("--block-time").arg(block_time.as_secs_f64().to_string());
@@ -73,7 +80,7 @@ impl Anvil {
         if let Some(state) = &options.state {
             command.arg("--state").arg(state);
         }
-        command.args(&options.arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.args(&options.arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn()?;
         let banner = child.stdout.take().map(|output| read_banner(output, options.patience));
         match banner.flatten() {
@@ -99,11 +106,6 @@ impl Anvil {
     pub fn keys(&self) -> &[PrivateKeySigner] {
         &self.keys
     }
-
-    /// Its process.
-    pub fn process_id(&self) -> u32 {
-        self.child.id()
-    }
 }
 
 impl Drop for Anvil {
@@ -112,12 +114,9 @@ impl Drop for Anvil {
     }
 }
 
-/// An orderly end, in which Anvil writes its state; failing that, a hard one.
+/// An orderly end, in which Anvil writes its state.
 fn end(child: &mut Child) {
-    let asked = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-    if !asked.is_ok_and(|status| status.success()) {
-        let _ = child.kill();
-    }
+    drop(child.stdin.take());
     let _ = child.wait();
 }
 
@@ -153,4 +152,30 @@ fn read_banner(output: ChildStdout, patience: Duration) -> Option<(u16, Vec<Priv
         }
     });
     receiver.recv_timeout(patience).ok().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+
+    use super::*;
+
+    #[test]
+    fn it_ends_with_its_owner() {
+        let mut anvil = Anvil::start(AnvilOptions::default()).unwrap();
+        let listens = |port| TcpStream::connect(("127.0.0.1", port)).is_ok();
+        assert!(listens(anvil.port));
+        // As the kernel closes it when the owner is killed.
+        drop(anvil.child.stdin.take());
+        let status = anvil.child.wait().unwrap();
+        assert!(!listens(anvil.port), "{status}");
+    }
+
+    #[test]
+    fn a_bad_flag_is_told_at_once() {
+        let options = AnvilOptions { arguments: vec!["--no-such-flag".into()], ..AnvilOptions::default() };
+        let started = std::time::Instant::now();
+        assert!(matches!(Anvil::start(options.clone()), Err(AnvilError::NotReady(_))));
+        assert!(started.elapsed() < options.patience);
+    }
 }

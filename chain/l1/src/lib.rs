@@ -18,6 +18,7 @@ pub mod bindings;
 pub mod client;
 pub mod deploy;
 pub mod deployment;
+mod key;
 pub mod payload;
 pub mod reader;
 pub mod replica;
@@ -28,6 +29,7 @@ pub use backoff::Backoff;
 pub use client::{BlockRef, L1Client, L1Header, RpcFailure};
 pub use deploy::ChainSpec;
 pub use deployment::{Deployment, DeploymentError};
+pub use key::{BadKey, Key};
 pub use payload::{Archive, BeaconClient, BlobSource, PayloadError, PayloadFetcher};
 pub use reader::{
     ClaimEvent, ClosedEpoch, L1Block, L1Heads, L1Update, PostedBatch, QueuedMessage, Reader, ReaderConfig, ReaderError,

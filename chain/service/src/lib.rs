@@ -4,4 +4,4 @@ mod flags;
 mod process;
 
 pub use flags::{FlagsError, parse_with_file};
-pub use process::{LogFormat, init_logging, shutdown_on_signal};
+pub use process::{LogFormat, init_logging, shutdown_on_signal, shutdown_with_stdin};

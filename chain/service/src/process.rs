@@ -1,6 +1,6 @@
 //! Logging and an orderly end.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Read};
 
 use clap::ValueEnum;
 use tokio_util::sync::CancellationToken;
@@ -49,6 +49,15 @@ pub fn shutdown_on_signal(token: CancellationToken) {
             _ = tokio::signal::ctrl_c() => {}
             () = terminated => {}
         }
+        token.cancel();
+    });
+}
+
+/// Cancels `token` when standard input ends: when the process that holds its other end is gone, however it went.
+pub fn shutdown_with_stdin(token: CancellationToken) {
+    // A thread rather than a task: a pending read of standard input would hold up the end of the runtime.
+    std::thread::spawn(move || {
+        let _ = std::io::stdin().lock().read_to_end(&mut Vec::new());
         token.cancel();
     });
 }

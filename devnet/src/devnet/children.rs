@@ -1,4 +1,5 @@
-//! Sequencer and prover as child processes in groups of their own, so that a terminal's Ctrl-C reaches them through us, in order.
+//! Sequencer and prover as child processes in groups of their own, so that a terminal's Ctrl-C reaches them through us, in order. They end
+//! with their standard input, whose other end is ours: kill -9 of the devnet leaves nothing behind.
 
 use std::{
     fs::{File, OpenOptions},
@@ -56,6 +57,7 @@ impl Services {
             let mut arguments: Vec<String> =
                 vec!["--deployment".into(), dir.join("deployment.json").display().to_string()];
             arguments.extend(["--data-dir".into(), dir.join(data).display().to_string()]);
+            arguments.push("--end-with-stdin".into());
             arguments.extend(["--l1-rpc".into(), l1_rpc.to_string(), "--l1-beacon".into(), l1_rpc.to_string()]);
             arguments
         };
@@ -106,7 +108,7 @@ impl Services {
             .args(&recipe.arguments)
             .env(recipe.key.0, &recipe.key.1)
             .env_remove("TANDEM_CONFIG")
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(log.try_clone()?)
             .stderr(log)
             .process_group(0)

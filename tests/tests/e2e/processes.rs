@@ -1,0 +1,138 @@
+//! The programs as operators start and lose them: a devnet killed and started again, and a chain deployed and run part by part.
+
+use std::{net::TcpListener, path::Path, process::Stdio};
+
+use alloy::{
+    primitives::{Address, B256},
+    providers::Provider,
+    signers::local::PrivateKeySigner,
+};
+use anyhow::{Context, ensure};
+use serde_json::Value;
+use tandem_devnet::devnet::DevnetInfo;
+use tandem_l1::{
+    L1Client,
+    anvil::{Anvil, AnvilOptions},
+};
+use tandem_tests::world::{DEADLINE, built, execute, free_ports, milliether, wait_until};
+use tokio::process::{Child, Command};
+
+const BOB: Address = Address::repeat_byte(0xb0);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_devnet_leaves_nothing_behind_and_goes_on() -> anyhow::Result<()> {
+    let (dir, ports) = (tempfile::tempdir()?, free_ports()?);
+    let mut devnet = start_devnet(dir.path(), ports)?;
+    let info = wait_until("the devnet is ready", || async { Ok(DevnetInfo::read(dir.path()).ok()) }).await?;
+    send(&info, "0.25ether").await?;
+    devnet.kill().await?;
+    wait_until("all ports are free", || async { Ok(are_free(ports).then_some(())) }).await.context("after kill -9")?;
+
+    let mut devnet = start_devnet(dir.path(), ports)?;
+    let l2 = L1Client::connect(&info.l2_rpc, DEADLINE).await?;
+    let balance = || async { Ok(Some(l2.request(l2.provider().get_balance(BOB)).await?)) };
+    let kept = wait_until("the devnet is back", balance).await?;
+    ensure!(kept == milliether(250), "what was there before the kill is {kept} now");
+    send(&info, "0.25ether").await?;
+    let id = devnet.id().context("the devnet ended")?.to_string();
+    execute("kill".into(), &["-INT", &id], &[]).await?;
+    let status = tokio::time::timeout(DEADLINE, devnet.wait()).await.context("Ctrl-C does not end it")??;
+    ensure!(status.success(), "Ctrl-C ends it with {status}");
+    ensure!(are_free(ports), "Ctrl-C leaves something behind");
+    Ok(())
+}
+
+fn start_devnet(dir: &Path, [l1, l2, faucet]: [u16; 3]) -> anyhow::Result<Child> {
+    let ports = [("--l1-port", l1), ("--rpc-port", l2), ("--faucet-port", faucet)];
+    let mut command = Command::new(built("tandem")?);
+    command.arg("--dir").arg(dir).args(["devnet", "--quiet"]);
+    for (flag, port) in ports {
+        command.args([flag, &port.to_string()]);
+    }
+    Ok(command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true).spawn()?)
+}
+
+/// The first account sends to Bob with `cast`.
+async fn send(info: &DevnetInfo, value: &str) -> anyhow::Result<()> {
+    let (to, rpc, key) = (BOB.to_string(), info.l2_rpc.to_string(), &info.accounts[0].key);
+    tandem_tests::world::foundry("cast", &["send", &to, "--value", value, "--private-key", key, "--rpc-url", &rpc])
+        .await?;
+    Ok(())
+}
+
+fn are_free(ports: [u16; 3]) -> bool {
+    ports.iter().all(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_is_deployed_and_run_part_by_part() -> anyhow::Result<()> {
+    let dir = tempfile::tempdir()?;
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let anvil = Anvil::start(AnvilOptions {
+        block_time: Some(std::time::Duration::from_secs(1)),
+        arguments: vec!["--slots-in-an-epoch".into(), "1".into()],
+        ..AnvilOptions::default()
+    })?;
+    let (l1_rpc, [rpc_port, _, _]) = (anvil.url()?.to_string(), free_ports()?);
+    let [deployer, sequencer, proposer, alice, ..] = anvil.keys() else { anyhow::bail!("Anvil names no accounts") };
+    let roles = format!("[roles]\nowner = \"{}\"\nsequencer = \"{}\"\n", deployer.address(), sequencer.address());
+    let (spec, out) = (path("chain.toml"), path("deployment.json"));
+    let deploy = ["--json", "deploy", "--spec", &spec, "--l1-rpc", &l1_rpc, "--out", &out];
+
+    std::fs::write(&spec, format!("l2-chain-id = 7\nblock-time = 1\n{roles}"))?;
+    refused(&deploy, deployer, "unknown field `block-time`").await?;
+    std::fs::write(
+        &spec,
+        format!("l2-chain-id = 7\n{roles}[settlement]\nepoch-batches = 1\nclaim-window-seconds = 5\n"),
+    )?;
+    let said = tandem(&deploy, deployer).await?;
+    ensure!(said["l2ChainId"] == 7, "the command says {said}");
+    refused(&deploy, deployer, "exists").await.context("a deployment file is never overwritten")?;
+
+    let services = ["tandem-sequencer", "tandem-prover"].into_iter().zip([
+        (
+            ("TANDEM_SEQUENCER_KEY", sequencer),
+            format!("--rpc 127.0.0.1:{rpc_port} --batch-age-min-ms 500 --batch-age-max-ms 1000"),
+        ),
+        (("TANDEM_PROPOSER_KEY", proposer), String::new()),
+    ]);
+    let mut running = Vec::new();
+    for (name, ((variable, key), flags)) in services {
+        let mut command = Command::new(built(name)?);
+        command.args(["--deployment", &out, "--data-dir", &path(name), "--l1-rpc", &l1_rpc, "--l1-beacon", &l1_rpc]);
+        command.args(["--l1-poll-ms", "200"]).args(flags.split_whitespace()).env(variable, hex(key));
+        running.push(command.stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn()?);
+    }
+    let l2_rpc = format!("http://127.0.0.1:{rpc_port}");
+    let chain = ["--json", "--deployment", &out, "--l1-rpc", &l1_rpc, "--l2-rpc", &l2_rpc, "--patience-s", "90"];
+    let status = || async { Ok(tandem(&[&chain[..], &["status"]].concat(), alice).await.ok()) };
+    wait_until("the sequencer answers", status).await?;
+    tandem(&[&chain[..], &["bridge", "deposit", "1.5"]].concat(), alice).await?;
+    let l2 = L1Client::connect(&l2_rpc.parse()?, DEADLINE).await?;
+    let balance = l2.request(l2.provider().get_balance(alice.address())).await?;
+    ensure!(balance == milliether(1_500), "L2 has {balance}");
+    let settled = || async {
+        let status = tandem(&[&chain[..], &["status"]].concat(), alice).await?;
+        Ok(status["settledBatch"].as_u64().filter(|batch| *batch > 0))
+    };
+    wait_until("the proposer settles a batch", settled).await?;
+    Ok(())
+}
+
+fn hex(key: &PrivateKeySigner) -> String {
+    B256::from(key.to_bytes()).to_string()
+}
+
+/// The `tandem` command; what it answers.
+async fn tandem(arguments: &[&str], key: &PrivateKeySigner) -> anyhow::Result<Value> {
+    let output = execute(built("tandem")?, arguments, &[("TANDEM_KEY", &hex(key))]).await?;
+    let answer: Value = serde_json::from_slice(&output.stdout)?;
+    ensure!(output.status.success(), "tandem {arguments:?}: {}", answer["error"]);
+    Ok(answer)
+}
+
+async fn refused(arguments: &[&str], key: &PrivateKeySigner, reason: &str) -> anyhow::Result<()> {
+    let Err(error) = tandem(arguments, key).await else { anyhow::bail!("not refused: {reason}") };
+    ensure!(format!("{error:#}").contains(reason), "refused with {error:#} instead of {reason}");
+    Ok(())
+}
