@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod authorise;
 pub mod circuit;
+pub mod figures;
 pub mod gadgets;
 pub mod groth16;
 #[cfg(test)]

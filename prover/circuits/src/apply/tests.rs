@@ -6,9 +6,7 @@ mod forge;
 mod scenario;
 
 use super::*;
-use crate::authorise::session::LARGE_SLOTS;
 use crate::testing::System;
-use ark_relations::gr1cs::{ConstraintSystem, SynthesisMode};
 use scenario::{every_variant, systems};
 use std::collections::BTreeSet;
 use tandem_payments::kind::Variant;
@@ -33,33 +31,6 @@ fn constraint_counts_are_pinned() {
         System::new(|cs| apply.generate_constraints(cs)).constraints()
     };
     assert_eq!([constraints(1), constraints(2), constraints(3)], [22_545, 40_927, 59_873]);
-}
-
-#[test]
-fn standard_sizes_fit_their_domains() {
-    for (circuit, pinned, domain) in [(ApplyCircuit::SMALL, 115_583, 1 << 17), (ApplyCircuit::LARGE, 506_681, 1 << 19)]
-    {
-        let cs = ConstraintSystem::new_ref();
-        cs.set_mode(SynthesisMode::Setup);
-        Apply::blank(circuit).generate_constraints(cs.clone()).unwrap();
-        assert_eq!(cs.num_constraints(), pinned);
-        assert!(pinned + cs.num_instance_variables() <= domain);
-        // and one slot more would not
-        assert!(pinned + pinned / circuit.slots > domain);
-    }
-}
-
-/// Constraints of an operation, everything included: slots of Apply, and a slot of Authorise for what is signed.
-#[test]
-fn operations_keep_to_their_figures() {
-    let apply = 506_681 / ApplyCircuit::LARGE.slots;
-    let session = 131_015 / LARGE_SLOTS;
-    let of = |slots: usize, signatures: usize| slots * apply + signatures * session;
-    let (transfer, withdrawal, deposit) = (of(1, 1), of(1, 1), of(1, 0));
-    let (to_new_account, token_transfer) = (of(2, 1), of(2, 1));
-    assert_eq!([transfer, withdrawal, deposit], [22_508, 22_508, 18_765]);
-    assert_eq!([to_new_account, token_transfer], [41_273, 41_273]);
-    assert!(transfer <= 25_000);
 }
 
 #[test]
