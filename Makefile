@@ -41,8 +41,9 @@ guest: ## rebuild the fraud-proof guest and compare with the committed ELF (says
 	@devnet/install.sh riscv
 	@prover/guest/build.sh || test $$? -eq 3
 
-bench-batch: ## posted bytes per transaction
-	cargo run -p tandem-evm --features encoder --example bench_batch
+bench-batch: setup ## posted bytes per transaction
+	cargo build --workspace
+	cargo run -p tandem-tests --example bench_batch
 
 bench-state: ## root time per 1,000 changed accounts
 	cargo run -p tandem-trie --example bench_state

@@ -138,8 +138,11 @@ impl Wallet {
 
     /// Makes one call; its receipt.
     pub async fn send(&self, call: Call) -> Result<TransactionReceipt, WalletError> {
-        let (first, _) = (self.send_all(vec![call]).await?, ());
-        first.into_iter().next().ok_or(WalletError::Late { transaction: TxHash::ZERO, waited: Duration::ZERO })
+        self.send_all(vec![call])
+            .await?
+            .into_iter()
+            .next()
+            .ok_or(WalletError::Late { transaction: TxHash::ZERO, waited: Duration::ZERO })
     }
 
     /// Makes several calls, all sent before any is waited for. Those after the first need a gas limit if they depend on those before.

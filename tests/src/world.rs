@@ -32,6 +32,8 @@ const POLL: Duration = Duration::from_millis(100);
 pub struct WorldOptions {
     /// How batches travel: `auto`, `calldata` or `blobs`.
     pub data: &'static str,
+    /// Age at which a batch closes, in milliseconds.
+    pub batch_age_ms: u64,
     /// Time in which a claim can be rivalled, in seconds.
     pub claim_window_s: u32,
     /// Time after which L1 messages must be taken, in seconds.
@@ -40,7 +42,7 @@ pub struct WorldOptions {
 
 impl Default for WorldOptions {
     fn default() -> Self {
-        Self { data: "auto", claim_window_s: 6, forced_window_s: 300 }
+        Self { data: "auto", batch_age_ms: 3_000, claim_window_s: 6, forced_window_s: 300 }
     }
 }
 
@@ -64,6 +66,7 @@ impl World {
             l1_block_time_ms: 1_000,
             block_time_ms: 250,
             data: options.data.into(),
+            batch_age_ms: options.batch_age_ms,
             claim_window_s: options.claim_window_s,
             forced_window_s: options.forced_window_s,
             quiet: true,

@@ -63,14 +63,15 @@ impl Services {
         };
         let mut sequencer_arguments = common("sequencer");
         let (rpc, block_time_ms) = (format!("127.0.0.1:{}", flags.rpc_port), flags.block_time_ms.to_string());
+        let batch_ages_ms = [flags.batch_age_ms / 2, flags.batch_age_ms].map(|age_ms| age_ms.to_string());
         for (flag, value) in [
             ("--rpc", rpc.as_str()),
             ("--block-time-ms", &block_time_ms),
             ("--data", &flags.data),
             ("--l1-depth", "1"),
             ("--l1-poll-ms", "200"),
-            ("--batch-age-min-ms", "1500"),
-            ("--batch-age-max-ms", "3000"),
+            ("--batch-age-min-ms", &batch_ages_ms[0]),
+            ("--batch-age-max-ms", &batch_ages_ms[1]),
             ("--heartbeat-ms", "12000"),
         ] {
             sequencer_arguments.extend([flag.into(), value.into()]);

@@ -60,6 +60,9 @@ pub struct DevnetFlags {
     /// How batches travel to L1: auto, calldata or blobs
     #[arg(long, default_value = "auto")]
     pub data: String,
+    /// Age at which a batch closes, in milliseconds; at half of it if L1 is cheap
+    #[arg(long, default_value_t = 3_000)]
+    pub batch_age_ms: u64,
     /// Time in which a claim can be rivalled, in seconds
     #[arg(long, default_value_t = 5)]
     pub claim_window_s: u32,
