@@ -1,13 +1,13 @@
 //! A chain in memory: batches in, outputs out, every pre-image kept.
 
-use std::collections::HashMap;
+use std::{cell::RefCell, collections::HashMap};
 
 use alloy_consensus::{SignableTransaction, TxEip1559};
-use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, keccak256};
+use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256};
 use k256::ecdsa::SigningKey;
 use tandem_chain::{
     BatchHeader, BatchInput, ChainConfig, ChainKind, Checkpoint, DataKind, Message, OutputFields, PreimageSource,
-    StateMachine, Transition, message::queue_hash_after,
+    StateMachine, Transition, batch::calldata_hash, message::queue_hash_after,
 };
 use tandem_evm::{
     Evm, EvmBlock, WorldState, genesis,
@@ -63,6 +63,21 @@ pub struct TestChain {
     pub memory: Memory,
 }
 
+/// A batch that was applied, what it was applied to, and what came of it.
+#[allow(dead_code, reason = "read by the machine's tests, which run these batches too")]
+pub struct Applied {
+    pub previous: OutputFields,
+    pub previous_queue_hash: B256,
+    pub before: HashMap<B256, Bytes>,
+    pub batch: BatchInput,
+    pub output: OutputFields,
+}
+
+thread_local! {
+    /// What the chains of this thread applied.
+    pub static APPLIED: RefCell<Vec<Applied>> = const { RefCell::new(Vec::new()) };
+}
+
 impl TestChain {
     pub fn new(config: ChainConfig) -> Self {
         let genesis = genesis(&config).unwrap();
@@ -94,7 +109,7 @@ impl TestChain {
             index: self.header.index + 1,
             parent_hash: self.output.batch_hash,
             data_kind: if payload.is_empty() { DataKind::None } else { DataKind::Calldata },
-            data_hash: keccak256(&payload),
+            data_hash: if payload.is_empty() { B256::ZERO } else { calldata_hash(&payload) },
             queue_end: self.header.queue_end + messages.len() as u64,
             queue_hash,
             checkpoint_hash: checkpoint.hash(),
@@ -107,6 +122,14 @@ impl TestChain {
     /// Applies a batch.
     pub fn apply(&mut self, input: &BatchInput) -> Vec<EvmBlock> {
         let Transition { output, blocks, preimages } = Evm.transition(&self.output, input, &self.memory).unwrap();
+        let applied = Applied {
+            previous: self.output,
+            previous_queue_hash: self.header.queue_hash,
+            before: self.memory.0.clone(),
+            batch: input.clone(),
+            output,
+        };
+        APPLIED.with_borrow_mut(|all| all.push(applied));
         self.memory.0.extend(preimages);
         self.output = output;
         self.header = input.header;

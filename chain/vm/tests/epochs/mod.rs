@@ -4,6 +4,7 @@
 
 #[path = "../../../evm/tests/common/mod.rs"]
 pub mod chain;
+pub mod worst;
 
 use std::{collections::HashMap, fs, path::PathBuf};
 
@@ -12,7 +13,7 @@ use chain::{Memory, TestChain, config};
 use tandem_chain::{
     BatchInput, DataKind, L1Data, Message, OutputFields,
     batch::{blobs_hash, calldata_hash},
-    epoch::{self, EpochInputs, EpochPreimages, Recorder},
+    epoch::{self, EpochInputs, EpochPreimages, Recorder, limits::EPOCH_STEPS_MAX},
 };
 use tandem_evm::{
     Evm, EvmBlock,
@@ -34,6 +35,7 @@ pub struct Epoch {
     /// The state before.
     before: HashMap<B256, Bytes>,
     batches: Vec<(BatchInput, L1Data)>,
+    gas: u64,
 }
 
 /// What a run in the machine took.
@@ -41,12 +43,14 @@ pub struct Run {
     pub machine: Machine,
     pub oracle: PreimageMap,
     pub inputs: EpochInputs,
+    /// Gas used by all blocks.
+    pub gas: u64,
 }
 
 impl Epoch {
     pub fn after(chain: TestChain) -> Self {
         let before = chain.memory.0.clone();
-        Self { previous: chain.output, queue_hash: chain.header.queue_hash, before, batches: Vec::new(), chain }
+        Self { previous: chain.output, queue_hash: chain.header.queue_hash, before, batches: Vec::new(), gas: 0, chain }
     }
 
     pub fn genesis() -> Self {
@@ -82,40 +86,52 @@ impl Epoch {
         let mut batch = self.chain.input(messages, payload);
         (batch.header.data_kind, batch.header.data_hash) = (kind, data_hash);
         let blocks = self.chain.apply(&batch);
+        self.gas += blocks.iter().map(|block| block.header.gas_used).sum::<u64>();
         self.batches.push((batch, data));
         blocks
     }
 
     /// Runs natively and in the machine; both must say what the chain says.
     pub fn check(self) -> Run {
-        let hash = |batch: Option<&(BatchInput, L1Data)>| batch.unwrap().0.header.hash();
-        let inputs = EpochInputs {
-            previous_output: self.previous.hash(),
-            first_batch_hash: hash(self.batches.first()),
-            last_batch_hash: hash(self.batches.last()),
-        };
-        let mut preimages = EpochPreimages::new(Memory(self.before), &self.previous);
-        let mut queue_hash = self.queue_hash;
-        for (batch, data) in &self.batches {
-            queue_hash = preimages.add_batch(batch, data, queue_hash);
-        }
-        let recorder = Recorder::new(preimages);
-        let native = epoch::run(&Evm, &inputs, &recorder).unwrap();
-        assert_eq!(native, self.chain.output);
-
-        let mut oracle = PreimageMap::default();
-        oracle.insert(&inputs.encode());
-        let (preimages, elements) = recorder.into_answers();
-        assert!(preimages.values().all(|bytes| bytes.len() <= 100_000), "each loads in one transaction");
-        preimages.values().for_each(|bytes| _ = oracle.insert(bytes));
-        elements.into_iter().for_each(|((hash, index), element)| oracle.insert_blob_element(hash, index, element));
-        let key = OracleKey::inputs(inputs.previous_output, inputs.first_batch_hash, inputs.last_batch_hash);
-        let mut machine = Machine::new(&guest(), key);
-        assert_eq!(machine.run(1 << 36, &mut oracle), Stop::Exited);
-        let state = machine.state();
-        assert_eq!(state.result(), Some(native.hash()), "exit code {}", state.exit_code);
-        Run { machine, oracle, inputs }
+        let run = check(&self.previous, self.queue_hash, self.before, &self.batches, &self.chain.output);
+        Run { gas: self.gas, ..run }
     }
+}
+
+/// Runs batches after `previous` natively and in the machine; both must come to `expected`.
+pub fn check(
+    previous: &OutputFields,
+    mut queue_hash: B256,
+    before: HashMap<B256, Bytes>,
+    batches: &[(BatchInput, L1Data)],
+    expected: &OutputFields,
+) -> Run {
+    let hash = |batch: Option<&(BatchInput, L1Data)>| batch.unwrap().0.header.hash();
+    let inputs = EpochInputs {
+        previous_output: previous.hash(),
+        first_batch_hash: hash(batches.first()),
+        last_batch_hash: hash(batches.last()),
+    };
+    let mut preimages = EpochPreimages::new(Memory(before), previous);
+    for (batch, data) in batches {
+        queue_hash = preimages.add_batch(batch, data, queue_hash);
+    }
+    let recorder = Recorder::new(preimages);
+    let native = epoch::run(&Evm, &inputs, &recorder).unwrap();
+    assert_eq!(native, *expected);
+
+    let mut oracle = PreimageMap::default();
+    oracle.insert(&inputs.encode());
+    let (preimages, elements) = recorder.into_answers();
+    assert!(preimages.values().all(|bytes| bytes.len() <= 100_000), "each loads in one transaction");
+    preimages.into_values().for_each(|bytes| _ = oracle.insert(&bytes));
+    elements.into_iter().for_each(|((hash, index), element)| oracle.insert_blob_element(hash, index, element));
+    let key = OracleKey::inputs(inputs.previous_output, inputs.first_batch_hash, inputs.last_batch_hash);
+    let mut machine = Machine::new(&guest(), key);
+    assert_eq!(machine.run(EPOCH_STEPS_MAX, &mut oracle), Stop::Exited);
+    let state = machine.state();
+    assert_eq!(state.result(), Some(native.hash()), "exit code {}", state.exit_code);
+    Run { machine, oracle, inputs, gas: 0 }
 }
 
 pub fn payload(blocks: Vec<PayloadBlock>) -> Vec<u8> {

@@ -1,0 +1,200 @@
+//! Epochs of one batch that are extreme in one way each: at the configuration's limits, or at a share of them.
+
+use alloy_consensus::TxEip1559;
+use alloy_primitives::{Address, Bytes, TxKind, U256, hex};
+use tandem_chain::{Message, blob};
+use tandem_evm::{
+    WorldState,
+    payload::{PayloadBlock, SignedTransaction},
+};
+
+use super::{
+    Epoch,
+    chain::{TestChain, User, block, config, deposit},
+    payload,
+};
+
+const ETHER: u64 = 1_000_000_000_000_000_000;
+/// A transaction's cap on gas (EIP-7825).
+const TRANSACTION_GAS_MAX: u64 = 1 << 24;
+/// Gas that the checkpoint's transaction may take of a batch's first block (EVM-SYS-2).
+const CHECKPOINT_GAS: u64 = 300_000;
+/// A message's cap on gas (L1-MSG-5).
+const MESSAGE_GAS_MAX: u64 = 8_000_000;
+/// A message's cap on bytes (L1-MSG-5).
+const MESSAGE_BYTES_MAX: u64 = 32_768;
+/// A contract's cap on bytes (EIP-170).
+const CODE_BYTES_MAX: usize = 24_576;
+
+/// ecrecover, the costliest work per gas, until 30,000 gas are left; r is the base point's x.
+const RECOVER: &[u8] = &hex!(
+    "601b6020527f79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798604052
+     7f353535353535353535353535353535353535353535353535353535353535353560605260015f52
+     5b60205f60805f60015afa506175305a11605157 00"
+);
+/// Expands memory to 500,000 bytes, then calls itself with what gas is left.
+const EXPAND: &[u8] = &hex!("5f6207a1205360005f5f5f5f305af100");
+/// From the number in the call data on: asks for the size of the code at that address, and goes on to the next; until 10,000 gas are left.
+const SIZES: &[u8] = &hex!("5f35 5b 803b50 600101 6127105a11 600257 00");
+/// The same with storage slots.
+const SLOTS: &[u8] = &hex!("5f35 5b 805450 600101 6127105a11 600257 00");
+
+/// The first account with code, and the first slot.
+const FIRST: u64 = 1 << 32;
+/// Gas of one round of [`SIZES`] and of [`SLOTS`].
+const SIZE_GAS: u64 = 2_633;
+const SLOT_GAS: u64 = 2_133;
+
+/// A chain with contracts of these codes at the addresses 0xc0de00.., and `alice`, who is rich.
+fn chain(
+    codes: &[&[u8]],
+    more: impl FnOnce(&mut WorldState<&super::chain::Memory>),
+) -> (TestChain, User, Vec<Address>) {
+    let mut chain = TestChain::new(config());
+    let alice = User::new(1);
+    let addresses: Vec<Address> =
+        (0..codes.len()).map(|number| Address::left_padding_from(&[0xc0, 0xde, number as u8])).collect();
+    let mut state = WorldState::open(chain.output.state_root, &chain.memory);
+    state.credit(alice.address(), U256::from(1000 * u128::from(ETHER))).unwrap();
+    for (address, code) in addresses.iter().zip(codes) {
+        state.insert(*address, 1, U256::ZERO, &Bytes::copy_from_slice(code), &[]);
+    }
+    more(&mut state);
+    let (root, preimages) = state.seal().unwrap();
+    chain.memory.0.extend(preimages);
+    chain.output.state_root = root;
+    (chain, alice, addresses)
+}
+
+/// Blocks with calls that together have this gas to spend. Their data are numbers from [`FIRST`] on, as far apart as the gas between them allows
+/// rounds of that price.
+fn calls(alice: &User, to: Address, gas: u64, time: u64, round_gas: u64) -> Vec<PayloadBlock> {
+    let (mut blocks, mut left, mut nonce) = (Vec::new(), gas, 0);
+    while left > 0 {
+        let mut room = config().block_gas_limit - CHECKPOINT_GAS;
+        let mut transactions: Vec<SignedTransaction> = Vec::new();
+        while room.min(left) > 100_000 {
+            let gas_limit = TRANSACTION_GAS_MAX.min(room).min(left);
+            let input = U256::from(FIRST + (gas - left) / round_gas).to_be_bytes_vec().into();
+            transactions.push(alice.sign(TxEip1559 {
+                to: TxKind::Call(to),
+                gas_limit,
+                input,
+                ..alice.template(nonce)
+            }));
+            (room, left, nonce) = (room - gas_limit, left - gas_limit, nonce + 1);
+        }
+        if transactions.is_empty() {
+            break;
+        }
+        blocks.push(block(time, 0, transactions));
+    }
+    blocks
+}
+
+/// Messages that call a contract, with this gas together.
+fn messages(to: Address, gas: u64) -> Vec<Message> {
+    let count = gas.div_ceil(MESSAGE_GAS_MAX);
+    (0..count).map(|_| Message { gas_limit: gas / count, ..deposit(to, 1) }).collect()
+}
+
+/// All gas of transactions and messages in ecrecover, and empty blocks up to their limit.
+pub fn gas(share: u64) -> Epoch {
+    let (chain, alice, to) = chain(&[RECOVER], |_| ());
+    let time = chain.header.posted_at;
+    let mut epoch = Epoch::after(chain);
+    let mut blocks = calls(&alice, to[0], config().max_work_gas_per_batch / share, time, 1);
+    blocks.resize(config().max_blocks_per_batch as usize / share as usize, block(time, 0, vec![]));
+    epoch.calldata(messages(to[0], config().max_message_gas_per_batch / share), payload(blocks));
+    epoch
+}
+
+/// Blocks only.
+pub fn blocks(share: u64) -> Epoch {
+    let mut epoch = Epoch::genesis();
+    let time = epoch.chain.header.posted_at;
+    epoch.calldata(vec![], payload(vec![block(time, 0, vec![]); (config().max_blocks_per_batch / share) as usize]));
+    epoch
+}
+
+/// As many messages of the most bytes as the messages' gas allows.
+pub fn message_bytes(share: u64) -> Epoch {
+    let data: Vec<u8> = (0..MESSAGE_BYTES_MAX).map(|at| (at % 255) as u8 + 1).collect();
+    let gas_limit = 100_000 + 40 * MESSAGE_BYTES_MAX;
+    let message = |at: u64| Message {
+        gas_limit,
+        data: data.clone().into(),
+        ..deposit(Address::left_padding_from(&at.to_be_bytes()), 1)
+    };
+    let mut epoch = Epoch::genesis();
+    epoch.forced((1..=config().max_message_gas_per_batch / gas_limit / share).map(message).collect());
+    epoch
+}
+
+/// As many messages as a batch takes, each in a block of its own.
+pub fn message_count(share: u64) -> Epoch {
+    let mut epoch = Epoch::genesis();
+    let time = epoch.chain.header.posted_at;
+    let count = (config().max_messages_per_batch / share) as usize;
+    let gas_limit = config().max_message_gas_per_batch / config().max_messages_per_batch;
+    let message = Message { gas_limit, ..deposit(Address::repeat_byte(7), 1) };
+    epoch.calldata(vec![message; count], payload(vec![block(time, 1, vec![]); count]));
+    epoch
+}
+
+/// Blobs full of a valid payload that decompresses to almost all that a payload may: call data, most of it zeros.
+pub fn payload_bytes(noise: &[u8], share: usize) -> Epoch {
+    let (chain, alice, _) = chain(&[], |_| ());
+    let time = chain.header.posted_at;
+    let mut epoch = Epoch::after(chain);
+    let zeros = vec![0; 1_000_000 / share];
+    let inputs = noise.chunks(100_000).chain([&zeros[..]; 3]);
+    let blocks = (0..).zip(inputs).map(|(nonce, input)| {
+        let transaction = TxEip1559 { input: input.to_vec().into(), gas_limit: 12_000_000, ..alice.template(nonce) };
+        block(time, 0, vec![alice.sign(transaction)])
+    });
+    let bytes = payload(blocks.collect());
+    let blobs = blob::pack(&bytes);
+    epoch.blobs(vec![], bytes, blobs);
+    epoch
+}
+
+/// All gas in memory of nested calls.
+pub fn memory(share: u64) -> Epoch {
+    let (chain, alice, to) = chain(&[EXPAND], |_| ());
+    let time = chain.header.posted_at;
+    let mut epoch = Epoch::after(chain);
+    epoch.calldata(vec![], payload(calls(&alice, to[0], config().max_work_gas_per_batch / share, time, 1)));
+    epoch
+}
+
+/// All gas in loading the longest code of accounts that the state held before, each with a code of its own.
+pub fn codes(share: u64) -> Epoch {
+    let gas = config().max_work_gas_per_batch / share;
+    let (chain, alice, to) = chain(&[SIZES], |state| {
+        for number in FIRST..=FIRST + gas / SIZE_GAS {
+            let mut code = vec![0x5b; CODE_BYTES_MAX];
+            code[1..9].copy_from_slice(&number.to_be_bytes());
+            (code[0], code[CODE_BYTES_MAX - 1]) = (0x67, 0);
+            state.insert(Address::left_padding_from(&number.to_be_bytes()), 1, U256::ZERO, &code.into(), &[]);
+        }
+    });
+    let time = chain.header.posted_at;
+    let mut epoch = Epoch::after(chain);
+    epoch.calldata(vec![], payload(calls(&alice, to[0], gas, time, SIZE_GAS)));
+    epoch
+}
+
+/// All gas in reading storage slots of a contract that has many more.
+pub fn slots(share: u64) -> Epoch {
+    let gas = config().max_work_gas_per_batch / share;
+    let (chain, alice, to) = chain(&[SLOTS], |state| {
+        let slots: Vec<(U256, U256)> =
+            (FIRST..=FIRST + gas / SLOT_GAS).map(|slot| (U256::from(slot), U256::MAX)).collect();
+        state.insert(Address::left_padding_from(&[0xc0, 0xde, 0]), 1, U256::ZERO, &Bytes::from_static(SLOTS), &slots);
+    });
+    let time = chain.header.posted_at;
+    let mut epoch = Epoch::after(chain);
+    epoch.calldata(vec![], payload(calls(&alice, to[0], gas, time, SLOT_GAS)));
+    epoch
+}
