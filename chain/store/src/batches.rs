@@ -65,6 +65,11 @@ impl Store {
         self.all::<Jobs>()?.map(|row| Ok(row?.1)).collect()
     }
 
+    /// The batch that was closed last, of those that are not forgotten.
+    pub fn last_job(&self) -> Result<Option<BatchJob>, StoreError> {
+        Ok(self.last::<Jobs>()?.map(|(_, job)| job))
+    }
+
     /// Forgets a closed batch.
     pub fn remove_job(&self, sequence: u64) -> Result<(), StoreError> {
         let mut changes = self.changes();

@@ -129,9 +129,10 @@ fn jobs_payloads_and_values_are_read_back() {
     let [last, first, middle] = jobs;
     assert_eq!(store.jobs().unwrap(), [first.clone(), middle, last.clone()]);
     store.remove_job(7).unwrap();
+    assert_eq!(store.last_job().unwrap().as_ref(), Some(&last));
     assert_eq!(store.jobs().unwrap(), [first, last]);
     store.remove_all_jobs().unwrap();
-    assert_eq!(store.jobs().unwrap(), []);
+    assert_eq!((store.jobs().unwrap(), store.last_job().unwrap()), (vec![], None));
 
     let parts = [vec![1; 10].into(), vec![2; 200_000].into()];
     store.put_payload(B256::ZERO, &parts).unwrap();

@@ -90,7 +90,7 @@ impl Engine {
     pub(super) fn next_checkpoint(&self) -> Result<Option<Checkpoint>, EngineError> {
         let Some(l1_head) = self.store.l1_head()? else { return Ok(None) };
         let deep = l1_head.number.saturating_sub(self.config.l1_depth);
-        let previous = match self.store.jobs()?.last() {
+        let previous = match self.store.last_job()? {
             Some(job) => job.checkpoint.number,
             None => self.store.last_batch()?.map_or(0, |batch| batch.checkpoint.number),
         };
