@@ -323,6 +323,62 @@ contract PaymentsProofTest is PaymentsFixture {
         }
     }
 
+    function test_refuses_aPointOutsideTheSubgroup() external view {
+        // The point of the twist with x = 1: on the curve, of another order.
+        Batch memory batch = honest();
+        uint256[8] memory proof = batch.applied[0].proof;
+        (proof[2], proof[3]) = (0, 1);
+        (proof[4], proof[5]) = (
+            5912654199736721486680175016176231956195085055698687135131307249486702594212,
+            18278151005453108793778860132295291098363647455926340152056652516292830556603
+        );
+        vm.assertFalse(accepts(batch));
+    }
+
+    /// Two elements changed so that the evaluation at the honest z stays the same: z is no longer that.
+    function test_refuses_dataWithTheSameEvaluation() external {
+        Batch memory batch = honest();
+        uint256 z = uint256(vm.parseJsonBytes32(json, ".z"));
+        (uint256 before,) = harness.evaluate(batch.segments[0], z);
+        (uint256 factor, uint256 rest, bool negative) = _shortRelation(z);
+        uint256 sign = negative ? Field.R - 1 : 1;
+        vm.assertEq(mulmod(mulmod(sign, factor, Field.R), z, Field.R), rest);
+        vm.assertTrue(factor != 0 && factor >> 128 == 0 && rest >> 128 == 0);
+        // the second element carries -rest, the first sign * factor; both begin with a kind, so neither wraps
+        bytes memory effects = batch.segments[0];
+        uint256 first = _element(effects, 0);
+        _setElement(effects, 0, negative ? first - factor : first + factor);
+        _setElement(effects, 1, _element(effects, 1) - rest);
+        (uint256 evaluation,) = harness.evaluate(effects, z);
+        vm.assertEq(evaluation, before);
+        vm.expectPartialRevert(PaymentsProof.Proof_EvaluationDiffers.selector);
+        verify(batch);
+    }
+
+    /// factor and rest of at most 128 bits with (negative ? -factor : factor) * z = rest modulo R: Euclid's algorithm, halfway.
+    function _shortRelation(uint256 z) private pure returns (uint256 factor, uint256 rest, bool negative) {
+        (uint256 previous, uint256 factorBefore) = (Field.R, 0);
+        (rest, factor) = (z, 1);
+        while (rest >> 127 != 0) {
+            uint256 quotient = previous / rest;
+            (previous, rest) = (rest, previous - quotient * rest);
+            (factorBefore, factor) = (factor, factorBefore + quotient * factor);
+            negative = !negative;
+        }
+    }
+
+    function _element(bytes memory data, uint256 index) private pure returns (uint256 element) {
+        assembly ("memory-safe") {
+            element := shr(8, mload(add(add(data, 0x20), mul(index, 31))))
+        }
+    }
+
+    function _setElement(bytes memory data, uint256 index, uint256 element) private pure {
+        for (uint256 i = 0; i < 31; ++i) {
+            data[31 * index + i] = bytes1(uint8(element >> (8 * (30 - i))));
+        }
+    }
+
     function test_doesNotDependOnTheTimeOfPosting() external {
         // Nothing of the block enters the transcript: after a reorganisation the same proofs hold.
         Batch memory batch = honest();
