@@ -9,6 +9,7 @@ use alloy::primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
 use tandem_chain::{ChainConfig, ChainKind, config};
 use tandem_l1::{ChainSpec, deploy::RulesSpec};
+use tandem_vm::{ElfError, Image};
 
 /// The file. Times in seconds, amounts in wei.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,8 +100,8 @@ pub struct Settlement {
     pub claim_bond: u128,
     /// Decides contested claims; nobody if absent.
     pub dispute: Address,
-    /// Memory root of the fault-proof program.
-    pub guest_hash: B256,
+    /// Memory root of the fault-proof program; that of this release's program if absent.
+    pub guest_hash: Option<B256>,
     /// A batch names a checkpoint at most so old.
     pub checkpoint_age_seconds: u32,
     /// After so long batches must take a message.
@@ -119,7 +120,7 @@ impl Default for Settlement {
             claim_window_seconds: 7 * 86_400,
             claim_bond: 1_000_000_000_000_000_000,
             dispute: Address::ZERO,
-            guest_hash: B256::ZERO,
+            guest_hash: None,
             checkpoint_age_seconds: 6 * 3_600,
             forced_inclusion_window_seconds: 12 * 3_600,
             delay_seconds: 30 * 86_400 + 12 * 3_600 + 7 * 86_400,
@@ -167,6 +168,9 @@ pub enum SpecError {
         /// In the file.
         found: u64,
     },
+    /// This release's own fault-proof program is damaged.
+    #[error("prover/guest/elf/epoch.elf: {0}")]
+    Guest(#[from] ElfError),
     /// Users could not leave before the owner's decision takes effect.
     #[error("chain specification: `delay-seconds` is {found}, but messages and claims take up to {min}")]
     Delay {
@@ -175,6 +179,13 @@ pub enum SpecError {
         /// In the file.
         found: u64,
     },
+}
+
+/// The fault-proof program of this release (`prover/guest`).
+const GUEST: &[u8] = include_bytes!("../../prover/guest/elf/epoch.elf");
+
+fn own_guest_hash() -> Result<B256, SpecError> {
+    Ok(Image::from_elf(GUEST)?.memory_root())
 }
 
 impl SpecFile {
@@ -217,7 +228,7 @@ impl SpecFile {
             forced_inclusion_window_seconds: settlement.forced_inclusion_window_seconds,
             delay_seconds: settlement.delay_seconds,
             rules: RulesSpec {
-                guest_hash: settlement.guest_hash,
+                guest_hash: settlement.guest_hash.map_or_else(own_guest_hash, Ok)?,
                 dispute: settlement.dispute,
                 epoch_batches: settlement.epoch_batches,
                 epoch_seconds: settlement.epoch_seconds,
@@ -279,6 +290,9 @@ mod tests {
         let spec = parse(&format!("l2-chain-id = 7\n{ROLES}")).unwrap();
         assert_eq!((spec.chain.l2_chain_id, spec.chain.l1_fee_recipient), (7, Address::repeat_byte(1)));
         assert_eq!((spec.sequencer, spec.guardian), (Address::repeat_byte(2), Address::ZERO));
+        assert_eq!(spec.rules.guest_hash, Image::from_elf(GUEST).unwrap().memory_root());
+        let chosen = format!("l2-chain-id = 7\n{ROLES}[settlement]\nguest-hash = '{}'\n", B256::repeat_byte(7));
+        assert_eq!(parse(&chosen).unwrap().rules.guest_hash, B256::repeat_byte(7));
     }
 
     #[test]
