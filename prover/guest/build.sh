@@ -56,6 +56,7 @@ done
 if [ "${1:-}" = --write ]; then
     compiler >"$here/elf/compiler"
     (cd "$here/elf" && sha256sum -- *.elf >SHA256)
+    echo "guest: its sampled steps are to be written anew: TANDEM_WRITE_VECTORS=1 cargo test -p tandem-vm --test guest_steps"
 else
     (cd "$here/elf" && sha256sum --check --quiet SHA256) || status=1
     [ $status = 0 ] && echo "guest: the committed programs are what their sources build"

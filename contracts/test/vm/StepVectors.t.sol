@@ -23,6 +23,11 @@ contract StepVectorsTest is StepTest {
         _accepts("step-random.json");
     }
 
+    /// @notice Steps of the committed guest on a real epoch, which chain/vm/tests/guest_steps.rs writes.
+    function test_Guest() public view {
+        _accepts("step-guest.json");
+    }
+
     function test_Instructions() public view {
         string memory json = vm.readFile(string.concat(DIRECTORY, "instructions.json"));
         uint256[] memory words = vm.parseJsonUintArray(json, ".words");
@@ -56,13 +61,14 @@ contract StepVectorsTest is StepTest {
     /// @notice qemu.json holds whole programs, which Rust steps.
     function test_NoFileIsUnread() public view {
         Vm.DirEntry[] memory entries = vm.readDir(DIRECTORY);
-        vm.assertEq(entries.length, 7);
-        for (uint256 i = 0; i < 7; ++i) {
-            string[7] memory known = [
+        vm.assertEq(entries.length, 8);
+        for (uint256 i = 0; i < 8; ++i) {
+            string[8] memory known = [
                 "instructions.json",
                 "qemu.json",
                 "reject.json",
                 "step-control.json",
+                "step-guest.json",
                 "step-memory.json",
                 "step-random.json",
                 "step-system.json"

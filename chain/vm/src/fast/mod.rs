@@ -90,6 +90,11 @@ impl Machine {
         (self.state.pc, &self.state.registers)
     }
 
+    /// Which pre-image the next read is from, and where in its stream.
+    pub const fn oracle(&self) -> (OracleKey, u64) {
+        (self.state.oracle_key, self.state.oracle_offset)
+    }
+
     /// A leaf of memory.
     pub fn leaf(&self, index: u32) -> Leaf {
         self.memory.leaf(index)

@@ -65,7 +65,18 @@ impl Epoch {
     }
 
     pub fn blobs(&mut self, messages: Vec<Message>, payload: Vec<u8>, blobs: Vec<Vec<u8>>) {
-        let versioned_hashes: Vec<B256> = blobs.iter().map(keccak256).collect();
+        // The machine takes the oracle's word for what is in a blob; only witnesses need hashes of commitments.
+        let versioned_hashes = blobs.iter().map(keccak256).collect();
+        self.blobs_with_hashes(messages, payload, blobs, versioned_hashes);
+    }
+
+    pub fn blobs_with_hashes(
+        &mut self,
+        messages: Vec<Message>,
+        payload: Vec<u8>,
+        blobs: Vec<Vec<u8>>,
+        versioned_hashes: Vec<B256>,
+    ) {
         let data_hash = blobs_hash(&versioned_hashes);
         let blobs = blobs.into_iter().map(Bytes::from).collect();
         self.push(messages, payload.into(), DataKind::Blobs, data_hash, L1Data::Blobs { versioned_hashes, blobs });
