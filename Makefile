@@ -2,7 +2,7 @@
 
 FRESH ?=
 
-.PHONY: help setup build devnet test e2e check check-bare guest bench-batch bench-state bench-vm bench-circuits bench-prover
+.PHONY: help setup build devnet test e2e check check-bare guest bench-batch bench-state bench-vm bench-circuits bench-prover fuzz-circuits
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -57,3 +57,6 @@ bench-circuits: ## constraints per operation
 
 bench-prover: ## session transactions per second, keys, memory
 	cargo run -p tandem-circuits --example bench_prover
+
+fuzz-circuits: ## 2,000 random cases of native rules against circuits (twenty minutes)
+	cargo test -p tandem-circuits --lib agree::exhaustive -- --ignored

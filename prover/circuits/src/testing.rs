@@ -7,7 +7,26 @@ use ark_relations::gr1cs::{
     ConstraintSystem, ConstraintSystemRef, OptimizationGoal, R1CS_PREDICATE_LABEL, SynthesisError, SynthesisMode,
 };
 
+use core::cell::RefCell;
+use core::panic::Location;
+use std::collections::{BTreeMap, BTreeSet};
+
 type Row = Vec<(Fr, usize)>;
+
+/// A rule: the line that states it.
+pub type Rule = &'static Location<'static>;
+
+thread_local! {
+    /// Rows of the system under synthesis that are a rule's.
+    static RULES: RefCell<BTreeMap<usize, Rule>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+/// Notes that the row just added is a rule's; nothing if there is no new row, because all of it was constant.
+pub fn note(cs: &ConstraintSystemRef<Fr>, row: usize, rule: Rule) {
+    if cs.num_constraints() == row + 1 {
+        RULES.with_borrow_mut(|rules| rules.insert(row, rule));
+    }
+}
 
 /// A constraint system with its assignment.
 pub struct System {
@@ -16,6 +35,8 @@ pub struct System {
     rows_of: Vec<Vec<u32>>,
     assignment: Vec<Fr>,
     instances: usize,
+    /// Rows that are a rule's.
+    rules: BTreeMap<usize, Rule>,
 }
 
 /// A fresh system in which values are known and matrices are built.
@@ -30,8 +51,9 @@ impl System {
     /// Runs `circuit` and takes the system apart.
     pub fn new(circuit: impl FnOnce(ConstraintSystemRef<Fr>) -> Result<(), SynthesisError>) -> Self {
         let cs = proving();
+        RULES.take();
         circuit(cs.clone()).unwrap();
-        Self::of(&cs)
+        Self { rules: RULES.take(), ..Self::of(&cs) }
     }
 
     /// Takes a synthesised system apart.
@@ -53,7 +75,7 @@ impl System {
                 }
             }
         }
-        Self { matrices, rows_of, assignment, instances }
+        Self { matrices, rows_of, assignment, instances, rules: BTreeMap::new() }
     }
 
     /// Number of constraints.
@@ -97,6 +119,18 @@ impl System {
     /// How many constraints do not hold.
     pub fn broken(&self) -> usize {
         (0..self.constraints()).filter(|&row| !self.row_holds(row)).count()
+    }
+
+    /// All rules.
+    pub fn rules(&self) -> BTreeSet<Rule> {
+        self.rules.values().copied().collect()
+    }
+
+    /// The rule that alone stands in the way: all rows that do not hold are its own.
+    pub fn only_broken_rule(&self) -> Option<Rule> {
+        let broken = (0..self.constraints()).filter(|&row| !self.row_holds(row));
+        let rules: BTreeSet<Option<Rule>> = broken.map(|row| self.rules.get(&row).copied()).collect();
+        if rules.len() == 1 { rules.first().copied().flatten() } else { None }
     }
 
     /// Witness variables of which another value, with all else unchanged, passes too.

@@ -10,16 +10,32 @@ use ark_r1cs_std::{
 use ark_relations::gr1cs::SynthesisError;
 
 /// `flag * value = 0`: one constraint.
+#[track_caller]
 pub(super) fn zero_if(flag: &FpVar<Fr>, value: &FpVar<Fr>) -> Result<(), SynthesisError> {
-    flag.mul_equals(value, &FpVar::zero())
+    rule([flag, value, &FpVar::zero()])
+}
+
+/// `a * b = c`. Tests are told that the row is the rule of the line that called; each rule has an attack.
+#[track_caller]
+fn rule([a, b, c]: [&FpVar<Fr>; 3]) -> Result<(), SynthesisError> {
+    #[cfg(test)]
+    let caller = core::panic::Location::caller();
+    #[cfg(test)]
+    let (cs, row) = (a.cs().or(b.cs()), a.cs().or(b.cs()).num_constraints());
+    a.mul_equals(b, c)?;
+    #[cfg(test)]
+    crate::testing::note(&cs, row, caller);
+    Ok(())
 }
 
 /// If the flag is one, both are equal: one constraint.
+#[track_caller]
 pub(super) fn equal_if(flag: &FpVar<Fr>, a: &FpVar<Fr>, b: &FpVar<Fr>) -> Result<(), SynthesisError> {
     zero_if(flag, &(a - b))
 }
 
-/// If the flag (0 or 1) is one, the value is not zero: two constraints.
+/// If the flag (0 or 1) is one, the value is not zero: two constraints, the second of which fixes the hint.
+#[track_caller]
 pub(super) fn nonzero_if(flag: &FpVar<Fr>, value: &FpVar<Fr>) -> Result<(), SynthesisError> {
     let cs = flag.cs().or(value.cs());
     // 1 / value if the flag is one, else 0
@@ -27,8 +43,8 @@ pub(super) fn nonzero_if(flag: &FpVar<Fr>, value: &FpVar<Fr>) -> Result<(), Synt
         let inverse = value.value()?.inverse().unwrap_or(Fr::ZERO);
         Ok(flag.value()? * inverse)
     })?;
-    inverse.mul_equals(value, flag)?;
-    zero_if(&(FpVar::one() - flag), &inverse)
+    rule([&inverse, value, flag])?;
+    inverse.mul_equals(&(FpVar::one() - flag), &FpVar::zero())
 }
 
 /// Whether the value is zero, as 0 or 1: three constraints, the last of which fixes the hint where it is.
@@ -37,8 +53,8 @@ pub(super) fn is_zero(value: &FpVar<Fr>) -> Result<FpVar<Fr>, SynthesisError> {
     let inverse = FpVar::new_witness(cs.clone(), || Ok(value.value()?.inverse().unwrap_or(Fr::ZERO)))?;
     let is_zero = FpVar::new_witness(cs, || Ok(Fr::from(value.value()? == Fr::ZERO)))?;
     value.mul_equals(&inverse, &(FpVar::one() - &is_zero))?;
-    zero_if(&is_zero, value)?;
-    zero_if(&is_zero, &inverse)?;
+    is_zero.mul_equals(value, &FpVar::zero())?;
+    is_zero.mul_equals(&inverse, &FpVar::zero())?;
     Ok(is_zero)
 }
 

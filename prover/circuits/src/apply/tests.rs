@@ -7,9 +7,13 @@ mod scenario;
 
 use super::*;
 use crate::testing::System;
+use alloy_primitives::Address;
 use scenario::{every_variant, systems};
 use std::collections::BTreeSet;
 use tandem_payments::kind::Variant;
+use tandem_payments::leaf::Key;
+use tandem_payments::operation::Call;
+use tandem_payments::testing::{ENV, ETHER, apply, builder, deposit, funded, l1_key};
 
 #[test]
 fn chunks_of_every_variant_satisfy() {
@@ -22,6 +26,19 @@ fn chunks_of_every_variant_satisfy() {
         }
     }
     assert_eq!(seen, Variant::ALL.into_iter().collect());
+}
+
+/// One account in every part: it sends to itself what it earns the fee of, and withdraws.
+#[test]
+fn sender_recipient_and_operator_may_be_one() {
+    let mut builder = builder(funded());
+    builder.message(&deposit(ENV.operator, Address::ZERO, ETHER)).unwrap();
+    builder.message(&l1_key(0xee)).unwrap();
+    apply(&mut builder, 0xee, Call::Transfer { recipient: ENV.operator, amount: 5 });
+    apply(&mut builder, 0xee, Call::WithdrawEth { recipient: ENV.operator, amount: 5 });
+    let (batch, state) = builder.finish().unwrap();
+    assert_eq!(state.get(Key::eth(ENV.operator)).unwrap().balance, ETHER - 5);
+    assert!(systems(&batch).all(|system| system.is_satisfied()));
 }
 
 #[test]

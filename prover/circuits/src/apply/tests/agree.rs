@@ -375,7 +375,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
-    /// `cargo test -p tandem-circuits agree::exhaustive -- --ignored`
+    /// `make fuzz-circuits`
     #[test]
     #[ignore = "twenty minutes"]
     fn exhaustive(case in cases(), message in messages(), full: bool) {

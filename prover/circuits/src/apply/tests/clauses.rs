@@ -2,9 +2,12 @@
 //! everything else consistent with it: what then stands in the way is the clause, a handful of rows.
 
 use super::forge::Forge;
+use crate::testing::Rule;
 use alloy_primitives::{Address, U256};
 use ark_bn254::Fr;
 use ark_ff::Zero;
+use core::cell::RefCell;
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use tandem_payments::data::Message;
 use tandem_payments::field::{MODULUS, address_integer, halves, integer};
@@ -25,12 +28,22 @@ fn funded() -> State {
     STATE.clone()
 }
 
+thread_local! {
+    /// Rules that were seen, and those that alone refused an attack, in this thread.
+    static SEEN: RefCell<[BTreeSet<Rule>; 2]> = RefCell::default();
+}
+
 #[track_caller]
 fn refused(mut forge: Forge, change: impl FnOnce(&mut Forge)) {
     assert_eq!(forge.broken(), 0, "the chunk satisfies before the attack");
     change(&mut forge);
-    let broken = forge.broken();
+    let (system, _) = forge.system();
+    let broken = system.broken();
     assert!((1..=ROWS_MAX).contains(&broken), "{broken} rows broken");
+    SEEN.with_borrow_mut(|[all, alone]| {
+        all.append(&mut system.rules());
+        alone.extend(system.only_broken_rule());
+    });
 }
 
 /// The slots of one group on the funded state.
@@ -329,6 +342,19 @@ fn tokens_order_keys_of_one_address() {
 #[test]
 fn the_end_is_the_end() {
     refused(queued(forced(9, Address::ZERO)), |forge| forge.slots[0].end = true);
+    // a leaf with another after it, and no gap claimed
+    refused(queued(forced(9, Address::ZERO)), |forge| {
+        forge.slots[0].end = true;
+        forge.slots[0].lanes.bid = U256::ZERO;
+    });
+    // the sentinel, followed by a token leaf of address zero: all accounts would be missing
+    refused(queued(forced(0xff, Address::ZERO)), |forge| {
+        forge.leaves.get_mut(&0).unwrap().next = Key { address: Address::ZERO, token: token(1) };
+        let slot = &mut forge.slots[0];
+        slot.a.index = 0;
+        slot.lanes.account = address_integer(account(1));
+        slot.lanes.after_b = address_integer(account(1)) - U256::from(1);
+    });
     refused(queued(forced(0xff, Address::ZERO)), |forge| forge.slots[0].end = false);
     refused(padding(), |forge| forge.slots[0].end = true);
     refused(queued(forced(0xff, Address::ZERO)), |forge| forge.slots[0].lanes.bid = U256::from(1));
@@ -339,6 +365,8 @@ fn a_new_leaf_is_next_and_empty() {
     let created = || queued(deposit(account(9), token(1), 5));
     refused(created(), |forge| forge.slots.iter_mut().for_each(|slot| slot.b.index += 1));
     refused(created(), |forge| forge.leaf_count += 1);
+    // an index has 32 bits
+    refused(created(), |forge| forge.leaf_count = CAPACITY);
     refused(created(), |forge| forge.slots[0].b.leaf.nonce = 1);
     refused(created(), |forge| {
         forge.slots[0].b.leaf.balance = 1;
@@ -428,6 +456,12 @@ fn key_hashes_are_canonical() {
         });
     }
     let from_l1 = |key| queued(Message::L1Key { account: account(1), key });
+    // a half of more than 128 bits, of which the message would show 128
+    refused(from_l1(malformed_key()), |forge| {
+        let lanes = &mut forge.slots[0].lanes;
+        lanes.after_a = (U256::from(1) << 128) + U256::from(5);
+        lanes.bid = lanes.after_a - U256::from(halves(MODULUS).0) - U256::from(1);
+    });
     refused(from_l1(U256::from(5)), |forge| {
         let lanes = &mut forge.slots[0].lanes;
         lanes.amount = low;
@@ -573,4 +607,43 @@ fn a_flag_is_not_enough() {
             assert_ne!(forge.broken(), 0, "{other:?}");
         }
     }
+}
+
+/// No rule is without an attack that it alone refuses: without the rule, that attack would pass.
+#[test]
+fn every_rule_alone_refuses_an_attack() {
+    let attacks = [
+        unused_lanes_carry_nothing,
+        padding_has_no_signature,
+        a_balance_does_not_reach_two_to_the_128,
+        the_balance_covers_amount_and_fee,
+        the_last_nonce_is_not_used,
+        only_an_eth_leaf_pays,
+        the_credit_goes_to_the_recipient,
+        the_sentinel_is_not_credited,
+        tokens_leave_only_their_owner,
+        a_token_transfer_is_credited_next_and_nowhere_else,
+        a_created_leaf_is_credited_next,
+        a_created_leaf_is_paid_for,
+        no_key_gets_a_second_leaf,
+        a_leaf_is_not_missing_if_it_is_there,
+        tokens_order_keys_of_one_address,
+        the_end_is_the_end,
+        a_new_leaf_is_next_and_empty,
+        deposits_are_refused_only_for_a_reason,
+        a_forced_withdrawal_takes_all_there_is,
+        key_hashes_are_canonical,
+        a_key_from_l1_is_the_senders,
+        a_key_that_is_not_there_authorises_nothing,
+        a_session_key_does_not_replace_itself,
+        the_fee_goes_to_the_operator_whole,
+        a_flag_is_not_enough,
+    ];
+    attacks.iter().for_each(|attack| attack());
+    let [all, alone] = SEEN.take();
+    assert!(all.len() > 30, "{} rules", all.len());
+    let never: Vec<Rule> = all.difference(&alone).copied().collect();
+    // But one, which says twice what the gap above says: that the end is claimed only of a key that is missing. Elsewhere that gap
+    // would have to be zero, and it is -1 - account.
+    assert!(matches!(never[..], [rule] if rule.file().ends_with("order.rs")), "{never:?}");
 }
