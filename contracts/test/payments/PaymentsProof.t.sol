@@ -328,7 +328,8 @@ contract PaymentsProofTest is PaymentsFixture {
         Batch memory batch = honest();
         uint256[8] memory proof = batch.applied[0].proof;
         (proof[2], proof[3]) = (0, 1);
-        (proof[4], proof[5]) = (
+        (proof[4], proof[5]) =
+        (
             5912654199736721486680175016176231956195085055698687135131307249486702594212,
             18278151005453108793778860132295291098363647455926340152056652516292830556603
         );

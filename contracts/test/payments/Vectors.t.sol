@@ -91,7 +91,9 @@ contract PaymentsVectorsTest is Test {
             // no chunk: T1 is the hash of T0 alone
             bytes32 t1 = keccak256(abi.encode(_start(json, place)));
             vm.assertEq(Transcript.dataChallenge(t1), uint256(vm.parseJsonBytes32(json, string.concat(place, ".z"))));
-            vm.assertEq(Transcript.joinChallenge(t1), uint256(vm.parseJsonBytes32(json, string.concat(place, ".zJoin"))));
+            vm.assertEq(
+                Transcript.joinChallenge(t1), uint256(vm.parseJsonBytes32(json, string.concat(place, ".zJoin")))
+            );
         }
     }
 
