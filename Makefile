@@ -1,6 +1,8 @@
 # `make devnet` and `make test` are all that a new user needs; both install what is missing.
 
 FRESH ?=
+# Everything is built together, tests and examples included: cargo builds a package otherwise for every other set of features around it.
+BUILT = $(or $(CARGO_TARGET_DIR),target)/debug
 
 .PHONY: help setup build devnet test e2e check check-bare guest bench-batch bench-state bench-vm bench-circuits bench-prover fuzz-circuits
 
@@ -10,21 +12,19 @@ help: ## this list
 setup: ## install what is missing
 	@devnet/install.sh
 
-build: setup ## build everything that the devnet runs
-	@cargo build --workspace
+build: setup ## build everything, tests included
+	cargo build --workspace --all-targets
 
 devnet: build ## a local L1 and a Tandem chain on it; FRESH=1 begins anew
-	@target/debug/tandem devnet $(if $(FRESH),--fresh)
+	@$(BUILT)/tandem devnet $(if $(FRESH),--fresh)
 
-test: setup ## all tests: Rust, Solidity, SDK, end to end
-	cargo build --workspace --all-targets
+test: build ## all tests: Rust, Solidity, SDK, end to end
 	cargo test --workspace
 	contracts/forge.sh test
 	@if [ -e sdk/package.json ]; then cd sdk && npm test --silent; fi
 
-e2e: setup ## the end-to-end scenarios alone
-	cargo build --workspace --all-targets
-	cargo test -p tandem-tests --test e2e -- --nocapture
+e2e: build ## the end-to-end scenarios alone
+	cargo test --workspace --test e2e -- --nocapture
 
 check: check-bare ## formatting, lints, bare-target build, committed artefacts
 	cargo fmt --all --check
@@ -41,22 +41,21 @@ guest: ## rebuild the fraud-proof guest and compare with the committed ELF (says
 	@devnet/install.sh riscv
 	@prover/guest/build.sh || test $$? -eq 3
 
-bench-batch: setup ## posted bytes per transaction
-	cargo build --workspace
-	cargo run -p tandem-tests --example bench_batch
+bench-batch: build ## posted bytes per transaction
+	$(BUILT)/examples/bench_batch
 
-bench-state: ## root time per 1,000 changed accounts
-	cargo run -p tandem-trie --example bench_state
+bench-state: build ## root time per 1,000 changed accounts
+	$(BUILT)/examples/bench_state
 
-bench-vm: setup ## emulator speed, gas of one step, steps per EVM gas
+bench-vm: build ## emulator speed, gas of one step, steps per EVM gas
 	contracts/forge.sh test --match-path 'test/vm/*'
-	cargo run -p tandem-vm --example bench
+	$(BUILT)/examples/bench
 
-bench-circuits: ## constraints per operation
-	cargo run -p tandem-circuits --example bench_circuits
+bench-circuits: build ## constraints per operation
+	$(BUILT)/examples/bench_circuits
 
-bench-prover: ## session transactions per second, keys, memory
-	cargo run -p tandem-circuits --example bench_prover
+bench-prover: build ## session transactions per second, keys, memory
+	$(BUILT)/examples/bench_prover
 
 fuzz-circuits: ## 2,000 random cases of native rules against circuits (twenty minutes)
-	cargo test -p tandem-circuits --lib agree::exhaustive -- --ignored
+	cargo test --workspace --lib agree::exhaustive -- --ignored
