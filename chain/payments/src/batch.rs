@@ -1,6 +1,6 @@
 //! Batches: slots in order, cut into the chunks that single proofs cover (PAY-CHAIN, PAY-GROUP, PAY-PUBLIC).
 //!
-//! Twin: `prover/circuits/src/apply/chunk.rs`. Groups (a created leaf and what credits it, the two halves of a token
+//! Twin: `prover/circuits/src/apply/mod.rs`. Groups (a created leaf and what credits it, the two halves of a token
 //! transfer) never cross a chunk's end.
 
 use crate::data::{Element, Message};

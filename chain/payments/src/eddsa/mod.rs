@@ -3,7 +3,7 @@
 //! A signature (R, S) of the field element M under the key A holds if S < l and
 //! `S B = R + Poseidon(R.x, R.y, A.x, A.y, M) 8 A`, B the generator of the prime subgroup.
 //! Beyond circomlib, A must lie in that subgroup and not be the identity; R then does so by the equation.
-//! Twins: `prover/circuits/src/gadgets/eddsa.rs`, `sdk/src/eddsa.js`. Keys and signatures are adversarial; messages too.
+//! Twins: `prover/circuits/src/gadgets/eddsa.rs`, `sdk/src/eddsa.ts`. Keys and signatures are adversarial; messages too.
 
 #[allow(unexpected_cfgs, reason = "the derive of the scalar field asks for a feature of its own crate")]
 mod curve;

@@ -133,12 +133,15 @@ impl Inputs {
     }
 }
 
-/// Lays out a chunk: what it computes, each with the public input that it must equal.
+/// What a chunk computes, and the public input that it must equal.
+type Output = (FpVar<Fr>, FpVar<Fr>);
+
+/// Lays out a chunk.
 fn lay_out(
     cs: &ConstraintSystemRef<Fr>,
     chunk: &Chunk,
     inputs: &Inputs,
-) -> Result<Vec<(FpVar<Fr>, FpVar<Fr>)>, SynthesisError> {
+) -> Result<Vec<Output>, SynthesisError> {
     let (operator, timestamp) = unpack_env(cs, &inputs.env, chunk.env)?;
     let (base, leaf_count) = unpack_counts(cs, &inputs.counts_in, chunk.counts_in.pack())?;
     let point = Point::new(&inputs.z);
