@@ -2,6 +2,7 @@
 //!
 //! * [`spec`], [`deploy`]: a chain specification file becomes contracts on L1 and a deployment file.
 //! * [`bridge`], [`status`]: what users and operators ask of a running chain.
+//! * [`session`]: session keys of the payments chain, and what they sign.
 //! * [`devnet`]: L1, sequencer and prover as child processes, accounts funded by deposits.
 
 pub mod bridge;
@@ -10,6 +11,7 @@ pub mod contracts;
 pub mod deploy;
 pub mod devnet;
 pub mod report;
+pub mod session;
 pub mod spec;
 pub mod status;
 pub mod wallet;

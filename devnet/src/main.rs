@@ -7,6 +7,7 @@ use tandem_devnet::{
     deploy::{self, DeployFlags},
     devnet::{self, DevnetFlags},
     report::Report,
+    session::{self, SessionCommand},
     status,
 };
 
@@ -32,6 +33,9 @@ enum Command {
     /// Moves money between L1 and L2
     #[command(subcommand)]
     Bridge(BridgeCommand),
+    /// Session keys of the payments chain: derives them, signs with them
+    #[command(subcommand)]
+    Session(SessionCommand),
     /// How far the chain is
     Status,
 }
@@ -45,6 +49,9 @@ async fn main() -> std::process::ExitCode {
         Command::Deploy(command) => deploy::run(command, &flags.chain, report).await,
         Command::Devnet(command) => devnet::run(command, &flags.chain.dir).await,
         Command::Bridge(command) => bridge::run(command, &flags.chain, report).await,
+        Command::Session(command) => {
+            session::run(&command, flags.chain.key.as_ref(), report).map_err(anyhow::Error::from)
+        }
         Command::Status => status::run(&flags.chain, report).await,
     };
     match outcome {
