@@ -19,6 +19,8 @@ use crate::predeploys::{
 
 /// Slots of the history contract (EIP-2935).
 const HISTORY_WINDOW: u64 = 8191;
+/// Code that is kept in case it is read again. A batch's gas can read more than the guest has memory (VM-9).
+const READ_CODE_BYTES_MAX: usize = 64 << 20;
 
 /// The state cannot be read: the source lacks a pre-image or holds one that is malformed.
 #[derive(Debug, thiserror::Error)]
@@ -79,8 +81,12 @@ pub struct WorldState<S> {
     trie: StateTrie<Nodes<S>>,
     entries: BTreeMap<Address, Entry>,
     changes: StateChanges,
+    /// Code that came with changes: the source need not have it yet.
     codes: BTreeMap<B256, Bytecode>,
     new_codes: Preimages,
+    /// Code from the source, and how many bytes of it.
+    read_codes: BTreeMap<B256, Bytecode>,
+    read_code_bytes: usize,
 }
 
 impl<S> fmt::Debug for WorldState<S> {
@@ -98,6 +104,8 @@ impl<S: PreimageSource> WorldState<S> {
             changes: BTreeMap::new(),
             codes: BTreeMap::new(),
             new_codes: Vec::new(),
+            read_codes: BTreeMap::new(),
+            read_code_bytes: 0,
         }
     }
 
@@ -115,6 +123,12 @@ impl<S: PreimageSource> WorldState<S> {
     pub fn forget(&mut self) {
         self.trie.forget();
         self.codes.clear();
+        self.forget_read_codes();
+    }
+
+    fn forget_read_codes(&mut self) {
+        self.read_codes.clear();
+        self.read_code_bytes = 0;
     }
 
     /// Drops the changes since the last sealed block. Code that only they brought is forgotten too, so that it counts as new if it comes again.
@@ -286,7 +300,8 @@ impl<S: PreimageSource> WorldState<S> {
     }
 
     fn learn_code(&mut self, hash: B256, code: &Bytecode) {
-        if hash != KECCAK256_EMPTY && !self.codes.contains_key(&hash) {
+        let known = self.codes.contains_key(&hash) || self.read_codes.contains_key(&hash);
+        if hash != KECCAK256_EMPTY && !known {
             self.new_codes.push((hash, code.original_bytes()));
             self.codes.insert(hash, code.clone());
         }
@@ -314,12 +329,16 @@ impl<S: PreimageSource> Database for WorldState<S> {
         if code_hash == KECCAK256_EMPTY || code_hash.is_zero() {
             return Ok(Bytecode::default());
         }
-        if let Some(code) = self.codes.get(&code_hash) {
+        if let Some(code) = self.codes.get(&code_hash).or_else(|| self.read_codes.get(&code_hash)) {
             return Ok(code.clone());
         }
         let bytes = self.trie.source().0.preimage(code_hash).map_err(StateError::Code)?;
+        if self.read_code_bytes.saturating_add(bytes.len()) > READ_CODE_BYTES_MAX {
+            self.forget_read_codes();
+        }
+        self.read_code_bytes = self.read_code_bytes.saturating_add(bytes.len());
         let code = Bytecode::new_raw(bytes);
-        self.codes.insert(code_hash, code.clone());
+        self.read_codes.insert(code_hash, code.clone());
         Ok(code)
     }
 

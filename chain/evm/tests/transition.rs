@@ -2,7 +2,7 @@
 //!
 //! The machine's tests call these functions, and run every batch in the guest.
 
-pub mod common;
+pub(crate) mod common;
 
 use alloy_consensus::TxEip1559;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, bytes};
@@ -17,7 +17,7 @@ fn sum(chain: &TestChain, accounts: &[Address]) -> U256 {
 }
 
 #[test]
-pub fn ether_comes_by_deposit_moves_and_pays_fees_to_the_vault() {
+pub(crate) fn ether_comes_by_deposit_moves_and_pays_fees_to_the_vault() {
     let mut chain = TestChain::new(config());
     let (alice, bob) = (User::new(1), Address::repeat_byte(0xb0));
     let blocks = chain.batch(
@@ -35,7 +35,7 @@ pub fn ether_comes_by_deposit_moves_and_pays_fees_to_the_vault() {
 }
 
 #[test]
-pub fn ether_of_a_failing_message_goes_to_its_refund_address() {
+pub(crate) fn ether_of_a_failing_message_goes_to_its_refund_address() {
     let mut chain = TestChain::new(config());
     let refund = Address::repeat_byte(0xf1);
     let failing = [
@@ -60,7 +60,7 @@ pub fn ether_of_a_failing_message_goes_to_its_refund_address() {
 }
 
 #[test]
-pub fn what_cannot_be_executed_leaves_no_trace() {
+pub(crate) fn what_cannot_be_executed_leaves_no_trace() {
     let (alice, bob) = (User::new(1), Address::repeat_byte(0xb0));
     let good = alice.transfer(1, bob, 1);
     let bad: Vec<_> = [
@@ -91,7 +91,7 @@ pub fn what_cannot_be_executed_leaves_no_trace() {
 }
 
 #[test]
-pub fn a_sender_without_ether_for_the_data_fee_is_skipped() {
+pub(crate) fn a_sender_without_ether_for_the_data_fee_is_skipped() {
     let mut chain = TestChain::new(config());
     let poor = User::new(9);
     // Enough for gas at the signed price, not for the data fee on top.
@@ -105,7 +105,7 @@ pub fn a_sender_without_ether_for_the_data_fee_is_skipped() {
 }
 
 #[test]
-pub fn garbage_is_an_empty_payload_and_every_message_still_executes() {
+pub(crate) fn garbage_is_an_empty_payload_and_every_message_still_executes() {
     let messages = vec![deposit(Address::repeat_byte(7), 5), deposit(Address::repeat_byte(8), 6)];
     let mut empty = TestChain::new(config());
     let input = empty.input(messages.clone(), Bytes::new());
@@ -121,7 +121,7 @@ pub fn garbage_is_an_empty_payload_and_every_message_still_executes() {
 }
 
 #[test]
-pub fn messages_left_over_go_into_extra_blocks() {
+pub(crate) fn messages_left_over_go_into_extra_blocks() {
     let mut chain = TestChain::new(config());
     let heavy =
         |seed| tandem_chain::Message { gas_limit: 8_000_000, ..deposit(Address::repeat_byte(seed), u64::from(seed)) };
@@ -135,7 +135,7 @@ pub fn messages_left_over_go_into_extra_blocks() {
 }
 
 #[test]
-pub fn block_times_are_bounded_by_rule() {
+pub(crate) fn block_times_are_bounded_by_rule() {
     let mut chain = TestChain::new(config());
     let blocks = chain.batch(vec![], vec![block(3, 0, vec![]), block(1_005, 0, vec![]), block(u64::MAX, 0, vec![])]);
     let times: Vec<u64> = blocks.iter().map(|block| block.header.timestamp).collect();
@@ -143,7 +143,7 @@ pub fn block_times_are_bounded_by_rule() {
 }
 
 #[test]
-pub fn the_work_budget_ends_execution_not_the_chain() {
+pub(crate) fn the_work_budget_ends_execution_not_the_chain() {
     let mut small = config();
     small.max_work_gas_per_batch = 100_000 + 3 * 21_000 - 1;
     let mut chain = TestChain::new(small);
@@ -156,7 +156,7 @@ pub fn the_work_budget_ends_execution_not_the_chain() {
 }
 
 #[test]
-pub fn headers_chain_and_carry_the_rules() {
+pub(crate) fn headers_chain_and_carry_the_rules() {
     let mut chain = TestChain::new(config());
     let first =
         chain.batch(vec![deposit(Address::repeat_byte(1), 1)], vec![block(1_000, 1, vec![]), block(1_001, 0, vec![])]);
@@ -175,7 +175,7 @@ pub fn headers_chain_and_carry_the_rules() {
 }
 
 #[test]
-pub fn a_missing_preimage_is_an_error_and_nothing_else() {
+pub(crate) fn a_missing_preimage_is_an_error_and_nothing_else() {
     let mut chain = TestChain::new(config());
     chain.batch(vec![deposit(Address::repeat_byte(1), 1)], vec![]);
     let input = chain.input(vec![deposit(Address::repeat_byte(2), 1)], Bytes::new());
@@ -195,7 +195,7 @@ pub fn a_missing_preimage_is_an_error_and_nothing_else() {
 }
 
 #[test]
-pub fn blockhash_reads_the_history_contract() {
+pub(crate) fn blockhash_reads_the_history_contract() {
     // PUSH1 1 NUMBER SUB BLOCKHASH PUSH0 PUSH0 LOG1 STOP as init code: logs the parent's hash.
     let mut chain = TestChain::new(config());
     let alice = User::new(1);
