@@ -10,6 +10,7 @@ use tandem_devnet::{
     session::{self, SessionCommand},
     status,
 };
+use tandem_evm::cryptography::{self, Native};
 
 /// Deploys Tandem chains, moves money in and out, and runs a devnet.
 #[derive(Debug, Parser)]
@@ -42,6 +43,7 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
+    cryptography::install(Native);
     let flags = Flags::parse();
     tandem_service::init_logging(tandem_service::LogFormat::Text);
     let report = Report { json: flags.json };

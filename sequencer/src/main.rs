@@ -1,12 +1,14 @@
 //! `tandem-sequencer`: see `docs/operations.md`.
 
 use anyhow::Context;
+use tandem_evm::cryptography::{self, Native};
 use tandem_sequencer::{Node, SequencerFlags};
 use tandem_service::{FlagsError, init_logging, parse_with_file, shutdown_on_signal, shutdown_with_stdin};
 use tokio_util::sync::CancellationToken;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
+    cryptography::install(Native);
     let flags: SequencerFlags = match parse_with_file(std::env::args_os().collect()) {
         Err(FlagsError::Flags(error)) => error.exit(),
         flags => flags?,

@@ -20,7 +20,7 @@ use revm::{
 use tandem_chain::{ChainConfig, Checkpoint, Message, PreimageSource, Preimages, message::KIND_CALL};
 
 use crate::{
-    fees,
+    cryptography, fees,
     predeploys::FEE_VAULT,
     receipt::{Receipt, receipts_root, transactions_root},
     state::{StateError, WorldState},
@@ -272,6 +272,7 @@ pub fn transact<S: PreimageSource>(
     cfg: CfgEnv,
     tx: TxEnv,
 ) -> Result<ResultAndState, Rejected<S::Error>> {
+    cryptography::installed();
     let mut evm = Context::mainnet().with_db(state).with_cfg(cfg).with_block(block).build_mainnet();
     evm.transact(tx).map_err(|error| match error {
         EVMError::Transaction(invalid) => Rejected::Invalid(invalid),

@@ -7,6 +7,7 @@
 extern crate alloc;
 
 pub mod block;
+pub mod cryptography;
 pub mod fee_estimate;
 pub mod fees;
 pub mod genesis;

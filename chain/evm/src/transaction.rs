@@ -4,13 +4,13 @@
 //! gave it, so that wallets and explorers show it.
 
 use alloc::vec::Vec;
-use alloy_consensus::crypto::{RecoveryError, secp256k1};
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
 use alloy_rlp::{BufMut, Encodable, RlpDecodable, RlpEncodable};
 use revm::{context::TxEnv, context_interface::transaction::SignedAuthorization};
 use tandem_chain::{Checkpoint, Message};
 
 use crate::{
+    cryptography::{InvalidSignature, recover_authority, recover_signer},
     payload::SignedTransaction,
     predeploys::{self, L1_INFO, SYSTEM},
 };
@@ -100,8 +100,8 @@ pub struct Recovered {
 
 impl Recovered {
     /// Recovers the signer. Refuses high-s signatures (EIP-2).
-    pub fn new(transaction: SignedTransaction) -> Result<Self, RecoveryError> {
-        let signer = secp256k1::recover_signer(transaction.signature(), transaction.signature_hash())?;
+    pub fn new(transaction: SignedTransaction) -> Result<Self, InvalidSignature> {
+        let signer = recover_signer(transaction.signature(), transaction.signature_hash())?;
         Ok(Self { transaction, signer })
     }
 
@@ -211,7 +211,7 @@ pub(crate) fn tx_env(transaction: &Recovered) -> TxEnv {
         access_list: fields.access_list().cloned().unwrap_or_default(),
         ..Default::default()
     };
-    env.set_signed_authorization(transaction.transaction.authorizations().to_vec());
+    env.set_recovered_authorization(transaction.transaction.authorizations().iter().map(recover_authority).collect());
     env
 }
 

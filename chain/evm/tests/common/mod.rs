@@ -1,4 +1,5 @@
 //! A chain in memory: batches in, outputs out, every pre-image kept.
+#![allow(dead_code, missing_docs, reason = "every test program uses a part")]
 
 use std::{cell::RefCell, collections::HashMap};
 
@@ -64,7 +65,6 @@ pub struct TestChain {
 }
 
 /// A batch that was applied, what it was applied to, and what came of it.
-#[allow(dead_code, reason = "read by the machine's tests, which run these batches too")]
 pub struct Applied {
     pub previous: OutputFields,
     pub previous_queue_hash: B256,
@@ -146,6 +146,10 @@ impl TestChain {
         WorldState::open(self.output.state_root, &self.memory).balance(address).unwrap()
     }
 
+    pub fn code(&self, address: Address) -> Bytes {
+        WorldState::open(self.output.state_root, &self.memory).code(address).unwrap()
+    }
+
     pub fn nonce(&self, address: Address) -> u64 {
         WorldState::open(self.output.state_root, &self.memory).account(address).unwrap().map_or(0, |info| info.nonce)
     }
@@ -164,8 +168,12 @@ impl User {
     }
 
     pub fn sign(&self, transaction: TxEip1559) -> SignedTransaction {
-        let (signature, recovery) = self.0.sign_prehash_recoverable(transaction.signature_hash().as_slice()).unwrap();
-        SignedTransaction::Eip1559(transaction.into_signed(Signature::from((signature, recovery))))
+        let signature = self.sign_hash(transaction.signature_hash());
+        SignedTransaction::Eip1559(transaction.into_signed(signature))
+    }
+
+    pub fn sign_hash(&self, hash: B256) -> Signature {
+        self.0.sign_prehash_recoverable(hash.as_slice()).unwrap().into()
     }
 
     pub fn transfer(&self, nonce: u64, to: Address, value: u64) -> SignedTransaction {

@@ -12,7 +12,10 @@ use tandem_chain::{
     PreimageSource,
     epoch::{self, EpochInputs, EpochSource},
 };
-use tandem_evm::Evm;
+use tandem_evm::{
+    Evm,
+    cryptography::{self, Portable},
+};
 use tandem_guest::{exit, initial_preimage, preimage, set_output};
 
 const NO_INPUTS: u64 = 2;
@@ -20,6 +23,7 @@ const NO_STATE: u64 = 3;
 
 #[unsafe(no_mangle)]
 fn main() {
+    cryptography::install(Portable);
     let Some(inputs) = EpochInputs::decode(&initial_preimage()) else { exit(NO_INPUTS) };
     let Ok(output) = epoch::run(&Evm, &inputs, &Machine) else { exit(NO_STATE) };
     set_output(output.hash().0);

@@ -32,7 +32,7 @@ fn word() -> impl Strategy<Value = U256> {
 /// Few enough that they repeat.
 fn address() -> impl Strategy<Value = Address> {
     prop_oneof![
-        5 => (0u8..8).prop_map(|byte| Address::repeat_byte(byte)),
+        5 => (0u8..8).prop_map(Address::repeat_byte),
         1 => any::<[u8; 20]>().prop_map(Address::from),
     ]
 }
