@@ -90,6 +90,24 @@ fn a_new_recipient_pays_for_its_leaf_through_the_sender() {
     assert_eq!(variants(&batch), expected);
 }
 
+/// The leaf created for a token transfer to oneself is the one that it comes from: nothing can be moved, and that can be done.
+#[test]
+fn a_leaf_of_ones_own_is_created_by_moving_nothing_to_it() {
+    let own = |amount| Call::TokenTransfer { token: token(1), recipient: account(3), amount };
+    assert_eq!(
+        refused(|state| (sign(state, 3, own(1)), SignatureKind::Session, PRICE)),
+        Refused::Balance { balance: 0, needed: 1 }
+    );
+    let state = funded();
+    let mut builder = builder(state.clone());
+    apply(&mut builder, 3, own(0));
+    let (batch, after) = settle(state, builder);
+    assert_eq!(balance(&after, account(3), token(1)), 0);
+    assert_eq!(after.leaf_count(), funded().leaf_count() + 1);
+    use Variant::*;
+    assert_eq!(variants(&batch), [Create, TokenTransfer, TokenCredit, FeeCredit]);
+}
+
 #[test]
 fn sender_recipient_and_operator_may_be_one() {
     let state = funded();

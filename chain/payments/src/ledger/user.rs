@@ -88,7 +88,14 @@ impl Ledger {
             None => false,
         };
         let spend = self.resolve(operation, price, create)?;
-        self.check(&spend, create)?;
+        match spend.spending {
+            // out of the leaf that is created for it, which is empty
+            Spending::TokenTransfer { from } if self.state.leaf(from).is_none() && spend.amount > 0 => {
+                return Err(Refused::Balance { balance: 0, needed: spend.amount });
+            }
+            Spending::TokenTransfer { from } if self.state.leaf(from).is_none() => self.check_payer(&spend, create)?,
+            _ => self.check(&spend, create)?,
+        };
         if let Some(leaf) = credited.and_then(|key| self.state.get(key)) {
             let own = leaf.key.address == operation.sender;
             if !own && leaf.balance.checked_add(spend.amount).is_none() {
@@ -162,7 +169,13 @@ impl Ledger {
             if token.is_zero() {
                 return Err(Refused::ZeroKey);
             }
-            self.state.find(key).ok_or(Refused::Missing { key })
+            match self.state.find(key) {
+                // to oneself, by the leaf that is created for it
+                None if create && call.recipient() == sender => {
+                    u32::try_from(self.state.leaf_count()).map_err(|_| Refused::Full)
+                }
+                found => found.ok_or(Refused::Missing { key }),
+            }
         };
         let spending = match call {
             Call::Transfer { .. } => Spending::Transfer,
@@ -176,6 +189,15 @@ impl Ledger {
 
     /// Whether a spend can be paid: the payer's leaf after it, and the fee.
     fn check(&self, spend: &Spend, created: bool) -> Result<(Leaf, u128), Refused> {
+        if let Spending::TokenTransfer { from } | Spending::WithdrawToken { from } = spend.spending {
+            let payer = self.state.leaf(spend.payer).ok_or(Refused::WrongLeaf { index: spend.payer })?;
+            self.check_token(payer, from, spend.amount)?;
+        }
+        self.check_payer(spend, created)
+    }
+
+    /// The same but for a token that it moves.
+    fn check_payer(&self, spend: &Spend, created: bool) -> Result<(Leaf, u128), Refused> {
         let index = spend.payer;
         let leaf = *self.state.leaf(index).ok_or(Refused::WrongLeaf { index })?;
         if !leaf.key.token.is_zero() {
@@ -189,11 +211,7 @@ impl Ledger {
         let fee = u128::from(spend.spending.kind().gas_after(created)) * u128::from(price);
         let eth = match spend.spending {
             Spending::Transfer | Spending::WithdrawEth => spend.amount,
-            Spending::TokenTransfer { from } | Spending::WithdrawToken { from } => {
-                self.check_token(&leaf, from, spend.amount)?;
-                0
-            }
-            Spending::SetSession { .. } => 0,
+            Spending::TokenTransfer { .. } | Spending::WithdrawToken { .. } | Spending::SetSession { .. } => 0,
         };
         let needed = fee.checked_add(eth);
         let balance = needed
