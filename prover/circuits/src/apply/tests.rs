@@ -3,6 +3,7 @@
 mod agree;
 mod clauses;
 mod forge;
+mod members;
 mod scenario;
 
 use super::*;

@@ -440,6 +440,11 @@ mod tests {
         };
         assert!(decomposed(value.into_bigint()));
         assert!(!decomposed(alias));
+        // and the gadget compares: its 254 bits come first among the witnesses, then the hints of the comparison
+        let mut system = System::new(|cs| canonical_bits(&FpVar::new_input(cs, || Ok(value))?).map(|_| ()));
+        assert!(system.is_satisfied());
+        (0..254).for_each(|i| *system.witness(i) = Fr::from(alias.get_bit(i)));
+        assert!(!system.is_satisfied());
     }
 
     #[test]
