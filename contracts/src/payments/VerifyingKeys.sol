@@ -18,6 +18,10 @@ library VerifyingKeys {
     uint256 internal constant DELTA = 0x180;
     uint256 internal constant POINTS = 0x200;
 
+    /// @dev x of the generator of G2, imaginary part first.
+    uint256 private constant GENERATOR_X1 = 0x198e9393920d483a7260bfb731fb5d25f1aa493335a9e71297e485b7aef312c2;
+    uint256 private constant GENERATOR_X0 = 0x1800deef121f1e76426a00665e5c4479674322d4f75edadd46debd5cd992f6ed;
+
     error Keys_Truncated();
     error Keys_NotAscending(uint256 circuit);
     error Keys_UnknownCircuit(uint256 circuit);
@@ -25,6 +29,7 @@ library VerifyingKeys {
     error Keys_Identity(uint256 circuit);
     error Keys_InvalidPoint(uint256 circuit);
     error Keys_GammaIsDelta(uint256 circuit);
+    error Keys_DeltaIsGenerator(uint256 circuit);
     error Keys_NotStored();
 
     /// @notice Public inputs of a circuit; 0 if there is no such circuit (PAY-PUBLIC).
@@ -35,7 +40,8 @@ library VerifyingKeys {
     }
 
     /// @notice Checks a set and stores it. Reverts on a malformed one, on points off the curve or outside the subgroup,
-    /// on identities, and on gamma equal to delta, with which anybody could forge proofs.
+    /// on identities, and on gamma equal to delta or delta the generator, with which anybody could forge proofs (the
+    /// latter with the powers of tau: a key to which phase 2 contributed nothing).
     /// @return set address of the data contract
     function store(bytes memory keys) internal returns (address set) {
         check(keys);
@@ -104,6 +110,9 @@ library VerifyingKeys {
         // Equal or opposite: the x coordinates tell.
         if (word(key, GAMMA) == word(key, DELTA) && word(key, GAMMA + 0x20) == word(key, DELTA + 0x20)) {
             revert Keys_GammaIsDelta(circuit);
+        }
+        if (word(key, DELTA) == GENERATOR_X1 && word(key, DELTA + 0x20) == GENERATOR_X0) {
+            revert Keys_DeltaIsGenerator(circuit);
         }
     }
 

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::circuit::{Chunk, CircuitId};
 use alloy_primitives::{B256, keccak256};
-use ark_bn254::{Bn254, Fr, G1Projective, G2Projective};
-use ark_ec::PrimeGroup;
+use ark_bn254::{Bn254, Fr, G1Affine, G1Projective, G2Projective};
+use ark_ec::{CurveGroup, PrimeGroup};
 use ark_ff::PrimeField;
 use ark_groth16::{Groth16, ProvingKey};
 use ark_relations::gr1cs::SynthesisError;
@@ -145,10 +145,10 @@ impl RngCore for Source {
 /// As unpredictable as the label, which is enough for what the keys are.
 impl CryptoRng for Source {}
 
-/// The devnet's delta of a circuit, by which an imported key gives itself away.
-pub(super) fn generate_delta(shape: &Shape) -> ark_bn254::G1Affine {
-    use ark_ec::CurveGroup;
+/// The devnet's alpha, beta and delta of a circuit, by each of which an imported key gives itself away: with public alpha,
+/// beta and tau anybody can forge, whatever was contributed to delta afterwards.
+pub(super) fn generate_marks(shape: &Shape) -> [G1Affine; 3] {
     let mut source = Source::new(shape.digest());
-    let [_, _, _, delta]: [Fr; 4] = std::array::from_fn(|_| source.element());
-    (G1Projective::generator() * delta).into_affine()
+    let [alpha, beta, _, delta]: [Fr; 4] = std::array::from_fn(|_| source.element());
+    [alpha, beta, delta].map(|secret| (G1Projective::generator() * secret).into_affine())
 }

@@ -2,7 +2,7 @@
 //!
 //! Every byte is adversarial. Checked are the encoding, curve and subgroup of every point, the circuit (digest and
 //! counts), that no part of the verifying key is the identity, gamma is not delta (a deployed mistake that let anybody
-//! forge), both halves of beta, of delta and of the B query agree, and a proof of a real chunk verifies, which ties the
+//! forge) and delta not the generator, both halves of beta, of delta and of the B query agree, and a proof of a real chunk verifies, which ties the
 //! remaining queries to the circuit. What cannot be seen in a key is whether somebody knows its secrets: see
 //! `docs/ceremony.md`.
 
@@ -57,11 +57,14 @@ pub enum ImportError {
     /// gamma and delta are equal, or opposite.
     #[error("gamma equals delta: anybody could forge proofs")]
     GammaIsDelta,
+    /// delta is the generator: phase 2 has had no contribution.
+    #[error("delta is the generator: with the powers of tau anybody could forge proofs")]
+    DeltaIsGenerator,
     /// Two parts that encode the same secret do not agree.
     #[error("{0} do not agree")]
     Disagree(&'static str),
-    /// The key is the one that the public devnet label gives.
-    #[error("the key is the devnet's")]
+    /// The key has a secret that the public devnet label gives.
+    #[error("the key has a secret of the devnet's")]
     Devnet,
     /// The trial proof failed.
     #[error("trial proof: {0}")]
@@ -94,7 +97,8 @@ pub fn import_key<C: Chunk + Clone + Send>(
     check_counts(&shape, &key)?;
     check_secrets(&key)?;
     check_queries(&key, bytes)?;
-    if key.delta_g1 == devnet::generate_delta(&shape) {
+    let marks = devnet::generate_marks(&shape);
+    if marks.iter().zip([key.vk.alpha_g1, key.beta_g1, key.delta_g1]).any(|(mark, found)| *mark == found) {
         return Err(ImportError::Devnet);
     }
     let key = Key::new(trial.circuit_id(), shape, key);
@@ -132,6 +136,9 @@ fn check_secrets(key: &ProvingKey<Bn254>) -> Result<(), ImportError> {
     }
     if vk.gamma_g2 == vk.delta_g2 || vk.gamma_g2 == -vk.delta_g2 {
         return Err(ImportError::GammaIsDelta);
+    }
+    if vk.delta_g2 == G2Affine::generator() || vk.delta_g2 == -G2Affine::generator() {
+        return Err(ImportError::DeltaIsGenerator);
     }
     if !same_ratio(key.beta_g1, vk.beta_g2) {
         return Err(ImportError::Disagree("the halves of beta"));

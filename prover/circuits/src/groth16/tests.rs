@@ -199,6 +199,11 @@ fn every_defect_of_a_foreign_key_is_found() {
     };
     assert!(matches!(changed(|k| k.vk.gamma_g2 = k.vk.delta_g2), ImportError::GammaIsDelta));
     assert!(matches!(changed(|k| k.vk.gamma_g2 = -k.vk.delta_g2), ImportError::GammaIsDelta));
+    for delta in [G2Affine::generator(), -G2Affine::generator()] {
+        let mut key = key.clone();
+        key.vk.delta_g2 = delta;
+        assert!(matches!(import(&key), Err(ImportError::DeltaIsGenerator)));
+    }
     assert!(matches!(changed(|k| k.vk.alpha_g1 = G1Affine::zero()), ImportError::Identity("alpha")));
     assert!(matches!(changed(|k| k.vk.beta_g2 = G2Affine::zero()), ImportError::Identity("beta")));
     assert!(matches!(changed(|k| k.vk.gamma_g2 = G2Affine::zero()), ImportError::Identity("gamma")));
@@ -247,6 +252,14 @@ fn foreign_bytes_and_devnet_keys_are_refused() {
     assert!(matches!(import_bytes(&bytes), Err(ImportError::TrailingBytes(1))));
     let devnet = devnet::generate(Toy::new(3), &Shape::of(Toy::new(3)).unwrap()).unwrap();
     assert!(matches!(import(&devnet), Err(ImportError::Devnet)));
+    // the devnet's phase 1 with a contribution of somebody's: delta, and what is divided by it
+    let secret = Fr::from(0xc0de_u64);
+    let inverse = secret.inverse().unwrap();
+    let mut contributed = devnet;
+    contributed.delta_g1 = (contributed.delta_g1 * secret).into();
+    contributed.vk.delta_g2 = (contributed.vk.delta_g2 * secret).into();
+    contributed.h_query.iter_mut().chain(&mut contributed.l_query).for_each(|point| *point = (*point * inverse).into());
+    assert!(matches!(import(&contributed), Err(ImportError::Devnet)));
 }
 
 fn header() -> Header {
