@@ -8,7 +8,7 @@ use common::Lockstep;
 use epochs::{
     Epoch,
     chain::{GWEI, TestChain, User, block, config, deposit},
-    guest, payload,
+    guest, payload, worst,
 };
 use tandem_chain::{
     Message, blob,
@@ -157,26 +157,12 @@ fn check_extreme(name: &str, epoch: Epoch, steps_max: u64) {
 }
 
 #[test]
-fn as_many_blocks_as_fit() {
-    let mut epoch = Epoch::genesis();
-    let blocks = (0..config().max_blocks_per_batch).map(|number| block(1_000 + number / 4096, 0, vec![])).collect();
-    epoch.calldata(vec![], payload(blocks));
-    check_extreme("blocks", epoch, config().max_blocks_per_batch * STEPS_PER_BLOCK_MAX);
-}
-
-#[test]
-fn as_many_message_bytes_as_fit() {
-    let mut epoch = Epoch::genesis();
-    let data: Vec<u8> = (0..32_768_u32).map(|at| (at % 255) as u8 + 1).collect();
-    let gas_limit = 100_000 + 40 * 32_768;
-    let count = config().max_message_gas_per_batch / gas_limit;
-    let message = |at: u64| Message {
-        gas_limit,
-        data: data.clone().into(),
-        ..deposit(Address::left_padding_from(&at.to_be_bytes()), 1)
-    };
-    epoch.forced((1..=count).map(message).collect());
-    check_extreme("message bytes", epoch, STEPS_PER_BATCH_BYTES_MAX / 3);
+fn as_many_blocks_and_messages_as_fit() {
+    let blocks = config().max_blocks_per_batch * STEPS_PER_BLOCK_MAX;
+    check_extreme("blocks", worst::blocks(1), blocks);
+    let messages = config().max_messages_per_batch * STEPS_PER_BLOCK_MAX;
+    check_extreme("messages", worst::message_count(1), messages + config().max_message_gas_per_batch);
+    check_extreme("message bytes", worst::message_bytes(1), STEPS_PER_BATCH_BYTES_MAX / 3);
 }
 
 #[test]
@@ -198,38 +184,24 @@ fn as_many_payload_bytes_as_fit() {
     check_extreme("decompressed bytes", epoch, STEPS_PER_BATCH_BYTES_MAX / 3);
 }
 
-/// A share of a batch's gas, spent on what takes most steps and most memory; `make bench-vm` has the rest.
+/// A valid payload, of which most is executed.
 #[test]
-fn gas_spent_on_the_costliest_things() {
-    let alice = User::new(1);
-    // PUSH3 bytes, PUSH0, MSTORE8 expands memory; then calls itself with what gas is left.
-    let memory = bytes!("5f6207a1205360005f5f5f5f305af100");
-    // ecrecover until 30,000 gas are left; r is the base point's x.
-    let recover = bytes!(
-        "601b6020527f79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798604052"
-        "7f353535353535353535353535353535353535353535353535353535353535353560605260015f525b60205f60805f60015afa506175305a11605157 00"
-    );
-    let create = |nonce: u64, code: &[u8]| {
-        let init = [&[0x60, code.len() as u8, 0x80, 0x60, 9, 0x5f, 0x39, 0x5f, 0xf3], code].concat();
-        alice.sign(alloy_consensus::TxEip1559 {
-            to: TxKind::Create,
-            input: init.into(),
-            gas_limit: 500_000,
-            ..alice.template(nonce)
-        })
-    };
-    let mut chain = TestChain::new(config());
-    let blocks = vec![block(1_000, 1, vec![]), block(1_001, 0, vec![create(1, &memory), create(2, &recover)])];
-    let blocks = chain.batch(vec![deposit(alice.address(), ETHER)], blocks);
-    assert!(blocks[1].receipts.iter().all(|receipt| receipt.success));
-    let time = chain.header.posted_at;
-    let mut epoch = Epoch::after(chain);
-    let call = |nonce: u64, contract: u64| {
-        let to = TxKind::Call(alice.address().create(contract));
-        alice.sign(alloy_consensus::TxEip1559 { to, gas_limit: 1_000_000, ..alice.template(nonce) })
-    };
-    let blocks = epoch.calldata(vec![], payload(vec![block(time, 0, vec![call(3, 1), call(4, 2)])]));
-    assert!(blocks[0].header.gas_used > 1_900_000);
-    check_extreme("gas", epoch, blocks[0].header.gas_used * STEPS_PER_GAS_MAX);
+fn a_share_of_a_large_payload() {
+    let mut noise = vec![0; blob::capacity_bytes(1)];
+    rand::RngCore::fill_bytes(&mut common::rng(7), &mut noise);
+    check_extreme("valid payload", worst::payload_bytes(&noise, 6), STEPS_PER_BATCH_BYTES_MAX / 3);
+}
+
+/// A share of a batch's gas, spent on what takes most steps and most memory; `make worst-vm` spends all of it.
+#[test]
+fn a_share_of_the_gas_spent_on_the_costliest_things() {
+    let gas = |share: u64| (config().max_work_gas_per_batch + config().max_message_gas_per_batch) / share;
+    let blocks = |share: u64| (config().max_blocks_per_batch / share + 2) * STEPS_PER_BLOCK_MAX;
+    check_extreme("gas", worst::gas(300), gas(300) * STEPS_PER_GAS_MAX + blocks(300));
+    for (name, epoch) in [("memory", worst::memory(20)), ("slots", worst::slots(60)), ("codes", worst::codes(150))] {
+        let gas = epoch.gas;
+        assert!(gas > config().max_work_gas_per_batch / 170, "{name}: {gas} gas");
+        check_extreme(name, epoch, gas * 300 + blocks(60));
+    }
     assert!(limits::fits_machine(&config(), 1), "so a whole batch of that ends within {EPOCH_STEPS_MAX} steps");
 }

@@ -260,6 +260,12 @@ fn rejects() -> Rejects {
         malformed[at] = value;
         add(what, "Malformed", keccak256(&malformed[..385]), &malformed);
     }
+    // Of two reasons the first in VM-8's order counts.
+    add("another state alone", "StateHash", keccak256([]), &alu[..385]);
+    let mut malformed = alu[..385].to_vec();
+    malformed[384] = 2;
+    add("a malformed state alone", "Malformed", keccak256(&malformed), &malformed);
+    add("another instruction, a byte too many", "CodeProof", pre, &longer(&flip(&alu, 385)));
     add("another instruction", "CodeProof", pre, &flip(&alu, 385));
     add("another byte beside the instruction", "CodeProof", pre, &flip(&alu, 416));
     add("another lowest sibling", "CodeProof", pre, &flip(&alu, 417));
@@ -281,6 +287,7 @@ fn rejects() -> Rejects {
         add(&format!("{name}, cut short"), "Length", pre, &witness[..witness.len() - 1]);
         add(&format!("{name}, a byte too many"), "Length", pre, &longer(&witness));
         add(&format!("{name}, other data"), "MemoryProof", pre, &flip(&witness, 1281));
+        add(&format!("{name}, other data, a byte too many"), "Length", pre, &longer(&flip(&witness, 1281)));
         add(&format!("{name}, another sibling"), "MemoryProof", pre, &flip(&witness, 1400));
         let code_twice = [&witness[..1281], &witness[385..1281]].concat();
         add(&format!("{name}, data from another address"), "MemoryProof", pre, &code_twice);
@@ -314,6 +321,7 @@ fn blob_rejects(
     let right = blob_proof(1, point(1));
     add("element cut short", "Length", pre, &witness[..witness.len() - 1]);
     add("element, a byte too many", "Length", pre, &longer(&witness));
+    add("element of another blob, a byte too many", "Length", pre, &longer(&flip(&witness, 1281)));
     add("element of another blob", "Key", pre, &flip(&witness, 1281));
     add("element 0", "Key", pre, &with(blob_proof(0, point(0))));
     add("element index above 2^64", "BlobIndex", pre, &flip(&witness, 1281 + 32 + 23));
@@ -369,28 +377,49 @@ fn no_file_is_unread() {
     assert_eq!(found, known.map(str::to_owned).into());
 }
 
-/// One byte of a witness changed, anywhere, and it proves nothing.
+/// One bit of any byte of a witness changed, or its end cut off: refused, for the reason that the byte's place has.
 #[test]
 fn every_byte_counts() {
-    for name in
-        ["branch to itself", "already trapped", "pc one", "load 1 at 10", "store 2 at 12", "read 532 bytes at 536"]
-    {
+    for (name, extra) in [
+        ("branch to itself", ""),
+        ("already trapped", ""),
+        ("pc one", ""),
+        ("output", ""),
+        ("load 1 at 10", "MemoryProof"),
+        ("store 2 at 12", "MemoryProof"),
+        ("read 532 bytes at 536", "Key"),
+    ] {
         let (state, witness) = valid(name);
         let pre = state.hash();
-        assert!(verify(pre, &witness, &Kzg).is_ok());
+        let reason = |witness: &[u8]| verify(pre, witness, &Kzg).map_err(|error| error.reason());
+        assert!(reason(&witness).is_ok());
         for at in 0..witness.len() {
             let mut changed = witness.clone();
             changed[at] ^= 1 << (at % 8);
-            assert!(verify(pre, &changed, &Kzg).is_err(), "{name}, byte {at}");
+            let expected = if at < 385 {
+                "StateHash"
+            } else if at < 1281 {
+                "CodeProof"
+            } else {
+                extra
+            };
+            assert_eq!(reason(&changed), Err(expected), "{name}, byte {at}");
         }
         for length in 0..witness.len() {
-            assert!(verify(pre, &witness[..length], &Kzg).is_err(), "{name}, {length} bytes");
+            let expected = if extra == "Key" && length >= 1281 { "Key" } else { "Length" };
+            assert_eq!(reason(&witness[..length]), Err(expected), "{name}, {length} bytes");
         }
     }
     let (state, witness) = valid("read element 1234 at 24");
     for at in 1281..witness.len() {
         let mut changed = witness.clone();
         changed[at] ^= 0x10;
-        assert!(verify(state.hash(), &changed, &Kzg).is_err(), "element, byte {at}");
+        let expected = match at - 1281 {
+            0..32 | 63 => "Key",
+            32..63 => "BlobIndex",
+            _ => "PointEvaluation",
+        };
+        let found = verify(state.hash(), &changed, &Kzg).map_err(|error| error.reason());
+        assert_eq!(found, Err(expected), "element, byte {at}");
     }
 }

@@ -12,31 +12,59 @@ contract StepContractTest is StepTest {
     uint256 private constant STORE_GAS_MAX = 220_000;
     uint256 private constant ORACLE_GAS_MAX = 220_000;
 
+    /// @notice One bit of every byte of witnesses of every shape: refused, for the reason that the byte's place has.
     function test_EveryByteOfAWitnessCounts() public view {
-        (bytes32 pre, bytes memory witness) = _first("step-memory.json", "store 2 at 12, step 0");
-        vm.assertEq(witness.length, 2177);
-        for (uint256 position = 0; position < witness.length; ++position) {
-            witness[position] ^= bytes1(uint8(1 << (position % 8)));
-            _isRefused(pre, witness);
-            witness[position] ^= bytes1(uint8(1 << (position % 8)));
+        _everyByteCounts("step-memory.json", "store 2 at 12, step 0", 2177, IStep.Step_MemoryProof.selector);
+        _everyByteCounts("step-memory.json", "load 1 at 10, step 0", 2177, IStep.Step_MemoryProof.selector);
+        _everyByteCounts("step-control.json", "branch to itself, step 0", 1281, 0);
+        _everyByteCounts("step-control.json", "already trapped, step 0", 385, 0);
+        _everyByteCounts("step-control.json", "pc one, step 0", 385, 0);
+        _everyByteCounts("step-system.json", "output, step 0", 1281, 0);
+        _everyByteCounts("step-system.json", "read 532 bytes at 544, step 0", 1281 + 532, IStep.Step_Key.selector);
+    }
+
+    function test_EveryByteOfABlobProofCounts() public view {
+        (bytes32 pre, bytes memory witness) = _first("step-system.json", "read element 1234 at 24, step 0");
+        vm.assertEq(witness.length, 1281 + 192);
+        for (uint256 position = 1281; position < witness.length; ++position) {
+            uint256 place = position - 1281;
+            // The index has 12 bits.
+            bool isHigh = place >= 32 && place < 63;
+            bytes4 expected = place < 32 || place == 63
+                ? IStep.Step_Key.selector
+                : isHigh ? IStep.Step_BlobIndex.selector : IStep.Step_PointEvaluation.selector;
+            witness[position] ^= 0x10;
+            _isRefused(pre, witness, expected);
+            witness[position] ^= 0x10;
         }
         step.step(pre, witness);
     }
 
-    function test_EveryByteOfAPreimageCounts() public view {
-        (bytes32 pre, bytes memory witness) = _first("step-system.json", "read 532 bytes at 544, step 0");
-        for (uint256 position = 1281; position < witness.length; ++position) {
-            witness[position] ^= 0x01;
-            _isRefused(pre, witness);
-            witness[position] ^= 0x01;
+    /// @notice A witness cut anywhere is refused.
+    function test_EveryLengthCounts() public view {
+        (bytes32 pre, bytes memory witness) = _first("step-memory.json", "store 2 at 12, step 0");
+        for (uint256 length = witness.length - 1; length > 0; --length) {
+            assembly ("memory-safe") {
+                mstore(witness, length)
+            }
+            _isRefused(pre, witness, IStep.Step_Length.selector);
         }
-        (pre, witness) = _first("step-system.json", "read element 1234 at 24, step 0");
-        for (uint256 position = 1281; position < witness.length; ++position) {
-            witness[position] ^= 0x10;
-            _isRefused(pre, witness);
-            witness[position] ^= 0x10;
+    }
+
+    /// @notice What a caller holds back of gas, from the point evaluation too, changes no result: the right one or none.
+    function test_GasChangesNoResult() public view {
+        (bytes32 pre, bytes memory witness) = _first("step-system.json", "read element 1234 at 24, step 0");
+        bytes32 post = step.step(pre, witness);
+        uint256 succeeded;
+        for (uint256 gas = 20_000; gas < 200_000; gas += 1_000) {
+            (bool success, bytes memory result) =
+                address(step).staticcall{ gas: gas }(abi.encodeCall(step.step, (pre, witness)));
+            if (!success) continue;
+            ++succeeded;
+            vm.assertEq(abi.decode(result, (bytes32)), post);
         }
-        step.step(pre, witness);
+        vm.assertGt(succeeded, 0);
+        vm.assertLt(succeeded, 180);
     }
 
     /// @notice Whatever is changed in whichever witness, nothing but typed errors comes of it.
@@ -47,7 +75,7 @@ contract StepContractTest is StepTest {
         bytes memory witness = vectors.witnesses[index];
         position = bound(position, 0, witness.length - 1);
         witness[position] ^= bytes1(change);
-        _isRefused(vectors.pre[index], witness);
+        _isRefused(vectors.pre[index], witness, 0);
     }
 
     /// @notice A state that nobody proved: any bytes in place of memory are refused, with any state at all.
@@ -57,7 +85,7 @@ contract StepContractTest is StepTest {
         for (uint256 i = 96; i < 136; ++i) {
             witness[i] = 0;
         }
-        _isRefused(stateHash(witness), witness);
+        _isRefused(stateHash(witness), witness, 0);
     }
 
     function test_InitialState() public view {
@@ -176,8 +204,24 @@ contract StepContractTest is StepTest {
         revert(name);
     }
 
-    /// @dev Refused with an error of IStep, that is neither accepted nor a panic.
-    function _isRefused(bytes32 pre, bytes memory witness) private view {
+    /// @dev State, code, then extra, whose reason is given.
+    function _everyByteCounts(string memory file, string memory name, uint256 length, bytes4 extra) private view {
+        (bytes32 pre, bytes memory witness) = _first(file, name);
+        vm.assertEq(witness.length, length);
+        for (uint256 position = 0; position < length; ++position) {
+            bytes1 change = bytes1(uint8(1 << (position % 8)));
+            witness[position] ^= change;
+            bytes4 expected = position < 385
+                ? IStep.Step_StateHash.selector
+                : position < 1281 ? IStep.Step_CodeProof.selector : extra;
+            _isRefused(pre, witness, expected);
+            witness[position] ^= change;
+        }
+        step.step(pre, witness);
+    }
+
+    /// @dev Refused with the error expected, or with any of IStep's: neither accepted nor a panic.
+    function _isRefused(bytes32 pre, bytes memory witness, bytes4 expected) private view {
         (bool success, bytes memory result) =
             address(step).staticcall{ gas: 3_000_000 }(abi.encodeCall(step.step, (pre, witness)));
         vm.assertFalse(success);
@@ -187,6 +231,7 @@ contract StepContractTest is StepTest {
             || selector == IStep.Step_MemoryProof.selector || selector == IStep.Step_Key.selector
             || selector == IStep.Step_BlobIndex.selector || selector == IStep.Step_PointEvaluation.selector;
         vm.assertTrue(isTyped);
+        if (expected != 0) vm.assertEq(bytes32(selector), bytes32(expected));
     }
 
     function _startsWith(string memory text, string memory prefix) private pure returns (bool) {

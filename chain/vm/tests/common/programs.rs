@@ -161,6 +161,11 @@ pub fn system() -> Vec<Case> {
     for (name, number) in [("call 0", 0), ("call 64", 64), ("call 1004", 1004), ("call 2^32+93", (1 << 32) + 93)] {
         cases.push(call(name, number));
     }
+    // EBREAK, ECALL with a destination, source or f3, MRET, WFI, CSRRW: none of them calls.
+    for word in [0x0010_0073, ECALL | 1 << 7, ECALL | 1 << 15, ECALL | 1 << 12, 0x3020_0073, 0x1050_0073, 0x3000_1073] {
+        let number = [(A7, syscall::EXIT), (A0, 0)];
+        cases.push(case(format!("call 93 by {word:08x}"), &[word], &number, 1));
+    }
     for code in [0, 1, 255, u64::MAX] {
         cases.push(case(format!("exit {code}"), &[ECALL], &[(A7, syscall::EXIT), (A0, code)], 2));
     }

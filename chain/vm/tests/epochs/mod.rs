@@ -35,7 +35,8 @@ pub struct Epoch {
     /// The state before.
     before: HashMap<B256, Bytes>,
     batches: Vec<(BatchInput, L1Data)>,
-    gas: u64,
+    /// Gas used by all blocks.
+    pub gas: u64,
 }
 
 /// What a run in the machine took.
