@@ -1,8 +1,8 @@
 //! The batch under construction: what it holds, how large it will be, and when it closes.
 //!
 //! Size is bounded from above at all times, so that a closed batch always fits L1: what was measured by really encoding, plus the
-//! raw bytes of everything added since. Measuring is repeated while it gains room. The raw bytes are bounded beside it, by the decoder's cap: what compresses well
-//! would else grow into a batch that fits L1 and that no node decodes.
+//! bounds of everything added since. Measuring is repeated while it gains room. All bounds together stay below the decoder's cap: what compresses
+//! well would else grow into a batch that fits L1 and that no node decodes.
 
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ use tandem_evm::{
 const BLOCK_OVERHEAD_BYTES: usize = 24;
 /// Bytes that a payload costs at most beside its blocks: version, lengths, column headers, dictionaries.
 const PAYLOAD_OVERHEAD_BYTES: usize = 1_024;
+/// A transaction that the open batch has no room for must fit the next one even behind so many blocks.
+const BLOCKS_BEFORE_CLOSE: usize = 4;
 /// Encoding again is worth it once this share of the capacity was added since.
 const MEASURE_SHARE: usize = 8;
 /// Compression levels of Zstandard: quick while measuring, thorough when it counts.
@@ -75,7 +77,7 @@ pub struct OpenBatch {
     pub transaction_count: u64,
     payload: Payload,
     bound_bytes: usize,
-    /// Upper bound of the payload before compression.
+    /// Upper bound of the payload before compression, and of what the decoder charges for it.
     raw_bytes: usize,
     unmeasured_bytes: usize,
 }
@@ -106,7 +108,7 @@ impl OpenBatch {
             gas_before = receipt.cumulative_gas_used;
             match transaction {
                 Transaction::Signed(signed) => {
-                    self.add_bytes(transaction.encode_2718().len());
+                    self.add_bytes(payload::bytes_max(signed.transaction()));
                     self.work_gas_left = self.work_gas_left.saturating_sub(gas_used.max(MIN_WORK_GAS));
                     transactions.push(signed.transaction().clone());
                 }
@@ -133,6 +135,13 @@ impl OpenBatch {
     /// Blocks so far.
     pub fn block_count(&self) -> u64 {
         self.payload.blocks.len() as u64
+    }
+
+    /// Most bytes of a transaction that an empty batch can take.
+    pub fn transaction_bytes_max(config: &ChainConfig, policy: &BatchPolicy) -> usize {
+        let raw_capacity = usize::try_from(config.max_payload_bytes).unwrap_or(usize::MAX);
+        let fixed = PAYLOAD_OVERHEAD_BYTES + BLOCK_OVERHEAD_BYTES * BLOCKS_BEFORE_CLOSE;
+        policy.payload_bytes_max.min(raw_capacity).saturating_sub(fixed)
     }
 
     /// Payload bytes left, by the upper bound; encodes what there is if that may gain room.

@@ -19,7 +19,7 @@ use alloy::{
     primitives::{Address, B256, U256},
 };
 use tandem_chain::{ChainConfig, Checkpoint, Message, TransitionError, derive::L1Batch};
-use tandem_evm::{Recovered, StateError, WorldState, fees};
+use tandem_evm::{Recovered, StateError, WorldState, fees, payload::bytes_max};
 use tandem_store::{MissingPreimage, Store, StoreError};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -132,7 +132,8 @@ pub(crate) enum Command {
     Submit { transaction: Recovered, reply: oneshot::Sender<SubmitAnswer> },
     PendingNonce { address: Address, reply: oneshot::Sender<u64> },
     Transaction { hash: B256, reply: oneshot::Sender<Option<Recovered>> },
-    Pool { reply: oneshot::Sender<(Counts, Vec<(Recovered, bool)>)> },
+    PoolCounts { reply: oneshot::Sender<Counts> },
+    PoolContent { reply: oneshot::Sender<Vec<(Recovered, bool)>> },
     Landed { landed: Landed, reply: oneshot::Sender<bool> },
     Foreign { batch: Box<L1Batch>, messages: Vec<Message>, place: Place, reply: oneshot::Sender<()> },
     L1Messages { messages: Vec<(u64, Message)>, base_fee: U256, reply: oneshot::Sender<()> },
@@ -192,9 +193,14 @@ impl EngineHandle {
         self.ask(|reply| Command::Transaction { hash, reply }).await
     }
 
-    /// Everything that waits: counts, and each transaction with whether it is executable in nonce order.
-    pub async fn pool(&self) -> Result<(Counts, Vec<(Recovered, bool)>), SubmitError> {
-        self.ask(|reply| Command::Pool { reply }).await
+    /// How many transactions wait.
+    pub async fn pool_counts(&self) -> Result<Counts, SubmitError> {
+        self.ask(|reply| Command::PoolCounts { reply }).await
+    }
+
+    /// Everything that waits, each transaction with whether it is executable in nonce order.
+    pub async fn pool_content(&self) -> Result<Vec<(Recovered, bool)>, SubmitError> {
+        self.ask(|reply| Command::PoolContent { reply }).await
     }
 
     /// A view of the newest block that is told of changes.
@@ -346,8 +352,11 @@ impl Engine {
             Command::Transaction { hash, reply } => {
                 let _ = reply.send(self.mempool.get(&hash).cloned());
             }
-            Command::Pool { reply } => {
-                let _ = reply.send((self.mempool.counts(), self.mempool.content()));
+            Command::PoolCounts { reply } => {
+                let _ = reply.send(self.mempool.counts());
+            }
+            Command::PoolContent { reply } => {
+                let _ = reply.send(self.mempool.content());
             }
             Command::Landed { landed, reply } => {
                 let _ = reply.send(self.batch_landed(&landed)?);
@@ -361,6 +370,7 @@ impl Engine {
                 self.price.observe(base_fee);
                 self.check_messages(&messages)?;
                 self.check_missing_messages()?;
+                self.check_checkpoints()?;
                 let _ = reply.send(());
             }
             Command::L1Reorg { to, reply } => {
@@ -396,7 +406,13 @@ impl Engine {
         let data = fees::l1_data_fee(&transaction.transaction().encode_2718(), &checkpoint);
         let cost = gas.saturating_add(fields.value()).saturating_add(data);
         let hash = *transaction.transaction().hash();
-        let answer = match self.mempool.insert(transaction.clone(), nonce, balance, cost) {
+        let (bytes, limit) =
+            (bytes_max(transaction.transaction()), OpenBatch::transaction_bytes_max(&self.chain, &self.config.batch));
+        let admitted = match bytes > limit {
+            true => Err(Refused::TooLarge { bytes, limit }),
+            false => self.mempool.insert(transaction.clone(), nonce, balance, cost),
+        };
+        let answer = match admitted {
             Ok(displaced) => {
                 group.accept(transaction, displaced);
                 Ok(hash)
@@ -440,12 +456,9 @@ impl Engine {
         for transaction in self.store.journal()? {
             let (nonce, _) = self.account(transaction.signer())?;
             let hash = *transaction.transaction().hash();
-            match self.mempool.insert(transaction, nonce, U256::MAX, U256::ZERO) {
-                Ok(displaced) => dropped.extend(displaced),
-                Err(refused) => {
-                    warn!(%hash, %refused, "journaled transaction can no longer be executed");
-                    dropped.push(hash);
-                }
+            if !self.mempool.restore(transaction, nonce) {
+                warn!(%hash, nonce, "journaled transaction can no longer be executed: its account is past it");
+                dropped.push(hash);
             }
         }
         self.store.journal_remove(&dropped)?;

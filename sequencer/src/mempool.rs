@@ -5,10 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use alloy::primitives::{Address, B256, U256};
-use tandem_evm::Recovered;
+use tandem_evm::{Recovered, payload::bytes_max};
 
 /// A full pool makes room for this part of itself at once.
 const EVICTED_SHARE: usize = 100;
+
+/// What a transaction occupies beside its own bytes: maps, keys, copies.
+const ENTRY_BYTES: usize = 512;
 
 /// How much waits at most.
 #[derive(Clone, Copy, Debug, serde::Deserialize, serde::Serialize)]
@@ -16,6 +19,8 @@ const EVICTED_SHARE: usize = 100;
 pub struct MempoolLimits {
     /// Transactions in all.
     pub transactions_max: usize,
+    /// Memory of all of them, in bytes.
+    pub bytes_max: usize,
     /// Transactions of one sender.
     pub per_sender_max: usize,
     /// Bytes of one transaction.
@@ -30,6 +35,7 @@ impl Default for MempoolLimits {
     fn default() -> Self {
         Self {
             transactions_max: 20_000,
+            bytes_max: 64 << 20,
             per_sender_max: 256,
             transaction_bytes_max: 98_304,
             nonce_gap_max: 256,
@@ -98,6 +104,26 @@ struct Waiting {
     fee_max: u128,
     /// Order of admission, which decides between equals.
     arrival: u64,
+    /// What it occupies.
+    bytes: usize,
+}
+
+impl Waiting {
+    fn new(transaction: Recovered, arrival: u64) -> Self {
+        let fields = transaction.transaction().fields();
+        let fee_max = fields.max_fee_per_gas();
+        Self {
+            tip_max: fields.max_priority_fee_per_gas().unwrap_or(fee_max),
+            fee_max,
+            arrival,
+            bytes: ENTRY_BYTES + bytes_max(transaction.transaction()),
+            transaction,
+        }
+    }
+
+    fn hash(&self) -> B256 {
+        *self.transaction.transaction().hash()
+    }
 }
 
 /// What a sender has waiting, by nonce.
@@ -117,10 +143,10 @@ struct Worth {
 
 impl Queue {
     /// The last transaction, the only one that can go without leaving a gap, and what it is worth.
-    fn tail(&self) -> Option<(Worth, B256)> {
+    fn tail(&self) -> Option<(Worth, &Waiting)> {
         let (nonce, waiting) = self.by_nonce.last_key_value()?;
         let is_executable = nonce.saturating_sub(self.next) < self.by_nonce.len() as u64;
-        Some((Worth { is_executable, fee_max: waiting.fee_max }, *waiting.transaction.transaction().hash()))
+        Some((Worth { is_executable, fee_max: waiting.fee_max }, waiting))
     }
 }
 
@@ -139,12 +165,14 @@ pub struct Mempool {
     senders: HashMap<Address, Queue>,
     hashes: HashMap<B256, (Address, u64)>,
     arrivals: u64,
+    /// Sum over all that wait.
+    bytes: usize,
 }
 
 impl Mempool {
     /// An empty pool.
     pub fn new(limits: MempoolLimits) -> Self {
-        Self { limits, senders: HashMap::new(), hashes: HashMap::new(), arrivals: 0 }
+        Self { limits, senders: HashMap::new(), hashes: HashMap::new(), arrivals: 0, bytes: 0 }
     }
 
     /// Transactions waiting.
@@ -191,27 +219,45 @@ impl Mempool {
         if balance < cost {
             return Err(Refused::InsufficientFunds { balance, cost });
         }
-        let fee_max = fields.max_fee_per_gas();
-        let waiting = Waiting {
-            tip_max: fields.max_priority_fee_per_gas().unwrap_or(fee_max),
-            fee_max,
-            arrival: self.arrivals,
-            transaction,
-        };
+        let waiting = Waiting::new(transaction, self.arrivals);
         let displaced = match self.check_place(sender, nonce, &waiting)? {
             Some(replaced) => vec![replaced],
-            None if self.hashes.len() < self.limits.transactions_max => Vec::new(),
-            None => self.make_room(sender, Worth { is_executable: self.follows(&sender, next, nonce), fee_max })?,
+            None if self.hashes.len() < self.limits.transactions_max && self.fits(waiting.bytes, 0) => Vec::new(),
+            None => self.make_room(sender, next, nonce, &waiting)?,
         };
         for hash in &displaced {
             self.remove(hash);
         }
+        self.put(waiting, next);
+        Ok(displaced)
+    }
+
+    /// Takes back a transaction that was accepted before, whatever the limits say now: what was acknowledged is not forgotten. `next` is the
+    /// nonce of its account. False if the account is past it.
+    pub fn restore(&mut self, transaction: Recovered, next: u64) -> bool {
+        let nonce = transaction.transaction().fields().nonce();
+        if nonce >= next && !self.hashes.contains_key(transaction.transaction().hash()) {
+            self.put(Waiting::new(transaction, self.arrivals), next);
+        }
+        nonce >= next
+    }
+
+    fn put(&mut self, waiting: Waiting, next: u64) {
+        let (sender, nonce) = (waiting.transaction.signer(), waiting.transaction.transaction().fields().nonce());
         self.arrivals += 1;
+        self.bytes += waiting.bytes;
+        self.hashes.insert(waiting.hash(), (sender, nonce));
         let queue = self.senders.entry(sender).or_default();
         queue.next = next;
-        queue.by_nonce.insert(nonce, waiting);
-        self.hashes.insert(hash, (sender, nonce));
-        Ok(displaced)
+        if let Some(before) = queue.by_nonce.insert(nonce, waiting) {
+            self.bytes -= before.bytes;
+            self.hashes.remove(&before.hash());
+        }
+    }
+
+    /// Whether so many bytes more are within the limit once so many are gone.
+    fn fits(&self, bytes: usize, freed: usize) -> bool {
+        self.bytes.saturating_sub(freed).saturating_add(bytes) <= self.limits.bytes_max
     }
 
     /// Whether nonces from the account's next one up to `nonce` all wait.
@@ -220,16 +266,25 @@ impl Mempool {
     }
 
     /// Which transactions a better one of `sender` displaces from the full pool: a hundredth of all at once, so that the search is rare.
-    fn make_room(&self, sender: Address, worth: Worth) -> Result<Vec<B256>, Refused> {
+    fn make_room(&self, sender: Address, next: u64, nonce: u64, new: &Waiting) -> Result<Vec<B256>, Refused> {
+        let worth = Worth { is_executable: self.follows(&sender, next, nonce), fee_max: new.fee_max };
         let others = self.senders.iter().filter(|(other, _)| **other != sender);
-        let mut tails: Vec<(Worth, B256)> =
-            others.filter_map(|(_, queue)| queue.tail()).filter(|(tail, _)| *tail < worth).collect();
-        if tails.is_empty() {
-            return Err(Refused::PoolFull);
-        }
+        let mut tails: Vec<(Worth, B256, usize)> = others
+            .filter_map(|(_, queue)| queue.tail())
+            .filter(|(tail, _)| *tail < worth)
+            .map(|(tail, waiting)| (tail, waiting.hash(), waiting.bytes))
+            .collect();
         tails.sort_unstable();
-        tails.truncate(self.limits.transactions_max.div_ceil(EVICTED_SHARE));
-        Ok(tails.into_iter().map(|(_, hash)| hash).collect())
+        let share = self.limits.transactions_max.div_ceil(EVICTED_SHARE);
+        let (mut displaced, mut freed) = (Vec::new(), 0);
+        for (_, hash, bytes) in tails {
+            if displaced.len() >= share && self.fits(new.bytes, freed) {
+                break;
+            }
+            displaced.push(hash);
+            freed += bytes;
+        }
+        if displaced.is_empty() || !self.fits(new.bytes, freed) { Err(Refused::PoolFull) } else { Ok(displaced) }
     }
 
     fn check_place(&self, sender: Address, nonce: u64, new: &Waiting) -> Result<Option<B256>, Refused> {
@@ -242,7 +297,7 @@ impl Mempool {
             if new.fee_max < bumped(old.fee_max) || new.tip_max < bumped(old.tip_max) {
                 return Err(Refused::Underpriced);
             }
-            return Ok(Some(*old.transaction.transaction().hash()));
+            return Ok(Some(old.hash()));
         }
         let limit = self.limits.per_sender_max;
         if queue.is_some_and(|queue| queue.by_nonce.len() >= limit) {
@@ -276,34 +331,33 @@ impl Mempool {
         let Some(queue) = self.senders.get_mut(&sender) else { return Vec::new() };
         queue.next = next;
         let kept = queue.by_nonce.split_off(&next);
-        let gone: Vec<B256> = std::mem::replace(&mut queue.by_nonce, kept)
-            .into_values()
-            .map(|waiting| *waiting.transaction.transaction().hash())
-            .collect();
+        let gone: Vec<Waiting> = std::mem::replace(&mut queue.by_nonce, kept).into_values().collect();
         if queue.by_nonce.is_empty() {
             self.senders.remove(&sender);
         }
-        for hash in &gone {
-            self.hashes.remove(hash);
+        for waiting in &gone {
+            self.bytes -= waiting.bytes;
+            self.hashes.remove(&waiting.hash());
         }
-        gone
+        gone.iter().map(Waiting::hash).collect()
     }
 
-    /// Forgets one transaction.
-    pub fn remove(&mut self, hash: &B256) {
-        let Some((sender, nonce)) = self.hashes.remove(hash) else { return };
-        if let Some(queue) = self.senders.get_mut(&sender) {
-            queue.by_nonce.remove(&nonce);
-            if queue.by_nonce.is_empty() {
-                self.senders.remove(&sender);
-            }
+    /// Forgets one transaction; tells whose it was.
+    pub fn remove(&mut self, hash: &B256) -> Option<Address> {
+        let (sender, nonce) = self.hashes.remove(hash)?;
+        let queue = self.senders.get_mut(&sender)?;
+        self.bytes -= queue.by_nonce.remove(&nonce)?.bytes;
+        if queue.by_nonce.is_empty() {
+            self.senders.remove(&sender);
         }
+        Some(sender)
     }
 
     /// Forgets everything, returning it in order of admission.
     pub fn drain(&mut self) -> Vec<Recovered> {
         let mut all: Vec<Waiting> = self.senders.drain().flat_map(|(_, queue)| queue.by_nonce.into_values()).collect();
         self.hashes.clear();
+        self.bytes = 0;
         all.sort_by_key(|waiting| waiting.arrival);
         all.into_iter().map(|waiting| waiting.transaction).collect()
     }

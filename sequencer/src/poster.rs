@@ -222,12 +222,14 @@ impl Poster {
     }
 }
 
-/// Whether the Inbox refuses a batch for a reason that time only makes worse: its checkpoint is too old (L1-CP-2), or it leaves messages
-/// that became overdue while it waited (L1-BATCH-6).
+/// Whether the Inbox refuses a batch for a reason that time only makes worse: its checkpoint is too old or before its parent's (L1-CP-2), or it
+/// leaves messages that became overdue while it waited (L1-BATCH-6).
 fn is_hopeless(revert_data: &[u8]) -> bool {
     matches!(
         Inbox::InboxErrors::abi_decode(revert_data),
-        Ok(Inbox::InboxErrors::Inbox_CheckpointTooOld(_) | Inbox::InboxErrors::Inbox_OverdueMessageLeft(_))
+        Ok(Inbox::InboxErrors::Inbox_CheckpointTooOld(_)
+            | Inbox::InboxErrors::Inbox_CheckpointBeforeLast(_)
+            | Inbox::InboxErrors::Inbox_OverdueMessageLeft(_))
     )
 }
 

@@ -3,14 +3,18 @@
 mod common;
 
 use alloy::{
-    consensus::{SignableTransaction, TxEip1559},
-    primitives::{Address, B256, TxKind},
-    signers::SignerSync,
+    consensus::{SignableTransaction, TxEip7702},
+    eips::eip7702::Authorization,
+    primitives::{Address, B256, Signature, U256},
+    signers::{SignerSync, local::PrivateKeySigner},
 };
-use common::{ETHER, Rig, chain, config, transfer, user};
+use common::{ETHER, Rig, chain, config, transfer, user, zeros};
 use tandem_chain::{DataKind, L1Batch, L1Data, batch::calldata_hash};
 use tandem_evm::{Recovered, payload::SignedTransaction};
-use tandem_sequencer::engine::Landed;
+use tandem_sequencer::{
+    engine::{Landed, SubmitError},
+    mempool::Refused,
+};
 use tandem_store::Store;
 
 #[tokio::test]
@@ -21,25 +25,8 @@ async fn what_compresses_well_cannot_outgrow_the_decoder() {
     rig.deposit(alice.address(), ETHER).await;
     // 4.4 MB before compression, the decoder's cap is 4 MB; a few kilobytes after it.
     for nonce in 1..=45 {
-        let transaction = TxEip1559 {
-            chain_id: chain().l2_chain_id,
-            nonce,
-            gas_limit: 1_200_000,
-            max_fee_per_gas: 1_000_000_000,
-            to: TxKind::Call(Address::repeat_byte(0xb0)),
-            input: vec![0; 98_000].into(),
-            ..Default::default()
-        };
-        let signature = alice.sign_hash_sync(&transaction.signature_hash()).unwrap();
-        let zeros = Recovered::new(SignedTransaction::Eip1559(transaction.into_signed(signature))).unwrap();
-        rig.engine.submit(zeros).await.unwrap();
+        rig.engine.submit(zeros(&alice, nonce, 98_000)).await.unwrap();
     }
-    // The engine derives every batch before it is closed; one beyond the cap would end it.
-    let covers_all = |store: &Store| {
-        let journaled = store.journal().unwrap().len();
-        let head = store.head().unwrap().number;
-        journaled == 0 && store.jobs().unwrap().last().is_some_and(|job| job.last_block == head)
-    };
     rig.wait("all transactions in closed batches", covers_all).await;
     rig.stop();
 }
@@ -111,4 +98,67 @@ async fn a_batch_that_the_inbox_will_never_take_is_sequenced_again() {
     assert_eq!((fresh.first_block, fresh.queue_end), (stale.first_block, stale.queue_end));
     assert!(fresh.checkpoint.number > stale.checkpoint.number);
     rig.stop();
+}
+
+#[tokio::test]
+async fn what_the_decoder_charges_more_for_than_it_weighs_does_not_outgrow_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut rig = Rig::start(directory.path(), config(500)).await;
+    let users: Vec<_> = (1..=6).map(user).collect();
+    for user in &users {
+        rig.deposit(user.address(), ETHER).await;
+    }
+    // Each takes fewer bytes signed than the decoder's memory for it.
+    for nonce in 1..=250 {
+        for user in &users {
+            rig.engine.submit(zeros(user, nonce, 2_742)).await.unwrap();
+        }
+    }
+    rig.wait("all transactions in closed batches", covers_all).await;
+    assert!(rig.store.jobs().unwrap().len() > 1);
+    rig.stop();
+}
+
+#[tokio::test]
+async fn authorisations_are_counted_as_they_are_posted() {
+    let directory = tempfile::tempdir().unwrap();
+    let alice = user(1);
+    let mut config = config(500);
+    config.batch.payload_bytes_max = 50_000;
+    let mut rig = Rig::start(directory.path(), config).await;
+    rig.deposit(alice.address(), ETHER).await;
+    for nonce in 1..=6 {
+        rig.engine.submit(authorizing(&alice, nonce, 300)).await.unwrap();
+    }
+    assert!(matches!(
+        rig.engine.submit(authorizing(&alice, 7, 600)).await,
+        Err(SubmitError::Refused(Refused::TooLarge { .. }))
+    ));
+    rig.wait("all transactions in closed batches", covers_all).await;
+    let posted: Vec<usize> = rig.store.jobs().unwrap().iter().map(|job| job.payload.len()).collect();
+    assert!(posted.iter().all(|bytes| *bytes <= 50_000) && posted.iter().sum::<usize>() > 100_000, "{posted:?}");
+    rig.stop();
+}
+
+/// The engine derives every batch before it is closed; one beyond the cap would end it.
+fn covers_all(store: &Store) -> bool {
+    let journaled = store.journal().unwrap().len();
+    let head = store.head().unwrap().number;
+    journaled == 0 && store.jobs().unwrap().last().is_some_and(|job| job.last_block == head)
+}
+
+/// Carries so many authorisations whose signatures are as short as can be in RLP, and are posted whole.
+fn authorizing(signer: &PrivateKeySigner, nonce: u64, count: usize) -> Recovered {
+    let authorization = Authorization { chain_id: U256::ZERO, address: Address::ZERO, nonce: 0 };
+    let short = authorization.into_signed(Signature::new(U256::ONE, U256::ONE, false));
+    let transaction = TxEip7702 {
+        chain_id: chain().l2_chain_id,
+        nonce,
+        gas_limit: 21_000 + 25_000 * count as u64,
+        max_fee_per_gas: 1_000_000_000,
+        authorization_list: vec![short; count],
+        ..Default::default()
+    };
+    let signature = signer.sign_hash_sync(&transaction.signature_hash()).unwrap();
+    Recovered::new(SignedTransaction::Eip7702(transaction.into_signed(signature))).unwrap()
 }

@@ -222,3 +222,46 @@ async fn what_is_acknowledged_beside_a_reorganisation_is_not_forgotten() {
     }
     rig.stop();
 }
+
+#[tokio::test]
+async fn what_is_displaced_is_sequenced_again_however_much_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let (alice, bob) = (user(1), Address::repeat_byte(0xb0));
+    let mut rig = Rig::start(directory.path(), config(3_600_000)).await;
+    rig.deposit(alice.address(), ETHER).await;
+    let mut last = B256::ZERO;
+    // More than one sender may have in the mempool at a time.
+    for nonce in 1..=300 {
+        last = rig.engine.submit(transfer(&alice, nonce, bob, 5)).await.unwrap();
+        if nonce % 100 == 0 {
+            rig.wait_included(last).await;
+        }
+    }
+    rig.engine.resequence().await.unwrap();
+    rig.wait_included(last).await;
+    assert!(rig.store.journal().unwrap().is_empty());
+    rig.stop();
+}
+
+#[tokio::test]
+async fn blocks_do_not_outlive_the_checkpoint_that_they_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let (alice, bob) = (user(1), Address::repeat_byte(0xb0));
+    let mut rig = Rig::start(directory.path(), config(3_600_000)).await;
+    rig.deposit(alice.address(), ETHER).await;
+    let hash = rig.engine.submit(transfer(&alice, 1, bob, 5)).await.unwrap();
+    rig.wait_included(hash).await;
+    let promised = rig.store.head().unwrap();
+
+    // L1 has the same messages again, but the checkpoints are of other blocks.
+    rig.engine.l1_reorg(0).await.unwrap();
+    let messages = std::mem::take(&mut rig.messages);
+    rig.l1_number = 0;
+    rig.l1_base_fee += 1;
+    rig.l1_block(vec![]).await;
+    rig.l1_block(messages).await;
+    rig.l1_block(vec![]).await;
+    rig.wait_included(hash).await;
+    assert_ne!(rig.store.block_hash(promised.number).unwrap(), Some(promised.hash));
+    rig.stop();
+}

@@ -210,7 +210,7 @@ async fn what_cannot_be_executed_is_refused_with_the_words_tools_know() {
     node.refused(&sign(TxEip1559 { chain_id: 1, ..plain(1) }), -32000, "another chain id").await;
     node.refused(&sign(TxEip1559 { gas_limit: (1 << 24) + 1, ..plain(1) }), -32000, "gas limit").await;
     node.refused(&sign(plain(1_000)), -32000, "nonce too high").await;
-    let large = TxEip1559 { input: vec![1; 98_304].into(), ..plain(1) };
+    let large = TxEip1559 { gas_limit: 5_000_000, input: vec![1; 98_304].into(), ..plain(1) };
     node.refused(&sign(large), -32000, "oversized data").await;
     for garbage in
         [json!(["0x"]), json!(["0x02"]), json!(["0x03c0"]), json!(["0xc0"]), json!(["xyz"]), json!([5]), json!([])]

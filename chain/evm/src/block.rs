@@ -21,7 +21,7 @@ use tandem_chain::{ChainConfig, Checkpoint, Message, PreimageSource, Preimages, 
 
 use crate::{
     cryptography, fees,
-    predeploys::FEE_VAULT,
+    predeploys::{self, FEE_VAULT},
     receipt::{Receipt, receipts_root, transactions_root},
     state::{StateError, WorldState},
     transaction::{DepositTransaction, Recovered, Transaction, deposit_env, tx_env},
@@ -161,7 +161,8 @@ impl<'a, S: PreimageSource> BlockBuilder<'a, S> {
         }
         let mut deposit = DepositTransaction::from_message(index, message);
         deposit.gas_limit = deposit.gas_limit.min(self.gas_left());
-        let succeeded = self.execute_deposit(deposit, message.kind == KIND_CALL)?;
+        let may_call = message.kind == KIND_CALL && !predeploys::is_reserved(message.sender);
+        let succeeded = self.execute_deposit(deposit, may_call)?;
         if !succeeded && self.state.debit(message.sender, message.value)? {
             self.state.credit(message.refund, message.value)?;
         }
@@ -180,12 +181,19 @@ impl<'a, S: PreimageSource> BlockBuilder<'a, S> {
             return Err(Rejected::BatchFull { gas_limit, gas_left: work_gas_left });
         }
         let signer = transaction.signer();
+        if predeploys::is_reserved(signer) {
+            return Err(Rejected::Invalid(InvalidTransaction::Str("a reserved address signs nothing".into())));
+        }
         let fee = fees::l1_data_fee(&transaction.transaction().encode_2718(), &self.attributes.checkpoint);
         let before = self.state.clone_account(signer)?;
         if !self.state.debit(signer, fee)? {
             return Err(Rejected::L1DataFee { balance: self.state.balance(signer)?, fee });
         }
-        let ResultAndState { result, state } = match self.transact(tx_env(&transaction), self.cfg()) {
+        let executed = match self.check_affordable(&transaction) {
+            Ok(()) => self.transact(tx_env(&transaction), self.cfg()),
+            Err(rejected) => Err(rejected),
+        };
+        let ResultAndState { result, state } = match executed {
             Ok(executed) => executed,
             Err(rejected) => {
                 self.state.restore_account(signer, before);
@@ -198,6 +206,36 @@ impl<'a, S: PreimageSource> BlockBuilder<'a, S> {
         self.state.credit(FEE_VAULT, base_fee.saturating_add(fee))?;
         self.record(Transaction::Signed(transaction), result);
         Ok(gas_used.max(MIN_WORK_GAS))
+    }
+
+    /// What the EVM refuses too, asked before authorisations are recovered: a transaction that pays for nothing must not cost that.
+    fn check_affordable(&mut self, transaction: &Recovered) -> Result<(), Rejected<S::Error>> {
+        let fields = transaction.transaction().fields();
+        let (gas_limit, tx) = (fields.gas_limit(), fields.nonce());
+        let initial_gas = transaction.transaction().intrinsic_gas();
+        if initial_gas > gas_limit {
+            return Err(Rejected::Invalid(InvalidTransaction::CallGasCostMoreThanGasLimit { initial_gas, gas_limit }));
+        }
+        if fields.max_fee_per_gas() < u128::from(self.base_fee()) {
+            return Err(Rejected::Invalid(InvalidTransaction::GasPriceLessThanBasefee));
+        }
+        let (state, balance) =
+            self.state.account(transaction.signer())?.map_or((0, U256::ZERO), |info| (info.nonce, info.balance));
+        if tx != state {
+            let error = if tx < state {
+                InvalidTransaction::NonceTooLow { tx, state }
+            } else {
+                InvalidTransaction::NonceTooHigh { tx, state }
+            };
+            return Err(Rejected::Invalid(error));
+        }
+        let gas = U256::from(gas_limit).saturating_mul(U256::from(fields.max_fee_per_gas()));
+        let fee = gas.saturating_add(fields.value());
+        if fee > balance {
+            let (fee, balance) = (fee.into(), balance.into());
+            return Err(Rejected::Invalid(InvalidTransaction::LackOfFundForMaxFee { fee, balance }));
+        }
+        Ok(())
     }
 
     /// Seals the block: folds its changes into the state and computes the header. Returns it with the new pre-images.
@@ -221,13 +259,13 @@ impl<'a, S: PreimageSource> BlockBuilder<'a, S> {
     }
 
     /// Mints, executes and records a deposit. Says whether its call succeeded.
-    fn execute_deposit(&mut self, deposit: DepositTransaction, known_kind: bool) -> Result<bool, Error<S>> {
+    fn execute_deposit(&mut self, deposit: DepositTransaction, may_call: bool) -> Result<bool, Error<S>> {
         self.state.credit(deposit.from, deposit.mint)?;
         let mut cfg = self.cfg();
         cfg.disable_nonce_check = true;
         cfg.disable_base_fee = true;
         cfg.disable_eip3607 = true;
-        let executed = if known_kind {
+        let executed = if may_call {
             self.transact(deposit_env(&deposit), cfg)
         } else {
             Err(Rejected::BlockFull { gas_limit: 0, gas_left: 0 })

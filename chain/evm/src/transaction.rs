@@ -6,10 +6,14 @@
 use alloc::vec::Vec;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
 use alloy_rlp::{BufMut, Encodable, RlpDecodable, RlpEncodable};
-use revm::{context::TxEnv, context_interface::transaction::SignedAuthorization};
+use revm::{
+    context::TxEnv,
+    context_interface::{cfg::gas::calculate_initial_tx_gas, transaction::SignedAuthorization},
+};
 use tandem_chain::{Checkpoint, Message};
 
 use crate::{
+    block::FORK,
     cryptography::{InvalidSignature, recover_authority, recover_signer},
     payload::SignedTransaction,
     predeploys::{self, L1_INFO, SYSTEM},
@@ -184,6 +188,19 @@ impl SignedTransaction {
             Self::Eip1559(signed) => signed.tx(),
             Self::Eip7702(signed) => signed.tx(),
         }
+    }
+
+    /// Gas that the transaction must allow for before anything of it is executed: intrinsic gas, or the calldata floor (EIP-7623) where that is
+    /// more.
+    pub fn intrinsic_gas(&self) -> u64 {
+        let fields = self.fields();
+        let (entries, keys) = fields
+            .access_list()
+            .map_or((0, 0), |list| (list.len() as u64, list.iter().map(|entry| entry.storage_keys.len() as u64).sum()));
+        let authorizations = self.authorizations().len() as u64;
+        let is_create = fields.kind().is_create();
+        let gas = calculate_initial_tx_gas(FORK, fields.input(), is_create, entries, keys, authorizations, None);
+        gas.initial_regular_gas.saturating_add(gas.initial_state_gas).max(gas.floor_gas)
     }
 
     fn authorizations(&self) -> &[SignedAuthorization] {

@@ -1,6 +1,9 @@
 //! Building blocks: when one is due, what goes in.
 
-use tandem_evm::{BlockAttributes, BlockBuilder, Rejected};
+use std::collections::BTreeSet;
+
+use alloy::primitives::Address;
+use tandem_evm::{BlockAttributes, BlockBuilder, Rejected, Transaction, payload::bytes_max};
 use tracing::debug;
 
 use super::{Engine, EngineError, HeadInfo, now_ms, open::Quota};
@@ -41,13 +44,15 @@ impl Engine {
             queue_index += 1;
         }
         let mut invalid = Vec::new();
+        let mut batch_is_full = false;
         let mut best = self.mempool.best(builder.base_fee());
         while let Some(transaction) = best.next() {
             if builder.gas_left() < tandem_evm::block::MIN_WORK_GAS || quota.is_spent() {
                 break;
             }
-            let bytes = transaction.transaction().encode_2718().len();
+            let bytes = bytes_max(transaction.transaction());
             if !quota.fits(bytes) {
+                batch_is_full = true;
                 continue;
             }
             match builder.push_transaction(transaction.clone(), quota.work_gas_left) {
@@ -56,7 +61,8 @@ impl Engine {
                     best.follow(&transaction);
                 }
                 Err(Rejected::State(error)) => return Err(error.into()),
-                Err(Rejected::BlockFull { .. } | Rejected::BatchFull { .. }) => {}
+                Err(Rejected::BatchFull { .. }) => batch_is_full = true,
+                Err(Rejected::BlockFull { .. }) => {}
                 Err(rejected) => {
                     debug!(hash = %transaction.transaction().hash(), %rejected, "transaction dropped");
                     invalid.push(*transaction.transaction().hash());
@@ -74,7 +80,7 @@ impl Engine {
             gas_used = block.header.gas_used,
             "block built"
         );
-        self.close_if_full()
+        if batch_is_full { self.close_batch("full") } else { self.close_if_full() }
     }
 
     /// Makes a block that is in the store the head.
@@ -94,11 +100,10 @@ impl Engine {
         invalid: &[alloy::primitives::B256],
     ) -> Result<(), EngineError> {
         let mut gone = invalid.to_vec();
-        for hash in invalid {
-            self.mempool.remove(hash);
-        }
-        for transaction in &block.transactions {
-            let sender = transaction.from();
+        let mut senders: BTreeSet<Address> = block.transactions.iter().map(Transaction::from).collect();
+        senders.extend(invalid.iter().filter_map(|hash| self.mempool.remove(hash)));
+        for sender in senders {
+            // Others than the sender may have raised the nonce: authorisations, code that creates.
             let (nonce, _) = self.account(sender)?;
             gone.extend(self.mempool.advance(sender, nonce));
         }

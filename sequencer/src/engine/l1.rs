@@ -171,16 +171,31 @@ impl Engine {
         self.check_continuity()
     }
 
-    /// Messages that L1 has now, against those that blocks consumed before a reorganisation.
-    pub(super) fn check_messages(&mut self, messages: &[(u64, Message)]) -> Result<(), EngineError> {
+    /// Messages that L1 has now, against those that blocks consumed before a reorganisation. Where they differ the blocks are taken back, and
+    /// the answer is false.
+    pub(super) fn check_messages(&mut self, messages: &[(u64, Message)]) -> Result<bool, EngineError> {
         for (index, message) in messages.iter().filter(|(index, _)| *index < self.queue_index) {
             let expected = Transaction::Deposit(DepositTransaction::from_message(*index, message)).hash();
             if self.store.transaction_place(expected)?.is_none() {
                 warn!(index, "L1 replaced a message that blocks consumed: re-sequencing");
-                let safe = self.safe_number()?;
-                self.rewind(safe)?;
-                self.check_continuity()?;
-                return self.reload_mempool();
+                self.resequence()?;
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Takes back blocks that name a checkpoint which a reorganisation of L1 removed: the Inbox will never take their batch.
+    pub(super) fn check_checkpoints(&mut self) -> Result<(), EngineError> {
+        let head = self.store.l1_head()?.map_or(0, |head| head.number);
+        let safe = self.safe_number()?;
+        let jobs = self.store.jobs()?;
+        let unposted = jobs.iter().filter(|job| job.last_block > safe).map(|job| job.checkpoint);
+        for checkpoint in unposted.chain(self.open.as_ref().map(|open| open.checkpoint)) {
+            let is_read = checkpoint.number <= head;
+            if is_read && self.store.checkpoint_at_or_before(checkpoint.number)? != Some(checkpoint) {
+                warn!(number = checkpoint.number, "L1 lost a checkpoint that blocks name: re-sequencing");
+                return self.resequence();
             }
         }
         Ok(())

@@ -90,10 +90,9 @@ impl Engine {
     pub(super) fn next_checkpoint(&self) -> Result<Option<Checkpoint>, EngineError> {
         let Some(l1_head) = self.store.l1_head()? else { return Ok(None) };
         let deep = l1_head.number.saturating_sub(self.config.l1_depth);
-        let previous = match self.store.last_job()? {
-            Some(job) => job.checkpoint.number,
-            None => self.store.last_batch()?.map_or(0, |batch| batch.checkpoint.number),
-        };
+        let closed = self.store.last_job()?.map_or(0, |job| job.checkpoint.number);
+        let landed = self.store.last_batch()?.map_or(0, |batch| batch.checkpoint.number);
+        let previous = closed.max(landed);
         Ok(self.store.checkpoint_at_or_before(deep)?.filter(|checkpoint| {
             checkpoint.number >= previous
                 && l1_head.timestamp.saturating_sub(checkpoint.timestamp) <= self.config.checkpoint_age_max_s
@@ -152,7 +151,7 @@ impl Engine {
     }
 
     /// Encodes the batch, checks that it derives to the blocks that were promised, and leaves it to the submitter.
-    fn close_batch(&mut self, reason: &'static str) -> Result<(), EngineError> {
+    pub(super) fn close_batch(&mut self, reason: &'static str) -> Result<(), EngineError> {
         let Some(first_block) = self.open.as_ref().map(|open| open.first_block) else { return Ok(()) };
         let previous = self.output_at(first_block - 1)?;
         let (Some(messages), Some(queue_hash)) =
@@ -161,6 +160,11 @@ impl Engine {
             debug!("batch stays open until L1's messages are read again after a reorganisation");
             return Ok(());
         };
+        // L1 may have replaced one that the watcher has stored and not told of yet.
+        let indexed: Vec<(u64, tandem_chain::Message)> = (previous.queue_index..).zip(messages.clone()).collect();
+        if !self.check_messages(&indexed)? {
+            return Ok(());
+        }
         let Some(open) = self.open.take() else { return Ok(()) };
         let payload = self.encode(&open, &previous)?;
         self.check_derivation(&open, &previous, messages, queue_hash, payload.clone())?;

@@ -170,6 +170,40 @@ fn a_full_pool_keeps_what_is_executable_and_pays_more() {
 }
 
 #[test]
+fn memory_is_bounded_as_well_as_number() {
+    let one = ENTRY_BYTES + bytes_max(signed(1, 0, 9, 1).transaction());
+    let mut pool = Mempool::new(MempoolLimits { bytes_max: 3 * one + one / 2, ..Default::default() });
+    let counted = |pool: &Mempool| -> usize {
+        pool.senders.values().flat_map(|queue| queue.by_nonce.values()).map(|waiting| waiting.bytes).sum()
+    };
+    for seed in 1..=3 {
+        pool.insert(signed(seed, 0, 9, 1), 0, RICH, COST).unwrap();
+    }
+    assert_eq!(pool.insert(signed(4, 0, 9, 1), 0, RICH, COST), Err(Refused::PoolFull));
+    assert_eq!(pool.insert(signed(4, 0, 10, 1), 0, RICH, COST).unwrap().len(), 3, "a hundredth of the number at once");
+    pool.insert(signed(4, 0, 20, 2), 0, RICH, COST).unwrap();
+    pool.insert(signed(4, 1, 20, 2), 0, RICH, COST).unwrap();
+    assert_eq!((pool.len(), pool.bytes), (2, counted(&pool)));
+    pool.advance(signed(4, 0, 1, 1).signer(), 1);
+    assert_eq!((pool.len(), pool.bytes), (1, counted(&pool)));
+    assert_eq!(pool.remove(&hash(&signed(4, 1, 20, 2))), Some(signed(4, 1, 20, 2).signer()));
+    assert_eq!((pool.len(), pool.bytes), (0, 0));
+}
+
+#[test]
+fn what_was_accepted_comes_back_whatever_the_limits() {
+    let mut pool = Mempool::new(MempoolLimits { transactions_max: 1, per_sender_max: 1, ..Default::default() });
+    assert!(!pool.restore(signed(1, 4, 9, 1), 5), "the account is past it");
+    for nonce in [5, 6, 900] {
+        assert!(pool.restore(signed(1, nonce, 9, 1), 5));
+        assert!(pool.restore(signed(1, nonce, 9, 1), 5), "twice is once");
+    }
+    assert_eq!((pool.len(), pool.counts()), (3, Counts { pending: 2, queued: 1 }));
+    let displaced = pool.insert(signed(2, 0, 1, 1), 0, RICH, COST);
+    assert_eq!(displaced, Ok(vec![hash(&signed(1, 900, 9, 1))]), "others still meet them");
+}
+
+#[test]
 fn draining_gives_everything_in_order_of_admission() {
     let mut pool = pool();
     let all = [signed(2, 1, 9, 1), signed(1, 0, 9, 1), signed(2, 0, 99, 9)];

@@ -6,7 +6,7 @@ use alloy::{
 };
 use serde_json::{Map, Value, json};
 use tandem_chain::ChainConfig;
-use tandem_evm::{Recovered, Transaction, payload::SignedTransaction};
+use tandem_evm::{Recovered, Transaction, fee_estimate::estimate_posted_bytes, payload::SignedTransaction};
 
 use super::{Params, RpcContext, RpcError, eth, json};
 
@@ -24,8 +24,15 @@ fn recover(bytes: &[u8], chain: &ChainConfig) -> Result<Recovered, RpcError> {
     if fields.chain_id().is_some_and(|id| id != chain.l2_chain_id) {
         return Err(RpcError::RefusedTransaction("transaction is signed for another chain id"));
     }
-    if fields.gas_limit() < tandem_evm::block::MIN_WORK_GAS {
+    if fields.gas_limit() < transaction.intrinsic_gas() {
         return Err(RpcError::RefusedTransaction("intrinsic gas too low"));
+    }
+    // Their signatures are posted whole; the fee pays for what is left of the transaction after compression.
+    let verbatim = SIGNATURE_BYTES * (1 + fields.authorization_list().map_or(0, <[_]>::len) as u64);
+    if 2 * estimate_posted_bytes(bytes) < verbatim {
+        return Err(RpcError::RefusedTransaction(
+            "authorizations compress better than they are posted: sign them with random nonces",
+        ));
     }
     if fields.gas_limit() > TX_GAS_MAX {
         return Err(RpcError::RefusedTransaction("gas limit exceeds 2^24 (EIP-7825)"));
@@ -41,6 +48,10 @@ fn recover(bytes: &[u8], chain: &ChainConfig) -> Result<Recovered, RpcError> {
     Recovered::new(transaction).map_err(|_| RpcError::RefusedTransaction("invalid signature"))
 }
 
+/// Bytes of a signature as batches carry it.
+const SIGNATURE_BYTES: u64 = 64;
+/// Transactions of one `txpool_content`.
+const CONTENT_MAX: usize = 2_000;
 /// Most gas of one transaction (EIP-7825).
 const TX_GAS_MAX: u64 = 1 << 24;
 
@@ -82,12 +93,21 @@ fn included(context: &RpcContext, hash: B256) -> Result<Value, RpcError> {
 }
 
 pub async fn status(context: &RpcContext) -> Result<Value, RpcError> {
-    let (counts, _) = context.engine.pool().await?;
+    let counts = context.engine.pool_counts().await?;
     Ok(json!({ "pending": U256::from(counts.pending), "queued": U256::from(counts.queued) }))
 }
 
 pub async fn content(context: &RpcContext) -> Result<Value, RpcError> {
-    let (_, content) = context.engine.pool().await?;
+    let counts = context.engine.pool_counts().await?;
+    if counts.pending + counts.queued > CONTENT_MAX {
+        return Err(RpcError::LimitExceeded { what: "transactions in one answer", limit: CONTENT_MAX as u64 });
+    }
+    let content = context.engine.pool_content().await?;
+    context.clone().blocking(move |_| grouped(content)).await
+}
+
+/// By executability, sender and nonce.
+fn grouped(content: Vec<(Recovered, bool)>) -> Result<Value, RpcError> {
     let (mut pending, mut queued) = (Map::new(), Map::new());
     for (transaction, executable) in content {
         let group = if executable { &mut pending } else { &mut queued };

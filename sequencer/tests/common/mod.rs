@@ -75,6 +75,7 @@ pub struct Rig {
     pub cancel: CancellationToken,
     thread: Option<std::thread::JoinHandle<()>>,
     pub l1_number: u64,
+    pub l1_base_fee: u64,
     pub messages: Vec<Message>,
 }
 
@@ -89,7 +90,15 @@ impl Rig {
         let l1_number = store.l1_head().unwrap().map_or(0, |head| head.number);
         let messages =
             (0..store.message_count().unwrap()).map(|index| store.message(index).unwrap().unwrap().0).collect();
-        let mut rig = Self { store, engine: handle, cancel, thread: Some(thread), l1_number, messages };
+        let mut rig = Self {
+            store,
+            engine: handle,
+            cancel,
+            thread: Some(thread),
+            l1_number,
+            l1_base_fee: 1_000_000_000,
+            messages,
+        };
         if l1_number == 0 {
             rig.l1_block(vec![]).await;
         }
@@ -113,7 +122,7 @@ impl Rig {
         let checkpoint = Checkpoint {
             number: self.l1_number,
             timestamp: now_s() - 1,
-            base_fee: U256::from(1_000_000_000),
+            base_fee: U256::from(self.l1_base_fee),
             blob_base_fee: U256::from(1),
         };
         self.store
@@ -126,7 +135,7 @@ impl Rig {
                 checkpoints: vec![checkpoint],
             })
             .unwrap();
-        self.engine.l1_block(indexed, U256::from(1_000_000_000)).await.unwrap();
+        self.engine.l1_block(indexed, U256::from(self.l1_base_fee)).await.unwrap();
     }
 
     /// Deposits, and lets the L1 depth pass.
@@ -209,6 +218,21 @@ pub fn user(seed: u8) -> PrivateKeySigner {
 
 pub fn transfer(signer: &PrivateKeySigner, nonce: u64, to: Address, value: u64) -> Recovered {
     sign(signer, TxEip1559 { nonce, gas_limit: 21_000, to: TxKind::Call(to), value: U256::from(value), ..plain() })
+}
+
+/// Sends so many bytes of calldata, all zero.
+pub fn zeros(signer: &PrivateKeySigner, nonce: u64, bytes: usize) -> Recovered {
+    let gas_limit = 21_000 + 10 * bytes as u64;
+    sign(
+        signer,
+        TxEip1559 {
+            nonce,
+            gas_limit,
+            to: TxKind::Call(Address::repeat_byte(0xb0)),
+            input: vec![0; bytes].into(),
+            ..plain()
+        },
+    )
 }
 
 pub fn call(signer: &PrivateKeySigner, nonce: u64, to: Address, call: &impl SolCall) -> Recovered {

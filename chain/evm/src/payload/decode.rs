@@ -25,7 +25,7 @@ pub(super) const METHOD_STORED: u8 = 0;
 pub(super) const METHOD_ZSTD: u8 = 1;
 
 /// What a transaction is charged against the cap beside its own lists and calldata.
-const TRANSACTION_BASE_BYTES: usize = 128;
+pub(super) const TRANSACTION_BASE_BYTES: usize = 128;
 
 /// Reads a payload. No bytes at all are the empty payload.
 ///

@@ -16,6 +16,7 @@ mod decode;
 mod encode;
 mod layout;
 mod transaction;
+mod weight;
 
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ pub use decode::decode;
 pub use encode::{EncodeError, EncodedPayload, encode};
 pub use layout::{NumberColumn, StreamColumn};
 pub use transaction::{BlobTransaction, SignedTransaction};
+pub use weight::bytes_max;
 
 use alloc::vec::Vec;
 

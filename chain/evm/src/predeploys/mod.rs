@@ -33,6 +33,11 @@ pub const MULTICALL3: Address = address!("cA11bde05977b3631167028862bE2a173976CA
 /// Caller of the rulebook's own calls (PRE-2).
 pub const SYSTEM: Address = address!("fffffffffffffffffffffffffffffffffffffffe");
 
+/// Whether nobody may sign or send as `address` (PRE-3): the system, and what has or may get a place among the predeploys.
+pub fn is_reserved(address: Address) -> bool {
+    address == SYSTEM || address[..19] == MESSAGE_PASSER[..19]
+}
+
 /// Slot of the message passer with the root of the message tree (PRE-MSG-2).
 pub const MESSAGE_ROOT_SLOT: U256 = U256::ZERO;
 /// Slot of the message passer with the number of messages (PRE-MSG-2).

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::samples::{self, CHAIN_ID, LIMITS};
 use crate::payload::{
     AddressBook, BlobTransaction, DecodeError, EncodeError, NoAddressBook, Payload, PayloadBlock, PayloadError,
-    SignedTransaction, decode, encode,
+    PayloadLimits, SignedTransaction, bytes_max, decode, encode,
 };
 
 /// An address table in memory that can be out of reach.
@@ -45,6 +45,16 @@ proptest! {
             prop_assert!(posted.len() <= encoded.stored().len());
             prop_assert_eq!(&decode(&posted, &LIMITS, CHAIN_ID, &NoAddressBook).unwrap(), &payload);
         }
+    }
+
+    #[test]
+    fn no_payload_outgrows_the_sum_of_its_bounds(payload in samples::payload()) {
+        let transactions = payload.blocks.iter().flat_map(|block| &block.transactions);
+        let bound = 1_024 + 24 * payload.blocks.len() + transactions.map(bytes_max).sum::<usize>();
+        let posted = encode(&payload, CHAIN_ID, |_| None).unwrap().stored();
+        prop_assert!(posted.len() <= bound, "{} bytes, bound {bound}", posted.len());
+        let tight = PayloadLimits { decompressed_bytes_max: bound, ..LIMITS };
+        prop_assert_eq!(decode(&posted, &tight, CHAIN_ID, &NoAddressBook).unwrap(), payload);
     }
 
     #[test]
