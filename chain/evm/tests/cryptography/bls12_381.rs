@@ -41,7 +41,8 @@ fn g2(seed: u64) -> G2Point {
 
 /// A point of the curve, hardly of the subgroup.
 fn g1_outside(seed: u64) -> G1Point {
-    let point = (seed..).find_map(|x| G1Affine::get_point_from_x_unchecked(Fq::from(x), seed.is_multiple_of(2))).unwrap();
+    let point =
+        (seed..).find_map(|x| G1Affine::get_point_from_x_unchecked(Fq::from(x), seed.is_multiple_of(2))).unwrap();
     (bytes_of(point.x), bytes_of(point.y))
 }
 
