@@ -1,0 +1,356 @@
+//! What the builder builds, `transition` derives: the same blocks, byte for byte, whatever users and L1 send; and no wei comes or goes on
+//! the way (EVM-BATCH-*, EVM-DEP-*, EVM-TX-*, EVM-WORK-1).
+
+mod common;
+#[path = "common/supply.rs"]
+mod supply;
+
+use std::cell::RefCell;
+
+use alloy_consensus::{SignableTransaction, TxEip1559};
+use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, bytes};
+use alloy_sol_types::{SolCall, sol};
+use common::{GWEI, Memory, TestChain, User, block, config, deposit};
+use proptest::{collection::vec, prelude::*, sample::select};
+use supply::supply;
+use tandem_chain::{BatchInput, ChainConfig, Message, PreimageSource};
+use tandem_evm::{
+    BlockAttributes, BlockBuilder, EvmBlock, Recovered, Rejected, Transaction, WorldState,
+    block::MIN_WORK_GAS,
+    fees::l1_data_fee,
+    payload::{Payload, PayloadBlock, PayloadLimits, SignedTransaction, decode, encode},
+    predeploys,
+    transition::{StateAddressBook, payload_limits},
+};
+
+sol! {
+    function send(address target, uint64 gasLimit, bytes data) external payable returns (uint64);
+}
+
+/// Init code of a contract that counts its calls in slot 0.
+const COUNTER: Bytes = Bytes::from_static(&alloy_primitives::hex!("665f546001015f555f5260076019f3"));
+/// Init code, or code, that never ends.
+const ENDLESS: [u8; 3] = [0x5b, 0x5f, 0x56];
+
+/// What a user tries.
+#[derive(Clone, Copy, Debug)]
+enum Wish {
+    Transfer,
+    Withdraw,
+    Deploy,
+    CallDeployed,
+    /// Reverts.
+    Fail,
+    /// Uses all its gas.
+    Burn,
+    /// Deploys a contract with ether that leaves it to somebody else at once.
+    SelfDestruct,
+    /// Pays less than the base fee.
+    Underpriced,
+    StaleNonce,
+    FutureNonce,
+    MoreThanIHave,
+    /// More gas than a block has.
+    Huge,
+    /// Less gas than its bytes cost.
+    TooLittleGas,
+    Unsigned,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Letter {
+    Deposit,
+    /// To a contract that refuses it.
+    Refused,
+    /// Cannot even start.
+    TooLittleGas,
+    OutOfGas,
+    UnknownKind,
+    /// From a user, whose nonce it takes.
+    FromUser,
+    Withdraw,
+}
+
+#[derive(Clone, Debug)]
+struct Batch {
+    letters: Vec<(Letter, u8)>,
+    /// Seconds since the block before, messages, transactions.
+    blocks: Vec<(u64, u32, Vec<(u8, Wish)>)>,
+    /// Whether transactions that the builder refused are posted all the same.
+    posts_refused: bool,
+}
+
+fn wish() -> impl Strategy<Value = Wish> {
+    use Wish::*;
+    let all = vec![
+        Transfer,
+        Transfer,
+        Withdraw,
+        Deploy,
+        CallDeployed,
+        Fail,
+        Burn,
+        SelfDestruct,
+        Underpriced,
+        StaleNonce,
+        FutureNonce,
+        MoreThanIHave,
+        Huge,
+        TooLittleGas,
+        Unsigned,
+    ];
+    select(all)
+}
+
+fn letter() -> impl Strategy<Value = (Letter, u8)> {
+    use Letter::*;
+    (select(vec![Deposit, Refused, TooLittleGas, OutOfGas, UnknownKind, FromUser, Withdraw]), 1u8..4)
+}
+
+fn batch() -> impl Strategy<Value = Batch> {
+    let blocks = (select(vec![0, 1, 7, 5_000]), 0u32..4, vec((1u8..4, wish()), 0..6));
+    (vec(letter(), 0..6), vec(blocks, 0..4), any::<bool>()).prop_map(|(letters, blocks, posts_refused)| Batch {
+        letters,
+        blocks,
+        posts_refused,
+    })
+}
+
+/// Little room, so that blocks and batches fill up.
+fn small_config() -> ChainConfig {
+    ChainConfig { block_gas_limit: 8_300_000, max_work_gas_per_batch: 12_000_000, ..config() }
+}
+
+fn message((letter, user): (Letter, u8)) -> Message {
+    let stranger = Address::repeat_byte(0xe0 + user);
+    let plain = Message { refund: Address::repeat_byte(0xf0 + user), ..deposit(stranger, 1_000 + u64::from(user)) };
+    match letter {
+        Letter::Deposit => Message { to: User::new(user).address(), ..plain },
+        Letter::Refused => Message { to: predeploys::L2_BRIDGE, data: bytes!("deadbeef"), ..plain },
+        Letter::TooLittleGas => Message { gas_limit: 20_999, ..plain },
+        Letter::OutOfGas => Message {
+            to: predeploys::CREATE2_DEPLOYER,
+            data: [&[user; 32][..], &ENDLESS].concat().into(),
+            gas_limit: 4_000_000,
+            ..plain
+        },
+        Letter::UnknownKind => Message { kind: user, ..plain },
+        Letter::FromUser => Message { sender: User::new(user).address(), ..plain },
+        Letter::Withdraw => {
+            let call = sendCall { target: stranger, gasLimit: 1, data: Bytes::new() };
+            Message { to: predeploys::MESSAGE_PASSER, data: call.abi_encode().into(), gas_limit: 500_000, ..plain }
+        }
+    }
+}
+
+fn transaction(wish: Wish, user: &User, nonce: u64, base_fee: u64) -> SignedTransaction {
+    let plain =
+        TxEip1559 { to: TxKind::Call(Address::repeat_byte(0xb0)), value: U256::from(7), ..user.template(nonce) };
+    let creation = |input: Bytes| TxEip1559 { to: TxKind::Create, value: U256::ZERO, input, ..plain.clone() };
+    let signed = |transaction| user.sign(transaction);
+    match wish {
+        Wish::Transfer => signed(plain),
+        Wish::Withdraw => {
+            let call = sendCall { target: user.address(), gasLimit: 1, data: Bytes::from_static(b"out") };
+            let to = TxKind::Call(predeploys::MESSAGE_PASSER);
+            signed(TxEip1559 { to, input: call.abi_encode().into(), gas_limit: 400_000, ..plain })
+        }
+        Wish::Deploy => signed(creation(COUNTER)),
+        Wish::CallDeployed => {
+            let to = TxKind::Call(user.address().create(nonce.saturating_sub(1)));
+            signed(TxEip1559 { to, ..plain })
+        }
+        Wish::Fail => signed(TxEip1559 { to: TxKind::Call(predeploys::L2_BRIDGE), input: bytes!("01"), ..plain }),
+        Wish::Burn => signed(TxEip1559 { gas_limit: 3_000_000, ..creation(ENDLESS.into()) }),
+        Wish::SelfDestruct => {
+            let input = [&[0x73][..], &[0xb1; 20], &[0xff]].concat().into();
+            signed(TxEip1559 { value: U256::from(9), ..creation(input) })
+        }
+        Wish::Underpriced => signed(TxEip1559 { max_fee_per_gas: u128::from(base_fee - 1), ..plain }),
+        Wish::StaleNonce => signed(TxEip1559 { nonce: nonce.wrapping_sub(1), ..plain }),
+        Wish::FutureNonce => signed(TxEip1559 { nonce: nonce + 1, ..plain }),
+        Wish::MoreThanIHave => signed(TxEip1559 { value: U256::MAX >> 1, ..plain }),
+        Wish::Huge => signed(TxEip1559 { gas_limit: 8_300_001, ..plain }),
+        Wish::TooLittleGas => signed(TxEip1559 { gas_limit: 21_001, ..creation(COUNTER) }),
+        Wish::Unsigned => SignedTransaction::Eip1559(plain.into_signed(Signature::new(U256::ZERO, U256::ZERO, false))),
+    }
+}
+
+/// A sequencer that has all day.
+struct Sequencer<'a> {
+    chain: &'a TestChain,
+    input: &'a BatchInput,
+    state: WorldState<&'a Memory>,
+    parent: alloy_consensus::Header,
+    parent_hash: B256,
+    consumed: usize,
+    work_gas_left: u64,
+    blocks: Vec<EvmBlock>,
+    posted: Vec<PayloadBlock>,
+}
+
+impl<'a> Sequencer<'a> {
+    fn new(chain: &'a TestChain, input: &'a BatchInput) -> Self {
+        let parent = chain.memory.preimage(chain.output.last_block_hash).unwrap();
+        Self {
+            chain,
+            input,
+            state: WorldState::open(chain.output.state_root, &chain.memory),
+            parent: alloy_rlp::Decodable::decode(&mut parent.as_ref()).unwrap(),
+            parent_hash: chain.output.last_block_hash,
+            consumed: 0,
+            work_gas_left: chain.config.max_work_gas_per_batch,
+            blocks: Vec::new(),
+            posted: Vec::new(),
+        }
+    }
+
+    fn block(&mut self, stated: u64, message_count: u32, wishes: &[(u8, Wish)], posts_refused: bool) {
+        let latest = self.input.header.posted_at + self.chain.config.max_timestamp_drift;
+        let checkpoint = self.input.checkpoint;
+        let attributes = BlockAttributes {
+            timestamp: stated.min(latest).max(checkpoint.timestamp).max(self.parent.timestamp),
+            checkpoint,
+            first_of_batch: self.blocks.is_empty(),
+        };
+        let mut builder =
+            BlockBuilder::begin(&self.chain.config, &self.parent, self.parent_hash, attributes, &mut self.state)
+                .unwrap();
+        for _ in 0..message_count {
+            let Some(message) = self.input.messages.get(self.consumed) else { break };
+            let index = self.chain.output.queue_index + self.consumed as u64;
+            if !builder.push_message(index, message).unwrap() {
+                break;
+            }
+            self.consumed += 1;
+        }
+        let mut posted = Vec::new();
+        for (seed, wish) in wishes {
+            let user = User::new(*seed);
+            let nonce = builder.state().account(user.address()).unwrap().map_or(0, |info| info.nonce);
+            let signed = transaction(*wish, &user, nonce, builder.base_fee());
+            if self.work_gas_left < MIN_WORK_GAS {
+                break;
+            }
+            let work = Recovered::new(signed.clone()).ok().and_then(|recovered| {
+                match builder.push_transaction(recovered, self.work_gas_left) {
+                    Ok(work) => Some(work),
+                    Err(Rejected::State(error)) => panic!("{error}"),
+                    Err(_) => None,
+                }
+            });
+            if work.is_some() || posts_refused {
+                self.work_gas_left = self.work_gas_left.saturating_sub(work.unwrap_or(MIN_WORK_GAS));
+                posted.push(signed);
+            }
+        }
+        let (block, _) = builder.seal().unwrap();
+        self.parent = block.header.clone();
+        self.parent_hash = block.hash;
+        self.blocks.push(block);
+        self.posted.push(common::block(stated, message_count, posted));
+    }
+}
+
+/// Builds a batch, posts it, derives it: all the same. Returns what the users paid and what L1 brought.
+fn build_post_and_derive(chain: &mut TestChain, batch: &Batch) {
+    let messages: Vec<Message> = batch.letters.iter().copied().map(message).collect();
+    let minted: U256 = messages.iter().map(|message| message.value).sum();
+    let unposted = chain.input(messages.clone(), Bytes::new());
+    let mut sequencer = Sequencer::new(chain, &unposted);
+    let mut stated = sequencer.parent.timestamp;
+    for (delta, message_count, wishes) in &batch.blocks {
+        stated += delta;
+        sequencer.block(stated, *message_count, wishes, batch.posts_refused);
+    }
+    let posted = std::mem::take(&mut sequencer.posted);
+    while sequencer.consumed < messages.len() {
+        sequencer.block(unposted.header.posted_at, u32::MAX, &[], false);
+    }
+    let built = sequencer.blocks;
+
+    let payload = Payload { blocks: posted };
+    let encoded = encode(&payload, chain.config.l2_chain_id, |_| None).unwrap();
+    let bytes: Bytes = if payload.blocks.is_empty() { Bytes::new() } else { encoded.stored().into() };
+    let limits: PayloadLimits = payload_limits(&chain.config);
+    let mut state = WorldState::open(chain.output.state_root, &chain.memory);
+    let book = StateAddressBook(RefCell::new(&mut state));
+    assert_eq!(decode(&bytes, &limits, chain.config.l2_chain_id, &book).unwrap(), payload);
+
+    let before = supply(&chain.memory, chain.output.state_root);
+    let vault = chain.balance(predeploys::FEE_VAULT);
+    let input = chain.input(messages, bytes);
+    let derived = chain.apply(&input);
+    assert_eq!(derived, built);
+    if let Some(last) = built.last() {
+        assert_eq!(chain.output.last_block_hash, last.hash);
+    }
+    assert_eq!(supply(&chain.memory, chain.output.state_root), before + minted, "no wei comes or goes");
+    let paid: U256 = derived.iter().map(|block| fees_of(block, &input)).sum();
+    assert_eq!(chain.balance(predeploys::FEE_VAULT), vault + paid, "and fees are what the vault gets");
+}
+
+/// What the signed transactions of a block pay: gas at the effective price, and their data fee.
+fn fees_of(block: &EvmBlock, input: &BatchInput) -> U256 {
+    let base_fee = u128::from(block.header.base_fee_per_gas.unwrap());
+    let mut cumulative = 0;
+    let mut fees = U256::ZERO;
+    for (transaction, receipt) in block.transactions.iter().zip(&block.receipts) {
+        let gas_used = receipt.cumulative_gas_used - cumulative;
+        cumulative = receipt.cumulative_gas_used;
+        if let Transaction::Signed(signed) = transaction {
+            let fields = signed.transaction().fields();
+            let price = fields.max_fee_per_gas().min(base_fee + fields.max_priority_fee_per_gas().unwrap_or_default());
+            fees += U256::from(gas_used) * U256::from(price);
+            fees += l1_data_fee(&transaction.encode_2718(), &input.checkpoint);
+        }
+    }
+    fees
+}
+
+fn funded(config: ChainConfig) -> TestChain {
+    let mut chain = TestChain::new(config);
+    let deposits = (1..4).map(|seed| deposit(User::new(seed).address(), 1_000_000_000 * GWEI)).collect();
+    chain.batch(deposits, vec![block(1_000, 3, vec![])]);
+    chain
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn what_is_built_is_derived(batches in vec(batch(), 1..4)) {
+        let mut chain = funded(small_config());
+        for batch in &batches {
+            build_post_and_derive(&mut chain, batch);
+        }
+    }
+}
+
+/// Every kind of transaction and message, so that each is seen whatever the cases above are.
+#[test]
+fn each_wish_and_letter_does_what_its_name_says() {
+    use Letter as L;
+    use Wish::*;
+    let mut chain = funded(small_config());
+    let letters = [L::Deposit, L::Refused, L::TooLittleGas, L::OutOfGas, L::UnknownKind, L::FromUser, L::Withdraw]
+        .map(|letter| (letter, 1));
+    build_post_and_derive(
+        &mut chain,
+        &Batch { letters: letters.to_vec(), blocks: vec![(1, 9, vec![])], posts_refused: false },
+    );
+    for (address, value) in [(Address::repeat_byte(0xf1), 4 * 1_001), (predeploys::MESSAGE_PASSER, 1_001)] {
+        assert_eq!(chain.balance(address), U256::from(value));
+    }
+
+    let accepted = [Transfer, Withdraw, Deploy, CallDeployed, Fail, SelfDestruct, Burn];
+    let refused = [Underpriced, StaleNonce, FutureNonce, MoreThanIHave, Huge, TooLittleGas, Unsigned];
+    let wishes = accepted.into_iter().chain(refused).map(|wish| (2, wish)).collect();
+    let nonce = chain.nonce(User::new(2).address());
+    build_post_and_derive(&mut chain, &Batch { letters: vec![], blocks: vec![(1, 0, wishes)], posts_refused: true });
+    assert_eq!(chain.nonce(User::new(2).address()), nonce + accepted.len() as u64);
+    assert_eq!(chain.balance(Address::repeat_byte(0xb1)), U256::from(9), "the destroyed contract's");
+    let counter = User::new(2).address().create(nonce + 2);
+    assert_eq!(chain.code(counter), bytes!("5f546001015f55"));
+    assert_eq!(chain.balance(counter), U256::from(7));
+}
