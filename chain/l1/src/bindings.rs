@@ -218,7 +218,7 @@ sol! {
         error FraudSettlement_WrongBond(uint256 expected, uint256 actual);
         error FraudSettlement_ClaimExists(bytes32 claimId);
         error FraudSettlement_WindowClosed(bytes32 slotId);
-        error FraudSettlement_SlotTaken(bytes32 slotId, SlotStatus status);
+        error FraudSettlement_SlotClosed(bytes32 slotId, SlotStatus status);
         error FraudSettlement_NotPending(bytes32 claimId, ClaimStatus status);
         error FraudSettlement_ParentNotFinal(bytes32 parent);
         error FraudSettlement_WindowOpen(bytes32 slotId);

@@ -115,7 +115,7 @@ contract FraudSettlement is ISettlement {
     error FraudSettlement_WrongBond(uint256 expected, uint256 actual);
     error FraudSettlement_ClaimExists(ClaimId claimId);
     error FraudSettlement_WindowClosed(SlotId slotId);
-    error FraudSettlement_SlotTaken(SlotId slotId, SlotStatus status);
+    error FraudSettlement_SlotClosed(SlotId slotId, SlotStatus status);
     error FraudSettlement_NotPending(ClaimId claimId, ClaimStatus status);
     error FraudSettlement_ParentNotFinal(ClaimId parent);
     error FraudSettlement_WindowOpen(SlotId slotId);
@@ -154,8 +154,9 @@ contract FraudSettlement is ISettlement {
     }
 
     /// @notice Claims the state after the epoch that follows `parent`'s. Caller: anyone, with exactly the entry's bond.
-    /// @dev The first claim of a slot opens its window. A second one, different and in time, makes it contested; further ones
-    /// revert, since contested slots are decided by commitments, not by claims. Refuses what L1 itself sees to be wrong.
+    /// @dev The first claim of a slot opens its window. A second one, different and in time, makes it contested; a contested slot takes
+    /// every further one until it is decided, so that wrong claims never keep the right one out, nor those that build on it. Claims
+    /// decide nothing there. Refuses what L1 itself sees to be wrong.
     function claim(ClaimId parent, OutputFields calldata fields) external payable returns (ClaimId claimId) {
         ClaimStatus parentStatus = _claims[parent].status;
         if (parentStatus != ClaimStatus.Pending && parentStatus != ClaimStatus.Final) {
@@ -181,8 +182,8 @@ contract FraudSettlement is ISettlement {
             slot.status = SlotStatus.Contested;
             slot.contestedAt = uint64(block.timestamp);
             emit SlotContested(slotId, slot.first, claimId);
-        } else {
-            revert FraudSettlement_SlotTaken(slotId, slot.status);
+        } else if (slot.status != SlotStatus.Contested) {
+            revert FraudSettlement_SlotClosed(slotId, slot.status);
         }
         _claims[claimId] = Claim(slotId, output, epoch, ClaimStatus.Pending, false, msg.sender, uint128(msg.value));
         emit ClaimPosted(claimId, slotId, parent, epoch, output, msg.sender, fields);

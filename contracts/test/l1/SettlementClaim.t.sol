@@ -214,17 +214,13 @@ contract SettlementClaimTest is ClaimFixture {
         );
     }
 
-    function testFuzz_claim_revertsOnThird(bytes32 stateRoot) external {
-        (ClaimId right,) = contested();
-        SlotId slotId = slotOfClaim(right);
-        OutputFields memory fields = fieldsOf(1);
-        fields.stateRoot = stateRoot;
-        vm.assume(stateRoot != fieldsOf(1).stateRoot && stateRoot != wrongFields(1).stateRoot);
+    function testFuzz_claim_revertsOnIdenticalWhileContested(bool first) external {
+        (ClaimId right, ClaimId wrong) = contested();
         _expectRefused(
             genesis(),
-            fields,
+            first ? fieldsOf(1) : wrongFields(1),
             BOND,
-            abi.encodeWithSelector(FraudSettlement.FraudSettlement_SlotTaken.selector, slotId, SlotStatus.Contested)
+            abi.encodeWithSelector(FraudSettlement.FraudSettlement_ClaimExists.selector, first ? right : wrong)
         );
     }
 

@@ -219,6 +219,104 @@ contract SettlementDiscardTest is DisputeFixture {
     }
 }
 
+/// @title Claims in a contested slot: wrong ones keep nobody out, and each costs a bond.
+contract SettlementContestedTest is DisputeFixture {
+    using Hashing for *;
+
+    function _invented(uint256 seed) private view returns (OutputFields memory fields) {
+        fields = fieldsOf(1);
+        fields.stateRoot = keccak256(abi.encode("invented", seed));
+    }
+
+    function _decide(SlotId slotId) private {
+        dispute.set(slotId, IDispute.Verdict.Output, fieldsOf(1).hash(), bob);
+        settlement.decide(slotId);
+    }
+
+    /// @notice However many wrong claims came first, and however late it is, the right one enters and carries children.
+    function testFuzz_contested_rightClaimEnters(uint256 wrongCount, uint256 age) external {
+        wrongCount = bound(wrongCount, 2, 6);
+        append();
+        append();
+        ClaimId[] memory wrong = new ClaimId[](wrongCount);
+        for (uint256 i = 0; i < wrongCount; ++i) {
+            wrong[i] = claimAs(mallory, genesis(), _invented(i));
+        }
+        skipTime(bound(age, 0, 100 days));
+        ClaimId right = claimAs(alice, genesis(), fieldsOf(1));
+        ClaimId child = claimAs(alice, right, fieldsOf(2));
+        SlotId slotId = slotOfClaim(right);
+        vm.assertEq(SlotId.unwrap(slotOfClaim(wrong[0])), SlotId.unwrap(slotId));
+        eq(settlement.slotOf(slotId).first, wrong[0]);
+        vm.assertTrue(slotStatus(right) == SlotStatus.Contested);
+        vm.expectPartialRevert(FraudSettlement.FraudSettlement_NotWinner.selector);
+        settlement.finalize(right);
+
+        _decide(slotId);
+        skipTime(WINDOW_SECONDS);
+        settlement.finalize(right);
+        settlement.finalize(child);
+        uint256 burnedBefore = address(0).balance;
+        for (uint256 i = 0; i < wrongCount; ++i) {
+            settlement.discard(wrong[i]);
+            vm.assertTrue(status(wrong[i]) == ClaimStatus.Defeated);
+        }
+        vm.assertEq(settlement.creditOf(alice), 2 * BOND);
+        vm.assertEq(settlement.creditOf(mallory), 0);
+        vm.assertEq(settlement.creditOf(bob), wrongCount * (BOND / 4));
+        vm.assertEq(address(0).balance - burnedBefore, wrongCount * (BOND - BOND / 4));
+        vm.assertEq(address(settlement).balance, 2 * BOND + wrongCount * (BOND / 4));
+    }
+
+    /// @notice Further claims move neither the time of the contest nor what the dispute is about.
+    function testFuzz_contested_furtherClaimsChangeNoDispute(bytes32 stateRoot, uint256 age) external {
+        (ClaimId right,) = contested();
+        SlotId slotId = slotOfClaim(right);
+        bytes32 slotBefore = keccak256(abi.encode(settlement.slotOf(slotId)));
+        bytes32 before = keccak256(abi.encode(settlement.disputeOf(slotId)));
+        OutputFields memory fields = fieldsOf(1);
+        fields.stateRoot = stateRoot;
+        vm.assume(stateRoot != fieldsOf(1).stateRoot && stateRoot != wrongFields(1).stateRoot);
+        skipTime(bound(age, 0, 100 days));
+        claimAs(mallory, genesis(), fields);
+        vm.assertEq(keccak256(abi.encode(settlement.slotOf(slotId))), slotBefore);
+        vm.assertEq(keccak256(abi.encode(settlement.disputeOf(slotId))), before);
+    }
+
+    function testFuzz_contested_revertsOnceSettled(bytes32 stateRoot, bool failed) external {
+        (ClaimId right,) = contested();
+        SlotId slotId = slotOfClaim(right);
+        OutputFields memory fields = fieldsOf(1);
+        fields.stateRoot = stateRoot;
+        vm.assume(stateRoot != fieldsOf(1).stateRoot && stateRoot != wrongFields(1).stateRoot);
+        if (failed) dispute.set(slotId, IDispute.Verdict.Failed, 0, address(0));
+        if (failed) settlement.decide(slotId);
+        else _decide(slotId);
+        ClaimId root = genesis();
+        vm.deal(alice, BOND);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                FraudSettlement.FraudSettlement_SlotClosed.selector,
+                slotId,
+                failed ? SlotStatus.Failed : SlotStatus.Decided
+            )
+        );
+        vm.prank(alice);
+        settlement.claim{ value: BOND }(root, fields);
+    }
+
+    function testFuzz_contested_revertsOnWrongBond(uint96 bond) external {
+        vm.assume(bond != BOND);
+        contested();
+        OutputFields memory fields = _invented(0);
+        ClaimId root = genesis();
+        vm.deal(alice, bond);
+        vm.expectRevert(abi.encodeWithSelector(FraudSettlement.FraudSettlement_WrongBond.selector, BOND, bond));
+        vm.prank(alice);
+        settlement.claim{ value: bond }(root, fields);
+    }
+}
+
 /// @title A dispute contract that reverts hinders nobody from claiming: it is never called then.
 contract SettlementHostileDisputeTest is DisputeFixture {
     function test_claim_ignoresTheDisputeContract() external {
