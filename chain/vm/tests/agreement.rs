@@ -1,4 +1,5 @@
 //! Node and guest agree on every batch that the rulebook's own tests apply, and on every payload of its vectors, in call data and in blobs.
+#![allow(clippy::duplicate_mod, reason = "the suite brings its own copy of what epochs are made with")]
 
 mod epochs;
 #[path = "../../evm/tests/transition.rs"]

@@ -17,13 +17,16 @@ use tandem_chain::{blob, epoch::limits::EPOCH_STEPS_MAX};
 /// Bytes that the guest's program, heap and stack have between them.
 const MEMORY_BYTES_MAX: usize = 0xf000_0000;
 
+/// A name, and what makes the epoch.
+type Case = (&'static str, Box<dyn Fn() -> Epoch>);
+
 fn main() -> anyhow::Result<()> {
     let (shares, chosen): (Vec<String>, Vec<String>) =
         std::env::args().skip(1).partition(|argument| argument.parse::<u64>().is_ok());
     let share = shares.first().map_or(Ok(1), |share| share.parse::<u64>())?;
     let mut noise = vec![0; (blob::capacity_bytes(6) - 2_000) / usize::try_from(share)?];
     StdRng::seed_from_u64(6).fill_bytes(&mut noise);
-    let cases: [(&str, Box<dyn Fn() -> Epoch>); 8] = [
+    let cases: [Case; 8] = [
         ("blocks", Box::new(move || worst::blocks(share))),
         ("message_count", Box::new(move || worst::message_count(share))),
         ("message_bytes", Box::new(move || worst::message_bytes(share))),
