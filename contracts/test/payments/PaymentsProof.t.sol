@@ -101,6 +101,23 @@ contract PaymentsProofTest is PaymentsFixture {
         vm.snapshotValue("payments", "gas PaymentsProof.verify 3 proofs 2 keys", gasUsed);
     }
 
+    function test_coefficientsAreThoseOfTheNativeTranscript() external {
+        // It absorbs every proof and every input; one that left something out would let errors be shifted between proofs.
+        Batch memory batch = honest();
+        bytes memory coefficients = vm.parseJsonBytes(json, ".coefficients");
+        vm.assertEq(coefficients.length, 3 * 0x20);
+        for (uint256 i = 0; i < 3; ++i) {
+            uint256[8] memory proof = i < 2 ? batch.applied[i].proof : batch.authorised[0].proof;
+            uint256 coefficient;
+            assembly ("memory-safe") {
+                coefficient := mload(add(add(coefficients, 0x20), mul(i, 0x20)))
+            }
+            vm.expectCall(address(7), abi.encode(proof[0], proof[1], coefficient));
+            vm.expectCall(address(7), abi.encode(proof[6], proof[7], coefficient));
+        }
+        verify(batch);
+    }
+
     function test_refuses_everyHeaderField() external view {
         for (uint256 field = 0; field < 10; ++field) {
             Batch memory batch = honest();
@@ -454,6 +471,21 @@ contract PaymentsPartsTest is PaymentsFixture {
         harness.store(changed);
     }
 
+    function test_keySet_refusesDeltaWithoutAContribution() external {
+        bytes memory changed = keys;
+        bytes memory generator = abi.encode(
+            0x198e9393920d483a7260bfb731fb5d25f1aa493335a9e71297e485b7aef312c2,
+            0x1800deef121f1e76426a00665e5c4479674322d4f75edadd46debd5cd992f6ed,
+            0x090689d0585ff075ec9e99ad690c3395bc4b313370b38ef355acdadcd122975b,
+            0x12c85ea5db8c6deb4aab71808dcb408fe3d1e7690c43d37b4ce6cc0166fa7daa
+        );
+        assembly ("memory-safe") {
+            mcopy(add(changed, 0x1a0), add(generator, 0x20), 0x80)
+        }
+        vm.expectRevert(abi.encodeWithSelector(VerifyingKeys.Keys_DeltaIsGenerator.selector, 1));
+        harness.store(changed);
+    }
+
     function test_keySet_refusesIdentities() external {
         uint256[4] memory parts = [uint256(0x40), 0x80, 0x100, 0x180];
         for (uint256 i = 0; i < parts.length; ++i) {
@@ -579,6 +611,19 @@ contract PaymentsAttackTest is PaymentsFixture {
     function test_refuses_operationsThatWereNotAuthorised() external {
         Batch memory batch = _load("../tests/vectors/payments/attack-4.json");
         vm.expectPartialRevert(PaymentsProof.Proof_ProductsDiffer.selector);
+        verify(batch);
+    }
+
+    function test_refuses_feesThatNobodyWasCredited() external {
+        Batch memory batch = _load("../tests/vectors/payments/attack-5.json");
+        vm.expectPartialRevert(PaymentsProof.Proof_FeeLeft.selector);
+        verify(batch);
+    }
+
+    function test_refuses_messagesOfZerosBeforeTheMessages() external {
+        // the evaluation is that of the messages without them
+        Batch memory batch = _load("../tests/vectors/payments/attack-6.json");
+        vm.expectPartialRevert(PaymentsProof.Proof_CountsDiffer.selector);
         verify(batch);
     }
 }

@@ -35,12 +35,14 @@ contract PaymentsVectorsTest is Test {
 
     /// Those that these tests read, and those of the SDK and the `tandem` command (sdk/test).
     function test_noVectorFileIsUnread() external view {
-        string[11] memory known = [
+        string[13] memory known = [
             "attack-0",
             "attack-1",
             "attack-2",
             "attack-3",
             "attack-4",
+            "attack-5",
+            "attack-6",
             "batch",
             "eddsa",
             "poseidon",

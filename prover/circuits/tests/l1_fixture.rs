@@ -141,6 +141,8 @@ fn describe(proven: &ProvenBatch, keys: &BTreeMap<CircuitId, Key>, root_out: Fr,
         proven.authorise.len(),
     );
     let t1 = t0.chunks(&proven.apply, &proven.authorise);
+    let t2 = t1.proofs(&proven.proofs);
+    let coefficients = (0..proven.proofs.len()).map(|i| integer(t2.coefficient(i).unwrap()));
     let (apply, authorise) = proven.proofs.split_at(proven.apply.len());
     let apply = apply.iter().map(|proof| {
         let input = |i: usize| integer(proof.inputs[i]);
@@ -176,6 +178,7 @@ fn describe(proven: &ProvenBatch, keys: &BTreeMap<CircuitId, Key>, root_out: Fr,
         "authorise": encode_array(authorise.collect()),
         "z": encode([integer(t1.z())]),
         "zJoin": encode([integer(t1.z_join())]),
+        "coefficients": encode(coefficients),
         "rootOut": encode([integer(root_out)]),
         "leafCountOut": leaf_count_out,
     })
@@ -208,32 +211,37 @@ fn the_batch_fixture_is_what_the_prover_makes() {
 /// What a malicious prover changes of a batch, everything else redrawn and proven anew: each proof holds.
 struct Attack {
     name: &'static str,
+    batch: fn(State) -> (Batch, Vec<Authorisation>),
     header: fn(&mut Header),
     segments: fn(&mut [Vec<u8>; 3]),
     authorisations: fn(&mut Vec<Authorisation>),
 }
 
-const ATTACKS: [Attack; 4] = [
+const ATTACKS: [Attack; 6] = [
     Attack {
         name: "other data than proven",
+        batch: short_batch,
         header: |_| (),
         segments: |segments| segments[0][20] ^= 1,
         authorisations: |_| (),
     },
     Attack {
         name: "an element of zero before the data",
+        batch: short_batch,
         header: |_| (),
         segments: |segments| drop(segments[1].splice(0..0, [0; 31])),
         authorisations: |_| (),
     },
     Attack {
         name: "a message claimed and not applied",
+        batch: short_batch,
         header: |header| header.queue_end += 1,
         segments: |_| (),
         authorisations: |_| (),
     },
     Attack {
         name: "another operation authorised",
+        batch: short_batch,
         header: |_| (),
         segments: |_| (),
         authorisations: |given| {
@@ -242,12 +250,41 @@ const ATTACKS: [Attack; 4] = [
             given[0] = Authorisation { operation_hash, key: key.public(), signature: key.sign(operation_hash) };
         },
     },
+    Attack {
+        name: "fees that nobody was credited",
+        batch: unsettled_batch,
+        header: |_| (),
+        segments: |_| (),
+        authorisations: |_| (),
+    },
+    Attack {
+        name: "a message of zeros before the messages",
+        batch: short_batch,
+        header: |_| (),
+        segments: |segments| drop(segments[2].splice(0..0, [0; 62])),
+        authorisations: |_| (),
+    },
 ];
 
 /// One small chunk: a deposit, a withdrawal, the fee.
 fn short_batch(state: State) -> (Batch, Vec<Authorisation>) {
+    batch_of(state, 1)
+}
+
+/// A chunk that deposits and a withdrawal fill, without the one after it, which credits the fee.
+fn unsettled_batch(state: State) -> (Batch, Vec<Authorisation>) {
+    let (mut batch, authorisations) = batch_of(state, ApplyCircuit::SMALL.slots - 1);
+    assert_eq!(batch.chunks.len(), 2);
+    batch.chunks.pop();
+    batch.effects.pop();
+    (batch, authorisations)
+}
+
+fn batch_of(state: State, deposits: usize) -> (Batch, Vec<Authorisation>) {
     let mut builder = builder(state, 7);
-    builder.message(&Message::Deposit { key: eth(account(2)), amount: ETHER }).unwrap();
+    for _ in 0..deposits {
+        builder.message(&Message::Deposit { key: eth(account(2)), amount: ETHER }).unwrap();
+    }
     let operation = Operation {
         sender: account(1),
         nonce: 0,
@@ -265,7 +302,7 @@ fn short_batch(state: State) -> (Batch, Vec<Authorisation>) {
 /// Proves a batch as the attack has it; what `PreparedBatch` would refuse to do.
 fn attack(attack: &Attack, prover: &Prover, keys: &BTreeMap<CircuitId, Key>) -> ProvenBatch {
     let state = funded();
-    let (batch, mut authorisations) = short_batch(state.clone());
+    let (batch, mut authorisations) = (attack.batch)(state.clone());
     let mut header = header(&state, &batch, keys);
     let mut segments = [&batch.effects, &batch.withdrawals, &batch.messages].map(|elements| data::bytes(elements));
     (attack.header)(&mut header);
@@ -295,7 +332,7 @@ fn the_attack_fixtures_are_what_a_malicious_prover_makes() {
     let prover = Prover::new(ProverConfig::default()).unwrap();
     let keys = keys();
     let verifying: BTreeMap<_, _> = keys.iter().map(|(circuit, key)| (*circuit, key.verifying().clone())).collect();
-    let honest = Attack { name: "none", header: |_| (), segments: |_| (), authorisations: |_| () };
+    let honest = Attack { name: "none", batch: short_batch, header: |_| (), segments: |_| (), authorisations: |_| () };
     for (i, given) in [&honest].into_iter().chain(&ATTACKS).enumerate() {
         let proven = attack(given, &prover, &keys);
         let segments = proven.segments.each_ref().map(|bytes| Segment::of(bytes));
