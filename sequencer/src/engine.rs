@@ -135,7 +135,7 @@ pub(crate) enum Command {
     PoolCounts { reply: oneshot::Sender<Counts> },
     PoolContent { reply: oneshot::Sender<Vec<(Recovered, bool)>> },
     Landed { landed: Landed, reply: oneshot::Sender<bool> },
-    Foreign { batch: Box<L1Batch>, messages: Vec<Message>, place: Place, reply: oneshot::Sender<()> },
+    Foreign { batch: Box<L1Batch>, messages: Vec<Message>, place: Place, reply: oneshot::Sender<bool> },
     L1Messages { messages: Vec<(u64, Message)>, base_fee: U256, reply: oneshot::Sender<()> },
     L1Reorg { to: u64, reply: oneshot::Sender<()> },
     Resequence { reply: oneshot::Sender<()> },
@@ -362,8 +362,7 @@ impl Engine {
                 let _ = reply.send(self.batch_landed(&landed)?);
             }
             Command::Foreign { batch, messages, place, reply } => {
-                self.foreign_batch(*batch, messages, place)?;
-                let _ = reply.send(());
+                let _ = reply.send(self.foreign_batch(*batch, messages, place)?);
             }
             Command::L1Messages { messages, base_fee, reply } => {
                 self.l1_base_fee = base_fee;

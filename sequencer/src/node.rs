@@ -1,6 +1,6 @@
 //! Wiring: which part runs where, and how they end together.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use tandem_l1::{
     Archive, BeaconClient, BlobSource, Deployment, DeploymentError, L1Client, PayloadFetcher, ReaderConfig, RpcFailure,
@@ -8,7 +8,7 @@ use tandem_l1::{
 };
 use tandem_proto::v1::block_feed_server::BlockFeedServer;
 use tandem_store::{Options, Store, StoreError};
-use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
+use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tracing::info;
@@ -19,6 +19,7 @@ use crate::{
     feed::Feed,
     poster::{Poster, PosterError},
     rpc::{self, RpcContext},
+    signals::Signals,
     watcher::{Watcher, WatcherError},
 };
 
@@ -101,11 +102,10 @@ impl Node {
         if found != chain.l1_chain_id {
             return Err(NodeError::WrongL1 { expected: chain.l1_chain_id, found });
         }
-        let changed = Arc::new(Notify::new());
-        let (engine, handle) = Engine::new(chain.clone(), flags.engine(), store.clone(), changed.clone())?;
-        let (watcher, l1_heads) =
-            watcher(&flags, &deployment, &client, store.clone(), handle.clone(), changed.clone())?;
-        let poster = poster(&flags, &deployment, client, store.clone(), handle.clone(), changed).await?;
+        let signals = Signals::default();
+        let (engine, handle) = Engine::new(chain.clone(), flags.engine(), store.clone(), signals.changed.clone())?;
+        let (watcher, l1_heads) = watcher(&flags, &deployment, &client, store.clone(), handle.clone(), &signals)?;
+        let poster = poster(&flags, &deployment, client, store.clone(), handle.clone(), signals).await?;
         let listener =
             TcpListener::bind(flags.rpc).await.map_err(|error| NodeError::Listen { address: flags.rpc, error })?;
         let rpc_address = listener.local_addr().map_err(NodeError::Rpc)?;
@@ -157,7 +157,7 @@ fn watcher(
     client: &L1Client,
     store: Store,
     engine: crate::engine::EngineHandle,
-    changed: Arc<Notify>,
+    signals: &Signals,
 ) -> Result<(Watcher, tokio::sync::watch::Receiver<tandem_l1::L1Heads>), NodeError> {
     let chain = deployment.chain.clone();
     let sources = match &flags.l1_beacon {
@@ -171,7 +171,7 @@ fn watcher(
         poll_interval: Duration::from_millis(flags.l1_poll_ms),
         ..ReaderConfig::new(chain.inbox, chain.settlement, deployment.start_block)
     };
-    Ok(Watcher::new(store, engine, client.clone(), payloads, config, changed)?)
+    Ok(Watcher::new(store, engine, client.clone(), payloads, config, chain.hash(), signals.clone())?)
 }
 
 async fn poster(
@@ -180,11 +180,11 @@ async fn poster(
     client: L1Client,
     store: Store,
     engine: crate::engine::EngineHandle,
-    changed: Arc<Notify>,
+    signals: Signals,
 ) -> Result<Poster, NodeError> {
     let journal = FileJournal::new(flags.data_dir.join("l1-transaction.json"));
     let config =
         SubmitterConfig { poll_interval: Duration::from_millis(flags.l1_poll_ms.min(1_000)), ..Default::default() };
     let submitter = Submitter::new(client, flags.key.signer(), journal, config).await?;
-    Ok(Poster::new(deployment.chain.clone(), store, engine, submitter, flags.poster(), changed))
+    Ok(Poster::new(deployment.chain.clone(), store, engine, submitter, flags.poster(), signals))
 }

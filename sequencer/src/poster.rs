@@ -3,7 +3,7 @@
 //! Which batch is next follows from the store alone: the first closed one that no batch on L1 covers. The Inbox's compare-and-swap makes posting it
 //! twice impossible; the transaction journal makes trying it twice rare.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use alloy::{
     primitives::{Address, B256, Bytes, TxKind},
@@ -15,14 +15,16 @@ use tandem_l1::{
     submit::{FileJournal, L1Call, Outcome, SubmitError, Submitter},
 };
 use tandem_store::{BatchJob, Store, StoreError};
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use crate::engine::EngineHandle;
+use crate::{engine::EngineHandle, signals::Signals};
 
 /// Bytes of calldata cost this much gas at most (EIP-7623), those of a blob one blob gas each.
 const CALLDATA_GAS_PER_BYTE: u128 = 40;
+
+/// So many refusals in a row, and the watcher reads L1 again.
+const REFUSALS_MAX: u32 = 8;
 
 /// How payloads travel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Deserialize, serde::Serialize)]
@@ -69,8 +71,9 @@ pub struct Poster {
     engine: EngineHandle,
     submitter: Submitter<FileJournal>,
     config: PosterConfig,
-    /// Told when a batch was closed or L1 changed.
-    changed: Arc<Notify>,
+    signals: Signals,
+    /// Refusals in a row, which a batch that the watcher has not seen would explain.
+    refusals: u32,
 }
 
 impl Poster {
@@ -81,9 +84,9 @@ impl Poster {
         engine: EngineHandle,
         submitter: Submitter<FileJournal>,
         config: PosterConfig,
-        changed: Arc<Notify>,
+        signals: Signals,
     ) -> Self {
-        Self { chain, store, engine, submitter, config, changed }
+        Self { chain, store, engine, submitter, config, signals, refusals: 0 }
     }
 
     /// Works until `cancel`.
@@ -120,7 +123,7 @@ impl Poster {
             };
             tokio::select! {
                 () = cancel.cancelled() => return Ok(()),
-                () = self.changed.notified() => {}
+                () = self.signals.changed.notified() => {}
                 () = tokio::time::sleep(self.config.interval) => {}
             }
         }
@@ -142,8 +145,13 @@ impl Poster {
                 return Ok(self.engine.resequence().await?);
             }
             warn!(index, %data, "Inbox refuses the batch: waiting for the watcher to see why");
+            self.refusals += 1;
+            if self.refusals.is_multiple_of(REFUSALS_MAX) {
+                self.signals.behind.notify_one();
+            }
             return Ok(());
         }
+        self.refusals = 0;
         let outcome = outcome?;
         report("append", &outcome);
         if matches!(outcome, Outcome::Included(_)) {

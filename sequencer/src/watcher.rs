@@ -3,8 +3,6 @@
 //! L1's endpoint is untrusted in content: messages and batches are checked by hash where they are used. Every block is processed to its
 //! end before it is recorded as processed, so that a restart repeats at most one block, and repeating changes nothing.
 
-use std::sync::Arc;
-
 use alloy::primitives::{B256, U256};
 use tandem_chain::{
     BatchHeader, DataKind, Message,
@@ -12,14 +10,18 @@ use tandem_chain::{
     blob,
 };
 use tandem_l1::{
-    BlockRef, L1Block, L1Client, L1Heads, L1Update, PayloadError, PayloadFetcher, PostedBatch, Reader, ReaderConfig,
+    Backoff, BlockRef, L1Block, L1Client, L1Heads, L1Update, PayloadError, PayloadFetcher, PostedBatch, Reader,
+    ReaderConfig,
 };
 use tandem_store::{BatchJob, L1BlockRecord, Store, StoreError};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::engine::{EngineHandle, Landed, Place, SubmitError};
+use crate::{
+    engine::{EngineHandle, Landed, Place, SubmitError},
+    signals::Signals,
+};
 
 /// Number of the last L1 block that was processed to its end.
 const PROCESSED: &str = "watcher/processed";
@@ -35,6 +37,28 @@ pub enum WatcherError {
     /// The engine is gone.
     #[error(transparent)]
     Engine(#[from] SubmitError),
+    /// The schedule has other rules for new batches than this node was started with.
+    #[error(
+        "batch {index} on L1 is under configuration {found}, this node has {expected}: start it with the deployment file of the new entry"
+    )]
+    OtherConfiguration {
+        /// Of the batch.
+        index: u64,
+        /// Of this node.
+        expected: B256,
+        /// On L1.
+        found: B256,
+    },
+}
+
+/// Whether what L1 gave follows what it gave before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fit {
+    Follows,
+    /// Something before it was left out, as by an endpoint that is behind in its logs.
+    Misses,
+    /// The node ends before everything of it was processed.
+    Cancelled,
 }
 
 /// Follows L1 for the sequencer.
@@ -44,9 +68,14 @@ pub struct Watcher {
     client: L1Client,
     payloads: PayloadFetcher,
     reader: Reader,
+    config: ReaderConfig,
+    config_hash: B256,
+    /// Base fee of the last block that told it, in wei.
+    base_fee: U256,
+    /// How long to wait before L1 is read again.
+    backoff: Backoff,
     heads: watch::Sender<L1Heads>,
-    /// Told when a batch landed or was lost, so that the submitter looks again.
-    changed: Arc<Notify>,
+    signals: Signals,
     confirmations: u64,
     synced: bool,
 }
@@ -59,13 +88,29 @@ impl Watcher {
         client: L1Client,
         payloads: PayloadFetcher,
         config: ReaderConfig,
-        changed: Arc<Notify>,
+        config_hash: B256,
+        signals: Signals,
     ) -> Result<(Self, watch::Receiver<L1Heads>), StoreError> {
         let known = known_blocks(&store)?;
         let confirmations = config.confirmations;
-        let reader = Reader::resume(client.clone(), config, known);
+        let reader = Reader::resume(client.clone(), config.clone(), known);
         let (heads, receiver) = watch::channel(L1Heads::default());
-        Ok((Self { store, engine, client, payloads, reader, heads, changed, confirmations, synced: false }, receiver))
+        let watcher = Self {
+            store,
+            engine,
+            client,
+            payloads,
+            reader,
+            config,
+            config_hash,
+            base_fee: U256::ZERO,
+            backoff: Backoff::default(),
+            heads,
+            signals,
+            confirmations,
+            synced: false,
+        };
+        Ok((watcher, receiver))
     }
 
     /// Works until `cancel`.
@@ -73,15 +118,23 @@ impl Watcher {
         loop {
             let update = tokio::select! {
                 () = cancel.cancelled() => return Ok(()),
+                () = self.signals.behind.notified() => {
+                    self.read_again(&cancel).await?;
+                    continue;
+                }
                 update = self.reader.next() => update,
             };
             match update {
-                L1Update::Block(block) => self.block(block, &cancel).await?,
+                L1Update::Block(block) => match self.block(block, &cancel).await? {
+                    Fit::Follows => self.backoff = Backoff::default(),
+                    Fit::Misses => self.read_again(&cancel).await?,
+                    Fit::Cancelled => return Ok(()),
+                },
                 L1Update::Reorg { to } => {
                     warn!(to = to.number, hash = %to.hash, "L1 reorganised");
                     self.engine.l1_reorg(to.number).await?;
                     self.store.put_meta(PROCESSED, &to.number.to_be_bytes())?;
-                    self.changed.notify_one();
+                    self.signals.changed.notify_one();
                 }
                 L1Update::Heads(heads) => {
                     self.heads.send_replace(heads);
@@ -92,7 +145,34 @@ impl Watcher {
         }
     }
 
-    async fn block(&mut self, block: L1Block, cancel: &CancellationToken) -> Result<(), WatcherError> {
+    /// Goes back to where everything was read for certain: the last batch, or the last message if that is before it.
+    async fn read_again(&mut self, cancel: &CancellationToken) -> Result<(), WatcherError> {
+        let batch = self.store.last_batch()?.map(|batch| batch.l1_number);
+        let newest = self.store.message_count()?.checked_sub(1);
+        let message = newest.map_or(Ok(None), |index| self.store.message(index))?.map(|(_, l1_number)| l1_number);
+        let certain = batch.into_iter().chain(message).min().unwrap_or(self.config.start_block);
+        let to = certain.saturating_sub(1);
+        warn!(to, "L1 left something out: reading it again");
+        self.engine.l1_reorg(to).await?;
+        self.store.put_meta(PROCESSED, &to.to_be_bytes())?;
+        self.reader = Reader::resume(self.client.clone(), self.config.clone(), known_blocks(&self.store)?);
+        tokio::select! {
+            () = cancel.cancelled() => {}
+            () = tokio::time::sleep(self.backoff.delay()) => {}
+        }
+        Ok(())
+    }
+
+    async fn block(&mut self, block: L1Block, cancel: &CancellationToken) -> Result<Fit, WatcherError> {
+        let known = self.store.message_count()?;
+        if block.messages.first().is_some_and(|first| first.index > known) {
+            return Ok(Fit::Misses);
+        }
+        // Asked before anything is stored, so that the engine hears of the block at once.
+        self.base_fee = match block.checkpoints.last() {
+            Some(checkpoint) => checkpoint.base_fee,
+            None => self.client.latest().await.map_or(self.base_fee, |header| U256::from(header.base_fee)),
+        };
         let messages: Vec<(u64, Message)> =
             block.messages.iter().map(|queued| (queued.index, queued.message.clone())).collect();
         self.store.put_l1_block(&L1BlockRecord {
@@ -103,17 +183,17 @@ impl Watcher {
             messages: messages.clone(),
             checkpoints: block.checkpoints.clone(),
         })?;
-        let base_fee = match block.checkpoints.last() {
-            Some(checkpoint) => checkpoint.base_fee,
-            None => self.client.latest().await.map_or(U256::ZERO, |header| U256::from(header.base_fee)),
-        };
-        self.engine.l1_block(messages, base_fee).await?;
+        self.engine.l1_block(messages, self.base_fee).await?;
         for posted in &block.batches {
-            self.batch(posted, &block, cancel).await?;
+            match self.batch(posted, &block, cancel).await? {
+                Fit::Follows => {}
+                unfit => return Ok(unfit),
+            }
         }
         self.store.put_meta(PROCESSED, &block.number.to_be_bytes())?;
         let heads = *self.heads.borrow();
-        self.tell_if_synced(&heads).await
+        self.tell_if_synced(&heads).await?;
+        Ok(Fit::Follows)
     }
 
     /// Lets the engine sequence once everything that L1 holds was processed.
@@ -134,25 +214,30 @@ impl Watcher {
         posted: &PostedBatch,
         block: &L1Block,
         cancel: &CancellationToken,
-    ) -> Result<(), WatcherError> {
+    ) -> Result<Fit, WatcherError> {
         let header = posted.header;
         let last = self.store.last_batch()?;
         let (next_index, parent, safe) = last
             .as_ref()
             .map_or((1, B256::ZERO, 0), |batch| (batch.header.index + 1, batch.header.hash(), batch.last_block));
         if header.index < next_index {
-            return Ok(());
+            return Ok(Fit::Follows);
         }
         if header.index != next_index || header.parent_hash != parent {
-            warn!(
-                index = header.index,
-                expected = next_index,
-                "batch on L1 does not follow the last one known; waiting for the reader to resolve it"
-            );
-            return Ok(());
+            warn!(index = header.index, expected = next_index, "batch on L1 does not follow the last one known");
+            return Ok(Fit::Misses);
+        }
+        if header.config_hash != self.config_hash {
+            let (index, expected, found) = (header.index, self.config_hash, header.config_hash);
+            return Err(WatcherError::OtherConfiguration { index, expected, found });
         }
         let place = Place { number: block.number, hash: block.hash, transaction: posted.transaction_hash };
-        match self.store.jobs()?.into_iter().find(|job| job.first_block == safe + 1).filter(|job| is_job(&header, job))
+        let fit = match self
+            .store
+            .jobs()?
+            .into_iter()
+            .find(|job| job.first_block == safe + 1)
+            .filter(|job| is_job(&header, job))
         {
             Some(job) => {
                 let landed = Landed {
@@ -162,14 +247,15 @@ impl Watcher {
                     last_block: job.last_block,
                     place,
                 };
-                if !self.engine.landed(landed).await? {
-                    self.foreign(posted, block, place, cancel).await?;
+                match self.engine.landed(landed).await? {
+                    true => Fit::Follows,
+                    false => self.foreign(posted, block, place, cancel).await?,
                 }
             }
             None => self.foreign(posted, block, place, cancel).await?,
-        }
-        self.changed.notify_one();
-        Ok(())
+        };
+        self.signals.changed.notify_one();
+        Ok(fit)
     }
 
     async fn foreign(
@@ -178,14 +264,14 @@ impl Watcher {
         block: &L1Block,
         place: Place,
         cancel: &CancellationToken,
-    ) -> Result<(), WatcherError> {
+    ) -> Result<Fit, WatcherError> {
         let first = self.store.last_batch()?.map_or(0, |batch| batch.header.queue_end);
         let mut messages = Vec::new();
         for index in first..posted.header.queue_end {
             messages.extend(self.store.message(index)?.map(|(message, _)| message));
         }
-        let Some(batch) = self.fetch(posted, block, cancel).await else { return Ok(()) };
-        Ok(self.engine.foreign(batch, messages, place).await?)
+        let Some(batch) = self.fetch(posted, block, cancel).await else { return Ok(Fit::Cancelled) };
+        Ok(if self.engine.foreign(batch, messages, place).await? { Fit::Follows } else { Fit::Misses })
     }
 
     /// The payload of a batch that is not ours; tries until it is there, for without it the chain cannot continue.
@@ -195,7 +281,7 @@ impl Watcher {
         block: &L1Block,
         cancel: &CancellationToken,
     ) -> Option<tandem_chain::derive::L1Batch> {
-        let mut backoff = tandem_l1::Backoff::default();
+        let mut backoff = Backoff::default();
         loop {
             match self.payloads.fetch(posted, block.number, block.timestamp).await {
                 Ok(batch) => return Some(batch),

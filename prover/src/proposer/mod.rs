@@ -194,10 +194,10 @@ impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
             tracing::error!(?alarm, "claims on L1 contradict what derivation yields");
         }
         self.status.send_modify(|status| status.alarm = alarm);
-        finished?;
-        claimed?;
-        self.close_epoch().await?;
-        self.withdraw().await
+        // Each on its own: bonds that come back pay for the claims that ran out of money.
+        let closed = self.close_epoch().await;
+        let withdrawn = self.withdraw().await;
+        finished.and(claimed).and(closed).and(withdrawn)
     }
 
     async fn resume(&mut self) -> Result<(), ProposerError> {
@@ -275,7 +275,9 @@ impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
                 must_claim = !self.view.is_window_closed(&place.slot).await?;
             }
             SlotStatus::Contested => {
-                *alarm = Some(Alarm::RivalClaim { epoch, slot_id, claim_id: self.rival(place).await? })
+                *alarm = Some(Alarm::RivalClaim { epoch, slot_id, claim_id: self.rival(place).await? });
+                // Wrong claims alone may have contested it; the right one is still taken.
+                must_claim = self.view.claim(place.claim_id).await?.status == ClaimStatus::None;
             }
             SlotStatus::Decided if place.slot.winner == place.claim_id => {}
             SlotStatus::Decided => *alarm = Some(Alarm::DecidedOtherwise { epoch, slot_id }),

@@ -46,8 +46,9 @@ impl EngineHandle {
         self.tell(|reply| Command::Landed { landed, reply }).await
     }
 
-    /// A batch that is not the next of ours is on L1: its blocks replace ours, and what they displace waits again.
-    pub async fn foreign(&self, batch: L1Batch, messages: Vec<Message>, place: Place) -> Result<(), SubmitError> {
+    /// A batch that is not the next of ours is on L1: its blocks replace ours, and what they displace waits again. False if something that L1 has
+    /// before it is not known.
+    pub async fn foreign(&self, batch: L1Batch, messages: Vec<Message>, place: Place) -> Result<bool, SubmitError> {
         self.tell(|reply| Command::Foreign { batch: Box::new(batch.clone()), messages: messages.clone(), place, reply })
             .await
     }
@@ -114,7 +115,7 @@ impl Engine {
         batch: L1Batch,
         messages: Vec<Message>,
         place: Place,
-    ) -> Result<(), EngineError> {
+    ) -> Result<bool, EngineError> {
         let header = batch.header;
         warn!(
             index = header.index,
@@ -129,16 +130,16 @@ impl Engine {
         let first_message = derivation.messages_known();
         for (index, message) in (first_message..).zip(messages) {
             if let Err(error) = derivation.enqueue(index, message) {
-                warn!(%error, "message does not fit; waiting for L1 to be read again");
-                return Ok(());
+                warn!(%error, "message does not fit: L1 must be read again");
+                return Ok(false);
             }
         }
         let checkpoint = batch.checkpoint;
         let input = match derivation.next(batch) {
             Ok(input) => input,
             Err(error) => {
-                warn!(%error, "batch does not fit; waiting for L1 to be read again");
-                return Ok(());
+                warn!(%error, "batch does not fit: L1 must be read again");
+                return Ok(false);
             }
         };
         let previous = self.output_at(safe)?;
@@ -151,7 +152,8 @@ impl Engine {
         self.load_head()?;
         self.put_batch(header, checkpoint, transition.output, safe + 1, self.head.number, place)?;
         self.check_continuity()?;
-        self.reload_mempool()
+        self.reload_mempool()?;
+        Ok(true)
     }
 
     pub(super) fn l1_reorg(&mut self, to: u64) -> Result<(), EngineError> {

@@ -15,8 +15,10 @@ use tokio::sync::{Semaphore, watch};
 use super::RpcError;
 use crate::engine::EngineHandle;
 
-/// Requests that work at the same time; more are refused.
-const CONCURRENT_MAX: usize = 128;
+/// Requests that wait for a turn or have it; more are refused.
+const WAITING_MAX: usize = 1_024;
+/// Requests that work at the same time, per processor: the engine needs processors too.
+const WORKING_PER_PROCESSOR: usize = 2;
 
 /// Shared by all requests. Cheap to clone.
 #[derive(Clone)]
@@ -25,14 +27,25 @@ pub struct RpcContext {
     pub(super) store: Store,
     pub(super) engine: EngineHandle,
     l1_heads: watch::Receiver<L1Heads>,
-    /// Counts blocking work. A semaphore rather than a channel: refusal must be immediate.
-    permits: Arc<Semaphore>,
+    /// Counts all blocking work. A semaphore rather than a channel: refusal must be immediate.
+    waiting: Arc<Semaphore>,
+    /// Counts what works.
+    working: Arc<Semaphore>,
 }
 
 impl RpcContext {
     /// Over a node's parts.
     pub fn new(chain: ChainConfig, store: Store, engine: EngineHandle, l1_heads: watch::Receiver<L1Heads>) -> Self {
-        Self { chain: Arc::new(chain), store, engine, l1_heads, permits: Arc::new(Semaphore::new(CONCURRENT_MAX)) }
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let working = Arc::new(Semaphore::new(WORKING_PER_PROCESSOR * processors));
+        Self {
+            chain: Arc::new(chain),
+            store,
+            engine,
+            l1_heads,
+            waiting: Arc::new(Semaphore::new(WAITING_MAX)),
+            working,
+        }
     }
 
     /// Runs reading or executing work off the network threads.
@@ -40,9 +53,10 @@ impl RpcContext {
         self,
         work: impl FnOnce(&Self) -> Result<T, RpcError> + Send + 'static,
     ) -> Result<T, RpcError> {
-        let permit = self.permits.clone().try_acquire_owned().map_err(|_| RpcError::Overloaded)?;
+        let place = self.waiting.clone().try_acquire_owned().map_err(|_| RpcError::Overloaded)?;
+        let turn = self.working.clone().acquire_owned().await.map_err(|_| RpcError::Overloaded)?;
         let done = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
+            let _held = (place, turn);
             work(&self)
         });
         done.await.map_err(|error| RpcError::Internal(error.to_string()))?

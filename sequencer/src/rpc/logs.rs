@@ -10,16 +10,23 @@ use super::{Params, RpcContext, RpcError, json};
 
 /// Blocks of one query.
 const BLOCKS_MAX: u64 = 100_000;
+/// Addresses of one filter, and topics of each place in it.
+const ALTERNATIVES_MAX: usize = 256;
 /// Logs of one answer.
 const LOGS_MAX: usize = 10_000;
 
 pub fn logs(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     let filter: Filter = params.required(0, "a log filter")?;
+    let alternatives = filter.address.len().max(filter.topics.iter().map(|topic| topic.len()).max().unwrap_or(0));
+    if alternatives > ALTERNATIVES_MAX {
+        let limit = ALTERNATIVES_MAX as u64;
+        return Err(RpcError::LimitExceeded { what: "addresses, or topics of one place, in a filter", limit });
+    }
     let (first, last) = range(context, &filter)?;
     let mut found = Vec::new();
     for number in first..=last {
         let Some(header) = context.store.header(number)? else { break };
-        if !filter.matches_bloom(header.logs_bloom) {
+        if header.logs_bloom.is_zero() || !filter.matches_bloom(header.logs_bloom) {
             continue;
         }
         let Some(block) = context.store.block(number)? else { break };

@@ -3,6 +3,7 @@
 //! Every byte that arrives is adversarial: sizes, counts and concurrent work are limited, and what exceeds a limit is refused at once.
 
 mod call;
+mod connections;
 mod context;
 mod error;
 mod eth;

@@ -18,12 +18,16 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{Params, RpcContext, RpcError, dispatch};
+use super::{Params, RpcContext, RpcError, connections::Bounded, dispatch};
 
 /// Bytes of one request.
 const BODY_BYTES_MAX: usize = 2 << 20;
 /// Time for one request to arrive and be answered.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(30);
+/// Connections at a time; a process may open 1,024 files unless told otherwise, and the database has half of them.
+const CONNECTIONS_MAX: usize = 256;
+/// Time after which a connection that says and is told nothing is closed.
+const SILENCE_MAX: Duration = Duration::from_secs(120);
 /// Requests in one batch.
 const BATCH_MAX: usize = 100;
 
@@ -36,6 +40,7 @@ pub async fn serve(listener: TcpListener, context: RpcContext, cancel: Cancellat
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(cross_origin))
         .with_state(context);
+    let listener = Bounded::new(listener, CONNECTIONS_MAX, SILENCE_MAX);
     axum::serve(listener, router).with_graceful_shutdown(cancel.cancelled_owned()).await
 }
 

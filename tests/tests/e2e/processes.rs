@@ -6,15 +6,23 @@ use alloy::{
     primitives::{Address, B256},
     providers::Provider,
     signers::local::PrivateKeySigner,
+    sol_types::{SolCall, SolEvent},
 };
 use anyhow::{Context, ensure};
 use serde_json::Value;
-use tandem_devnet::devnet::DevnetInfo;
-use tandem_l1::{
-    L1Client,
-    anvil::{Anvil, AnvilOptions},
+use tandem_devnet::{
+    devnet::DevnetInfo,
+    wallet::{Call, Wallet},
 };
-use tandem_tests::world::{DEADLINE, built, execute, free_ports, milliether, wait_until};
+use tandem_l1::{
+    Deployment, L1Client,
+    anvil::{Anvil, AnvilOptions},
+    bindings::{Bridge, Inbox},
+};
+use tandem_tests::{
+    proxy::ForgetfulProxy,
+    world::{DEADLINE, built, execute, free_ports, milliether, wait_until},
+};
 use tokio::process::{Child, Command};
 
 const BOB: Address = Address::repeat_byte(0xb0);
@@ -96,10 +104,12 @@ async fn a_chain_is_deployed_and_run_part_by_part() -> anyhow::Result<()> {
         ),
         (("TANDEM_PROPOSER_KEY", proposer), String::new()),
     ]);
+    let proxy = ForgetfulProxy::start(l1_rpc.parse()?).await?;
     let mut running = Vec::new();
     for (name, ((variable, key), flags)) in services {
         let mut command = Command::new(built(name)?);
-        command.args(["--deployment", &out, "--data-dir", &path(name), "--l1-rpc", &l1_rpc, "--l1-beacon", &l1_rpc]);
+        let seen = if name == "tandem-sequencer" { proxy.url.as_str() } else { &l1_rpc };
+        command.args(["--deployment", &out, "--data-dir", &path(name), "--l1-rpc", seen, "--l1-beacon", &l1_rpc]);
         command.args(["--l1-poll-ms", "200"]).args(flags.split_whitespace()).env(variable, hex(key));
         running.push(command.stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn()?);
     }
@@ -116,7 +126,29 @@ async fn a_chain_is_deployed_and_run_part_by_part() -> anyhow::Result<()> {
         Ok(status["settledBatch"].as_u64().filter(|batch| *batch > 0))
     };
     wait_until("the proposer settles a batch", settled).await?;
-    Ok(())
+
+    // L1's answers leave a message out, then a batch.
+    let deployment = Deployment::read(Path::new(&out))?;
+    let l1 = Wallet::connect(L1Client::connect(&l1_rpc.parse()?, DEADLINE).await?, alice.clone(), DEADLINE).await?;
+    let forgotten = || async { Ok(proxy.has_forgotten().then_some(())) };
+    proxy.forget_one(Inbox::MessageEnqueued::SIGNATURE_HASH);
+    let deposit = Bridge::depositETHCall { to: alice.address(), refund: alice.address() };
+    l1.send(Call::new(deployment.chain.bridge, deposit.abi_encode()).value(milliether(250))).await?;
+    wait_until("a message is left out", forgotten).await?;
+    tandem(&[&chain[..], &["bridge", "deposit", "0.5"]].concat(), alice).await?;
+    let balance = l2.request(l2.provider().get_balance(alice.address())).await?;
+    ensure!(balance == milliether(2_250), "with a message left out L2 has {balance}");
+
+    proxy.forget_one(Inbox::BatchAppended::SIGNATURE_HASH);
+    tandem(&[&chain[..], &["bridge", "deposit", "0.5"]].concat(), alice).await?;
+    wait_until("a batch is left out", forgotten).await?;
+    let latest = tandem(&[&chain[..], &["status"]].concat(), alice).await?["latestBlock"].as_u64();
+    let posted = || async {
+        let status = tandem(&[&chain[..], &["status"]].concat(), alice).await?;
+        Ok((status["safeBlock"].as_u64() >= latest).then_some(()))
+    };
+    tandem(&[&chain[..], &["bridge", "deposit", "0.5"]].concat(), alice).await?;
+    wait_until("batches are posted again", posted).await
 }
 
 fn hex(key: &PrivateKeySigner) -> String {
