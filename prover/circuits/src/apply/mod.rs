@@ -137,11 +137,7 @@ impl Inputs {
 type Output = (FpVar<Fr>, FpVar<Fr>);
 
 /// Lays out a chunk.
-fn lay_out(
-    cs: &ConstraintSystemRef<Fr>,
-    chunk: &Chunk,
-    inputs: &Inputs,
-) -> Result<Vec<Output>, SynthesisError> {
+fn lay_out(cs: &ConstraintSystemRef<Fr>, chunk: &Chunk, inputs: &Inputs) -> Result<Vec<Output>, SynthesisError> {
     let (operator, timestamp) = unpack_env(cs, &inputs.env, chunk.env)?;
     let (base, leaf_count) = unpack_counts(cs, &inputs.counts_in, chunk.counts_in.pack())?;
     let point = Point::new(&inputs.z);
