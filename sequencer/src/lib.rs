@@ -15,6 +15,7 @@ pub mod mempool;
 pub mod node;
 pub mod poster;
 pub mod rpc;
+pub mod settled;
 pub mod signals;
 pub mod watcher;
 

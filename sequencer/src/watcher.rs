@@ -10,8 +10,8 @@ use tandem_chain::{
     blob,
 };
 use tandem_l1::{
-    Backoff, BlockRef, L1Block, L1Client, L1Heads, L1Update, PayloadError, PayloadFetcher, PostedBatch, Reader,
-    ReaderConfig,
+    Backoff, BlockRef, ClaimEvent, L1Block, L1Client, L1Heads, L1Update, PayloadError, PayloadFetcher, PostedBatch,
+    Reader, ReaderConfig,
 };
 use tandem_store::{BatchJob, L1BlockRecord, Store, StoreError};
 use tokio::sync::watch;
@@ -20,6 +20,7 @@ use tracing::{info, warn};
 
 use crate::{
     engine::{EngineHandle, Landed, Place, SubmitError},
+    settled,
     signals::Signals,
 };
 
@@ -133,6 +134,7 @@ impl Watcher {
                 L1Update::Reorg { to } => {
                     warn!(to = to.number, hash = %to.hash, "L1 reorganised");
                     self.engine.l1_reorg(to.number).await?;
+                    settled::unwind(&self.store, to.number)?;
                     self.store.put_meta(PROCESSED, &to.number.to_be_bytes())?;
                     self.signals.changed.notify_one();
                 }
@@ -154,6 +156,7 @@ impl Watcher {
         let to = certain.saturating_sub(1);
         warn!(to, "L1 left something out: reading it again");
         self.engine.l1_reorg(to).await?;
+        settled::unwind(&self.store, to)?;
         self.store.put_meta(PROCESSED, &to.to_be_bytes())?;
         self.reader = Reader::resume(self.client.clone(), self.config.clone(), known_blocks(&self.store)?);
         tokio::select! {
@@ -188,6 +191,11 @@ impl Watcher {
             match self.batch(posted, &block, cancel).await? {
                 Fit::Follows => {}
                 unfit => return Ok(unfit),
+            }
+        }
+        for claim in &block.claims {
+            if let ClaimEvent::Finalized { output, .. } = claim {
+                settled::record(&self.store, block.number, *output)?;
             }
         }
         self.store.put_meta(PROCESSED, &block.number.to_be_bytes())?;

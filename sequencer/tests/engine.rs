@@ -9,7 +9,7 @@ use alloy::{
 use common::{ETHER, Rig, call, config, deposit, transfer, user};
 use tandem_chain::{DataKind, L1Batch, L1Data};
 use tandem_evm::predeploys::ADDRESS_TABLE;
-use tandem_sequencer::{engine::SubmitError, mempool::Refused};
+use tandem_sequencer::{engine::SubmitError, mempool::Refused, settled};
 use tandem_store::Store;
 
 sol! {
@@ -263,5 +263,31 @@ async fn blocks_do_not_outlive_the_checkpoint_that_they_name() {
     rig.l1_block(vec![]).await;
     rig.wait_included(hash).await;
     assert_ne!(rig.store.block_hash(promised.number).unwrap(), Some(promised.hash));
+    rig.stop();
+}
+
+#[tokio::test]
+async fn what_l1_made_final_is_settled_until_l1_takes_it_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let alice = user(1);
+    let mut rig = Rig::start(directory.path(), config(0)).await;
+    rig.deposit(alice.address(), ETHER).await;
+    rig.land().await;
+    rig.deposit(alice.address(), ETHER).await;
+    rig.land().await;
+    let output = |index| rig.store.batch(index).unwrap().unwrap().output.hash();
+    let settled = || settled::last(&rig.store).unwrap().map(|batch| batch.header.index);
+    settled::record(&rig.store, 20, B256::repeat_byte(1)).unwrap();
+    assert_eq!(settled(), None, "an output of no batch here");
+    for _ in 0..2 {
+        settled::record(&rig.store, 20, output(1)).unwrap();
+        assert_eq!(settled(), Some(1), "twice is once");
+    }
+    settled::record(&rig.store, 21, output(2)).unwrap();
+    assert_eq!(settled(), Some(2));
+    settled::unwind(&rig.store, 20).unwrap();
+    assert_eq!(settled(), Some(1));
+    settled::unwind(&rig.store, 19).unwrap();
+    assert_eq!(settled(), None);
     rig.stop();
 }

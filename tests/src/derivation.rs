@@ -1,20 +1,20 @@
-//! The chain derived from L1 alone, in memory, compared block by block with what the sequencer says.
+//! The chain derived from L1 alone, in memory, compared block by block with what the sequencer says, and batch by batch with the machine.
 
 use std::time::Duration;
 
 use alloy::primitives::B256;
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
-use tandem_chain::StateMachine;
+use tandem_chain::{Derivation, StateMachine};
 use tandem_evm::Evm;
 use tandem_l1::{
-    Archive, BeaconClient, BlobSource, MemoryStore, PayloadFetcher, ReaderConfig, Replica, ReplicaConfig,
+    Archive, BeaconClient, BlobSource, MemoryStore, PayloadFetcher, Reader, ReaderConfig, Replica, ReplicaConfig,
     bindings::Inbox,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    World,
+    World, guest,
     world::{DEADLINE, wait_until},
 };
 
@@ -39,9 +39,11 @@ pub async fn check(world: &World) -> anyhow::Result<Vec<Batch>> {
     let archive = tempfile::tempdir()?;
     let beacon = BlobSource::Beacon(BeaconClient::new(devnet.info.l1_rpc.clone(), Duration::from_secs(20))?);
     let payloads = PayloadFetcher::new(devnet.l1.clone(), chain.inbox, vec![beacon], Archive::new(archive.path()));
+    let again = payloads.clone();
     let reader = ReaderConfig::new(chain.inbox, chain.settlement, devnet.deployment.start_block);
     let reader = ReaderConfig { poll_interval: Duration::from_millis(100), ..reader };
-    let config = ReplicaConfig { chain, genesis: genesis.output, reader };
+    let derivation = Derivation::genesis(chain.clone());
+    let config = ReplicaConfig { chain, genesis: genesis.output, reader: reader.clone() };
     let (replica, handle) = Replica::new(Evm, store.clone(), devnet.l1.clone(), payloads, config);
     let token = CancellationToken::new();
     let task = tokio::spawn(replica.run(token.clone()));
@@ -51,6 +53,7 @@ pub async fn check(world: &World) -> anyhow::Result<Vec<Batch>> {
     derived?;
 
     let mut batches = Vec::new();
+    let mut outputs = vec![genesis.output];
     let (mut number, mut queue_index) = (0, 0);
     for index in 1..=count {
         let blocks = store.blocks(index).with_context(|| format!("batch {index} was not derived"))?;
@@ -69,6 +72,7 @@ pub async fn check(world: &World) -> anyhow::Result<Vec<Batch>> {
                 .await?;
         }
         let output = handle.output(index)?.with_context(|| format!("batch {index} has no output"))?;
+        outputs.push(output);
         let messages = output.queue_index - queue_index;
         queue_index = output.queue_index;
         let said = || async {
@@ -85,5 +89,6 @@ pub async fn check(world: &World) -> anyhow::Result<Vec<Batch>> {
             transactions: blocks.iter().map(signed).sum(),
         });
     }
+    guest::check(Reader::new(devnet.l1.clone(), reader), &again, derivation, &store, &outputs).await?;
     Ok(batches)
 }

@@ -3,11 +3,13 @@
 //! * [`world`]: one devnet in a directory of its own, and the commands and queries that users have.
 //! * [`money`]: sums that must come out to the wei.
 //! * [`derivation`]: the chain derived from L1 alone, compared with what the sequencer says.
+//! * [`guest`]: the same batches in the fraud-proof machine.
 //! * [`proxy`]: an L1 endpoint that leaves things out.
 //! * [`adversary`]: what others can do to the chain.
 
 pub mod adversary;
 pub mod derivation;
+pub mod guest;
 pub mod money;
 pub mod proxy;
 pub mod world;

@@ -13,7 +13,7 @@ use tandem_store::{Head, Store};
 use tokio::sync::{Semaphore, watch};
 
 use super::RpcError;
-use crate::engine::EngineHandle;
+use crate::{engine::EngineHandle, settled};
 
 /// Requests that wait for a turn or have it; more are refused.
 const WAITING_MAX: usize = 1_024;
@@ -93,6 +93,11 @@ impl RpcContext {
                 .map_or(Ok(None), |index| self.store.batch(index))?;
         }
         Ok(0)
+    }
+
+    /// Newest block whose output is final in the settlement.
+    pub(super) fn settled_number(&self) -> Result<u64, RpcError> {
+        Ok(settled::last(&self.store)?.map_or(0, |batch| batch.last_block))
     }
 
     /// The number that a block id means, if that block exists.

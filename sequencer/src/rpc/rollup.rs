@@ -23,6 +23,7 @@ pub fn status(context: &RpcContext) -> Result<Value, RpcError> {
         "latest": { "number": head.number, "hash": head.hash },
         "safe": context.safe_number()?,
         "finalized": context.finalized_number()?,
+        "settled": context.settled_number()?,
         "batch": last.map(|batch| json!({ "index": batch.header.index, "hash": batch.header.hash(), "output": batch.output.hash() })),
         "closedBatches": context.store.jobs()?.len(),
         "l1Head": context.l1_heads().latest,
@@ -33,7 +34,9 @@ pub fn status(context: &RpcContext) -> Result<Value, RpcError> {
 
 /// The strongest promise that holds for a block.
 pub fn promise(context: &RpcContext, number: u64) -> Result<&'static str, RpcError> {
-    Ok(if number <= context.finalized_number()? {
+    Ok(if number <= context.settled_number()? {
+        "settled"
+    } else if number <= context.finalized_number()? {
         "finalized"
     } else if number <= context.safe_number()? {
         "safe"

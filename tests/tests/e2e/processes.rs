@@ -9,8 +9,9 @@ use alloy::{
     sol_types::{SolCall, SolEvent},
 };
 use anyhow::{Context, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tandem_devnet::{
+    chain::ask,
     devnet::DevnetInfo,
     wallet::{Call, Wallet},
 };
@@ -126,6 +127,11 @@ async fn a_chain_is_deployed_and_run_part_by_part() -> anyhow::Result<()> {
         Ok(status["settledBatch"].as_u64().filter(|batch| *batch > 0))
     };
     wait_until("the proposer settles a batch", settled).await?;
+    let said = || async {
+        let status: Value = ask(&l2, "rollup_status", json!([])).await?;
+        Ok(status["settled"].as_u64().filter(|block| *block > 0))
+    };
+    wait_until("the sequencer knows", said).await?;
 
     // L1's answers leave a message out, then a batch.
     let deployment = Deployment::read(Path::new(&out))?;
