@@ -1,6 +1,10 @@
 //! A chain's configuration: what all its nodes and contracts agree on. Rule L1-CFG-1; twin: `FraudSettlement.sol`.
 
-use crate::abi::Words;
+use crate::{
+    abi::Words,
+    epoch::limits::{EPOCH_STEPS_MAX, fits_machine},
+    message::MESSAGE_GAS_MAX,
+};
 use alloc::vec::Vec;
 use alloy_primitives::{Address, B256};
 
@@ -19,6 +23,44 @@ pub enum ChainKind {
 pub const CONFIG_VERSION: u32 = 1;
 /// Ethereum's Osaka, the only fork so far.
 pub const FORK_OSAKA: u64 = 1;
+
+/// Least gas limit of a block: the greatest transaction, or message, beside the batch's checkpoint (L1-SCHED-5).
+pub const BLOCK_GAS_LIMIT_MIN: u64 = 18_000_000;
+
+/// Why a chain would not work under a configuration (L1-SCHED-5, L1-SCHED-6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// The format is another one.
+    #[error("the configuration has version {found}, not {CONFIG_VERSION}")]
+    Version {
+        /// Given.
+        found: u32,
+    },
+    /// Rules that these programs do not have.
+    #[error("there is no fork {found}")]
+    Fork {
+        /// Given.
+        found: u64,
+    },
+    /// A limit below what makes progress.
+    #[error("{field} is {found}, and must be at least {min}")]
+    TooSmall {
+        /// Which.
+        field: &'static str,
+        /// Least.
+        min: u64,
+        /// Given.
+        found: u64,
+    },
+    /// The worst epoch outgrows a dispute.
+    #[error(
+        "an epoch of {epoch_batches} such batches can take more than {EPOCH_STEPS_MAX} steps of the fraud-proof machine"
+    )]
+    OutgrowsMachine {
+        /// Batches of an epoch.
+        epoch_batches: u32,
+    },
+}
 
 /// Protocol parameters; `configHash` covers every field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +116,36 @@ impl ChainConfig {
         self.words().hash()
     }
 
+    /// Refuses limits under which the chain would not work (L1-SCHED-5, L1-SCHED-6), in epochs of so many batches. For whoever makes a chain;
+    /// who follows one takes what L1 has.
+    pub fn check(&self, epoch_batches: u32) -> Result<(), ConfigError> {
+        if self.version != CONFIG_VERSION {
+            return Err(ConfigError::Version { found: self.version });
+        }
+        let at_least = |field, min, found| {
+            if found < min { Err(ConfigError::TooSmall { field, min, found }) } else { Ok(()) }
+        };
+        at_least("messages per batch", 1, self.max_messages_per_batch)?;
+        at_least("message gas per batch", MESSAGE_GAS_MAX, self.max_message_gas_per_batch)?;
+        at_least("batches of an epoch", 1, epoch_batches.into())?;
+        if self.kind != ChainKind::Evm {
+            return Ok(());
+        }
+        if self.fork != FORK_OSAKA {
+            return Err(ConfigError::Fork { found: self.fork });
+        }
+        at_least("block gas limit", BLOCK_GAS_LIMIT_MIN, self.block_gas_limit)?;
+        at_least("blocks per batch", 1, self.max_blocks_per_batch)?;
+        at_least("transactions per batch", 1, self.max_transactions_per_batch)?;
+        at_least("payload bytes", 1, self.max_payload_bytes)?;
+        // Else no batch could hold what a block can.
+        at_least("work gas per batch", self.block_gas_limit, self.max_work_gas_per_batch)?;
+        if !fits_machine(self, epoch_batches) {
+            return Err(ConfigError::OutgrowsMachine { epoch_batches });
+        }
+        Ok(())
+    }
+
     /// The bytes that are hashed.
     pub fn encode(&self) -> Vec<u8> {
         self.words().encode()
@@ -100,5 +172,67 @@ impl ChainConfig {
             .uint(self.max_work_gas_per_batch)
             .uint(self.min_base_fee)
             .uint(self.max_timestamp_drift)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> ChainConfig {
+        ChainConfig {
+            version: CONFIG_VERSION,
+            kind: ChainKind::Evm,
+            l1_chain_id: 1,
+            l2_chain_id: 2,
+            inbox: Address::ZERO,
+            settlement: Address::ZERO,
+            bridge: Address::ZERO,
+            l1_fee_recipient: Address::ZERO,
+            genesis_timestamp: 0,
+            fork: FORK_OSAKA,
+            block_gas_limit: BLOCK_GAS_LIMIT_MIN,
+            max_blocks_per_batch: 1,
+            max_transactions_per_batch: 1,
+            max_payload_bytes: 1,
+            max_messages_per_batch: 1,
+            max_message_gas_per_batch: MESSAGE_GAS_MAX,
+            max_work_gas_per_batch: BLOCK_GAS_LIMIT_MIN,
+            min_base_fee: 0,
+            max_timestamp_drift: 0,
+        }
+    }
+
+    #[test]
+    fn the_least_limits_work_and_one_less_of_any_does_not() {
+        assert_eq!(config().check(1), Ok(()));
+        let less: [(&str, fn(&mut ChainConfig)); 7] = [
+            ("messages per batch", |config| config.max_messages_per_batch -= 1),
+            ("message gas per batch", |config| config.max_message_gas_per_batch -= 1),
+            ("block gas limit", |config| config.block_gas_limit -= 1),
+            ("blocks per batch", |config| config.max_blocks_per_batch -= 1),
+            ("transactions per batch", |config| config.max_transactions_per_batch -= 1),
+            ("payload bytes", |config| config.max_payload_bytes -= 1),
+            ("work gas per batch", |config| config.max_work_gas_per_batch -= 1),
+        ];
+        for (name, change) in less {
+            let mut changed = config();
+            change(&mut changed);
+            assert!(
+                matches!(changed.check(1), Err(ConfigError::TooSmall { field, min, found }) if field == name && found == min - 1)
+            );
+        }
+        assert!(matches!(config().check(0), Err(ConfigError::TooSmall { field: "batches of an epoch", .. })));
+    }
+
+    #[test]
+    fn what_outgrows_the_machine_or_is_unknown_is_refused() {
+        let great = ChainConfig { max_work_gas_per_batch: 1_000_000_000, ..config() };
+        assert_eq!(great.check(1), Err(ConfigError::OutgrowsMachine { epoch_batches: 1 }));
+        assert_eq!(config().check(u32::MAX), Err(ConfigError::OutgrowsMachine { epoch_batches: u32::MAX }));
+        assert_eq!(ChainConfig { version: 2, ..config() }.check(1), Err(ConfigError::Version { found: 2 }));
+        assert_eq!(ChainConfig { fork: 2, ..config() }.check(1), Err(ConfigError::Fork { found: 2 }));
+        // A payments chain has neither blocks of gas nor the machine.
+        assert_eq!(ChainConfig { kind: ChainKind::Payments, block_gas_limit: 0, ..config() }.check(1), Ok(()));
     }
 }

@@ -79,7 +79,7 @@ impl Default for Limits {
             payload_bytes: 2_000_000,
             messages_per_batch: 64,
             message_gas_per_batch: 32_000_000,
-            work_gas_per_batch: 1_000_000_000,
+            work_gas_per_batch: 300_000_000,
             min_base_fee: 1_000_000,
             timestamp_drift: 600,
         }
@@ -115,7 +115,7 @@ pub struct Settlement {
 impl Default for Settlement {
     fn default() -> Self {
         Self {
-            epoch_batches: 64,
+            epoch_batches: 1,
             epoch_seconds: 3_600,
             claim_window_seconds: 7 * 86_400,
             claim_bond: 1_000_000_000_000_000_000,

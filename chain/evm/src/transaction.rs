@@ -9,8 +9,9 @@ use alloy_rlp::{BufMut, Encodable, RlpDecodable, RlpEncodable};
 use revm::{
     context::TxEnv,
     context_interface::{cfg::gas::calculate_initial_tx_gas, transaction::SignedAuthorization},
+    primitives::eip7825::TX_GAS_LIMIT_CAP,
 };
-use tandem_chain::{Checkpoint, Message};
+use tandem_chain::{Checkpoint, Message, config::BLOCK_GAS_LIMIT_MIN, message::MESSAGE_GAS_MAX};
 
 use crate::{
     block::FORK,
@@ -23,6 +24,10 @@ use crate::{
 pub const DEPOSIT_TYPE: u8 = 0x7e;
 /// Gas of the system transaction that stores a batch's checkpoint (EVM-SYS-2).
 pub const CHECKPOINT_GAS: u64 = 300_000;
+const _: () = assert!(
+    TX_GAS_LIMIT_CAP + CHECKPOINT_GAS <= BLOCK_GAS_LIMIT_MIN && MESSAGE_GAS_MAX <= TX_GAS_LIMIT_CAP,
+    "every block holds the greatest transaction or message beside the checkpoint",
+);
 
 /// A transaction that nobody signed: a message from L1, or the checkpoint of a batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq, RlpEncodable, RlpDecodable)]

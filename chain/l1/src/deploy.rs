@@ -19,7 +19,7 @@ use alloy::{
 };
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
-use tandem_chain::{ChainConfig, OutputFields};
+use tandem_chain::{ChainConfig, OutputFields, config::ConfigError};
 
 /// Gas of a creation beside what its bytes cost.
 const CREATION_GAS: u64 = 1_500_000;
@@ -46,6 +46,31 @@ pub struct ChainSpec {
     pub delay_seconds: u64,
     /// Epochs, claims, checkpoints.
     pub rules: RulesSpec,
+}
+
+impl ChainSpec {
+    /// Refuses what `Schedule.sol` would refuse, and what no chain works with (L1-SCHED-2, L1-SCHED-5, L1-SCHED-6).
+    pub fn check(&self) -> Result<(), DeployError> {
+        let rules = &self.rules;
+        self.chain.check(rules.epoch_batches)?;
+        let waits =
+            [self.forced_inclusion_window_seconds, rules.epoch_seconds.into(), rules.claim_window_seconds.into()];
+        let delay_min = waits.into_iter().fold(0, u64::saturating_add);
+        let (seconds_max, unbounded) = (u128::from(u32::MAX), u128::from(u64::MAX));
+        for (rule, min, max, found) in [
+            ("epoch seconds", 1, 604_800, rules.epoch_seconds.into()),
+            ("maximal checkpoint age in seconds", 3_600, seconds_max, rules.max_checkpoint_age_seconds.into()),
+            ("claim window in seconds", 1, seconds_max, rules.claim_window_seconds.into()),
+            ("claim bond in wei", 0, 1_000_000_000_000_000_000_000, rules.claim_bond),
+            ("forced-inclusion window in seconds", 1, unbounded, self.forced_inclusion_window_seconds.into()),
+            ("delay in seconds", delay_min.into(), unbounded, self.delay_seconds.into()),
+        ] {
+            if !(min..=max).contains(&found) {
+                return Err(DeployError::Bounds { rule, min, max, found });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The `Rules` of the first schedule entry.
@@ -81,6 +106,21 @@ pub enum DeployError {
         expected: u64,
         /// What the endpoint says.
         found: u64,
+    },
+    /// The chain would not work.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// L1 would not take the rules.
+    #[error("{rule} is {found}, and must be {min} to {max}")]
+    Bounds {
+        /// Which.
+        rule: &'static str,
+        /// Least.
+        min: u128,
+        /// Greatest.
+        max: u128,
+        /// In the specification.
+        found: u128,
     },
     /// A committed artifact is broken.
     #[error("artifact of {contract}: {source}")]
@@ -178,6 +218,7 @@ pub async fn deploy<E: core::error::Error + Send + Sync + 'static>(
     poll_interval: Duration,
     patience: Duration,
 ) -> Result<Deployment, DeployError> {
+    spec.check()?;
     let l1_chain_id = client.chain_id().await?;
     let latest = client.latest().await?;
     let mut chain = spec.chain.clone();

@@ -228,6 +228,9 @@ fn start_anvil(flags: &DevnetFlags, dir: &Path) -> anyhow::Result<Anvil> {
     })?)
 }
 
+/// After so long an epoch may close.
+const EPOCH_SECONDS: u32 = 10;
+
 /// The devnet's chain: everything quick, nothing secure.
 fn spec(flags: &DevnetFlags, owner: &PrivateKeySigner, sequencer: &PrivateKeySigner) -> SpecFile {
     SpecFile {
@@ -243,12 +246,14 @@ fn spec(flags: &DevnetFlags, owner: &PrivateKeySigner, sequencer: &PrivateKeySig
         limits: Limits::default(),
         settlement: Settlement {
             epoch_batches: 1,
-            epoch_seconds: 10,
+            epoch_seconds: EPOCH_SECONDS,
             claim_window_seconds: flags.claim_window_s,
             claim_bond: 10_000_000_000_000_000,
             checkpoint_age_seconds: 86_400,
             forced_inclusion_window_seconds: flags.forced_window_s,
-            delay_seconds: flags.forced_window_s.saturating_add(flags.claim_window_s.into()),
+            delay_seconds: [EPOCH_SECONDS, flags.claim_window_s]
+                .into_iter()
+                .fold(flags.forced_window_s, |sum, seconds| sum.saturating_add(seconds.into())),
             pause_seconds: 3_600,
             ..Settlement::default()
         },

@@ -167,7 +167,7 @@ pub fn spec(sequencer: Address) -> ChainSpec {
         guardian: Address::ZERO,
         pause_seconds: 0,
         forced_inclusion_window_seconds: 3_600,
-        delay_seconds: 7_200,
+        delay_seconds: 10_800,
         rules: RulesSpec {
             guest_hash: B256::ZERO,
             dispute: Address::ZERO,
