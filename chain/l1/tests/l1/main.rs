@@ -1,6 +1,8 @@
 //! The library against a real Anvil with the real contracts.
 
 mod append;
+mod artifacts;
+mod deploy;
 mod harness;
 mod payload;
 mod reader;
