@@ -29,6 +29,9 @@ e2e: build ## the end-to-end scenarios alone
 check: check-bare ## formatting, lints, bare-target build, committed artefacts
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	@if command -v cargo-deny >/dev/null; then cargo deny check licenses bans sources && \
+	  cargo deny --manifest-path prover/guest/Cargo.toml --config deny.toml check licenses bans sources; \
+	  else echo "check: cargo-deny is not installed (cargo install cargo-deny --locked): licences, bans and sources as in chain/tests alone"; fi
 	contracts/artifacts.sh --check
 	contracts/script/predeploys.sh --check
 	@$(MAKE) --no-print-directory guest

@@ -1,0 +1,145 @@
+//! Licences, bans and sources of everything that is linked, by the lists of `deny.toml`. cargo-deny judges more closely and runs where it is
+//! installed (`make check`); this runs everywhere, offline.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
+
+fn output(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn metadata() -> Value {
+    let version = output(Command::new("rustc").arg("-vV"));
+    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
+    let arguments = ["metadata", "--frozen", "--format-version", "1", "--filter-platform", host, "--manifest-path"];
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+    serde_json::from_str(&output(Command::new(env!("CARGO")).args(arguments).arg(manifest))).unwrap()
+}
+
+fn rules() -> toml::Table {
+    toml::from_str(include_str!("../../deny.toml")).unwrap()
+}
+
+fn strings(list: &toml::Value) -> Vec<String> {
+    list.as_array().unwrap().iter().map(|entry| entry.as_str().unwrap().to_owned()).collect()
+}
+
+/// An SPDX expression: `OR` of `AND`s of licences and parentheses. Says whether it can be met.
+struct Expression<'a> {
+    words: std::iter::Peekable<std::vec::IntoIter<String>>,
+    allowed: &'a dyn Fn(&str) -> bool,
+}
+
+fn is_met(expression: &str, allowed: &dyn Fn(&str) -> bool) -> bool {
+    let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
+    let words: Vec<String> = spaced.split_whitespace().map(Into::into).collect();
+    let mut expression = Expression { words: words.into_iter().peekable(), allowed };
+    let met = expression.any();
+    met && expression.words.next().is_none()
+}
+
+impl Expression<'_> {
+    fn any(&mut self) -> bool {
+        let mut met = self.all();
+        while self.words.next_if(|word| word == "OR").is_some() {
+            met |= self.all();
+        }
+        met
+    }
+
+    fn all(&mut self) -> bool {
+        let mut met = self.one();
+        while self.words.next_if(|word| word == "AND").is_some() {
+            met &= self.one();
+        }
+        met
+    }
+
+    fn one(&mut self) -> bool {
+        let Some(mut licence) = self.words.next() else { return false };
+        if licence == "(" {
+            let met = self.any();
+            return self.words.next().is_some_and(|word| word == ")") && met;
+        }
+        if self.words.next_if(|word| word == "WITH").is_some() {
+            licence = format!("{licence} WITH {}", self.words.next().unwrap_or_default());
+        }
+        (self.allowed)(&licence)
+    }
+}
+
+#[test]
+fn expressions_are_read_as_spdx_means_them() {
+    let allowed = |licence: &str| ["MIT", "ISC", "Apache-2.0 WITH LLVM-exception"].contains(&licence);
+    for met in ["MIT", "GPL-3.0 OR MIT", "MIT/GPL-3.0", "ISC AND (GPL-3.0 OR MIT)", "Apache-2.0 WITH LLVM-exception"] {
+        assert!(is_met(met, &allowed), "{met}");
+    }
+    for unmet in
+        ["", "GPL-3.0", "MIT AND GPL-3.0", "(MIT", "MIT)", "GPL-3.0 OR MIT AND GPL-3.0", "MIT WITH LLVM-exception"]
+    {
+        assert!(!is_met(unmet, &allowed), "{unmet}");
+    }
+}
+
+#[test]
+fn everything_linked_has_a_licence_that_is_allowed() {
+    let rules = rules();
+    let allow = strings(&rules["licenses"]["allow"]);
+    let exceptions: Vec<(String, Vec<String>)> = rules["licenses"]["exceptions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|exception| (exception["crate"].as_str().unwrap().into(), strings(&exception["allow"])))
+        .collect();
+    let metadata = metadata();
+    let packages = metadata["packages"].as_array().unwrap();
+    assert!(packages.len() > 300, "only {}", packages.len());
+    for package in packages {
+        let name = package["name"].as_str().unwrap();
+        let own = exceptions.iter().filter(|(krate, _)| krate == name).flat_map(|(_, allow)| allow);
+        let own: Vec<&String> = allow.iter().chain(own).collect();
+        let licence = package["license"].as_str().unwrap_or_else(|| panic!("{name} states no licence"));
+        assert!(is_met(licence, &|licence| own.iter().any(|allowed| *allowed == licence)), "{name}: {licence}");
+    }
+}
+
+#[test]
+fn everything_comes_from_here_or_from_crates_io() {
+    for package in metadata()["packages"].as_array().unwrap() {
+        if let Some(source) = package["source"].as_str() {
+            assert_eq!(source, CRATES_IO, "{}", package["name"]);
+        }
+    }
+}
+
+#[test]
+fn nothing_banned_is_linked() {
+    let (rules, metadata) = (rules(), metadata());
+    let nodes = metadata["resolve"]["nodes"].as_array().unwrap();
+    let name = |node: &Value| {
+        let package =
+            metadata["packages"].as_array().unwrap().iter().find(|package| package["id"] == node["id"]).unwrap();
+        package["name"].as_str().unwrap().to_owned()
+    };
+    let banned: Vec<&str> =
+        rules["bans"]["deny"].as_array().unwrap().iter().map(|ban| ban["crate"].as_str().unwrap()).collect();
+    let mut watched = 0;
+    for node in nodes {
+        let name = name(node);
+        assert!(!banned.contains(&name.as_str()), "{name} is banned");
+        for ban in
+            rules["bans"]["features"].as_array().unwrap().iter().filter(|ban| ban["crate"].as_str() == Some(&name))
+        {
+            watched += 1;
+            for feature in strings(&ban["deny"]) {
+                assert!(!node["features"].as_array().unwrap().contains(&feature.as_str().into()), "{name}/{feature}");
+            }
+        }
+    }
+    assert_eq!(watched, rules["bans"]["features"].as_array().unwrap().len(), "a feature of no crate is banned");
+}
