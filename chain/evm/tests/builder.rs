@@ -316,11 +316,16 @@ fn funded(config: ChainConfig) -> TestChain {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig::with_cases(80))]
 
     #[test]
-    fn what_is_built_is_derived(batches in vec(batch(), 1..4)) {
-        let mut chain = funded(small_config());
+    fn what_is_built_is_derived(batches in vec(batch(), 1..4), is_tight: bool) {
+        let mut config = small_config();
+        if is_tight {
+            // A few transactions, or refused ones, exhaust a batch.
+            config.max_work_gas_per_batch = 5 * MIN_WORK_GAS + 100_000;
+        }
+        let mut chain = funded(config);
         for batch in &batches {
             build_post_and_derive(&mut chain, batch);
         }
