@@ -226,6 +226,7 @@ sol! {
         error FraudSettlement_WindowOpen(bytes32 slotId);
         error FraudSettlement_NotWinner(bytes32 slotId, SlotStatus status);
         error FraudSettlement_NotContested(bytes32 slotId, SlotStatus status);
+        error FraudSettlement_EntryReplaced(bytes32 slotId);
         error FraudSettlement_Undecided(bytes32 slotId);
         error FraudSettlement_ClaimAlive(bytes32 claimId);
         error FraudSettlement_NoCredit(address account);
@@ -244,6 +245,7 @@ sol! {
         function lastFinalClaim() external view returns (bytes32);
         function creditOf(address account) external view returns (uint256);
         function verifyMessage(bytes32 output, uint64 index, bytes32 messageHash, bytes proof) external view returns (bool);
+        function failedFrom() external view returns (uint64 firstBatch);
         function slotOf(bytes32 slotId) external view returns (Slot memory);
         function claimOf(bytes32 claimId) external view returns (Claim memory);
     }
@@ -265,6 +267,7 @@ sol! {
         error Bridge_ZeroAddress();
         error Bridge_ZeroValue();
         error Bridge_NothingArrived(address token);
+        error Bridge_NotFungible(address token);
         error Bridge_ContractMustNameRecipient(address sender);
         error Bridge_DepositsPaused(uint64 until);
         error Bridge_AlreadyExecuted(uint64 index);
@@ -313,20 +316,34 @@ sol! {
         event EntryScheduled(uint64 indexed id, bytes32 indexed entryHash, uint64 maturesAt, Entry entry, ChainConfig config);
         event EntryCancelled(uint64 indexed id);
         event EntryActivated(uint64 indexed id, uint64 indexed firstBatch);
+        event EntryReplaced(
+            uint64 indexed id,
+            bytes32 indexed entryHash,
+            uint64 indexed firstBatch,
+            uint64 maturesAt,
+            Entry entry
+        );
 
         error Schedule_NotInbox(address caller);
         error Schedule_WrongChainId(uint64 l1ChainId);
         error Schedule_WrongConfig(ChainConfig config);
         error Schedule_MessageLimitsTooSmall(uint64 messages, uint64 messageGas);
+        error Schedule_BlockGasLimitTooSmall(uint64 blockGasLimit);
+        error Schedule_CheckpointAgeTooShort(uint32 maxCheckpointAgeSeconds);
         error Schedule_EmptyEpoch(uint32 epochBatches, uint32 epochSeconds);
+        error Schedule_EpochTooSlow(uint32 epochSeconds);
+        error Schedule_BondTooHigh(uint128 claimBond);
         error Schedule_ZeroWindow();
         error Schedule_DelayTooShort(uint64 delaySeconds, uint256 neededSeconds);
         error Schedule_NothingPending();
+        error Schedule_NothingFailed();
+        error Schedule_NothingReplaced(bytes32 entryHash);
         error Schedule_NoSuchEntry(uint64 id);
         error Schedule_NoSuchBatch(uint64 batchIndex);
 
         function schedule(ChainConfig config, Rules rules) external returns (uint64 id);
         function cancel() external;
+        function replace(bytes32 guestHash, address dispute) external;
 
         function inbox() external view returns (address);
         function settlement() external view returns (address);

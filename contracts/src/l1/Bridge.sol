@@ -64,6 +64,7 @@ contract Bridge is Initializable, ReentrancyGuardTransient {
     error Bridge_ZeroAddress();
     error Bridge_ZeroValue();
     error Bridge_NothingArrived(address token);
+    error Bridge_NotFungible(address token);
     error Bridge_ContractMustNameRecipient(address sender);
     error Bridge_DepositsPaused(uint64 until);
     error Bridge_AlreadyExecuted(uint64 index);
@@ -135,12 +136,14 @@ contract Bridge is Initializable, ReentrancyGuardTransient {
     }
 
     /// @notice Deposits tokens that the caller has approved. Caller: anyone, unless deposits are paused.
-    /// @dev What arrives is credited, not what was asked for. If the deposit fails on L2, the tokens can be released to the caller.
+    /// @dev Refuses tokens that say they are ERC-721: a number of theirs is no amount, and could not be released again.
+    /// What arrives is credited, not what was asked for. If the deposit fails on L2, the tokens can be released to the caller.
     /// @param to who gets the bridged token on L2
     /// @return index position in the queue
     function depositERC20(address token, address to, uint256 amount) external nonReentrant returns (uint64 index) {
         _checkNotPaused();
         if (to == address(0)) revert Bridge_ZeroAddress();
+        if (TokenMetadata.isNonFungible(token)) revert Bridge_NotFungible(token);
         uint256 balanceBefore = IERC20(token).balanceOf(address(this));
         IERC20(token).safeTransferFrom(msg.sender, address(this), amount);
         uint256 balanceAfter = IERC20(token).balanceOf(address(this));

@@ -5,6 +5,7 @@ import { Hashing } from "./Hashing.sol";
 import { MessageTree } from "./MessageTree.sol";
 import { Entry, OutputFields } from "./Types.sol";
 import { IDispute } from "./interfaces/IDispute.sol";
+import { IFailure } from "./interfaces/IFailure.sol";
 import { IInbox } from "./interfaces/IInbox.sol";
 import { ISchedule } from "./interfaces/ISchedule.sol";
 import { ISettlement } from "./interfaces/ISettlement.sol";
@@ -35,7 +36,7 @@ enum ClaimStatus {
 /// its slot for the whole window it becomes final after its parent; a second claim makes the slot contested, and then only
 /// the dispute contract that the epoch's schedule entry names can decide it. There are no roles. Immutable.
 /// Invariant: balance = bonds of pending claims + credits. Adversarial: everybody who claims.
-contract FraudSettlement is ISettlement {
+contract FraudSettlement is ISettlement, IFailure {
     using Hashing for *;
 
     struct Slot {
@@ -121,6 +122,7 @@ contract FraudSettlement is ISettlement {
     error FraudSettlement_WindowOpen(SlotId slotId);
     error FraudSettlement_NotWinner(SlotId slotId, SlotStatus status);
     error FraudSettlement_NotContested(SlotId slotId, SlotStatus status);
+    error FraudSettlement_EntryReplaced(SlotId slotId);
     error FraudSettlement_Undecided(SlotId slotId);
     error FraudSettlement_ClaimAlive(ClaimId claimId);
     error FraudSettlement_NoCredit(address account);
@@ -297,19 +299,33 @@ contract FraudSettlement is ISettlement {
         return _claims[claimId];
     }
 
-    /// @notice Whether moves in the dispute of a slot can still matter: it is contested and its parent is not known to be dead.
-    function isPlayable(SlotId slotId) external view returns (bool) {
-        Slot storage slot = _slots[slotId];
-        ClaimStatus parentStatus = _claims[slot.parent].status;
-        return slot.status == SlotStatus.Contested
-            && (parentStatus == ClaimStatus.Pending || parentStatus == ClaimStatus.Final);
+    /// @inheritdoc IFailure
+    /// @dev The last final claim is the only possible final parent of what is not settled.
+    function failedFrom() external view returns (uint64 firstBatch) {
+        uint64 settled = _claims[lastFinalClaim].epoch;
+        if (IInbox(inbox).epochEnd(settled + 1) == 0) return 0;
+        (, bytes32 entryHash, bytes32 lastBatchHash) = _epoch(settled + 1);
+        if (_slots[slotIdOf(lastFinalClaim, entryHash, lastBatchHash)].status != SlotStatus.Failed) return 0;
+        return IInbox(inbox).epochEnd(settled) + 1;
     }
 
-    /// @notice What the dispute of a contested slot is about.
+    /// @notice Whether moves in the dispute of a slot can still matter: it is contested, and neither is its parent known to be dead
+    /// nor its entry replaced.
+    function isPlayable(SlotId slotId) external view returns (bool) {
+        Slot storage slot = _slots[slotId];
+        if (slot.status != SlotStatus.Contested) return false;
+        ClaimStatus parentStatus = _claims[slot.parent].status;
+        if (parentStatus != ClaimStatus.Pending && parentStatus != ClaimStatus.Final) return false;
+        (, bytes32 entryHash, bytes32 lastBatchHash) = _epoch(slot.epoch);
+        return _isSlot(slotId, slot, entryHash, lastBatchHash);
+    }
+
+    /// @notice What the dispute of a contested slot is about. Reverts once the slot's entry has been replaced: then it is about nothing.
     function disputeOf(SlotId slotId) external view returns (Dispute memory) {
         Slot storage slot = _slots[slotId];
         if (slot.contestedAt == 0) revert FraudSettlement_NotContested(slotId, slot.status);
         (Entry memory entry, bytes32 entryHash, bytes32 lastBatchHash) = _epoch(slot.epoch);
+        if (!_isSlot(slotId, slot, entryHash, lastBatchHash)) revert FraudSettlement_EntryReplaced(slotId);
         uint64 firstBatch = IInbox(inbox).epochEnd(slot.epoch - 1) + 1;
         return Dispute({
             parentOutput: _claims[slot.parent].output,
@@ -348,8 +364,17 @@ contract FraudSettlement is ISettlement {
         return (slotIdOf(parent, entryHash, lastBatchHash), entry);
     }
 
+    /// @dev Whether the schedule still names the entry under which a slot was opened. If not, the slot lies below a failed one.
+    function _isSlot(SlotId slotId, Slot storage slot, bytes32 entryHash, bytes32 lastBatchHash)
+        private
+        view
+        returns (bool)
+    {
+        return SlotId.unwrap(slotIdOf(slot.parent, entryHash, lastBatchHash)) == SlotId.unwrap(slotId);
+    }
+
     /// @dev The entry and the last batch of a closed epoch. The schedule alone says which entry holds, so that a replacement after a
-    /// failed slot gives fresh slots.
+    /// failed slot (L1-SCHED-7) gives fresh slots.
     function _epoch(uint64 epoch) private view returns (Entry memory entry, bytes32 entryHash, bytes32 lastBatchHash) {
         uint64 lastBatch = IInbox(inbox).epochEnd(epoch);
         if (lastBatch == 0) revert FraudSettlement_EpochOpen(epoch);

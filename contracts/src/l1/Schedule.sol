@@ -5,17 +5,26 @@ import { Ownable } from "@openzeppelin/contracts/access/Ownable.sol";
 import { Ownable2Step } from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import { Hashing } from "./Hashing.sol";
 import { ChainConfig, Entry, Rules } from "./Types.sol";
+import { IFailure } from "./interfaces/IFailure.sol";
 import { ISchedule } from "./interfaces/ISchedule.sol";
 
 /// @title Which rules hold for which batches.
-/// @notice Rules: L1-SCHED-1 to L1-SCHED-4, L1-CFG-1. Append-only: an entry concerns future batches alone and comes into force with
-/// the first batch after its delay, which is long enough to leave under the old rules. There is no way round the delay,
-/// whoever the owner is. Immutable. Adversarial: the owner.
+/// @notice Rules: L1-SCHED-1 to L1-SCHED-7, L1-CFG-1. Append-only: an entry concerns future batches alone and comes into force with
+/// the first batch after its delay, which is long enough to leave under the old rules. Only if the settlement shows that a program failed
+/// may program and dispute contract be replaced from there on. There is no way round the delay, whoever the owner is. Immutable. Adversarial: the owner.
 contract Schedule is ISchedule, Ownable2Step {
     using Hashing for *;
 
     /// @notice Hard floor of what a batch can hold: one message of the greatest size (L1-MSG-5).
     uint64 public constant MIN_MESSAGE_GAS_PER_BATCH = 8_000_000;
+    /// @notice Hard floor of a block: one transaction of the greatest size (EIP-7825) beside the checkpoint's.
+    uint64 public constant MIN_BLOCK_GAS_LIMIT = 18_000_000;
+    /// @notice Hard floor: appends name a checkpoint of an earlier L1 block, and must find one.
+    uint32 public constant MIN_CHECKPOINT_AGE_SECONDS = 1 hours;
+    /// @notice Hard ceiling: claims wait for the end of their epoch.
+    uint32 public constant MAX_EPOCH_SECONDS = 7 days;
+    /// @notice Hard ceiling: claims are for everybody.
+    uint128 public constant MAX_CLAIM_BOND = 1_000 ether;
 
     struct Record {
         Entry entry;
@@ -24,9 +33,19 @@ contract Schedule is ISchedule, Ownable2Step {
         uint64 firstBatch; // zero until activated
     }
 
+    /// @notice What holds instead of an entry from one of its batches on, once it has matured.
+    struct Replacement {
+        Entry entry;
+        bytes32 entryHash;
+        uint64 id; // of the entry replaced
+        uint64 maturesAt; // seconds
+        uint64 firstBatch;
+    }
+
     address public immutable inbox;
     address public immutable settlement;
     address public immutable bridge;
+    address public immutable l1FeeRecipient;
     uint64 public immutable l2ChainId;
     uint8 public immutable kind;
     uint64 public immutable genesisTimestamp;
@@ -36,6 +55,7 @@ contract Schedule is ISchedule, Ownable2Step {
     uint64 public immutable delaySeconds;
 
     Record[] private _records;
+    Replacement[] private _replacements;
     /// @notice Id of the entry in force.
     uint64 public activeId;
 
@@ -44,21 +64,30 @@ contract Schedule is ISchedule, Ownable2Step {
     );
     event EntryCancelled(uint64 indexed id);
     event EntryActivated(uint64 indexed id, uint64 indexed firstBatch);
+    event EntryReplaced(
+        uint64 indexed id, bytes32 indexed entryHash, uint64 indexed firstBatch, uint64 maturesAt, Entry entry
+    );
 
     error Schedule_NotInbox(address caller);
     error Schedule_WrongChainId(uint64 l1ChainId);
     error Schedule_WrongConfig(ChainConfig config);
     error Schedule_MessageLimitsTooSmall(uint64 messages, uint64 messageGas);
+    error Schedule_BlockGasLimitTooSmall(uint64 blockGasLimit);
+    error Schedule_CheckpointAgeTooShort(uint32 maxCheckpointAgeSeconds);
     error Schedule_EmptyEpoch(uint32 epochBatches, uint32 epochSeconds);
+    error Schedule_EpochTooSlow(uint32 epochSeconds);
+    error Schedule_BondTooHigh(uint128 claimBond);
     error Schedule_ZeroWindow();
     error Schedule_DelayTooShort(uint64 delaySeconds, uint256 neededSeconds);
     error Schedule_NothingPending();
+    error Schedule_NothingFailed();
+    error Schedule_NothingReplaced(bytes32 entryHash);
     error Schedule_NoSuchEntry(uint64 id);
     error Schedule_NoSuchBatch(uint64 batchIndex);
 
     /// @param owner_ who may schedule further entries
     /// @param forcedInclusionWindowSeconds_ see there
-    /// @param delaySeconds_ see there; at least the forced-inclusion window plus the claim window of every entry
+    /// @param delaySeconds_ see there; at least the forced-inclusion window, the epoch and the claim window of every entry together
     /// @param config the chain at genesis: fixes for ever the addresses, chain ids, kind and genesis time
     /// @param rules what else holds at genesis
     constructor(
@@ -71,6 +100,7 @@ contract Schedule is ISchedule, Ownable2Step {
         inbox = config.inbox;
         settlement = config.settlement;
         bridge = config.bridge;
+        l1FeeRecipient = config.l1FeeRecipient;
         l2ChainId = config.l2ChainId;
         kind = config.kind;
         genesisTimestamp = config.genesisTimestamp;
@@ -78,8 +108,7 @@ contract Schedule is ISchedule, Ownable2Step {
         delaySeconds = delaySeconds_;
         if (config.l1ChainId != block.chainid) revert Schedule_WrongChainId(config.l1ChainId);
 
-        Entry memory entry = _toEntry(config, rules);
-        _checkRules(entry);
+        Entry memory entry = _checkedEntry(config, rules);
         _push(entry, config, uint64(block.timestamp));
         _records[0].firstBatch = 1;
         emit EntryActivated(0, 1);
@@ -92,10 +121,9 @@ contract Schedule is ISchedule, Ownable2Step {
         if (
             config.l1ChainId != block.chainid || config.l2ChainId != l2ChainId || config.kind != kind
                 || config.inbox != inbox || config.settlement != settlement || config.bridge != bridge
-                || config.genesisTimestamp != genesisTimestamp
+                || config.l1FeeRecipient != l1FeeRecipient || config.genesisTimestamp != genesisTimestamp
         ) revert Schedule_WrongConfig(config);
-        Entry memory entry = _toEntry(config, rules);
-        _checkRules(entry);
+        Entry memory entry = _checkedEntry(config, rules);
         return _push(entry, config, uint64(block.timestamp) + delaySeconds);
     }
 
@@ -105,6 +133,26 @@ contract Schedule is ISchedule, Ownable2Step {
         if (id == activeId || block.timestamp >= _records[id].maturesAt) revert Schedule_NothingPending();
         _records.pop();
         emit EntryCancelled(id);
+    }
+
+    /// @notice Has another program, or another dispute contract, judge the epoch that failed and what follows it under the same entry, after the
+    /// delay. Caller: the owner.
+    /// @dev Reverts unless the settlement reports a failure under a final parent, which stays one until the replacement matures. Called again
+    /// before that, it puts another in its place. Nothing that L2 computes with can change: configuration, limits, windows and bond stay.
+    function replace(bytes32 guestHash, address dispute) external onlyOwner {
+        uint64 firstBatch = IFailure(settlement).failedFrom();
+        if (firstBatch == 0) revert Schedule_NothingFailed();
+        uint256 count = _replacements.length;
+        if (count != 0 && block.timestamp < _replacements[count - 1].maturesAt) _replacements.pop();
+
+        (uint64 id, Entry memory entry, bytes32 failedHash) = _entryOf(firstBatch);
+        entry.rules.guestHash = guestHash;
+        entry.rules.dispute = dispute;
+        bytes32 entryHash = entry.hash();
+        if (entryHash == failedHash) revert Schedule_NothingReplaced(entryHash);
+        uint64 maturesAt = uint64(block.timestamp) + delaySeconds;
+        _replacements.push(Replacement(entry, entryHash, id, maturesAt, firstBatch));
+        emit EntryReplaced(id, entryHash, firstBatch, maturesAt, entry);
     }
 
     /// @inheritdoc ISchedule
@@ -123,22 +171,15 @@ contract Schedule is ISchedule, Ownable2Step {
     }
 
     /// @inheritdoc ISchedule
+    /// @dev What an append obeys; `entryOf` tells of a replaced program.
     function activeEntry() external view returns (Entry memory) {
         return _records[activeId].entry;
     }
 
     /// @inheritdoc ISchedule
-    /// @dev For a batch that does not exist yet the answer may change.
+    /// @dev For a batch that does not exist yet the answer may change, and for one that is not settled if its epoch fails.
     function entryOf(uint64 batchIndex) external view returns (Entry memory entry, bytes32 entryHash) {
-        if (batchIndex == 0) revert Schedule_NoSuchBatch(batchIndex);
-        uint64 low = 0; // holds: _records[low].firstBatch <= batchIndex
-        uint64 high = activeId;
-        while (low < high) {
-            uint64 middle = high - (high - low) / 2;
-            if (_records[middle].firstBatch <= batchIndex) low = middle;
-            else high = middle - 1;
-        }
-        return (_records[low].entry, _records[low].entryHash);
+        (, entry, entryHash) = _entryOf(batchIndex);
     }
 
     /// @inheritdoc ISchedule
@@ -157,6 +198,25 @@ contract Schedule is ISchedule, Ownable2Step {
         return _records[id];
     }
 
+    function _entryOf(uint64 batchIndex) private view returns (uint64 id, Entry memory entry, bytes32 entryHash) {
+        if (batchIndex == 0) revert Schedule_NoSuchBatch(batchIndex);
+        uint64 low = 0; // holds: _records[low].firstBatch <= batchIndex
+        uint64 high = activeId;
+        while (low < high) {
+            uint64 middle = high - (high - low) / 2;
+            if (_records[middle].firstBatch <= batchIndex) low = middle;
+            else high = middle - 1;
+        }
+        // First batches never fall from one replacement to the next, and few are not matured or lie beyond the batch.
+        for (uint256 i = _replacements.length; i > 0; --i) {
+            Replacement storage last = _replacements[i - 1];
+            if (block.timestamp < last.maturesAt || batchIndex < last.firstBatch) continue;
+            if (last.id != low) break;
+            return (low, last.entry, last.entryHash);
+        }
+        return (low, _records[low].entry, _records[low].entryHash);
+    }
+
     function _push(Entry memory entry, ChainConfig memory config, uint64 maturesAt) private returns (uint64 id) {
         id = uint64(_records.length);
         bytes32 entryHash = entry.hash();
@@ -164,22 +224,24 @@ contract Schedule is ISchedule, Ownable2Step {
         emit EntryScheduled(id, entryHash, maturesAt, entry, config);
     }
 
-    function _checkRules(Entry memory entry) private view {
-        Rules memory rules = entry.rules;
-        if (entry.maxMessagesPerBatch == 0 || entry.maxMessageGasPerBatch < MIN_MESSAGE_GAS_PER_BATCH) {
-            revert Schedule_MessageLimitsTooSmall(entry.maxMessagesPerBatch, entry.maxMessageGasPerBatch);
+    /// @dev The entry, if it keeps the bounds of L1-SCHED-5.
+    function _checkedEntry(ChainConfig memory config, Rules memory rules) private view returns (Entry memory) {
+        if (config.maxMessagesPerBatch == 0 || config.maxMessageGasPerBatch < MIN_MESSAGE_GAS_PER_BATCH) {
+            revert Schedule_MessageLimitsTooSmall(config.maxMessagesPerBatch, config.maxMessageGasPerBatch);
         }
+        if (config.blockGasLimit < MIN_BLOCK_GAS_LIMIT) revert Schedule_BlockGasLimitTooSmall(config.blockGasLimit);
         if (rules.epochBatches == 0 || rules.epochSeconds == 0) {
             revert Schedule_EmptyEpoch(rules.epochBatches, rules.epochSeconds);
         }
-        if (rules.maxCheckpointAgeSeconds == 0 || rules.claimWindowSeconds == 0 || forcedInclusionWindowSeconds == 0) {
-            revert Schedule_ZeroWindow();
+        if (rules.epochSeconds > MAX_EPOCH_SECONDS) revert Schedule_EpochTooSlow(rules.epochSeconds);
+        if (rules.claimBond > MAX_CLAIM_BOND) revert Schedule_BondTooHigh(rules.claimBond);
+        if (rules.maxCheckpointAgeSeconds < MIN_CHECKPOINT_AGE_SECONDS) {
+            revert Schedule_CheckpointAgeTooShort(rules.maxCheckpointAgeSeconds);
         }
-        uint256 neededSeconds = uint256(forcedInclusionWindowSeconds) + rules.claimWindowSeconds;
+        if (rules.claimWindowSeconds == 0 || forcedInclusionWindowSeconds == 0) revert Schedule_ZeroWindow();
+        // Whoever dislikes the entry can have a message forced in, its epoch closed and its claim final before it holds.
+        uint256 neededSeconds = uint256(forcedInclusionWindowSeconds) + rules.epochSeconds + rules.claimWindowSeconds;
         if (delaySeconds < neededSeconds) revert Schedule_DelayTooShort(delaySeconds, neededSeconds);
-    }
-
-    function _toEntry(ChainConfig memory config, Rules memory rules) private pure returns (Entry memory) {
         return Entry(config.hash(), config.maxMessagesPerBatch, config.maxMessageGasPerBatch, rules);
     }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-/// @title Name, symbol and decimals of a token that may lie, revert, burn gas, or answer in the wrong type.
-/// @notice Rules: L1-BR-4. Never reverts on the token's account. Text is cut to 64 bytes and need not be UTF-8. Adversarial: the token,
+/// @title Kind, name, symbol and decimals of a token that may lie, revert, burn gas, or answer in the wrong type.
+/// @notice Rules: L1-BR-2, L1-BR-4. Never reverts on the token's account. Text is cut to 64 bytes and need not be UTF-8. Adversarial: the token,
 /// and a caller who brings too little gas, hoping that the token's name is lost.
 library TokenMetadata {
     uint256 internal constant MAX_TEXT_BYTES = 64;
@@ -12,6 +12,13 @@ library TokenMetadata {
     uint256 private constant MAX_RETURN_BYTES = 128;
 
     error TokenMetadata_TooLittleGas(uint256 available, uint256 needed);
+
+    /// @notice Whether a token says that it is ERC-721 (ERC-165). Any other answer, or none, means no.
+    function isNonFungible(address token) internal view returns (bool) {
+        (bool success, uint256 size, bytes memory data) =
+            _read(token, abi.encodeWithSelector(0x01ffc9a7, bytes4(0x80ac58cd)));
+        return success && size >= 32 && _word(data, 0) == 1;
+    }
 
     /// @notice `name()` of a token, or nothing.
     function nameOf(address token) internal view returns (string memory) {
@@ -25,7 +32,7 @@ library TokenMetadata {
 
     /// @notice `decimals()` of a token, or 18.
     function decimalsOf(address token) internal view returns (uint8) {
-        (bool success, uint256 size, bytes memory data) = _read(token, 0x313ce567);
+        (bool success, uint256 size, bytes memory data) = _read(token, abi.encodeWithSelector(0x313ce567));
         if (!success || size < 32) return DEFAULT_DECIMALS;
         uint256 decimals = _word(data, 0);
         return decimals > type(uint8).max ? DEFAULT_DECIMALS : uint8(decimals);
@@ -33,7 +40,7 @@ library TokenMetadata {
 
     /// @dev A string, or a `bytes32` padded with zeros, as some old tokens have.
     function _text(address token, bytes4 selector) private view returns (string memory) {
-        (bool success, uint256 size, bytes memory data) = _read(token, selector);
+        (bool success, uint256 size, bytes memory data) = _read(token, abi.encodeWithSelector(selector));
         if (!success || size < 32) return "";
         uint256 start = 0;
         uint256 length = 0;
@@ -53,7 +60,7 @@ library TokenMetadata {
     }
 
     /// @dev `size` is what the token returned, `data` its first bytes, zero-padded to MAX_RETURN_BYTES.
-    function _read(address token, bytes4 selector)
+    function _read(address token, bytes memory call_)
         private
         view
         returns (bool success, uint256 size, bytes memory data)
@@ -62,8 +69,7 @@ library TokenMetadata {
         if (gasleft() < neededGas) revert TokenMetadata_TooLittleGas(gasleft(), neededGas);
         data = new bytes(MAX_RETURN_BYTES);
         assembly ("memory-safe") {
-            mstore(0x00, selector)
-            success := staticcall(READ_GAS, token, 0x00, 0x04, add(data, 0x20), MAX_RETURN_BYTES)
+            success := staticcall(READ_GAS, token, add(call_, 0x20), mload(call_), add(data, 0x20), MAX_RETURN_BYTES)
             size := returndatasize()
         }
     }

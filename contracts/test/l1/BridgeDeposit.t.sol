@@ -16,6 +16,7 @@ import {
     Bytes32Token,
     FalseToken,
     FeeToken,
+    NonFungibleToken,
     NoReturnToken,
     PlainToken,
     PretendingToken,
@@ -90,10 +91,13 @@ contract BridgeSendMessageTest is DepositFixture {
         bridge.sendMessage(to, 100_000, bob, "");
     }
 
-    function test_sendMessage_revertsWithoutRefund() external {
+    function testFuzz_sendMessage_revertsWithoutRefund(address to, uint96 value, uint64 gasLimit, bytes memory data)
+        external
+    {
+        vm.deal(alice, value);
         vm.expectRevert(Bridge.Bridge_ZeroAddress.selector);
         vm.prank(alice, alice);
-        bridge.sendMessage(bob, 100_000, address(0), "");
+        bridge.sendMessage{ value: value }(to, gasLimit, address(0), data);
     }
 
     function testFuzz_sendMessage_revertsOnGasOutOfRange(uint64 gasLimit) external {
@@ -142,15 +146,19 @@ contract BridgeDepositETHTest is DepositFixture {
         bridge.depositETH{ value: value }(bob, bob);
     }
 
-    function test_depositETH_revertsOnZeros() external {
-        vm.deal(alice, 3);
-        vm.startPrank(alice, alice);
+    function testFuzz_depositETH_revertsOnZeroAddress(address other, uint96 value, bool isRefund) external {
+        value = uint96(bound(value, 1, type(uint96).max));
+        vm.deal(alice, value);
+        (address to, address refund) = isRefund ? (other, address(0)) : (address(0), other);
+        vm.expectRevert(Bridge.Bridge_ZeroAddress.selector);
+        vm.prank(alice, alice);
+        bridge.depositETH{ value: value }(to, refund);
+    }
+
+    function testFuzz_depositETH_revertsOnZeroValue(address to, address refund) external {
         vm.expectRevert(Bridge.Bridge_ZeroValue.selector);
-        bridge.depositETH(alice, alice);
-        vm.expectRevert(Bridge.Bridge_ZeroAddress.selector);
-        bridge.depositETH{ value: 1 }(address(0), alice);
-        vm.expectRevert(Bridge.Bridge_ZeroAddress.selector);
-        bridge.depositETH{ value: 1 }(alice, address(0));
+        vm.prank(alice, alice);
+        bridge.depositETH(to, refund);
     }
 
     function testFuzz_receive_depositsToSelf(uint96 value) external {
@@ -218,12 +226,33 @@ contract BridgeDepositERC20Test is DepositFixture {
         bridge.depositERC20(address(token), caller, 100);
     }
 
-    function test_depositERC20_revertsOnZeroRecipient() external {
+    function testFuzz_depositERC20_revertsOnZeroRecipient(uint256 amount) external {
         PlainToken token = new PlainToken("Token", "TKN");
-        _approved(token, 1);
+        _approved(token, amount);
         vm.expectRevert(Bridge.Bridge_ZeroAddress.selector);
         vm.prank(alice);
-        bridge.depositERC20(address(token), address(0), 1);
+        bridge.depositERC20(address(token), address(0), amount);
+    }
+
+    /// @notice An ERC-721 token would come in as an amount of one, and never out again.
+    function testFuzz_depositERC20_revertsOnNonFungible(uint256 id) external {
+        NonFungibleToken token = new NonFungibleToken();
+        token.mint(alice, id);
+        vm.startPrank(alice);
+        token.approve(address(bridge), id);
+        vm.expectRevert(abi.encodeWithSelector(Bridge.Bridge_NotFungible.selector, address(token)));
+        bridge.depositERC20(address(token), alice, id);
+    }
+
+    /// @notice Only a plain `true` refuses: whoever reverts, burns gas, answers too much or nothing is an ERC-20 token still.
+    function testFuzz_depositERC20_otherAnswersAreNo(uint8 mode, bytes memory answer) external {
+        mode = uint8(bound(mode, 0, 3));
+        RawToken token = new RawToken();
+        token.set(mode, answer);
+        _approved(token, 1);
+        if (mode == 0 && answer.length >= 32 && uint256(bytes32(answer)) == 1) return;
+        _deposit(address(token), 1);
+        vm.assertEq(bridge.escrowOf(address(token)), 1);
     }
 
     function testFuzz_depositERC20_creditsWhatArrived(uint128 amount) external {

@@ -215,13 +215,28 @@ contract BridgeExecuteMessageTest is ExecuteFixture {
         }
     }
 
-    function test_executeMessage_revertsOnTooLittleGas() external {
-        L2Message memory sent = sendFromL2(bob, bob, 0, type(uint64).max, "");
+    /// @notice The error tells what was there, which is less than the call needs, and what was asked for.
+    function testFuzz_executeMessage_revertsOnTooLittleGas(uint64 gasLimit, uint256 gas_) external {
+        gasLimit = uint64(bound(gasLimit, 1_000_000, type(uint64).max));
+        gas_ = bound(gas_, 300_000, 1_000_000);
+        L2Message memory sent = sendFromL2(bob, bob, 0, gasLimit, "");
         (OutputFields memory fields,) = settle();
-        bytes memory proof = proofOf(fields, 0);
-        bytes32 output = fields.hash();
-        vm.expectPartialRevert(MessageExecutor.MessageExecutor_TooLittleGas.selector);
-        bridge.executeMessage{ gas: 1_000_000 }(output, sent, proof);
+        bytes memory call_ = abi.encodeCall(bridge.executeMessage, (fields.hash(), sent, proofOf(fields, 0)));
+        (bool success, bytes memory failure) = address(bridge).call{ gas: gas_ }(call_);
+        vm.assertFalse(success);
+        vm.assertEq(failure.length, 68);
+        vm.assertEq(bytes32(bytes4(failure)), bytes32(MessageExecutor.MessageExecutor_TooLittleGas.selector));
+        uint256 available;
+        uint256 asked;
+        assembly {
+            available := mload(add(failure, 0x24))
+            asked := mload(add(failure, 0x44))
+        }
+        vm.assertEq(asked, gasLimit);
+        vm.assertGt(available, 0);
+        vm.assertLt(available, gas_);
+        vm.assertLt(available, 40_000 + uint256(gasLimit) * 64 / 63);
+        vm.assertFalse(bridge.isExecuted(0));
     }
 
     /// @notice Nothing stops what final outputs promised: no pause, no role.

@@ -15,6 +15,7 @@ import { Hashing } from "../../src/l1/Hashing.sol";
 import { Inbox } from "../../src/l1/Inbox.sol";
 import { MessageExecutor } from "../../src/l1/MessageExecutor.sol";
 import { Schedule } from "../../src/l1/Schedule.sol";
+import { Timelock } from "../../src/l1/Timelock.sol";
 import { ChainConfig, OutputFields } from "../../src/l1/Types.sol";
 import { vm } from "../utils/Vm.sol";
 import { Fixture } from "./Fixture.sol";
@@ -24,6 +25,10 @@ contract DeployTest is Fixture {
     using Hashing for *;
 
     bytes32 private constant ADMIN_SLOT = bytes32(uint256(keccak256("eip1967.proxy.admin")) - 1);
+
+    function _mockAddress(address callee, string memory signature, address answer) private {
+        vm.mockCall(callee, abi.encodeWithSignature(signature), abi.encode(answer));
+    }
 
     function test_deploy_contractsNameEachOther() external view {
         vm.assertEq(schedule.inbox(), address(inbox));
@@ -87,6 +92,20 @@ contract DeployTest is Fixture {
         timelock.schedule(address(bridge), 0, "", 0, 0, DELAY_SECONDS);
     }
 
+    /// @notice Otherwise one wait would end all waiting.
+    function testFuzz_timelock_delayIsFixed(uint256 delaySeconds, address caller) external {
+        bytes memory update = abi.encodeCall(timelock.updateDelay, (delaySeconds));
+        vm.prank(owner);
+        timelock.schedule(address(timelock), 0, update, 0, 0, DELAY_SECONDS);
+        skipTime(DELAY_SECONDS);
+        vm.expectRevert(Timelock.Timelock_FixedDelay.selector);
+        timelock.execute(address(timelock), 0, update, 0, 0);
+        vm.expectRevert(Timelock.Timelock_FixedDelay.selector);
+        vm.prank(caller);
+        timelock.updateDelay(delaySeconds);
+        vm.assertEq(timelock.getMinDelay(), DELAY_SECONDS);
+    }
+
     function test_initialize_onlyOnce() external {
         vm.expectRevert(Initializable.InvalidInitialization.selector);
         bridge.initialize(mallory, 1);
@@ -94,14 +113,35 @@ contract DeployTest is Fixture {
         implementation.initialize(mallory, 1);
     }
 
-    function test_inboxConstructor_revertsUnlessNamed() external {
-        vm.expectPartialRevert(Inbox.Inbox_WrongAddress.selector);
+    function testFuzz_inboxConstructor_revertsUnlessNamed(address inbox_) external {
+        address self = vm.computeCreateAddress(address(this), vm.getNonce(address(this)));
+        vm.assume(inbox_ != self);
+        _mockAddress(address(schedule), "inbox()", inbox_);
+        vm.expectRevert(abi.encodeWithSelector(Inbox.Inbox_WrongAddress.selector, inbox_, self));
         new Inbox(address(schedule), sequencer);
     }
 
-    function test_settlementConstructor_revertsUnlessNamed() external {
+    function testFuzz_settlementConstructor_revertsUnlessNamed(address settlement_) external {
         OutputFields memory genesis = genesisFields(deployedConfig());
-        vm.expectPartialRevert(FraudSettlement.FraudSettlement_WrongAddress.selector);
+        address self = vm.computeCreateAddress(address(this), vm.getNonce(address(this)));
+        vm.assume(settlement_ != self);
+        _mockAddress(address(schedule), "settlement()", settlement_);
+        vm.expectRevert(
+            abi.encodeWithSelector(FraudSettlement.FraudSettlement_WrongAddress.selector, settlement_, self)
+        );
+        new FraudSettlement(address(schedule), genesis);
+    }
+
+    /// @notice The Inbox obeys another schedule.
+    function testFuzz_settlementConstructor_revertsOnForeignInbox(address other) external {
+        vm.assume(other != address(schedule));
+        OutputFields memory genesis = genesisFields(deployedConfig());
+        address self = vm.computeCreateAddress(address(this), vm.getNonce(address(this)));
+        _mockAddress(address(schedule), "settlement()", self);
+        _mockAddress(address(inbox), "schedule()", other);
+        vm.expectRevert(
+            abi.encodeWithSelector(FraudSettlement.FraudSettlement_WrongAddress.selector, address(schedule), other)
+        );
         new FraudSettlement(address(schedule), genesis);
     }
 
@@ -121,12 +161,25 @@ contract DeployTest is Fixture {
         new FraudSettlement(address(other), genesis);
     }
 
-    function test_bridgeInitialize_revertsUnlessNamed() external {
-        MessageExecutor executorOfOther = new MessageExecutor(alice);
-        Bridge wrongExecutor = new Bridge(address(schedule), address(executorOfOther));
+    /// @notice Each contract before it names the proxy, and the settlement exists.
+    function testFuzz_bridgeInitialize_revertsUnlessNamed(uint256 which, address other) external {
         bytes memory initialization = abi.encodeCall(Bridge.initialize, (guardian, PAUSE_SECONDS));
-        vm.expectPartialRevert(Bridge.Bridge_WrongAddress.selector);
-        new BridgeProxy(address(wrongExecutor), address(timelock), initialization);
+        address self = vm.computeCreateAddress(address(this), vm.getNonce(address(this)));
+        vm.assume(other != self && other != address(schedule));
+        _mockAddress(address(schedule), "bridge()", self);
+        _mockAddress(address(inbox), "bridge()", self);
+        _mockAddress(address(executor), "bridge()", self);
+        which = bound(which, 0, 4);
+        (address expected, address actual) = (other, self);
+        if (which == 0) _mockAddress(address(schedule), "bridge()", other);
+        if (which == 1) _mockAddress(address(inbox), "bridge()", other);
+        if (which == 2) _mockAddress(address(inbox), "schedule()", other);
+        if (which == 2) actual = address(schedule);
+        if (which == 3) _mockAddress(address(executor), "bridge()", other);
+        if (which == 4) vm.etch(address(settlement), "");
+        if (which == 4) (expected, actual) = (address(settlement), address(0));
+        vm.expectRevert(abi.encodeWithSelector(Bridge.Bridge_WrongAddress.selector, expected, actual));
+        new BridgeProxy(address(implementation), address(timelock), initialization);
     }
 
     function testFuzz_scheduleConstructor_revertsOnOtherL1(uint64 l1ChainId) external {

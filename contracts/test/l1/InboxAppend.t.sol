@@ -258,8 +258,10 @@ contract InboxAppendCalldataTest is AppendFixture {
         _expectRefused(args, abi.encodeWithSelector(Inbox.Inbox_CheckpointNotEarlier.selector, args.checkpoint.number));
     }
 
-    function test_appendCalldata_revertsOnCheckpointBeforeLast() external {
+    function testFuzz_appendCalldata_revertsOnCheckpointBeforeLast(uint256 between, uint256 age) external {
         Checkpoint memory old = named;
+        vm.roll(vm.getBlockNumber() + bound(between, 0, 1e6));
+        vm.warp(vm.getBlockTimestamp() + bound(age, 0, CHECKPOINT_AGE_SECONDS - 100));
         append(0);
         AppendArgs memory args = appendArgs(0);
         uint64 last = args.checkpoint.number;

@@ -25,14 +25,22 @@ abstract contract ScheduleFixture is Fixture {
 contract ScheduleScheduleTest is ScheduleFixture {
     using Hashing for *;
 
-    function testFuzz_schedule_hashesTheEntry(uint64 messages, uint64 messageGas, Rules memory changed) external {
+    function testFuzz_schedule_hashesTheEntry(
+        uint64 messages,
+        uint64 messageGas,
+        uint64 blockGasLimit,
+        Rules memory changed
+    ) external {
         ChainConfig memory chain = next(2);
         chain.maxMessagesPerBatch = uint64(bound(messages, 1, type(uint64).max));
         chain.maxMessageGasPerBatch = uint64(bound(messageGas, 8_000_000, type(uint64).max));
         changed.epochBatches = uint32(bound(changed.epochBatches, 1, type(uint32).max));
-        changed.epochSeconds = uint32(bound(changed.epochSeconds, 1, type(uint32).max));
-        changed.maxCheckpointAgeSeconds = uint32(bound(changed.maxCheckpointAgeSeconds, 1, type(uint32).max));
-        changed.claimWindowSeconds = uint32(bound(changed.claimWindowSeconds, 1, DELAY_SECONDS - FORCED_SECONDS));
+        chain.blockGasLimit = uint64(bound(blockGasLimit, 18_000_000, type(uint64).max));
+        changed.epochSeconds = uint32(bound(changed.epochSeconds, 1, 7 days));
+        changed.maxCheckpointAgeSeconds = uint32(bound(changed.maxCheckpointAgeSeconds, 1 hours, type(uint32).max));
+        changed.claimWindowSeconds =
+            uint32(bound(changed.claimWindowSeconds, 1, DELAY_SECONDS - FORCED_SECONDS - changed.epochSeconds));
+        changed.claimBond = uint128(bound(changed.claimBond, 0, 1000 ether));
         Entry memory entry = Entry(chain.hash(), chain.maxMessagesPerBatch, chain.maxMessageGasPerBatch, changed);
         bytes32 entryHash = keccak256(
             bytes.concat(
@@ -63,7 +71,7 @@ contract ScheduleScheduleTest is ScheduleFixture {
     }
 
     function testFuzz_schedule_revertsOnMovedConfig(uint256 which, uint160 wrong) external {
-        which = bound(which, 0, 6);
+        which = bound(which, 0, 7);
         ChainConfig memory chain = next(2);
         bytes32 before = chain.hash();
         if (which == 0) chain.l1ChainId = uint64(wrong);
@@ -73,6 +81,7 @@ contract ScheduleScheduleTest is ScheduleFixture {
         if (which == 4) chain.settlement = address(wrong);
         if (which == 5) chain.bridge = address(wrong);
         if (which == 6) chain.genesisTimestamp = uint64(wrong);
+        if (which == 7) chain.l1FeeRecipient = address(wrong);
         vm.assume(chain.hash() != before);
         vm.expectRevert(abi.encodeWithSelector(Schedule.Schedule_WrongConfig.selector, chain));
         vm.prank(owner);
@@ -109,27 +118,85 @@ contract ScheduleScheduleTest is ScheduleFixture {
         );
     }
 
-    function testFuzz_schedule_revertsOnZeroWindow(bool claims) external {
+    function testFuzz_schedule_revertsOnZeroWindow(uint32 version) external {
         Rules memory changed = rules();
-        if (claims) changed.claimWindowSeconds = 0;
-        else changed.maxCheckpointAgeSeconds = 0;
-        _expectRefused(next(2), changed, abi.encodeWithSelector(Schedule.Schedule_ZeroWindow.selector));
+        changed.claimWindowSeconds = 0;
+        _expectRefused(next(version), changed, abi.encodeWithSelector(Schedule.Schedule_ZeroWindow.selector));
+    }
+
+    function testFuzz_constructor_revertsOnZeroForcedWindow(uint64 delaySeconds) external {
+        ChainConfig memory chain = deployedConfig();
+        vm.expectRevert(Schedule.Schedule_ZeroWindow.selector);
+        new Schedule(owner, 0, delaySeconds, chain, rules());
+    }
+
+    /// @notice A block must hold the greatest transaction and the greatest message, beside the checkpoint.
+    function testFuzz_schedule_revertsOnSmallBlocks(uint64 blockGasLimit) external {
+        ChainConfig memory chain = next(2);
+        chain.blockGasLimit = uint64(bound(blockGasLimit, 0, schedule.MIN_BLOCK_GAS_LIMIT() - 1));
+        vm.assertGe(schedule.MIN_BLOCK_GAS_LIMIT(), (1 << 24) + 300_000);
+        vm.assertGe(schedule.MIN_BLOCK_GAS_LIMIT(), inbox.MAX_MESSAGE_GAS() + 300_000);
+        _expectRefused(
+            chain,
+            rules(),
+            abi.encodeWithSelector(Schedule.Schedule_BlockGasLimitTooSmall.selector, chain.blockGasLimit)
+        );
+    }
+
+    /// @notice No append can name a checkpoint that is younger than an L1 block: a tiny age would end the chain.
+    function testFuzz_schedule_revertsOnShortCheckpointAge(uint32 ageSeconds) external {
+        Rules memory changed = rules();
+        changed.maxCheckpointAgeSeconds = uint32(bound(ageSeconds, 0, 1 hours - 1));
+        _expectRefused(
+            next(2),
+            changed,
+            abi.encodeWithSelector(Schedule.Schedule_CheckpointAgeTooShort.selector, changed.maxCheckpointAgeSeconds)
+        );
+    }
+
+    function testFuzz_schedule_revertsOnSlowEpoch(uint32 epochSeconds) external {
+        Rules memory changed = rules();
+        changed.epochSeconds = uint32(bound(epochSeconds, 7 days + 1, type(uint32).max));
+        _expectRefused(
+            next(2), changed, abi.encodeWithSelector(Schedule.Schedule_EpochTooSlow.selector, changed.epochSeconds)
+        );
+    }
+
+    /// @notice A bond that nobody can pay would make the owner the judge of what becomes final.
+    function testFuzz_schedule_revertsOnHighBond(uint128 claimBond) external {
+        Rules memory changed = rules();
+        changed.claimBond = uint128(bound(claimBond, 1000 ether + 1, type(uint128).max));
+        _expectRefused(
+            next(2), changed, abi.encodeWithSelector(Schedule.Schedule_BondTooHigh.selector, changed.claimBond)
+        );
     }
 
     /// @notice Whoever dislikes an entry must have the time to leave under the old one.
-    function testFuzz_schedule_revertsIfDelayTooShort(uint32 claimWindowSeconds) external {
+    function testFuzz_schedule_revertsIfDelayTooShort(uint32 claimWindowSeconds, uint32 epochSeconds) external {
         Rules memory changed = rules();
-        changed.claimWindowSeconds =
-            uint32(bound(claimWindowSeconds, DELAY_SECONDS - FORCED_SECONDS + 1, type(uint32).max));
+        changed.epochSeconds = uint32(bound(epochSeconds, 1, 7 days));
+        changed.claimWindowSeconds = uint32(
+            bound(claimWindowSeconds, DELAY_SECONDS - FORCED_SECONDS - changed.epochSeconds + 1, type(uint32).max)
+        );
         _expectRefused(
             next(2),
             changed,
             abi.encodeWithSelector(
                 Schedule.Schedule_DelayTooShort.selector,
                 DELAY_SECONDS,
-                uint256(FORCED_SECONDS) + changed.claimWindowSeconds
+                uint256(FORCED_SECONDS) + changed.epochSeconds + changed.claimWindowSeconds
             )
         );
+    }
+
+    /// @notice The bounds hold from genesis on.
+    function testFuzz_constructor_checksTheBounds(uint64 lackingSeconds) external {
+        ChainConfig memory chain = deployedConfig();
+        uint64 needed = FORCED_SECONDS + EPOCH_SECONDS + WINDOW_SECONDS;
+        uint64 delaySeconds = needed - uint64(bound(lackingSeconds, 1, needed));
+        vm.expectRevert(abi.encodeWithSelector(Schedule.Schedule_DelayTooShort.selector, delaySeconds, needed));
+        new Schedule(owner, FORCED_SECONDS, delaySeconds, chain, rules());
+        new Schedule(owner, FORCED_SECONDS, needed, chain, rules());
     }
 }
 

@@ -136,15 +136,15 @@ contract SettlementClaimTest is ClaimFixture {
         );
     }
 
-    function test_claim_revertsOnOpenEpoch() external {
-        OutputFields memory fields = fieldsOf(1);
+    function testFuzz_claim_revertsOnOpenEpoch(uint256 closed, OutputFields memory fields) external {
+        closed = bound(closed, 0, 4);
+        ClaimId parent = genesis();
+        for (uint64 epoch = 1; epoch <= closed; ++epoch) {
+            append();
+            parent = claimAs(alice, parent, fieldsOf(epoch));
+        }
         _expectRefused(
-            genesis(), fields, BOND, abi.encodeWithSelector(FraudSettlement.FraudSettlement_EpochOpen.selector, 1)
-        );
-        append();
-        ClaimId first = claimAs(alice, genesis(), fieldsOf(1));
-        _expectRefused(
-            first, fieldsOf(1), BOND, abi.encodeWithSelector(FraudSettlement.FraudSettlement_EpochOpen.selector, 2)
+            parent, fields, BOND, abi.encodeWithSelector(FraudSettlement.FraudSettlement_EpochOpen.selector, closed + 1)
         );
     }
 
@@ -307,17 +307,25 @@ contract SettlementFinalizeTest is ClaimFixture {
         settlement.finalize(first);
     }
 
-    function test_finalize_revertsBeforeParent() external {
-        append();
-        ClaimId first = claimAs(alice, genesis(), fieldsOf(1));
-        append();
-        ClaimId second = claimAs(alice, first, fieldsOf(2));
-        skipTime(WINDOW_SECONDS);
-        vm.expectRevert(abi.encodeWithSelector(FraudSettlement.FraudSettlement_ParentNotFinal.selector, first));
-        settlement.finalize(second);
-        settlement.finalize(first);
-        settlement.finalize(second);
-        eq(settlement.lastFinalClaim(), second);
+    function testFuzz_finalize_revertsBeforeParent(uint256 count, uint256 late) external {
+        count = bound(count, 2, 5);
+        ClaimId[] memory claims = new ClaimId[](count + 1);
+        claims[0] = genesis();
+        for (uint64 epoch = 1; epoch <= count; ++epoch) {
+            append();
+            claims[epoch] = claimAs(alice, claims[epoch - 1], fieldsOf(epoch));
+        }
+        skipTime(WINDOW_SECONDS + bound(late, 0, 1e9));
+        for (uint256 epoch = count; epoch > 1; --epoch) {
+            vm.expectRevert(
+                abi.encodeWithSelector(FraudSettlement.FraudSettlement_ParentNotFinal.selector, claims[epoch - 1])
+            );
+            settlement.finalize(claims[epoch]);
+        }
+        for (uint256 epoch = 1; epoch <= count; ++epoch) {
+            settlement.finalize(claims[epoch]);
+            eq(settlement.lastFinalClaim(), claims[epoch]);
+        }
     }
 
     function testFuzz_finalize_revertsUnlessPending(bytes32 unknown) external {
@@ -397,12 +405,30 @@ contract SettlementWithdrawTest is ClaimFixture {
         settlement.withdraw(caller);
     }
 
-    function test_withdraw_revertsIfRefused() external {
+    function testFuzz_withdraw_revertsIfRefused(bytes memory reason) external {
         settle();
-        address refusing = address(schedule);
-        vm.expectRevert(abi.encodeWithSelector(FraudSettlement.FraudSettlement_PayoutFailed.selector, refusing));
+        Refusing refusing = new Refusing(reason);
+        vm.expectRevert(
+            abi.encodeWithSelector(FraudSettlement.FraudSettlement_PayoutFailed.selector, address(refusing))
+        );
         vm.prank(alice);
-        settlement.withdraw(refusing);
+        settlement.withdraw(address(refusing));
         vm.assertEq(settlement.creditOf(alice), BOND);
+    }
+}
+
+/// @title Takes no ether, for whatever reason.
+contract Refusing {
+    bytes private _reason;
+
+    constructor(bytes memory reason) {
+        _reason = reason;
+    }
+
+    receive() external payable {
+        bytes memory reason = _reason;
+        assembly {
+            revert(add(reason, 0x20), mload(reason))
+        }
     }
 }

@@ -141,6 +141,34 @@ contract Bytes32Token is PlainToken("", "") {
     }
 }
 
+/// @title ERC-721 in as far as a bridge for amounts would fall for it.
+contract NonFungibleToken {
+    mapping(uint256 id => address) public ownerOf;
+    mapping(address account => uint256) public balanceOf;
+    mapping(uint256 id => address) private _approved;
+
+    function supportsInterface(bytes4 id) external pure returns (bool) {
+        return id == 0x80ac58cd || id == 0x01ffc9a7;
+    }
+
+    function mint(address to, uint256 id) external {
+        ownerOf[id] = to;
+        balanceOf[to]++;
+    }
+
+    function approve(address to, uint256 id) external {
+        require(ownerOf[id] == msg.sender);
+        _approved[id] = to;
+    }
+
+    function transferFrom(address from, address to, uint256 id) external {
+        require(ownerOf[id] == from && _approved[id] == msg.sender);
+        ownerOf[id] = to;
+        balanceOf[from]--;
+        balanceOf[to]++;
+    }
+}
+
 /// @title Answers metadata calls with what a test sets.
 contract RawToken is PlainToken("", "") {
     bytes private _answer;
@@ -159,6 +187,10 @@ contract RawToken is PlainToken("", "") {
     }
 
     function decimals() public view override returns (uint8) {
+        _reply();
+    }
+
+    function supportsInterface(bytes4) external view returns (bool) {
         _reply();
     }
 

@@ -185,6 +185,27 @@ async fn a_wrong_claim_is_rivalled_and_never_final() {
     }
 }
 
+/// Two wrong claims keep out neither the right one nor the epochs after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slot_contested_by_wrong_claims_alone_gets_the_right_one() {
+    let (harness, derived) = start().await;
+    let right = post(&harness, &derived, 1).await;
+    let next = post(&harness, &derived, 2).await;
+    for byte in [0xbd, 0xbe] {
+        claim_as_stranger(&harness, OutputFields { state_root: B256::repeat_byte(byte), ..right }).await;
+    }
+    let (mut proposer, status) = proposer(&harness, &derived).await;
+    proposer.round().await.unwrap();
+    proposer.round().await.unwrap();
+    assert!(matches!(status.borrow().alarm, Some(Alarm::RivalClaim { epoch: 1, .. })));
+    assert_eq!(status.borrow().claimed_epoch, 2);
+    pass_window(&harness).await;
+    proposer.round().await.unwrap();
+    for output in [right, next] {
+        assert!(!is_final(&harness, &output).await);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_claim_that_became_final_stops_everything() {
     let (harness, derived) = start().await;
