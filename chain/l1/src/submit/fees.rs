@@ -9,6 +9,9 @@ use alloy::providers::Provider;
 /// Least tip, so that replacements grow.
 const PRIORITY_FEE_MIN: u128 = 1_000_000;
 
+/// A suggested tip counts up to this, or to the base fee if that is more: whoever suggests does not pay.
+const SUGGESTED_TIP_MAX: u128 = 5_000_000_000;
+
 /// A bid.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -48,7 +51,7 @@ impl FeeLimits {
 impl Fees {
     /// A bid that survives a doubling of both base fees. `blob_base_fee` only for a transaction with blobs.
     pub fn over(base_fee: u128, tip: u128, blob_base_fee: Option<u128>) -> Self {
-        let tip = tip.max(PRIORITY_FEE_MIN);
+        let tip = tip.min(base_fee.max(SUGGESTED_TIP_MAX)).max(PRIORITY_FEE_MIN);
         Self {
             max_fee_per_gas: base_fee.saturating_mul(2).saturating_add(tip),
             max_priority_fee_per_gas: tip,
@@ -119,5 +122,8 @@ mod tests {
         let dear_blobs = Fees { max_fee_per_blob_gas: Some(u128::MAX), ..Fees::default() };
         assert!(!FeeLimits::default().allow(dear_blobs));
         assert!(FeeLimits::default().allow(Fees::over(1, 1, Some(1))));
+        let tip = |base_fee, suggested| Fees::over(base_fee, suggested, None).max_priority_fee_per_gas;
+        assert_eq!((tip(1, 900_000_000_000), tip(1, 3)), (SUGGESTED_TIP_MAX, PRIORITY_FEE_MIN));
+        assert_eq!(tip(20_000_000_000, 900_000_000_000), 20_000_000_000);
     }
 }
