@@ -90,12 +90,12 @@ contract L2Bridge {
     }
 
     /// @notice Burns `amount` of the caller's `l2Token` and releases it on L1 to `to`. Reverts if `l2Token` was not deployed here,
-    /// if `to` is zero, if `amount` is zero or more than the caller has. No allowance is needed.
+    /// if `to` is zero or the L1 Bridge, which would keep them, if `amount` is zero or more than the caller has. No allowance is needed.
     /// @return index Position of the message.
     function withdraw(address l2Token, address to, uint256 amount) external returns (uint64 index) {
         address l1Token = l1TokenOf[l2Token];
         if (l1Token == address(0)) revert L2Bridge_NotBridged(l2Token);
-        if (to == address(0)) revert L2Bridge_BadRecipient(to);
+        if (to == address(0) || to == l1Bridge) revert L2Bridge_BadRecipient(to);
         if (amount == 0) revert L2Bridge_ZeroAmount();
         BridgedToken(l2Token).burn(msg.sender, amount);
         index = _release(l1Token, to, amount);

@@ -48,10 +48,16 @@ contract BridgedTokenTest is L2Test {
         vm.assertEq(bytes(token.symbol()).length, bytesMax);
     }
 
-    function test_initialize_worksOnce() external {
+    function testFuzz_initialize_worksOnce(
+        address l1Token,
+        string calldata name,
+        string calldata symbol,
+        uint8 decimals
+    ) external {
         vm.expectRevert(BridgedToken.BridgedToken_AlreadyInitialized.selector);
         vm.prank(Predeploys.L2_BRIDGE);
-        _token.initialize(L1_TOKEN, "Other", "OTH", 7);
+        _token.initialize(l1Token, name, symbol, decimals);
+        vm.assertEq(_token.l1Token(), L1_TOKEN);
     }
 
     function testFuzz_onlyTheBridge_initializesMintsAndBurns(address caller, address account, uint256 amount) external {

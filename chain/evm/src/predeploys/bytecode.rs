@@ -31,7 +31,7 @@ pub const MESSAGE_PASSER: Bytecode =
     bytecode!("MessagePasser", "a3e4c3138a41086c6b6fc719f05b2bec2d5a748e3b643c7bc0a3a01b0ce015a7");
 /// `L2Bridge.sol`.
 pub const L2_BRIDGE: Bytecode =
-    bytecode!("L2Bridge", "ebfe50f2cbba24a8fd29af78e154ef1dee41632b4721e6f36121fd84d2f31324");
+    bytecode!("L2Bridge", "0d8078789dbedd8c279493c9efcad234ac29b2b8e2bda8df3855513ce26774c1");
 /// `L1Info.sol`.
 pub const L1_INFO: Bytecode = bytecode!("L1Info", "7c4f1da45bb5a944d58f6134bc3e1d07c79d69d0a0abfeef63da8eeb2bb643c7");
 /// `FeeVault.sol`.
