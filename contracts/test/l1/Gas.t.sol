@@ -54,6 +54,10 @@ contract GasTest is DepositFixture {
         vm.prank(sequencer, sequencer);
         inbox.appendCalldata(args, new bytes(100_000));
         vm.snapshotGasLastCall("l1", "gas Inbox.appendCalldata 100 kB");
+        args = appendArgs(0); // the least that an epoch costs (L1-EPOCH-2)
+        vm.prank(sequencer, sequencer);
+        inbox.appendCalldata(args, "");
+        vm.snapshotGasLastCall("l1", "gas Inbox.appendCalldata empty, same block");
         enqueue(100_000);
         skipTime(FORCED_SECONDS + 1);
         storeCheckpoint();
