@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 use alloy::primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
 use tandem_chain::{ChainConfig, ChainKind, config};
-use tandem_l1::{ChainSpec, deploy::RulesSpec};
+use tandem_l1::{
+    ChainSpec,
+    deploy::{DeployError, RulesSpec},
+};
 use tandem_vm::{ElfError, Image};
 
 /// The file. Times in seconds, amounts in wei.
@@ -160,25 +163,12 @@ pub enum SpecError {
         /// The field.
         field: &'static str,
     },
-    /// Messages would not fit.
-    #[error("chain specification: `message-gas-per-batch` must be at least {min}, is {found}")]
-    MessageGas {
-        /// What the contracts ask for.
-        min: u64,
-        /// In the file.
-        found: u64,
-    },
+    /// The contracts would refuse it, or the chain would not work.
+    #[error("chain specification: {0}")]
+    Refused(#[from] DeployError),
     /// This release's own fault-proof program is damaged.
     #[error("prover/guest/elf/epoch.elf: {0}")]
     Guest(#[from] ElfError),
-    /// Users could not leave before the owner's decision takes effect.
-    #[error("chain specification: `delay-seconds` is {found}, but messages and claims take up to {min}")]
-    Delay {
-        /// Forced inclusion and claim window.
-        min: u64,
-        /// In the file.
-        found: u64,
-    },
 }
 
 /// The fault-proof program of this release (`prover/guest`).
@@ -199,7 +189,7 @@ impl SpecFile {
     pub fn chain_spec(&self) -> Result<ChainSpec, SpecError> {
         self.check()?;
         let (roles, limits, settlement) = (&self.roles, &self.limits, &self.settlement);
-        Ok(ChainSpec {
+        let spec = ChainSpec {
             chain: ChainConfig {
                 version: config::CONFIG_VERSION,
                 kind: ChainKind::Evm,
@@ -236,38 +226,22 @@ impl SpecFile {
                 claim_window_seconds: settlement.claim_window_seconds,
                 claim_bond: settlement.claim_bond,
             },
-        })
+        };
+        spec.check()?;
+        Ok(spec)
     }
 
+    /// What the specification alone can get wrong; the rest is [`ChainSpec::check`]'s.
     fn check(&self) -> Result<(), SpecError> {
-        let settlement = &self.settlement;
         for (role, account) in [("owner", self.roles.owner), ("sequencer", self.roles.sequencer)] {
             if account.is_zero() {
                 return Err(SpecError::NobodyIs { role });
             }
         }
-        for (field, value) in [
-            ("l2-chain-id", self.l2_chain_id),
-            ("block-gas-limit", self.limits.block_gas_limit),
-            ("blocks-per-batch", self.limits.blocks_per_batch),
-            ("messages-per-batch", self.limits.messages_per_batch),
-            ("min-base-fee", self.limits.min_base_fee),
-            ("epoch-batches", settlement.epoch_batches.into()),
-            ("epoch-seconds", settlement.epoch_seconds.into()),
-            ("claim-window-seconds", settlement.claim_window_seconds.into()),
-            ("forced-inclusion-window-seconds", settlement.forced_inclusion_window_seconds),
-        ] {
+        for (field, value) in [("l2-chain-id", self.l2_chain_id), ("min-base-fee", self.limits.min_base_fee)] {
             if value == 0 {
                 return Err(SpecError::Zero { field });
             }
-        }
-        let (min, found) = (tandem_chain::message::MESSAGE_GAS_MAX, self.limits.message_gas_per_batch);
-        if found < min {
-            return Err(SpecError::MessageGas { min, found });
-        }
-        let min = settlement.forced_inclusion_window_seconds.saturating_add(settlement.claim_window_seconds.into());
-        if settlement.delay_seconds < min {
-            return Err(SpecError::Delay { min, found: settlement.delay_seconds });
         }
         Ok(())
     }
@@ -302,8 +276,42 @@ mod tests {
         }
         let with = |section: &str| parse(&format!("l2-chain-id = 7\n{ROLES}{section}"));
         assert!(matches!(with("[limits]\nmax-gas = 1"), Err(SpecError::Malformed { .. })));
-        assert!(matches!(with("[limits]\nblock-gas-limit = 0"), Err(SpecError::Zero { field: "block-gas-limit" })));
-        assert!(matches!(with("[limits]\nmessage-gas-per-batch = 7999999"), Err(SpecError::MessageGas { .. })));
-        assert!(matches!(with("[settlement]\ndelay-seconds = 60"), Err(SpecError::Delay { .. })));
+        assert!(matches!(with("[limits]\nmin-base-fee = 0"), Err(SpecError::Zero { field: "min-base-fee" })));
+    }
+
+    /// Each bound in the file's own terms, and one step inside it.
+    #[test]
+    fn what_the_contracts_or_the_machine_refuse_is_refused() {
+        let with = |section: &str| parse(&format!("l2-chain-id = 7\n{ROLES}{section}"));
+        for (bad, good) in [
+            ("[limits]\nblock-gas-limit = 17999999", "[limits]\nblock-gas-limit = 18000000"),
+            ("[limits]\nblocks-per-batch = 0", "[limits]\nblocks-per-batch = 1"),
+            ("[limits]\nmessages-per-batch = 0", "[limits]\nmessages-per-batch = 1"),
+            ("[limits]\nmessage-gas-per-batch = 7999999", "[limits]\nmessage-gas-per-batch = 8000000"),
+            ("[settlement]\nepoch-batches = 0", "[settlement]\nepoch-batches = 1"),
+            ("[settlement]\nepoch-seconds = 0", "[settlement]\nepoch-seconds = 1"),
+            ("[settlement]\nepoch-seconds = 604801", "[settlement]\nepoch-seconds = 604800"),
+            ("[settlement]\ncheckpoint-age-seconds = 3599", "[settlement]\ncheckpoint-age-seconds = 3600"),
+            ("[settlement]\nclaim-window-seconds = 0", "[settlement]\nclaim-window-seconds = 1"),
+            ("[settlement]\nforced-inclusion-window-seconds = 0", "[settlement]\nforced-inclusion-window-seconds = 1"),
+            ("[settlement]\ndelay-seconds = 651599", "[settlement]\ndelay-seconds = 651600"),
+            // One more batch per epoch does not fit the machine.
+            ("[settlement]\nepoch-batches = 2", "[settlement]\nepoch-batches = 1"),
+            ("[limits]\nwork-gas-per-batch = 1000000000", "[limits]\nwork-gas-per-batch = 400000000"),
+        ] {
+            assert!(matches!(with(bad), Err(SpecError::Refused(_))), "{bad}");
+            assert!(with(good).is_ok(), "{good}");
+        }
+        let mut file: SpecFile = toml::from_str(&format!("l2-chain-id = 7\n{ROLES}")).unwrap();
+        file.settlement.claim_bond = 1_000 * 10_u128.pow(18);
+        assert!(file.chain_spec().is_ok());
+        file.settlement.claim_bond += 1;
+        assert!(matches!(file.chain_spec(), Err(SpecError::Refused(_))));
+    }
+
+    #[test]
+    fn the_defaults_fit_the_machine() {
+        let spec = parse(&format!("l2-chain-id = 7\n{ROLES}")).unwrap();
+        assert!(tandem_chain::epoch::limits::fits_machine(&spec.chain, spec.rules.epoch_batches));
     }
 }

@@ -259,3 +259,28 @@ fn spec(flags: &DevnetFlags, owner: &PrivateKeySigner, sequencer: &PrivateKeySig
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser as _;
+
+    #[derive(clap::Parser)]
+    struct Command {
+        #[command(flatten)]
+        flags: DevnetFlags,
+    }
+
+    /// Whatever windows are chosen: L1 takes the specification, and its epochs fit the fault-proof machine.
+    #[test]
+    fn the_devnets_chain_is_one_that_works() {
+        let (owner, sequencer) = (PrivateKeySigner::random(), PrivateKeySigner::random());
+        for (claim_window_s, forced_window_s) in [(None, None), (Some(1), Some(1)), (Some(u32::MAX), Some(1 << 40))] {
+            let mut flags = Command::parse_from(["devnet"]).flags;
+            flags.claim_window_s = claim_window_s.unwrap_or(flags.claim_window_s);
+            flags.forced_window_s = forced_window_s.unwrap_or(flags.forced_window_s);
+            let spec = spec(&flags, &owner, &sequencer).chain_spec().unwrap();
+            assert!(tandem_chain::epoch::limits::fits_machine(&spec.chain, spec.rules.epoch_batches));
+        }
+    }
+}
