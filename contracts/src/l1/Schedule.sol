@@ -10,8 +10,9 @@ import { ISchedule } from "./interfaces/ISchedule.sol";
 
 /// @title Which rules hold for which batches.
 /// @notice Rules: L1-SCHED-1 to L1-SCHED-7, L1-CFG-1. Append-only: an entry concerns future batches alone and comes into force with
-/// the first batch after its delay, which is long enough to leave under the old rules. Only if the settlement shows that a program failed
-/// may program and dispute contract be replaced from there on. There is no way round the delay, whoever the owner is. Immutable. Adversarial: the owner.
+/// the first batch after its delay, which is long enough to leave under the old rules. Only if the settlement shows that a
+/// program failed may program and dispute contract be replaced from there on. There is no way round the delay, whoever the owner
+/// is. Immutable. Adversarial: the owner.
 contract Schedule is ISchedule, Ownable2Step {
     using Hashing for *;
 
@@ -135,10 +136,11 @@ contract Schedule is ISchedule, Ownable2Step {
         emit EntryCancelled(id);
     }
 
-    /// @notice Has another program, or another dispute contract, judge the epoch that failed and what follows it under the same entry, after the
-    /// delay. Caller: the owner.
-    /// @dev Reverts unless the settlement reports a failure under a final parent, which stays one until the replacement matures. Called again
-    /// before that, it puts another in its place. Nothing that L2 computes with can change: configuration, limits, windows and bond stay.
+    /// @notice Has another program, or another dispute contract, judge the epoch that failed and what follows it under the same
+    /// entry, after the delay. Caller: the owner.
+    /// @dev Reverts unless the settlement reports a failure under a final parent, which stays one until the replacement matures.
+    /// Called again before that, it puts another in its place. Nothing that L2 computes with can change: configuration, limits,
+    /// windows and bond stay.
     function replace(bytes32 guestHash, address dispute) external onlyOwner {
         uint64 firstBatch = IFailure(settlement).failedFrom();
         if (firstBatch == 0) revert Schedule_NothingFailed();
