@@ -179,6 +179,8 @@ impl ChainConfig {
 mod tests {
     use super::*;
 
+    type Change = fn(&mut ChainConfig);
+
     fn config() -> ChainConfig {
         ChainConfig {
             version: CONFIG_VERSION,
@@ -206,7 +208,7 @@ mod tests {
     #[test]
     fn the_least_limits_work_and_one_less_of_any_does_not() {
         assert_eq!(config().check(1), Ok(()));
-        let less: [(&str, fn(&mut ChainConfig)); 7] = [
+        let less: [(&str, Change); 7] = [
             ("messages per batch", |config| config.max_messages_per_batch -= 1),
             ("message gas per batch", |config| config.max_message_gas_per_batch -= 1),
             ("block gas limit", |config| config.block_gas_limit -= 1),

@@ -71,11 +71,13 @@ enum Letter {
     Withdraw,
 }
 
+/// Seconds since the block before, messages, transactions.
+type Block = (u64, u32, Vec<(u8, Wish)>);
+
 #[derive(Clone, Debug)]
 struct Batch {
     letters: Vec<(Letter, u8)>,
-    /// Seconds since the block before, messages, transactions.
-    blocks: Vec<(u64, u32, Vec<(u8, Wish)>)>,
+    blocks: Vec<Block>,
     /// Whether transactions that the builder refused are posted all the same.
     posts_refused: bool,
 }

@@ -5,7 +5,9 @@ use alloy::primitives::Address;
 use tandem_chain::config::ConfigError;
 use tandem_l1::{ChainSpec, deploy::DeployError};
 
-const BAD: [(&str, fn(&mut ChainSpec)); 9] = [
+type Change = fn(&mut ChainSpec);
+
+const BAD: [(&str, Change); 9] = [
     ("epoch seconds", |spec| spec.rules.epoch_seconds = 0),
     ("epoch seconds", |spec| spec.rules.epoch_seconds = 604_801),
     ("maximal checkpoint age in seconds", |spec| spec.rules.max_checkpoint_age_seconds = 3_599),
