@@ -121,7 +121,7 @@ impl Default for Settlement {
             epoch_batches: 1,
             epoch_seconds: 3_600,
             claim_window_seconds: 7 * 86_400,
-            claim_bond: 1_000_000_000_000_000_000,
+            claim_bond: 100_000_000_000_000_000,
             dispute: Address::ZERO,
             guest_hash: None,
             checkpoint_age_seconds: 6 * 3_600,
