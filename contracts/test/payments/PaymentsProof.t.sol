@@ -567,6 +567,28 @@ contract PaymentsPartsTest is PaymentsFixture {
         harness.verifyClaims(keys, claims, 0);
     }
 
+    /// The precompiles are what refuses points: A and C when they are multiplied, B in the pairing.
+    function testFuzz_claims_refuseOtherPoints(uint256 which, uint256 value) external {
+        Groth16Batch.Claim[] memory claims = new Groth16Batch.Claim[](1);
+        claims[0] = _claim();
+        which = bound(which, 0, 7);
+        // No other coordinate of a point than its own and, of y, the opposite gives a point.
+        vm.assume(claims[0].proof[which] != value && addmod(claims[0].proof[which], value, P) != 0);
+        vm.assume(!_onCurve(claims[0].proof, which, value));
+        claims[0].proof[which] = value;
+        uint256 precompile = which < 2 || which > 5 ? 7 : 8;
+        vm.expectRevert(abi.encodeWithSelector(Groth16Batch.Groth16_PrecompileFailed.selector, precompile));
+        harness.verifyClaims(keys, claims, bytes32(uint256(5)));
+    }
+
+    /// @dev Whether another coordinate of a point of G1 gives another point.
+    function _onCurve(uint256[8] memory proof, uint256 which, uint256 value) private view returns (bool ok) {
+        if (which > 1 && which < 6) return false;
+        uint256 first = which & 6;
+        (uint256 x, uint256 y) = which == first ? (value, proof[first + 1]) : (proof[first], value);
+        (ok,) = address(7).staticcall(abi.encode(x, y, uint256(1)));
+    }
+
     function testFuzz_claims_refuseOtherInputs(uint256 which, uint256 value) external {
         Groth16Batch.Claim[] memory claims = new Groth16Batch.Claim[](1);
         claims[0] = _claim();
