@@ -144,6 +144,11 @@ impl OpenBatch {
         policy.payload_bytes_max.min(raw_capacity).saturating_sub(fixed)
     }
 
+    /// Bytes added since the last measurement below which another is not worth it.
+    pub fn measured_bytes_min(policy: &BatchPolicy) -> usize {
+        policy.payload_bytes_max / MEASURE_SHARE
+    }
+
     /// Payload bytes left, by the upper bound; encodes what there is if that may gain room.
     pub fn bytes_left(&mut self, config: &ChainConfig, policy: &BatchPolicy) -> usize {
         let capacity = policy.payload_bytes_max;

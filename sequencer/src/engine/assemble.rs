@@ -6,7 +6,7 @@ use alloy::primitives::Address;
 use tandem_evm::{BlockAttributes, BlockBuilder, Rejected, Transaction, payload::bytes_max};
 use tracing::debug;
 
-use super::{Engine, EngineError, HeadInfo, now_ms, open::Quota};
+use super::{Engine, EngineError, HeadInfo, OpenBatch, now_ms, open::Quota};
 use tandem_evm::fees;
 
 impl Engine {
@@ -44,7 +44,7 @@ impl Engine {
             queue_index += 1;
         }
         let mut invalid = Vec::new();
-        let mut batch_is_full = false;
+        let (mut batch_is_full, mut some_do_not_fit) = (false, false);
         let mut best = self.mempool.best(builder.base_fee());
         while let Some(transaction) = best.next() {
             if builder.gas_left() < tandem_evm::block::MIN_WORK_GAS || quota.is_spent() {
@@ -52,7 +52,7 @@ impl Engine {
             }
             let bytes = bytes_max(transaction.transaction());
             if !quota.fits(bytes) {
-                batch_is_full = true;
+                some_do_not_fit = true;
                 continue;
             }
             match builder.push_transaction(transaction.clone(), quota.work_gas_left) {
@@ -80,6 +80,8 @@ impl Engine {
             gas_used = block.header.gas_used,
             "block built"
         );
+        // What was added may turn out smaller than its bound, and make room; a little will not.
+        batch_is_full |= some_do_not_fit && quota.spent_bytes() <= OpenBatch::measured_bytes_min(&self.config.batch);
         if batch_is_full { self.close_batch("full") } else { self.close_if_full() }
     }
 

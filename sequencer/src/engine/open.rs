@@ -29,6 +29,7 @@ pub(super) struct Quota {
     pub first_of_batch: bool,
     pub work_gas_left: u64,
     bytes_left: usize,
+    spent_bytes: usize,
     transactions_left: u64,
     messages_left: u64,
     message_gas_left: u64,
@@ -40,6 +41,11 @@ impl Quota {
         bytes <= self.bytes_left
     }
 
+    /// Bounds of what was taken.
+    pub fn spent_bytes(&self) -> usize {
+        self.spent_bytes
+    }
+
     /// Whether no transaction at all fits.
     pub fn is_spent(&self) -> bool {
         self.transactions_left == 0 || self.work_gas_left < tandem_evm::block::MIN_WORK_GAS
@@ -48,6 +54,7 @@ impl Quota {
     /// Takes one transaction's share.
     pub fn spend(&mut self, bytes: usize, work: u64) {
         self.bytes_left = self.bytes_left.saturating_sub(bytes);
+        self.spent_bytes += bytes;
         self.work_gas_left = self.work_gas_left.saturating_sub(work);
         self.transactions_left = self.transactions_left.saturating_sub(1);
     }
@@ -80,6 +87,7 @@ impl Engine {
             first_of_batch: open.block_count() == 0,
             work_gas_left: open.work_gas_left,
             bytes_left: open.bytes_left(chain, policy),
+            spent_bytes: 0,
             transactions_left: chain.max_transactions_per_batch.saturating_sub(open.transaction_count),
             messages_left: chain.max_messages_per_batch.saturating_sub(open.message_count),
             message_gas_left: chain.max_message_gas_per_batch.saturating_sub(open.message_gas),
