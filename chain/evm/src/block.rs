@@ -8,13 +8,14 @@ use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, EMPTY_ROOT_HASH, Header};
 use alloy_eips::eip7685::EMPTY_REQUESTS_HASH;
 use alloy_primitives::{B256, Bloom, Bytes, U256, keccak256};
 use revm::{
-    Context, ExecuteEvm, MainBuilder, MainContext,
+    Context, ExecuteEvm, MainBuilder, MainContext, MainnetEvm,
     context::{
         BlockEnv, CfgEnv, TxEnv,
         result::{EVMError, ExecutionResult, InvalidTransaction, ResultAndState},
     },
-    context_interface::block::BlobExcessGasAndPrice,
+    context_interface::{ContextSetters, block::BlobExcessGasAndPrice},
     database_interface::DatabaseCommit,
+    handler::{EthFrame, Handler, MainnetContext, MainnetHandler},
     primitives::hardfork::SpecId,
 };
 use tandem_chain::{ChainConfig, Checkpoint, Message, PreimageSource, Preimages, message::KIND_CALL};
@@ -24,7 +25,7 @@ use crate::{
     predeploys::{self, FEE_VAULT},
     receipt::{Receipt, receipts_root, transactions_root},
     state::{StateError, WorldState},
-    transaction::{DepositTransaction, Recovered, Transaction, deposit_env, tx_env},
+    transaction::{DepositTransaction, Recovered, Transaction, deposit_env, tx_env, unrecovered_env},
 };
 
 /// The pinned fork (EVM-ENV-1): Ethereum's Osaka.
@@ -91,6 +92,19 @@ pub enum Rejected<E: core::error::Error + Send + Sync + 'static> {
     /// The state could not be read: says nothing about the transaction.
     #[error(transparent)]
     State(#[from] StateError<E>),
+}
+
+impl<E: core::error::Error + Send + Sync + 'static> From<EVMError<StateError<E>>> for Rejected<E> {
+    fn from(error: EVMError<StateError<E>>) -> Self {
+        match error {
+            EVMError::Transaction(invalid) => Self::Invalid(invalid),
+            EVMError::Database(error) => Self::State(error),
+            // A header of ours always has what Osaka asks for, and no precompile of ours fails; were it otherwise, skipping is the rule.
+            EVMError::Header(_) | EVMError::Custom(_) | EVMError::CustomAny(_) => {
+                Self::Invalid(InvalidTransaction::Str("not executable".into()))
+            }
+        }
+    }
 }
 
 /// A block under construction.
@@ -185,14 +199,11 @@ impl<'a, S: PreimageSource> BlockBuilder<'a, S> {
             return Err(Rejected::Invalid(InvalidTransaction::Str("a reserved address signs nothing".into())));
         }
         let fee = fees::l1_data_fee(&transaction.transaction().encode_2718(), &self.attributes.checkpoint);
-        let before = self.state.clone_account(signer)?;
+        let before = self.state.back_up_account(signer)?;
         if !self.state.debit(signer, fee)? {
             return Err(Rejected::L1DataFee { balance: self.state.balance(signer)?, fee });
         }
-        let executed = match self.check_affordable(&transaction) {
-            Ok(()) => self.transact(tx_env(&transaction), self.cfg()),
-            Err(rejected) => Err(rejected),
-        };
+        let executed = self.check_payer(&transaction).and_then(|()| self.transact(tx_env(&transaction), self.cfg()));
         let ResultAndState { result, state } = match executed {
             Ok(executed) => executed,
             Err(rejected) => {
@@ -208,34 +219,13 @@ impl<'a, S: PreimageSource> BlockBuilder<'a, S> {
         Ok(gas_used.max(MIN_WORK_GAS))
     }
 
-    /// What the EVM refuses too, asked before authorisations are recovered: a transaction that pays for nothing must not cost that.
-    fn check_affordable(&mut self, transaction: &Recovered) -> Result<(), Rejected<S::Error>> {
-        let fields = transaction.transaction().fields();
-        let (gas_limit, tx) = (fields.gas_limit(), fields.nonce());
-        let initial_gas = transaction.transaction().intrinsic_gas();
-        if initial_gas > gas_limit {
-            return Err(Rejected::Invalid(InvalidTransaction::CallGasCostMoreThanGasLimit { initial_gas, gas_limit }));
-        }
-        if fields.max_fee_per_gas() < u128::from(self.base_fee()) {
-            return Err(Rejected::Invalid(InvalidTransaction::GasPriceLessThanBasefee));
-        }
-        let (state, balance) =
-            self.state.account(transaction.signer())?.map_or((0, U256::ZERO), |info| (info.nonce, info.balance));
-        if tx != state {
-            let error = if tx < state {
-                InvalidTransaction::NonceTooLow { tx, state }
-            } else {
-                InvalidTransaction::NonceTooHigh { tx, state }
-            };
-            return Err(Rejected::Invalid(error));
-        }
-        let gas = U256::from(gas_limit).saturating_mul(U256::from(fields.max_fee_per_gas()));
-        let fee = gas.saturating_add(fields.value());
-        if fee > balance {
-            let (fee, balance) = (fee.into(), balance.into());
-            return Err(Rejected::Invalid(InvalidTransaction::LackOfFundForMaxFee { fee, balance }));
-        }
-        Ok(())
+    /// Asks the EVM about a transaction with authorisations before they are recovered: one that pays for nothing must not cost that.
+    fn check_payer(&mut self, transaction: &Recovered) -> Result<(), Rejected<S::Error>> {
+        let Some(tx) = unrecovered_env(transaction) else { return Ok(()) };
+        let mut evm = evm(self.state, block_env(&self.header), self.cfg());
+        evm.ctx.set_tx(tx);
+        let validated = MainnetHandler::<_, EVMError<_>, EthFrame>::default().validate(&mut evm);
+        validated.map(|_| ()).map_err(Rejected::from)
     }
 
     /// Seals the block: folds its changes into the state and computes the header. Returns it with the new pre-images.
@@ -311,15 +301,15 @@ pub fn transact<S: PreimageSource>(
     tx: TxEnv,
 ) -> Result<ResultAndState, Rejected<S::Error>> {
     cryptography::installed();
-    let mut evm = Context::mainnet().with_db(state).with_cfg(cfg).with_block(block).build_mainnet();
-    evm.transact(tx).map_err(|error| match error {
-        EVMError::Transaction(invalid) => Rejected::Invalid(invalid),
-        EVMError::Database(error) => Rejected::State(error),
-        // A header of ours always has what Osaka asks for, and no precompile of ours fails; were it otherwise, skipping is the rule.
-        EVMError::Header(_) | EVMError::Custom(_) | EVMError::CustomAny(_) => {
-            Rejected::Invalid(InvalidTransaction::Str("not executable".into()))
-        }
-    })
+    evm(state, block, cfg).transact(tx).map_err(Rejected::from)
+}
+
+fn evm<S: PreimageSource>(
+    state: &mut WorldState<S>,
+    block: BlockEnv,
+    cfg: CfgEnv,
+) -> MainnetEvm<MainnetContext<&mut WorldState<S>>> {
+    Context::mainnet().with_db(state).with_cfg(cfg).with_block(block).build_mainnet()
 }
 
 /// The environment that a block's code sees (EVM-ENV-*).

@@ -11,6 +11,7 @@ pub mod cryptography;
 pub mod fee_estimate;
 pub mod fees;
 pub mod genesis;
+pub mod nodes;
 pub mod payload;
 pub mod predeploys;
 pub mod receipt;

@@ -11,10 +11,13 @@ use revm::{
     state::{Account, AccountInfo, Bytecode},
 };
 use tandem_chain::{Checkpoint, PreimageSource, Preimages, TransitionError};
-use tandem_trie::{AccountChange, NodeSource, StateChanges, StateTrie, TrieAccount, TrieError};
+use tandem_trie::{AccountChange, StateChanges, StateTrie, TrieAccount, TrieError};
 
-use crate::predeploys::{
-    self, ADDRESS_TABLE, HISTORY_STORAGE, L1_INFO, MESSAGE_COUNT_SLOT, MESSAGE_PASSER, MESSAGE_ROOT_SLOT,
+use crate::{
+    nodes::Nodes,
+    predeploys::{
+        self, ADDRESS_TABLE, HISTORY_STORAGE, L1_INFO, MESSAGE_COUNT_SLOT, MESSAGE_PASSER, MESSAGE_ROOT_SLOT,
+    },
 };
 
 /// Slots of the history contract (EIP-2935).
@@ -47,18 +50,6 @@ impl<E: core::error::Error + Send + Sync + 'static> From<StateError<E>> for Tran
     }
 }
 
-/// A pre-image source as the trie sees it.
-#[derive(Clone, Debug)]
-pub struct Nodes<S>(pub S);
-
-impl<S: PreimageSource> NodeSource for Nodes<S> {
-    type Error = S::Error;
-
-    fn node(&self, hash: B256) -> Result<Bytes, S::Error> {
-        self.0.preimage(hash)
-    }
-}
-
 /// One account as the block under construction sees it.
 #[derive(Clone, Debug, Default)]
 struct Entry {
@@ -68,11 +59,11 @@ struct Entry {
     wiped: bool,
 }
 
-/// An account as it was before a transaction was tried.
+/// An account as it was before a transaction was tried, its storage aside.
 #[derive(Clone, Debug)]
 pub(crate) struct AccountBackup {
-    entry: Entry,
-    change: Option<AccountChange>,
+    info: Option<AccountInfo>,
+    is_changed: bool,
 }
 
 /// The state after the last sealed block, and the changes since.
@@ -99,7 +90,7 @@ impl<S: PreimageSource> WorldState<S> {
     /// The state with this root. Reads nothing.
     pub fn open(root: B256, source: S) -> Self {
         Self {
-            trie: StateTrie::open(root, Nodes(source)),
+            trie: StateTrie::open(root, Nodes::new(source)),
             entries: BTreeMap::new(),
             changes: BTreeMap::new(),
             codes: BTreeMap::new(),
@@ -119,11 +110,17 @@ impl<S: PreimageSource> WorldState<S> {
         &mut self.trie
     }
 
-    /// Frees the memory of everything that can be read again.
+    /// Frees the memory of everything that can be read again. The source must have what sealed blocks wrote.
     pub fn forget(&mut self) {
-        self.trie.forget();
+        self.forget_nodes();
+        self.trie.source_mut().forget_written();
         self.codes.clear();
         self.forget_read_codes();
+    }
+
+    fn forget_nodes(&mut self) {
+        self.trie.forget();
+        self.trie.source().dropped();
     }
 
     fn forget_read_codes(&mut self) {
@@ -144,6 +141,7 @@ impl<S: PreimageSource> WorldState<S> {
     pub fn seal(&mut self) -> Result<(B256, Preimages), StateError<S::Error>> {
         let commit = self.trie.apply(&self.changes)?;
         let mut preimages = commit.new_nodes;
+        self.trie.source_mut().write(&preimages);
         preimages.append(&mut self.new_codes);
         self.entries.clear();
         self.changes.clear();
@@ -184,17 +182,16 @@ impl<S: PreimageSource> WorldState<S> {
     }
 
     /// An account, to be put back by [`WorldState::restore_account`].
-    pub(crate) fn clone_account(&mut self, address: Address) -> Result<AccountBackup, StateError<S::Error>> {
-        Ok(AccountBackup { entry: self.entry(address)?.clone(), change: self.changes.get(&address).cloned() })
+    pub(crate) fn back_up_account(&mut self, address: Address) -> Result<AccountBackup, StateError<S::Error>> {
+        Ok(AccountBackup { info: self.account(address)?, is_changed: self.changes.contains_key(&address) })
     }
 
-    /// Puts an account back as it was.
+    /// Puts an account back as it was. Nothing but balance and nonce may have changed since.
     pub(crate) fn restore_account(&mut self, address: Address, backup: AccountBackup) {
-        self.entries.insert(address, backup.entry);
-        match backup.change {
-            Some(change) => self.changes.insert(address, change),
-            None => self.changes.remove(&address),
-        };
+        self.set_info(address, backup.info.unwrap_or_default());
+        if !backup.is_changed {
+            self.changes.remove(&address);
+        }
     }
 
     /// Puts a genesis account in place.
@@ -259,6 +256,10 @@ impl<S: PreimageSource> WorldState<S> {
 
     fn entry(&mut self, address: Address) -> Result<&mut Entry, StateError<S::Error>> {
         use alloc::collections::btree_map::Entry as Slot;
+        // Every read of the trie comes through here.
+        if self.trie.source().are_many() {
+            self.forget_nodes();
+        }
         match self.entries.entry(address) {
             Slot::Occupied(entry) => Ok(entry.into_mut()),
             Slot::Vacant(vacant) => {
@@ -332,7 +333,7 @@ impl<S: PreimageSource> Database for WorldState<S> {
         if let Some(code) = self.codes.get(&code_hash).or_else(|| self.read_codes.get(&code_hash)) {
             return Ok(code.clone());
         }
-        let bytes = self.trie.source().0.preimage(code_hash).map_err(StateError::Code)?;
+        let bytes = self.trie.source().source.preimage(code_hash).map_err(StateError::Code)?;
         if self.read_code_bytes.saturating_add(bytes.len()) > READ_CODE_BYTES_MAX {
             self.forget_read_codes();
         }
@@ -376,7 +377,10 @@ impl<S: PreimageSource> DatabaseCommit for WorldState<S> {
             if account.is_created() {
                 self.wipe(address);
             }
-            if let Some(code) = &account.info.code {
+            // Called code comes along too. It is no news, and kept it would outgrow the guest's memory.
+            let before = self.entries.get(&address).and_then(|entry| entry.info.as_ref());
+            let is_new = before.is_none_or(|info| info.code_hash != account.info.code_hash);
+            if let Some(code) = account.info.code.as_ref().filter(|_| is_new) {
                 self.learn_code(account.info.code_hash, code);
             }
             self.set_info(address, AccountInfo { code: None, ..account.info.clone() });

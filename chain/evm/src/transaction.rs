@@ -8,7 +8,10 @@ use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
 use alloy_rlp::{BufMut, Encodable, RlpDecodable, RlpEncodable};
 use revm::{
     context::TxEnv,
-    context_interface::{cfg::gas::calculate_initial_tx_gas, transaction::SignedAuthorization},
+    context_interface::{
+        cfg::gas::calculate_initial_tx_gas,
+        transaction::{RecoveredAuthority, RecoveredAuthorization, SignedAuthorization},
+    },
     primitives::eip7825::TX_GAS_LIMIT_CAP,
 };
 use tandem_chain::{Checkpoint, Message, config::BLOCK_GAS_LIMIT_MIN, message::MESSAGE_GAS_MAX};
@@ -218,8 +221,25 @@ impl SignedTransaction {
 
 /// What the EVM executes for a signed transaction.
 pub(crate) fn tx_env(transaction: &Recovered) -> TxEnv {
+    let mut env = env_without_authorizations(transaction);
+    env.set_recovered_authorization(transaction.transaction.authorizations().iter().map(recover_authority).collect());
+    env
+}
+
+/// The same with authorisations that nobody signed, if there are any: enough to ask whether the transaction is valid.
+pub(crate) fn unrecovered_env(transaction: &Recovered) -> Option<TxEnv> {
+    let authorizations = Some(transaction.transaction.authorizations()).filter(|list| !list.is_empty())?;
+    let unsigned = |signed: &SignedAuthorization| {
+        RecoveredAuthorization::new_unchecked(signed.inner().clone(), RecoveredAuthority::Invalid)
+    };
+    let mut env = env_without_authorizations(transaction);
+    env.set_recovered_authorization(authorizations.iter().map(unsigned).collect());
+    Some(env)
+}
+
+fn env_without_authorizations(transaction: &Recovered) -> TxEnv {
     let fields = transaction.transaction.fields();
-    let mut env = TxEnv {
+    TxEnv {
         tx_type: transaction.transaction.tx_type(),
         caller: transaction.signer,
         gas_limit: fields.gas_limit(),
@@ -232,9 +252,7 @@ pub(crate) fn tx_env(transaction: &Recovered) -> TxEnv {
         chain_id: fields.chain_id(),
         access_list: fields.access_list().cloned().unwrap_or_default(),
         ..Default::default()
-    };
-    env.set_recovered_authorization(transaction.transaction.authorizations().iter().map(recover_authority).collect());
-    env
+    }
 }
 
 /// What the EVM executes for a deposit.

@@ -88,6 +88,11 @@ impl<S: NodeSource> StateTrie<S> {
         &self.source
     }
 
+    /// The source of nodes, to tell it what it should have.
+    pub const fn source_mut(&mut self) -> &mut S {
+        &mut self.source
+    }
+
     /// Drops the nodes in memory. They are read again when needed.
     pub fn forget(&mut self) {
         self.accounts = Tree::open(self.root);

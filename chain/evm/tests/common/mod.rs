@@ -17,7 +17,7 @@ use tandem_evm::{
 
 pub const GWEI: u64 = 1_000_000_000;
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Memory(pub HashMap<B256, Bytes>);
 
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +57,7 @@ pub fn config() -> ChainConfig {
 }
 
 /// A chain whose L1 is a test.
+#[derive(Clone)]
 pub struct TestChain {
     pub config: ChainConfig,
     pub output: OutputFields,
