@@ -143,3 +143,27 @@ fn nothing_banned_is_linked() {
     }
     assert_eq!(watched, rules["bans"]["features"].as_array().unwrap().len(), "a feature of no crate is banned");
 }
+
+/// Name and version of every package of a lock file, and where it is from.
+fn locked(text: &str) -> Vec<(String, String, Option<String>)> {
+    let lock: toml::Table = toml::from_str(text).unwrap();
+    let field = |package: &toml::Value, name| package.get(name).and_then(|value| value.as_str()).map(str::to_owned);
+    let packages = lock["package"].as_array().unwrap().iter();
+    packages
+        .map(|package| (field(package, "name").unwrap(), field(package, "version").unwrap(), field(package, "source")))
+        .collect()
+}
+
+/// Node and guest run the same code, but for the hasher of the guest's maps (VM-9).
+#[test]
+fn the_guest_has_the_nodes_versions() {
+    let (node, guest) =
+        (locked(include_str!("../../Cargo.lock")), locked(include_str!("../../prover/guest/Cargo.lock")));
+    let own: Vec<&str> =
+        guest.iter().filter(|(_, _, source)| source.is_none()).map(|(name, _, _)| name.as_str()).collect();
+    assert_eq!(own, ["foldhash", "tandem-chain", "tandem-evm", "tandem-guest", "tandem-trie"]);
+    assert!(guest.len() > 100, "only {}", guest.len());
+    for package in guest.iter().filter(|(_, _, source)| source.is_some()) {
+        assert!(node.contains(package), "the guest has {} {}, the node has not", package.0, package.1);
+    }
+}

@@ -31,9 +31,13 @@ if [ "${1:-}" != --write ] && [ "$(compiler)" != "$(cat "$here/elf/compiler")" ]
     exit 3
 fi
 
+mkdir -p "$place"
+exec 9>"$place/lock"
+flock 9
 rm -rf "$place/source"
 mkdir -p "$place/source"
-(cd "$root" && tar -cf - --exclude=target --exclude=node_modules Cargo.toml chain prover/guest) | tar -xf - -C "$place/source"
+# Times of now, not the files' own: cargo rebuilds what is newer than what it built.
+(cd "$root" && tar -cf - --exclude=target --exclude=node_modules Cargo.toml chain prover/guest) | tar -xmf - -C "$place/source"
 flags="-C passes=lower-atomic -C link-arg=-T$place/source/prover/guest/link.ld -C link-arg=--build-id=none"
 flags="$flags -Z location-detail=none --remap-path-prefix=$place/source=/tandem --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
 cd "$place/source/prover/guest"

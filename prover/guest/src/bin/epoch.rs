@@ -23,8 +23,11 @@ const NO_STATE: u64 = 3;
 
 #[unsafe(no_mangle)]
 fn main() {
+    let inputs = initial_preimage();
+    let key = keccak256(&inputs);
+    foldhash::set_key([0, 8].map(|at| u64::from_le_bytes(core::array::from_fn(|byte| key[at + byte]))));
     cryptography::install(Portable);
-    let Some(inputs) = EpochInputs::decode(&initial_preimage()) else { exit(NO_INPUTS) };
+    let Some(inputs) = EpochInputs::decode(&inputs) else { exit(NO_INPUTS) };
     let Ok(output) = epoch::run(&Evm, &inputs, &Machine) else { exit(NO_STATE) };
     set_output(output.hash().0);
     exit(0);
