@@ -1,13 +1,17 @@
 //! What the builder builds, `transition` derives: the same blocks, byte for byte, whatever users and L1 send; and no wei comes or goes on
 //! the way (EVM-BATCH-*, EVM-DEP-*, EVM-TX-*, EVM-WORK-1).
 
-mod common;
+pub mod common;
 #[path = "common/supply.rs"]
 mod supply;
 
 use std::cell::RefCell;
 
-use alloy_consensus::{SignableTransaction, TxEip1559};
+use alloy_consensus::{SignableTransaction, TxEip1559, TxEip2930, TxEip7702, TxLegacy};
+use alloy_eips::{
+    eip2930::{AccessList, AccessListItem},
+    eip7702::Authorization,
+};
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, bytes};
 use alloy_sol_types::{SolCall, sol};
 use common::{GWEI, Memory, TestChain, User, block, config, deposit};
@@ -36,6 +40,12 @@ const ENDLESS: [u8; 3] = [0x5b, 0x5f, 0x56];
 #[derive(Clone, Copy, Debug)]
 enum Wish {
     Transfer,
+    /// Transactions of the other types.
+    Legacy,
+    Unprotected,
+    AccessList,
+    /// To code that takes nothing.
+    Delegate,
     Withdraw,
     Deploy,
     CallDeployed,
@@ -75,7 +85,7 @@ enum Letter {
 type Block = (u64, u32, Vec<(u8, Wish)>);
 
 #[derive(Clone, Debug)]
-struct Batch {
+pub struct Batch {
     letters: Vec<(Letter, u8)>,
     blocks: Vec<Block>,
     /// Whether transactions that the builder refused are posted all the same.
@@ -87,6 +97,10 @@ fn wish() -> impl Strategy<Value = Wish> {
     let all = vec![
         Transfer,
         Transfer,
+        Legacy,
+        Unprotected,
+        AccessList,
+        Delegate,
         Withdraw,
         Deploy,
         CallDeployed,
@@ -152,6 +166,10 @@ fn transaction(wish: Wish, user: &User, nonce: u64, base_fee: u64) -> SignedTran
     let signed = |transaction| user.sign(transaction);
     match wish {
         Wish::Transfer => signed(plain),
+        Wish::Legacy => legacy(user, plain, true),
+        Wish::Unprotected => legacy(user, plain, false),
+        Wish::AccessList => access_list(user, plain),
+        Wish::Delegate => delegate(user, plain),
         Wish::Withdraw => {
             let call = sendCall { target: user.address(), gasLimit: 1, data: Bytes::from_static(b"out") };
             let to = TxKind::Call(predeploys::MESSAGE_PASSER);
@@ -176,6 +194,47 @@ fn transaction(wish: Wish, user: &User, nonce: u64, base_fee: u64) -> SignedTran
         Wish::TooLittleGas => signed(TxEip1559 { gas_limit: 21_001, ..creation(COUNTER) }),
         Wish::Unsigned => SignedTransaction::Eip1559(plain.into_signed(Signature::new(U256::ZERO, U256::ZERO, false))),
     }
+}
+
+fn legacy(user: &User, plain: TxEip1559, is_protected: bool) -> SignedTransaction {
+    let TxEip1559 { chain_id, nonce, gas_limit, max_fee_per_gas: gas_price, to, value, input, .. } = plain;
+    let tx = TxLegacy { chain_id: is_protected.then_some(chain_id), nonce, gas_price, gas_limit, to, value, input };
+    let signature = user.sign_hash(tx.signature_hash());
+    SignedTransaction::Legacy(tx.into_signed(signature))
+}
+
+fn access_list(user: &User, plain: TxEip1559) -> SignedTransaction {
+    let TxEip1559 { chain_id, nonce, gas_limit, max_fee_per_gas: gas_price, to, value, input, .. } = plain;
+    let access_list = AccessList(vec![AccessListItem {
+        address: predeploys::MESSAGE_PASSER,
+        storage_keys: vec![B256::ZERO, B256::with_last_byte(1)],
+    }]);
+    let tx = TxEip2930 { chain_id, nonce, gas_price, gas_limit, to, value, access_list, input };
+    let signature = user.sign_hash(tx.signature_hash());
+    SignedTransaction::Eip2930(tx.into_signed(signature))
+}
+
+/// The sender delegates itself, by an authorisation that is right and one that is for an earlier nonce.
+fn delegate(user: &User, plain: TxEip1559) -> SignedTransaction {
+    let authorization = |nonce| {
+        let authorization =
+            Authorization { chain_id: U256::from(plain.chain_id), address: predeploys::L2_BRIDGE, nonce };
+        let signature = user.sign_hash(authorization.signature_hash());
+        authorization.into_signed(signature)
+    };
+    let tx = TxEip7702 {
+        chain_id: plain.chain_id,
+        nonce: plain.nonce,
+        gas_limit: plain.gas_limit,
+        max_fee_per_gas: plain.max_fee_per_gas,
+        max_priority_fee_per_gas: plain.max_priority_fee_per_gas,
+        to: Address::repeat_byte(0xb0),
+        value: plain.value,
+        authorization_list: vec![authorization(plain.nonce), authorization(plain.nonce + 1)],
+        ..Default::default()
+    };
+    let signature = user.sign_hash(tx.signature_hash());
+    SignedTransaction::Eip7702(tx.into_signed(signature))
 }
 
 /// A sequencer that has all day.
@@ -302,7 +361,9 @@ fn fees_of(block: &EvmBlock, input: &BatchInput) -> U256 {
         cumulative = receipt.cumulative_gas_used;
         if let Transaction::Signed(signed) = transaction {
             let fields = signed.transaction().fields();
-            let price = fields.max_fee_per_gas().min(base_fee + fields.max_priority_fee_per_gas().unwrap_or_default());
+            // All of a gas price beyond the base fee is the tip.
+            let tip = fields.max_priority_fee_per_gas().unwrap_or(fields.max_fee_per_gas());
+            let price = fields.max_fee_per_gas().min(base_fee + tip);
             fees += U256::from(gas_used) * U256::from(price);
             fees += l1_data_fee(&transaction.encode_2718(), &input.checkpoint);
         }
@@ -317,26 +378,36 @@ fn funded(config: ChainConfig) -> TestChain {
     chain
 }
 
+/// A few batches of anything.
+pub fn batches() -> impl Strategy<Value = Vec<Batch>> {
+    vec(batch(), 1..4)
+}
+
+/// Builds, posts and derives batches one after the other.
+pub fn build_post_and_derive_all(batches: &[Batch], is_tight: bool) {
+    let mut config = small_config();
+    if is_tight {
+        // A few transactions, or refused ones, exhaust a batch.
+        config.max_work_gas_per_batch = 5 * MIN_WORK_GAS + 100_000;
+    }
+    let mut chain = funded(config);
+    for batch in batches {
+        build_post_and_derive(&mut chain, batch);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(80))]
 
     #[test]
-    fn what_is_built_is_derived(batches in vec(batch(), 1..4), is_tight: bool) {
-        let mut config = small_config();
-        if is_tight {
-            // A few transactions, or refused ones, exhaust a batch.
-            config.max_work_gas_per_batch = 5 * MIN_WORK_GAS + 100_000;
-        }
-        let mut chain = funded(config);
-        for batch in &batches {
-            build_post_and_derive(&mut chain, batch);
-        }
+    fn what_is_built_is_derived(batches in batches(), is_tight: bool) {
+        build_post_and_derive_all(&batches, is_tight);
     }
 }
 
 /// Every kind of transaction and message, so that each is seen whatever the cases above are.
 #[test]
-fn each_wish_and_letter_does_what_its_name_says() {
+pub fn each_wish_and_letter_does_what_its_name_says() {
     use Letter as L;
     use Wish::*;
     let mut chain = funded(small_config());
@@ -350,14 +421,17 @@ fn each_wish_and_letter_does_what_its_name_says() {
         assert_eq!(chain.balance(address), U256::from(value));
     }
 
-    let accepted = [Transfer, Withdraw, Deploy, CallDeployed, Fail, SelfDestruct, Burn];
+    let accepted =
+        [Transfer, Legacy, Unprotected, AccessList, Withdraw, Deploy, CallDeployed, Fail, SelfDestruct, Burn, Delegate];
     let refused = [Underpriced, StaleNonce, FutureNonce, MoreThanIHave, Huge, TooLittleGas, Unsigned];
     let wishes = accepted.into_iter().chain(refused).map(|wish| (2, wish)).collect();
     let nonce = chain.nonce(User::new(2).address());
     build_post_and_derive(&mut chain, &Batch { letters: vec![], blocks: vec![(1, 0, wishes)], posts_refused: true });
-    assert_eq!(chain.nonce(User::new(2).address()), nonce + accepted.len() as u64);
+    assert_eq!(chain.nonce(User::new(2).address()), nonce + accepted.len() as u64 + 1, "a delegation takes one too");
+    let delegation = [&[0xef, 0x01, 0x00], &predeploys::L2_BRIDGE[..]].concat();
+    assert_eq!(chain.code(User::new(2).address()), Bytes::from(delegation));
     assert_eq!(chain.balance(Address::repeat_byte(0xb1)), U256::from(9), "the destroyed contract's");
-    let counter = User::new(2).address().create(nonce + 2);
+    let counter = User::new(2).address().create(nonce + 5);
     assert_eq!(chain.code(counter), bytes!("5f546001015f55"));
     assert_eq!(chain.balance(counter), U256::from(7));
 }

@@ -1,7 +1,14 @@
-//! Node and guest agree on every batch that the rulebook's own tests apply, and on every payload of its vectors, in call data and in blobs.
-#![allow(clippy::duplicate_mod, reason = "the suite brings its own copy of what epochs are made with")]
+//! Node and guest agree on every batch that the rulebook's own tests apply, on every payload of its vectors, in call data and in blobs, and
+//! on payloads of every shape.
+#![allow(clippy::duplicate_mod, reason = "each suite brings its own copy of what epochs are made with")]
 
+#[path = "../../evm/tests/builder.rs"]
+mod builder;
 mod epochs;
+#[path = "../../evm/tests/privileges.rs"]
+mod privileges;
+#[path = "../../evm/src/payload/tests/samples.rs"]
+mod samples;
 #[path = "../../evm/tests/transition.rs"]
 mod transition;
 
@@ -13,12 +20,36 @@ use epochs::{
     chain::{TestChain, config, deposit},
     check,
 };
+use proptest::prelude::*;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use tandem_chain::{DataKind, L1Data, blob};
-use transition::common::APPLIED;
+// Where the samples look for the payload's types.
+use tandem_evm::payload;
 
 /// Batches of one epoch.
 const EPOCH_BATCHES: usize = 24;
+
+/// Runs a scenario of a suite, and then in the machine every batch that it applied.
+macro_rules! in_the_machine {
+    ($suite:ident, $name:expr, $scenario:expr) => {
+        $suite::common::APPLIED.take();
+        $scenario;
+        let applied = $suite::common::APPLIED.take();
+        assert!(!applied.is_empty(), "{} applies batches", $name);
+        for one in applied {
+            let data = match one.batch.header.data_kind {
+                DataKind::None => L1Data::None,
+                _ => L1Data::Calldata(one.batch.payload.clone()),
+            };
+            println!("{}, batch {}", $name, one.batch.header.index);
+            check(&one.previous, one.previous_queue_hash, one.before, &[(one.batch, data)], &one.output);
+        }
+    };
+}
+
+fn assert_all_run(suite: &str, scenarios: usize) {
+    assert_eq!(suite.matches("#[test]").count(), scenarios, "every test of the suite runs here");
+}
 
 #[test]
 fn batches_of_the_transition_suite() {
@@ -35,22 +66,40 @@ fn batches_of_the_transition_suite() {
         ("missing pre-image", transition::a_missing_preimage_is_an_error_and_nothing_else),
         ("blockhash", transition::blockhash_reads_the_history_contract),
     ];
-    let tests = include_str!("../../evm/tests/transition.rs").matches("#[test]").count();
-    assert_eq!(tests, scenarios.len(), "every test of the suite runs here");
+    assert_all_run(include_str!("../../evm/tests/transition.rs"), scenarios.len());
     for (name, scenario) in scenarios {
-        APPLIED.take();
-        scenario();
-        let applied = APPLIED.take();
-        assert!(!applied.is_empty(), "{name} applies batches");
-        for one in applied {
-            let data = match one.batch.header.data_kind {
-                DataKind::None => L1Data::None,
-                _ => L1Data::Calldata(one.batch.payload.clone()),
-            };
-            println!("{name}, batch {}", one.batch.header.index);
-            check(&one.previous, one.previous_queue_hash, one.before, &[(one.batch, data)], &one.output);
-        }
+        in_the_machine!(transition, name, scenario());
     }
+}
+
+#[test]
+fn batches_of_the_suite_on_privileges() {
+    let scenarios: [(&str, fn()); 7] = [
+        ("users", privileges::a_user_calls_nothing_privileged),
+        ("messages", privileges::a_message_calls_nothing_privileged_unless_it_is_the_bridges),
+        ("reserved senders", privileges::a_message_from_a_reserved_address_only_gets_its_ether_back),
+        ("signatures", privileges::no_signature_makes_a_reserved_address_or_a_contract_a_sender),
+        ("delegations", privileges::delegating_to_a_predeploy_gives_its_code_and_none_of_its_powers),
+        ("vault", privileges::the_vault_takes_what_it_is_given_and_gives_it_all_to_l1),
+        ("burning", privileges::ether_burns_only_in_a_contract_that_leaves_it_to_itself),
+    ];
+    assert_all_run(include_str!("../../evm/tests/privileges.rs"), scenarios.len());
+    for (name, scenario) in scenarios {
+        in_the_machine!(privileges, name, scenario());
+    }
+}
+
+#[test]
+fn batches_of_the_builder_suite() {
+    assert_all_run(include_str!("../../evm/tests/builder.rs"), 2);
+    in_the_machine!(builder, "each wish and letter", builder::each_wish_and_letter_does_what_its_name_says());
+    proptest!(cases(12), |(batches in builder::batches(), is_tight: bool)| {
+        in_the_machine!(builder, "random batches", builder::build_post_and_derive_all(&batches, is_tight));
+    });
+}
+
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 /// The payloads of a file, with the chain that they are for.
@@ -117,4 +166,19 @@ fn mutated_payloads() {
         mutated.push((id, payload));
     }
     run(&mutated, false);
+}
+
+/// Payloads of every shape, and the same with a few bytes changed; in call data.
+#[test]
+fn payloads_of_every_shape() {
+    let edits = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4);
+    let payload = (samples::payload(), any::<bool>(), edits).prop_map(|(payload, compressed, edits)| {
+        let encoded = payload::encode(&payload, samples::CHAIN_ID, |_| None).unwrap();
+        let mut bytes = if compressed { encoded.compressed(3) } else { encoded.stored() };
+        edits.into_iter().for_each(|(at, byte)| *at.get_mut(&mut bytes) = byte);
+        (samples::CHAIN_ID, bytes)
+    });
+    proptest!(cases(4), |(payloads in prop::collection::vec(payload, EPOCH_BATCHES))| {
+        run(&payloads, false);
+    });
 }

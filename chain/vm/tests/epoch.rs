@@ -14,7 +14,10 @@ use tandem_chain::{
     Message, blob,
     epoch::{
         EpochInputs,
-        limits::{self, EPOCH_STEPS_MAX, STEPS_PER_BATCH_BYTES_MAX, STEPS_PER_BLOCK_MAX, STEPS_PER_GAS_MAX},
+        limits::{
+            self, EPOCH_STEPS_MAX, STEPS_PER_BATCH_BYTES_MAX, STEPS_PER_BLOCK_MAX, STEPS_PER_GAS_MAX,
+            STEPS_PER_PAYLOAD_BYTE_MAX,
+        },
     },
 };
 use tandem_vm::{Machine, OracleKey, PreimageMap, commit::COARSE_STRIDE, fast::Stop};
@@ -139,9 +142,26 @@ fn an_invented_previous_output_has_no_result() {
     let mut machine = Machine::new(&guest(), OracleKey::inputs(inputs.previous_output, B256::ZERO, B256::ZERO));
     assert_eq!(machine.run(1 << 30, &mut oracle), Stop::Exited);
     assert_eq!((machine.state().result(), machine.state().exit_code), (None, 3));
+    // Inputs of another length are no epoch's.
+    oracle.insert(b"no inputs");
+    let mut machine = Machine::new(&guest(), OracleKey::of_data(b"no inputs"));
+    assert_eq!(machine.run(1 << 30, &mut oracle), Stop::Exited);
+    assert_eq!((machine.state().result(), machine.state().exit_code), (None, 2));
     // Without a pre-image there is no step at all.
     let mut machine = Machine::new(&guest(), OracleKey::inputs(B256::ZERO, B256::ZERO, U256::ONE.into()));
     assert!(matches!(machine.run(1 << 30, &mut oracle), Stop::MissingPreimage(_)));
+}
+
+/// Else anybody could make storage keys that collide (VM-9).
+#[test]
+fn hash_maps_have_a_key_that_the_inputs_determine() {
+    let mut epoch = Epoch::genesis();
+    epoch.calldata(vec![deposit(Address::repeat_byte(7), ETHER)], Vec::new());
+    let run = epoch.check();
+    let key = &keccak256(run.inputs.encode())[8..16];
+    // The program and what it knows from the start end here.
+    let mut leaves = (0..(4 << 20) / 32).map(|index| run.machine.leaf(index));
+    assert!(leaves.any(|leaf| leaf.chunks_exact(8).any(|word| word == key)));
 }
 
 /// What of the machine's memory an epoch may fill.
@@ -184,6 +204,14 @@ fn as_many_payload_bytes_as_fit() {
     check_extreme("decompressed bytes", epoch, STEPS_PER_BATCH_BYTES_MAX / 3);
 }
 
+/// Payloads that cost much for their size, and are invalid or skipped.
+#[test]
+fn a_share_of_what_payloads_cost_that_nobody_pays_for() {
+    check_extreme("compression tables", worst::compression_tables(6), STEPS_PER_BATCH_BYTES_MAX / 6);
+    let payload_bytes = config().max_payload_bytes / 10;
+    check_extreme("table", worst::table(10), payload_bytes * STEPS_PER_PAYLOAD_BYTE_MAX);
+}
+
 /// A valid payload, of which most is executed.
 #[test]
 fn a_share_of_a_large_payload() {
@@ -198,7 +226,16 @@ fn a_share_of_the_gas_spent_on_the_costliest_things() {
     let gas = |share: u64| (config().max_work_gas_per_batch + config().max_message_gas_per_batch) / share;
     let blocks = |share: u64| (config().max_blocks_per_batch / share + 2) * STEPS_PER_BLOCK_MAX;
     check_extreme("gas", worst::gas(300), gas(300) * STEPS_PER_GAS_MAX + blocks(300));
-    for (name, epoch) in [("memory", worst::memory(20)), ("slots", worst::slots(60)), ("codes", worst::codes(150))] {
+    let cases = [
+        ("memory", worst::memory(15)),
+        ("transient", worst::transient(50)),
+        ("logs", worst::logs(15)),
+        ("slots", worst::slots(60)),
+        ("stores", worst::stores(60)),
+        ("codes", worst::codes(100)),
+        ("called codes", worst::called_codes(30)),
+    ];
+    for (name, epoch) in cases {
         let gas = epoch.gas;
         assert!(gas > config().max_work_gas_per_batch / 170, "{name}: {gas} gas");
         check_extreme(name, epoch, gas * 300 + blocks(60));

@@ -5,7 +5,7 @@ use alloy_rlp::Decodable;
 use alloy_trie::{TrieAccount, nodes::TrieNode};
 use tandem_chain::PreimageSource;
 
-use crate::common::Memory;
+use super::common::Memory;
 
 /// The sum of all balances under a state root.
 pub fn supply(memory: &Memory, root: B256) -> U256 {

@@ -26,14 +26,20 @@ fn main() -> anyhow::Result<()> {
     let share = shares.first().map_or(Ok(1), |share| share.parse::<u64>())?;
     let mut noise = vec![0; (blob::capacity_bytes(6) - 2_000) / usize::try_from(share)?];
     StdRng::seed_from_u64(6).fill_bytes(&mut noise);
-    let cases: [Case; 8] = [
+    let cases: [Case; 14] = [
         ("blocks", Box::new(move || worst::blocks(share))),
         ("message_count", Box::new(move || worst::message_count(share))),
         ("message_bytes", Box::new(move || worst::message_bytes(share))),
         ("payload_bytes", Box::new(move || worst::payload_bytes(&noise, share as usize))),
+        ("compression_tables", Box::new(move || worst::compression_tables(share as usize))),
+        ("table", Box::new(move || worst::table(share))),
         ("memory", Box::new(move || worst::memory(share))),
+        ("transient", Box::new(move || worst::transient(share))),
+        ("logs", Box::new(move || worst::logs(share))),
         ("slots", Box::new(move || worst::slots(share))),
+        ("stores", Box::new(move || worst::stores(share))),
         ("codes", Box::new(move || worst::codes(share))),
+        ("called_codes", Box::new(move || worst::called_codes(share))),
         ("gas", Box::new(move || worst::gas(share))),
     ];
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/bench");
