@@ -8,6 +8,8 @@ mod common;
 /// Name, address, input.
 pub fn precompiles() -> Vec<(&'static str, u16, Vec<u8>)> {
     let bytes = |count: usize| vec![0xb7; count];
+    // In windows of three bits no digit is zero.
+    let digits = || [&[0x49, 0x24, 0x92][..]; 11].concat()[..32].to_vec();
     vec![
         ("ecrecover", 1, ecrecover()),
         ("sha256_64", 2, bytes(64)),
@@ -20,6 +22,7 @@ pub fn precompiles() -> Vec<(&'static str, u16, Vec<u8>)> {
         ("modexp_256_even", 5, modexp(256, 32, 0xfe)),
         ("modexp_1024_odd", 5, modexp(1024, 3, 0xff)),
         ("modexp_1024_even", 5, modexp(1024, 3, 0xfe)),
+        ("modexp_1024_power_of_two", 5, modexp_of_power_of_two()),
         ("bn_add", 6, [BN_G1, BN_2G1].concat()),
         ("bn_mul", 7, [&BN_G1[..], &[0xfa; 32]].concat()),
         ("bn_pairing_1", 8, bn_pairs(1)),
@@ -27,11 +30,11 @@ pub fn precompiles() -> Vec<(&'static str, u16, Vec<u8>)> {
         ("blake2f", 9, blake2f()),
         ("kzg_point_evaluation", 10, point_evaluation()),
         ("bls_g1_add", 11, [bls_g1(), bls_g1()].concat()),
-        ("bls_g1_msm_1", 12, [bls_g1(), bytes(32)].concat()),
-        ("bls_g1_msm_16", 12, [bls_g1(), bytes(32)].concat().repeat(16)),
+        ("bls_g1_msm_1", 12, [bls_g1(), digits()].concat()),
+        ("bls_g1_msm_16", 12, [bls_g1(), digits()].concat().repeat(16)),
         ("bls_g2_add", 13, [bls_g2(), bls_g2()].concat()),
-        ("bls_g2_msm_1", 14, [bls_g2(), bytes(32)].concat()),
-        ("bls_g2_msm_16", 14, [bls_g2(), bytes(32)].concat().repeat(16)),
+        ("bls_g2_msm_1", 14, [bls_g2(), digits()].concat()),
+        ("bls_g2_msm_16", 14, [bls_g2(), digits()].concat().repeat(16)),
         ("bls_pairing_1", 15, [bls_g1(), bls_g2()].concat()),
         ("bls_pairing_4", 15, [bls_g1(), bls_g2()].concat().repeat(4)),
         ("bls_map_fp", 16, fp(&[0x11; 48])),
@@ -52,6 +55,15 @@ fn modexp(size: usize, exponent_size: usize, last: u8) -> Vec<u8> {
     let mut modulus = vec![0xfd; size];
     modulus[size - 1] = last;
     [lengths, vec![0xfc; size], vec![0xff; exponent_size], modulus].concat()
+}
+
+/// A modulus with as many factors of two as leave an odd one: what is odd and what is not are done apart.
+fn modexp_of_power_of_two() -> Vec<u8> {
+    let mut input = modexp(1024, 3, 0);
+    let modulus = input.len() - 1024;
+    input[modulus + 8..].fill(0);
+    input[modulus + 7] = 0xff;
+    input
 }
 
 const BN_G1: [u8; 64] = hex!(
