@@ -6,15 +6,17 @@ use alloy::primitives::B256;
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use tandem_chain::{Derivation, StateMachine};
+use tandem_devnet::chain::ask;
 use tandem_evm::Evm;
 use tandem_l1::{
-    Archive, BeaconClient, BlobSource, MemoryStore, PayloadFetcher, Reader, ReaderConfig, Replica, ReplicaConfig,
-    bindings::Inbox,
+    Archive, BeaconClient, BlobSource, Deployment, L1Client, MemoryStore, PayloadFetcher, Reader, ReaderConfig,
+    Replica, ReplicaConfig, bindings::Inbox,
 };
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use crate::{
-    World, guest,
+    guest,
     world::{DEADLINE, wait_until},
 };
 
@@ -29,22 +31,35 @@ pub struct Batch {
     pub transactions: usize,
 }
 
-/// Derives everything that L1 has now, and fails unless the sequencer has the same blocks at the same places. Returns the batches.
-pub async fn check(world: &World) -> anyhow::Result<Vec<Batch>> {
-    let devnet = &world.devnet;
-    let chain = devnet.deployment.chain.clone();
-    let count = Inbox::new(chain.inbox, devnet.l1.provider()).batchCount().call().await?;
+/// Where a chain is found.
+#[derive(Clone, Copy, Debug)]
+pub struct Chain<'a> {
+    /// Its contracts.
+    pub deployment: &'a Deployment,
+    /// L1.
+    pub l1: &'a L1Client,
+    /// L1 once more, where it serves blobs.
+    pub l1_rpc: &'a Url,
+    /// The sequencer.
+    pub l2: &'a L1Client,
+}
+
+/// Derives everything that L1 has now, and fails unless the sequencer has the same blocks at the same places, and the machine comes to the
+/// same outputs. Returns the batches.
+pub async fn check(at: Chain<'_>) -> anyhow::Result<Vec<Batch>> {
+    let chain = at.deployment.chain.clone();
+    let count = Inbox::new(chain.inbox, at.l1.provider()).batchCount().call().await?;
     let genesis = tandem_evm::genesis(&chain)?;
     let store: MemoryStore<<Evm as StateMachine>::Block> = MemoryStore::new(genesis.preimages.clone());
     let archive = tempfile::tempdir()?;
-    let beacon = BlobSource::Beacon(BeaconClient::new(devnet.info.l1_rpc.clone(), Duration::from_secs(20))?);
-    let payloads = PayloadFetcher::new(devnet.l1.clone(), chain.inbox, vec![beacon], Archive::new(archive.path()));
+    let beacon = BlobSource::Beacon(BeaconClient::new(at.l1_rpc.clone(), Duration::from_secs(20))?);
+    let payloads = PayloadFetcher::new(at.l1.clone(), chain.inbox, vec![beacon], Archive::new(archive.path()));
     let again = payloads.clone();
-    let reader = ReaderConfig::new(chain.inbox, chain.settlement, devnet.deployment.start_block);
+    let reader = ReaderConfig::new(chain.inbox, chain.settlement, at.deployment.start_block);
     let reader = ReaderConfig { poll_interval: Duration::from_millis(100), ..reader };
     let derivation = Derivation::genesis(chain.clone());
     let config = ReplicaConfig { chain, genesis: genesis.output, reader: reader.clone() };
-    let (replica, handle) = Replica::new(Evm, store.clone(), devnet.l1.clone(), payloads, config);
+    let (replica, handle) = Replica::new(Evm, store.clone(), at.l1.clone(), payloads, config);
     let token = CancellationToken::new();
     let task = tokio::spawn(replica.run(token.clone()));
     let derived = handle.wait_until(count, DEADLINE).await;
@@ -65,7 +80,7 @@ pub async fn check(world: &World) -> anyhow::Result<Vec<Batch>> {
                 block.header.number
             );
             let said = || async {
-                let said: Value = world.ask("eth_getBlockByNumber", json!([format!("{number:#x}"), false])).await?;
+                let said: Value = ask(at.l2, "eth_getBlockByNumber", json!([format!("{number:#x}"), false])).await?;
                 Ok((said["hash"] == json!(block.hash)).then_some(()))
             };
             wait_until(&format!("the sequencer's block {number} is that of batch {index}, {}", block.hash), said)
@@ -76,7 +91,7 @@ pub async fn check(world: &World) -> anyhow::Result<Vec<Batch>> {
         let messages = output.queue_index - queue_index;
         queue_index = output.queue_index;
         let said = || async {
-            let said: Value = world.ask("rollup_batch", json!([format!("{index:#x}")])).await?;
+            let said: Value = ask(at.l2, "rollup_batch", json!([format!("{index:#x}")])).await?;
             Ok((said["output"] == json!(output.hash())).then_some(()))
         };
         wait_until(&format!("the sequencer's output {index} is {}", output.hash()), said).await?;
@@ -89,6 +104,6 @@ pub async fn check(world: &World) -> anyhow::Result<Vec<Batch>> {
             transactions: blocks.iter().map(signed).sum(),
         });
     }
-    guest::check(Reader::new(devnet.l1.clone(), reader), &again, derivation, &store, &outputs).await?;
+    guest::check(Reader::new(at.l1.clone(), reader), &again, derivation, &store, &outputs).await?;
     Ok(batches)
 }

@@ -23,6 +23,8 @@ use tandem_devnet::{
 use tandem_l1::{L1Client, anvil};
 use tempfile::TempDir;
 
+use crate::derivation::Chain;
+
 /// Nothing that a scenario waits for may take longer, even on a loaded machine.
 pub const DEADLINE: Duration = Duration::from_secs(90);
 const POLL: Duration = Duration::from_millis(100);
@@ -130,6 +132,12 @@ impl World {
         let answer: Value = serde_json::from_str(json).with_context(|| format!("forge create said {printed}"))?;
         let address = answer["deployedTo"].as_str().with_context(|| format!("forge create said {printed}"))?;
         Ok(address.parse()?)
+    }
+
+    /// Where the chain is.
+    pub fn chain(&self) -> Chain<'_> {
+        let Devnet { deployment, l1, l2, info, .. } = &self.devnet;
+        Chain { deployment, l1, l1_rpc: &info.l1_rpc, l2 }
     }
 
     /// Asks the sequencer.

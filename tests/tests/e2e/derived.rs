@@ -18,7 +18,7 @@ async fn the_chain_follows_from_l1_alone() -> anyhow::Result<()> {
     let carol = world.user(CAROL).address();
     world.l2_wallet(CAROL).await?.send(Call::new([0xcc; 20].into(), Vec::new()).value(U256::from(3))).await?;
     world.wait_until_posted().await?;
-    let normal = derivation::check(&world).await.context("normal batches")?;
+    let normal = derivation::check(world.chain()).await.context("normal batches")?;
     ensure!(normal.iter().any(|batch| batch.transactions == 1), "{normal:?}");
 
     // The sequencer is silent; a deposit is forced in by somebody, then bytes that are no payload come, then nothing at all.
@@ -38,7 +38,7 @@ async fn the_chain_follows_from_l1_alone() -> anyhow::Result<()> {
 
     world.devnet.services.restart(Service::Sequencer)?;
     wait_until("the sequencer is back", || async { world.status().await.map(Some) }).await?;
-    let batches = derivation::check(&world).await.context("after forced, garbage and empty batches")?;
+    let batches = derivation::check(world.chain()).await.context("after forced, garbage and empty batches")?;
     let [forced, garbage, empty, ..] = &batches[before as usize..] else { anyhow::bail!("{batches:?}") };
     ensure!((forced.messages, forced.transactions) == (1, 0) && !forced.blocks.is_empty(), "{forced:?}");
     ensure!((garbage.messages, garbage.transactions) == (0, 0), "{garbage:?}");
@@ -49,7 +49,7 @@ async fn the_chain_follows_from_l1_alone() -> anyhow::Result<()> {
     world.l2_wallet(DAVE).await?.send(Call::new(carol, Vec::new()).value(U256::from(5))).await?;
     ensure!(world.l2_balance(carol).await? == balance + U256::from(5), "the transfer did not arrive");
     world.wait_until_posted().await?;
-    let batches = derivation::check(&world).await.context("going on")?;
+    let batches = derivation::check(world.chain()).await.context("going on")?;
     ensure!(batches[before as usize + 3..].iter().any(|batch| batch.transactions == 1), "{batches:?}");
     world.stop().await;
     Ok(())

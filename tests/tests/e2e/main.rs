@@ -3,3 +3,4 @@
 mod derived;
 mod money;
 mod processes;
+mod steps;

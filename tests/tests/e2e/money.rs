@@ -56,7 +56,7 @@ async fn scenario(data: &'static str) -> anyhow::Result<()> {
     withdrawals(&world).await.context("withdrawals")?;
     money::check_escrow(&world, &[on_l2, stranger(1), stranger(2)]).await.context("escrow")?;
     world.wait_until_posted().await?;
-    let batches = derivation::check(&world).await.context("derivation")?;
+    let batches = derivation::check(world.chain()).await.context("derivation")?;
     ensure!(batches.iter().map(|batch| batch.transactions).sum::<usize>() >= 6, "derived {batches:?}");
     world.stop().await;
     Ok(())

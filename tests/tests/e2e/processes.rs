@@ -21,6 +21,7 @@ use tandem_l1::{
     bindings::{Bridge, Inbox},
 };
 use tandem_tests::{
+    derivation::{self, Chain},
     proxy::ForgetfulProxy,
     world::{DEADLINE, built, execute, free_ports, milliether, wait_until},
 };
@@ -43,6 +44,9 @@ async fn a_killed_devnet_leaves_nothing_behind_and_goes_on() -> anyhow::Result<(
     let kept = wait_until("the devnet is back", balance).await?;
     ensure!(kept == milliether(250), "what was there before the kill is {kept} now");
     send(&info, "0.25ether").await?;
+    let deployment = Deployment::read(&dir.path().join("deployment.json"))?;
+    let l1 = L1Client::connect(&info.l1_rpc, DEADLINE).await?;
+    derivation::check(Chain { deployment: &deployment, l1: &l1, l1_rpc: &info.l1_rpc, l2: &l2 }).await?;
     let id = devnet.id().context("the devnet ended")?.to_string();
     execute("kill".into(), &["-INT", &id], &[]).await?;
     let status = tokio::time::timeout(DEADLINE, devnet.wait()).await.context("Ctrl-C does not end it")??;
@@ -154,7 +158,10 @@ async fn a_chain_is_deployed_and_run_part_by_part() -> anyhow::Result<()> {
         Ok((status["safeBlock"].as_u64() >= latest).then_some(()))
     };
     tandem(&[&chain[..], &["bridge", "deposit", "0.5"]].concat(), alice).await?;
-    wait_until("batches are posted again", posted).await
+    wait_until("batches are posted again", posted).await?;
+    let (l1, l1_rpc) = (L1Client::connect(&l1_rpc.parse()?, DEADLINE).await?, l1_rpc.parse()?);
+    derivation::check(Chain { deployment: &deployment, l1: &l1, l1_rpc: &l1_rpc, l2: &l2 }).await?;
+    Ok(())
 }
 
 fn hex(key: &PrivateKeySigner) -> String {
