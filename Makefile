@@ -4,7 +4,7 @@ FRESH ?=
 # Everything is built together, tests and examples included: cargo builds a package otherwise for every other set of features around it.
 BUILT = $(or $(CARGO_TARGET_DIR),target)/debug
 
-.PHONY: help setup build devnet test e2e check check-bare guest bench-batch bench-state bench-vm worst-vm bench-circuits bench-prover fuzz-circuits
+.PHONY: help setup build devnet test e2e check check-bare guest bench-batch bench-state bench-vm bench-opcodes worst-vm bench-circuits bench-prover fuzz-circuits
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -54,7 +54,10 @@ bench-vm: build ## emulator speed, gas of one step, steps per EVM gas
 	contracts/forge.sh test --match-path 'test/vm/*'
 	$(BUILT)/examples/bench
 
-worst-vm: build ## the worst batches that the limits allow, in the machine: half an hour of one core, 12 GB
+bench-opcodes: build ## steps per gas of every precompile and of the costliest opcodes: a quarter of an hour
+	$(BUILT)/examples/bench --worst-cases
+
+worst-vm: build ## the worst batches that the limits allow, in the machine: an hour of one core, 12 GB
 	$(BUILT)/examples/worst
 
 bench-circuits: build ## constraints per operation

@@ -12,6 +12,9 @@ use tandem_evm::{Evm, EvmBlock};
 use tandem_l1::{L1Update, MemoryStore, PayloadFetcher, Reader};
 use tandem_vm::{Image, Machine, OracleKey, PreimageMap, fast::Stop};
 
+/// What loads in one transaction on L1 (VM-7).
+const PREIMAGE_BYTES_MAX: usize = 100_000;
+
 /// Runs every batch that L1 has, each as an epoch of its own. `outputs` are those of derivation, that of genesis first; `store` has the states.
 pub async fn check(
     mut reader: Reader,
@@ -22,6 +25,7 @@ pub async fn check(
 ) -> anyhow::Result<()> {
     let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "../prover/guest/elf/epoch.elf"].iter().collect();
     let guest = Image::from_elf(&std::fs::read(path)?)?;
+    ensure!(outputs.len() > 1, "there is no batch to run");
     let mut queue_hash = B256::ZERO;
     let mut pairs = outputs.windows(2);
     let mut next = pairs.next();
@@ -65,6 +69,10 @@ fn run(
     let mut oracle = PreimageMap::default();
     oracle.insert(&inputs.encode());
     let (preimages, elements) = recorder.into_answers();
+    ensure!(
+        preimages.values().all(|bytes| bytes.len() <= PREIMAGE_BYTES_MAX),
+        "a pre-image is too long for one transaction"
+    );
     preimages.into_values().for_each(|bytes| _ = oracle.insert(&bytes));
     elements.into_iter().for_each(|((hash, index), element)| oracle.insert_blob_element(hash, index, element));
     let mut machine = Machine::new(guest, OracleKey::inputs(inputs.previous_output, hash, hash));

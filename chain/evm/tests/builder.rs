@@ -1,7 +1,9 @@
 //! What the builder builds, `transition` derives: the same blocks, byte for byte, whatever users and L1 send; and no wei comes or goes on
 //! the way (EVM-BATCH-*, EVM-DEP-*, EVM-TX-*, EVM-WORK-1).
+//!
+//! The machine's tests call these functions, and run every batch in the guest.
 
-pub mod common;
+pub(crate) mod common;
 #[path = "common/supply.rs"]
 mod supply;
 
@@ -85,7 +87,7 @@ enum Letter {
 type Block = (u64, u32, Vec<(u8, Wish)>);
 
 #[derive(Clone, Debug)]
-pub struct Batch {
+pub(crate) struct Batch {
     letters: Vec<(Letter, u8)>,
     blocks: Vec<Block>,
     /// Whether transactions that the builder refused are posted all the same.
@@ -379,12 +381,12 @@ fn funded(config: ChainConfig) -> TestChain {
 }
 
 /// A few batches of anything.
-pub fn batches() -> impl Strategy<Value = Vec<Batch>> {
+pub(crate) fn batches() -> impl Strategy<Value = Vec<Batch>> {
     vec(batch(), 1..4)
 }
 
 /// Builds, posts and derives batches one after the other.
-pub fn build_post_and_derive_all(batches: &[Batch], is_tight: bool) {
+pub(crate) fn build_post_and_derive_all(batches: &[Batch], is_tight: bool) {
     let mut config = small_config();
     if is_tight {
         // A few transactions, or refused ones, exhaust a batch.
@@ -407,7 +409,7 @@ proptest! {
 
 /// Every kind of transaction and message, so that each is seen whatever the cases above are.
 #[test]
-pub fn each_wish_and_letter_does_what_its_name_says() {
+pub(crate) fn each_wish_and_letter_does_what_its_name_says() {
     use Letter as L;
     use Wish::*;
     let mut chain = funded(small_config());

@@ -1,6 +1,8 @@
 //! Nobody gets at what only the rulebook or L1 may do: not by signing, not by a message, not by delegating (PRE-*, EVM-SYS-2, EVM-DEP-3).
+//!
+//! The machine's tests call these functions, and run every batch in the guest.
 
-pub mod common;
+pub(crate) mod common;
 #[path = "common/supply.rs"]
 mod supply;
 
@@ -65,7 +67,7 @@ fn send_call(target: Address) -> Vec<u8> {
 }
 
 #[test]
-pub fn a_user_calls_nothing_privileged() {
+pub(crate) fn a_user_calls_nothing_privileged() {
     let alice = User::new(1);
     let mut chain = funded(&alice);
     let transactions = vec![
@@ -84,7 +86,7 @@ fn stored_checkpoint(chain: &TestChain) -> tandem_chain::Checkpoint {
 }
 
 #[test]
-pub fn a_message_calls_nothing_privileged_unless_it_is_the_bridges() {
+pub(crate) fn a_message_calls_nothing_privileged_unless_it_is_the_bridges() {
     let alice = User::new(1);
     let bridge = config().bridge;
     let strangers = [
@@ -117,7 +119,7 @@ pub fn a_message_calls_nothing_privileged_unless_it_is_the_bridges() {
 
 /// Whoever had the bridge predeploy's address could release all tokens on L1; whoever had the vault's, its fees.
 #[test]
-pub fn a_message_from_a_reserved_address_only_gets_its_ether_back() {
+pub(crate) fn a_message_from_a_reserved_address_only_gets_its_ether_back() {
     let beyond = MESSAGE_PASSER.create2(B256::ZERO, B256::ZERO);
     for reserved in [SYSTEM, MESSAGE_PASSER, L2_BRIDGE, FEE_VAULT, Address::with_last_byte(0xff) | MESSAGE_PASSER] {
         let mut chain = funded(&User::new(1));
@@ -150,7 +152,7 @@ fn push_as(chain: &TestChain, signer: Address) -> Result<u64, String> {
 }
 
 #[test]
-pub fn no_signature_makes_a_reserved_address_or_a_contract_a_sender() {
+pub(crate) fn no_signature_makes_a_reserved_address_or_a_contract_a_sender() {
     let alice = User::new(1);
     let mut chain = funded(&alice);
     // All of them have ether, so that nothing else stops them: forced in by contracts that destroy themselves at birth.
@@ -204,7 +206,7 @@ fn delegate(
 }
 
 #[test]
-pub fn delegating_to_a_predeploy_gives_its_code_and_none_of_its_powers() {
+pub(crate) fn delegating_to_a_predeploy_gives_its_code_and_none_of_its_powers() {
     let (alice, bob) = (User::new(1), User::new(2));
     let mut chain = funded(&alice);
     let root = chain.output.message_root;
@@ -241,7 +243,7 @@ pub fn delegating_to_a_predeploy_gives_its_code_and_none_of_its_powers() {
 }
 
 #[test]
-pub fn the_vault_takes_what_it_is_given_and_gives_it_all_to_l1() {
+pub(crate) fn the_vault_takes_what_it_is_given_and_gives_it_all_to_l1() {
     let alice = User::new(1);
     let mut chain = funded(&alice);
     let vault_code = chain.code(FEE_VAULT);
@@ -291,7 +293,7 @@ fn fees(blocks: &[tandem_evm::EvmBlock], chain: &TestChain) -> U256 {
 }
 
 #[test]
-pub fn ether_burns_only_in_a_contract_that_leaves_it_to_itself() {
+pub(crate) fn ether_burns_only_in_a_contract_that_leaves_it_to_itself() {
     let alice = User::new(1);
     let mut chain = funded(&alice);
     let before = supply(&chain.memory, chain.output.state_root);

@@ -7,6 +7,7 @@ mod builder;
 mod epochs;
 #[path = "../../evm/tests/privileges.rs"]
 mod privileges;
+#[allow(dead_code, reason = "limits, which the payload's own tests need")]
 #[path = "../../evm/src/payload/tests/samples.rs"]
 mod samples;
 #[path = "../../evm/tests/transition.rs"]
