@@ -2,7 +2,10 @@
 
 #![allow(dead_code)]
 
+pub mod loops;
+pub mod mnemonic;
 pub mod programs;
+pub mod rewriting;
 
 use std::{
     collections::BTreeMap,
@@ -12,7 +15,7 @@ use std::{
 use alloy_primitives::{B256, keccak256};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use tandem_vm::{
-    Image, Machine, Oracle, OracleKey, Reference, State, asm, fast::Stop, oracle::BlobProof,
+    Image, Machine, Oracle, OracleKey, PACKED_SIZE, Reference, State, asm, fast::Stop, oracle::BlobProof,
     reference::PointEvaluation, verify,
 };
 
@@ -28,6 +31,14 @@ pub struct Checked {
     pub before: State,
     pub witness: Vec<u8>,
     pub after: State,
+}
+
+impl Checked {
+    /// The instruction; nothing when the witness shows none.
+    pub fn word(&self) -> Option<u32> {
+        let leaf = self.witness.get(PACKED_SIZE..PACKED_SIZE + 32)?;
+        Some(u32::from_le_bytes(leaf[(self.before.pc % 32) as usize..][..4].try_into().unwrap()))
+    }
 }
 
 /// The fast machine, the reference and the verifier side by side.

@@ -40,7 +40,7 @@ pub fn data() -> Vec<u8> {
     (0..4096_u64).map(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8 ^ (at as u8) << 7).collect()
 }
 
-fn image(code_at: u64, words: &[u32]) -> Image {
+pub(super) fn image(code_at: u64, words: &[u32]) -> Image {
     let segments = [
         (DATA_ADDRESS - 0x80, data()[..0x100].to_vec()),
         ((1 << 32) - 64, data()[..64].to_vec()),
@@ -49,12 +49,22 @@ fn image(code_at: u64, words: &[u32]) -> Image {
     Image::new(segments.map(|(address, data)| Segment { address, data }).to_vec()).unwrap()
 }
 
-fn case(name: impl Into<String>, words: &[u32], registers: &[(u32, u64)], steps: usize) -> Case {
+pub(super) fn case(name: impl Into<String>, words: &[u32], registers: &[(u32, u64)], steps: usize) -> Case {
     let mut state = base();
     for (index, value) in registers {
         state.registers[*index as usize] = *value;
     }
     Case { name: name.into(), state, image: image(ENTRY_PC, words), oracle: PreimageMap::default(), steps }
+}
+
+/// All that are written by hand and stand in the vectors.
+pub fn hand_written() -> Vec<Case> {
+    [memory(), control(), system()].concat()
+}
+
+/// One of those.
+pub fn named(name: &str) -> Case {
+    hand_written().into_iter().find(|case| case.name == name).unwrap_or_else(|| panic!("no program {name}"))
 }
 
 /// Loads and stores.
@@ -216,9 +226,20 @@ fn oracle_program() -> Case {
 
 /// Straight and branching code that ends in a trap or an exit.
 pub fn random_program(rng: &mut impl Rng, length: usize) -> Case {
-    let mut words: Vec<u32> = (0..length).map(|_| random_instruction(rng)).collect();
+    let words = (0..length).map(|_| random_instruction(rng)).collect();
+    with_random_values("random program", words, 2 * length, rng)
+}
+
+/// Loops and calls that end in an exit.
+pub fn random_looping_program(rng: &mut impl Rng) -> Case {
+    let mut words = Vec::new();
+    super::loops::append(&mut words, rng);
+    with_random_values("random looping program", words, 4_000, rng)
+}
+
+fn with_random_values(name: &str, mut words: Vec<u32>, steps: usize, rng: &mut impl Rng) -> Case {
     words.extend(asm::exit(7));
-    let mut case = case("random program", &words, &[], 2 * length);
+    let mut case = case(name, &words, &[], steps);
     for register in &mut case.state.registers[1..12] {
         *register = random_value(rng);
     }
