@@ -2,15 +2,19 @@
 //! from either half of the run. `contracts/test/vm` steps them too.
 //!
 //! Witnesses are put together here from the fast machine's memory, the way that VM-8 tells, and not by the reference.
-//! The file depends on the guest: after building another one, `TANDEM_WRITE_VECTORS=1 cargo test -p tandem-vm --test guest_steps`.
+//! The file depends on the guest: after building another one, `TANDEM_WRITE_VECTORS=1 cargo test --workspace --test guest_steps`.
 
 mod common;
 mod epochs;
 
-use std::{collections::BTreeSet, fs, path::PathBuf};
+use std::collections::BTreeSet;
 
-use alloy_primitives::{Address, B256, TxKind, bytes, hex};
-use common::Kzg;
+use alloy_primitives::{Address, B256, TxKind, bytes};
+use common::{
+    Kzg,
+    mnemonic::mnemonic,
+    vectors::{GUEST_FILE, Steps, committed},
+};
 use epochs::{
     Epoch, Run,
     chain::{User, block, deposit},
@@ -25,14 +29,30 @@ use tandem_vm::{Machine, Oracle, OracleKey, State, kzg::BlobOracle, state::sysca
 const FIRST_STEPS: u64 = 10_000_000;
 const WINDOWS: u64 = 160;
 const WINDOW_STEPS: u64 = 4_000;
+/// Instructions that occur by name, and calls and reads.
+const KINDS_MIN: usize = 45;
 
-/// Steps that must be accepted, by column.
-#[derive(Serialize, Deserialize, PartialEq, Debug, Default)]
-struct Steps {
-    names: Vec<String>,
-    pre: Vec<B256>,
-    post: Vec<B256>,
-    witnesses: Vec<String>,
+/// Steps of a run, the first among them, and what its initial state is made of (VM-3).
+#[derive(Serialize, Deserialize, PartialEq, Debug)]
+struct GuestSteps {
+    initial: Initial,
+    #[serde(flatten)]
+    steps: Steps,
+}
+
+#[derive(Serialize, Deserialize, PartialEq, Debug)]
+struct Initial {
+    memory_root: B256,
+    previous_output: B256,
+    first_batch_hash: B256,
+    last_batch_hash: B256,
+}
+
+impl Initial {
+    fn state(&self) -> State {
+        let inputs = OracleKey::inputs(self.previous_output, self.first_batch_hash, self.last_batch_hash);
+        State::initial(self.memory_root, inputs)
+    }
 }
 
 fn versioned_hash(blob: &[u8]) -> B256 {
@@ -79,31 +99,18 @@ fn instruction(machine: &Machine) -> u32 {
     u32::from_le_bytes(leaf[(pc % 32) as usize..][..4].try_into().unwrap())
 }
 
-/// What distinguishes instructions that are executed differently: opcode, and what else matters with it.
-fn kind(machine: &Machine) -> (u32, u32, u32) {
-    let word = instruction(machine);
-    let (opcode, f3, f7) = (word & 0x7f, word >> 12 & 7, word >> 25);
-    match opcode {
-        0x73 => {
-            let (key, offset) = machine.oracle();
-            match machine.registers().1[17] {
-                syscall::READ => (opcode, u32::from(key.0[0]), u32::from(offset != 0)),
-                number => (opcode, 0, number as u32),
+/// What distinguishes instructions that are executed differently: their names, and what a call is about.
+fn kind(machine: &Machine) -> String {
+    match mnemonic(instruction(machine)).expect("the guest does not trap") {
+        "ECALL" => match machine.registers().1[17] {
+            syscall::READ => {
+                let (key, offset) = machine.oracle();
+                let what = if offset == 0 { "for its length" } else { "within" };
+                format!("read of kind {} {what}", key.0[0])
             }
-        }
-        0x17 | 0x37 | 0x6f => (opcode, 0, 0),
-        0x33 | 0x3b => (opcode, f3, f7),
-        0x13 | 0x1b if f3 & 3 == 1 => (opcode, f3, word >> 26),
-        _ => (opcode, f3, 0),
-    }
-}
-
-fn name((opcode, f3, rest): (u32, u32, u32), step: u64) -> String {
-    match (opcode, f3, rest) {
-        (0x73, 0, number) => format!("call {number} at step {step}"),
-        (0x73, kind, 0) => format!("read of kind {kind} for its length at step {step}"),
-        (0x73, kind, _) => format!("read of kind {kind} within at step {step}"),
-        _ => format!("{opcode:02x} {f3} {rest:02x} at step {step}"),
+            number => format!("call {number}"),
+        },
+        name => name.to_owned(),
     }
 }
 
@@ -130,11 +137,16 @@ fn witness(machine: &mut Machine, oracle: &mut BlobOracle) -> (State, Vec<u8>) {
     (before, bytes)
 }
 
-fn sample() -> Steps {
+fn sample() -> GuestSteps {
     let (run, mut oracle) = epoch();
     let total = run.machine.steps();
-    let key = OracleKey::inputs(run.inputs.previous_output, run.inputs.first_batch_hash, run.inputs.last_batch_hash);
-    let mut machine = Machine::new(&guest(), key);
+    let initial = Initial {
+        memory_root: guest().memory_root(),
+        previous_output: run.inputs.previous_output,
+        first_batch_hash: run.inputs.first_batch_hash,
+        last_batch_hash: run.inputs.last_batch_hash,
+    };
+    let mut machine = Machine::new(&guest(), initial.state().oracle_key);
     let (mut steps, mut seen) = (Steps::default(), BTreeSet::new());
     for window in 0..=WINDOWS {
         // The last one ends with the run.
@@ -143,58 +155,35 @@ fn sample() -> Steps {
         let end = if window == 0 { FIRST_STEPS } else { start + WINDOW_STEPS };
         while machine.steps() < end {
             let kind = kind(&machine);
-            if !seen.insert((kind, 2 * window > WINDOWS)) {
+            if !seen.insert((kind.clone(), 2 * window > WINDOWS)) {
                 machine.run(1, &mut oracle);
                 continue;
             }
             let (before, witness) = witness(&mut machine, &mut oracle);
             machine.run(1, &mut oracle);
-            let name = name(kind, before.step);
+            let name = format!("{kind} at step {}", before.step);
             let after = verify(before.hash(), &witness, &Kzg).expect("the witness is right");
             assert_eq!(after, *machine.state(), "{name}");
-            steps.names.push(name);
-            steps.pre.push(before.hash());
-            steps.post.push(after.hash());
-            steps.witnesses.push(hex::encode_prefixed(witness));
+            steps.accept(name, before.hash(), &after, &witness);
         }
     }
     assert!(machine.exited());
     assert_eq!(machine.state().result(), run.machine.clone().state().result());
-    steps
+    GuestSteps { initial, steps }
 }
 
 #[test]
 fn steps_of_the_guest() {
-    let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "../../tests/vectors/vm/step-guest.json"].iter().collect();
-    let text = serde_json::to_string_pretty(&sample()).unwrap() + "\n";
-    if std::env::var_os("TANDEM_WRITE_VECTORS").is_some() {
-        fs::write(&path, &text).unwrap();
+    let GuestSteps { initial, steps } = committed(GUEST_FILE, &sample());
+    assert_eq!(initial.state().hash(), steps.pre[0], "the first step is from the initial state");
+    steps.replay();
+    let count = |kind: &str| steps.names.iter().filter(|name| name.starts_with(kind)).count();
+    assert!(steps.names.len() >= 64, "{} steps", steps.names.len());
+    for (kind, least) in
+        [("call 93 ", 1), ("call 1001 ", 1), ("call 1002 ", 2), ("read of kind 1 ", 2), ("read of kind 2 ", 2)]
+    {
+        assert!(count(kind) >= least, "{} of {kind}", count(kind));
     }
-    let found = fs::read_to_string(&path).unwrap();
-    assert!(
-        found == text,
-        "step-guest.json is about another guest: TANDEM_WRITE_VECTORS=1 cargo test -p tandem-vm --test guest_steps"
-    );
-    let read: Steps = serde_json::from_str(&found).unwrap();
-    let of = |start: &str| read.names.iter().filter(|name| name.starts_with(start)).count();
-    assert!(read.names.len() >= 64, "{} steps", read.names.len());
-    for (kind, least) in [
-        ("call 93 ", 1),
-        ("call 1001 ", 1),
-        ("call 1002 ", 2),
-        ("read of kind 1 ", 2),
-        ("read of kind 2 ", 2),
-        ("03 ", 10),
-        ("23 ", 6),
-        ("33 ", 16),
-        ("3b ", 4),
-        ("63 ", 8),
-        ("67 ", 2),
-    ] {
-        assert!(of(kind) >= least, "{} of {kind}", of(kind));
-    }
-    for (index, witness) in read.witnesses.iter().enumerate() {
-        let state = verify(read.pre[index], &hex::decode(witness).unwrap(), &Kzg);
-        assert_eq!(state.map(|state| state.hash()), Ok(read.post[index]), "{}", read.names[index]);
-    }
+    let kinds: BTreeSet<&str> = steps.names.iter().map(|name| name.split(' ').next().unwrap()).collect();
+    assert!(kinds.len() >= KINDS_MIN, "{kinds:?}");
 }

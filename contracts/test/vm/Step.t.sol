@@ -14,20 +14,20 @@ contract StepContractTest is StepTest {
 
     /// @notice One bit of every byte of witnesses of every shape: refused, for the reason that the byte's place has.
     function test_EveryByteOfAWitnessCounts() public view {
-        _everyByteCounts("step-memory.json", "store 2 at 12, step 0", 2177, IStep.Step_MemoryProof.selector);
-        _everyByteCounts("step-memory.json", "load 1 at 10, step 0", 2177, IStep.Step_MemoryProof.selector);
-        _everyByteCounts("step-control.json", "branch to itself, step 0", 1281, 0);
-        _everyByteCounts("step-control.json", "already trapped, step 0", 385, 0);
-        _everyByteCounts("step-control.json", "pc one, step 0", 385, 0);
-        _everyByteCounts("step-system.json", "output, step 0", 1281, 0);
-        _everyByteCounts("step-system.json", "read 532 bytes at 544, step 0", 1281 + 532, IStep.Step_Key.selector);
+        _everyByteCounts("step-memory.json", "store 2 at 12, step 0", CODE_END + 896, IStep.Step_MemoryProof.selector);
+        _everyByteCounts("step-memory.json", "load 1 at 10, step 0", CODE_END + 896, IStep.Step_MemoryProof.selector);
+        _everyByteCounts("step-control.json", "branch to itself, step 0", CODE_END, 0);
+        _everyByteCounts("step-control.json", "already trapped, step 0", STATE_SIZE, 0);
+        _everyByteCounts("step-control.json", "pc one, step 0", STATE_SIZE, 0);
+        _everyByteCounts("step-system.json", "output, step 0", CODE_END, 0);
+        _everyByteCounts("step-system.json", "read 532 bytes at 544, step 0", CODE_END + 532, IStep.Step_Key.selector);
     }
 
     function test_EveryByteOfABlobProofCounts() public view {
         (bytes32 pre, bytes memory witness) = _first("step-system.json", "read element 1234 at 24, step 0");
-        vm.assertEq(witness.length, 1281 + 192);
-        for (uint256 position = 1281; position < witness.length; ++position) {
-            uint256 place = position - 1281;
+        vm.assertEq(witness.length, CODE_END + 192);
+        for (uint256 position = CODE_END; position < witness.length; ++position) {
+            uint256 place = position - CODE_END;
             // The index has 12 bits.
             bool isHigh = place >= 32 && place < 63;
             bytes4 expected = place < 32 || place == 63
@@ -40,15 +40,19 @@ contract StepContractTest is StepTest {
         step.step(pre, witness);
     }
 
-    /// @notice A witness cut anywhere is refused.
+    /// @notice A witness of any shape cut anywhere is refused, and so is one with a byte too many.
     function test_EveryLengthCounts() public view {
-        (bytes32 pre, bytes memory witness) = _first("step-memory.json", "store 2 at 12, step 0");
-        for (uint256 length = witness.length - 1; length > 0; --length) {
-            assembly ("memory-safe") {
-                mstore(witness, length)
-            }
-            _isRefused(pre, witness, IStep.Step_Length.selector);
-        }
+        bytes4 length = IStep.Step_Length.selector;
+        _everyLengthCounts("step-control.json", "already trapped, step 0", STATE_SIZE, length);
+        _everyLengthCounts("step-control.json", "pc one, step 0", STATE_SIZE, length);
+        _everyLengthCounts("step-control.json", "branch to itself, step 0", CODE_END, length);
+        _everyLengthCounts("step-memory.json", "load 3 misaligned, step 0", CODE_END, length);
+        _everyLengthCounts("step-system.json", "exit 1, step 0", CODE_END, length);
+        _everyLengthCounts("step-system.json", "read of kind 3, step 0", CODE_END, length);
+        _everyLengthCounts("step-memory.json", "load 1 at 10, step 0", CODE_END + 896, length);
+        _everyLengthCounts("step-memory.json", "store 2 at 12, step 0", CODE_END + 896, length);
+        _everyLengthCounts("step-system.json", "read 532 bytes at 544, step 0", CODE_END + 532, IStep.Step_Key.selector);
+        _everyLengthCounts("step-system.json", "read element 1234 at 24, step 0", CODE_END + 192, length);
     }
 
     /// @notice What a caller holds back of gas, from the point evaluation too, changes no result: the right one or none.
@@ -70,7 +74,7 @@ contract StepContractTest is StepTest {
     /// @notice Whatever is changed in whichever witness, nothing but typed errors comes of it.
     function testFuzz_MutatedWitnessesAreRefused(uint256 index, uint256 position, uint8 change) public view {
         vm.assume(change != 0);
-        Vectors memory vectors = readVectors(vm.readFile(string.concat(DIRECTORY, "step-random.json")));
+        Vectors memory vectors = readVectors(readFile("step-random.json"));
         index = bound(index, 0, vectors.names.length - 1);
         bytes memory witness = vectors.witnesses[index];
         position = bound(position, 0, witness.length - 1);
@@ -119,12 +123,15 @@ contract StepContractTest is StepTest {
 
     function test_GasOfArithmetic() public {
         uint256 most;
-        string memory json = vm.readFile(string.concat(DIRECTORY, "instructions.json"));
-        uint256[] memory words = vm.parseJsonUintArray(json, ".words");
-        for (uint256 i = 0; i < words.length; i += 7) {
-            bytes memory witness = instructionWitness(words[i], type(uint64).max, 1 << 63);
-            (, uint256 gas) = stepGas(stateHash(witness), witness);
-            most = gas > most ? gas : most;
+        string memory json = readFile("instructions.json");
+        string[3] memory groups = [".encodings", ".unary", ".binary"];
+        for (uint256 i = 0; i < groups.length; ++i) {
+            uint256[] memory words = vm.parseJsonUintArray(json, string.concat(groups[i], ".words"));
+            for (uint256 j = 0; j < words.length; j += i == 0 ? 7 : 1) {
+                bytes memory witness = instructionWitness(words[j], type(uint64).max, 1 << 63);
+                (, uint256 gas) = this.stepGas(stateHash(witness), witness);
+                most = gas > most ? gas : most;
+            }
         }
         vm.snapshotValue("vm", "step_gas.alu", most);
         vm.assertLt(most, ALU_GAS_MAX);
@@ -156,7 +163,7 @@ contract StepContractTest is StepTest {
         for (uint256 i = 0; i < 32; ++i) {
             witness[32 + i] = key[i];
         }
-        _put(witness, 128 + 8 * 17, 1003);
+        put(witness, REGISTERS + 8 * 17, 1003);
         uint64[3] memory offsets = [uint64(50_000), 100_000, 100_016];
         uint64[3] memory values = [uint64(0), 0, 0];
         for (uint256 i = 0; i < 8; ++i) {
@@ -164,38 +171,32 @@ contract StepContractTest is StepTest {
             values[1] |= uint64(uint8(data[100_000 - 8 + i])) << uint64(8 * i);
         }
         for (uint256 i = 0; i < 3; ++i) {
-            _put(witness, 96, offsets[i]);
-            (bytes32 post, uint256 gas) = stepGas(stateHash(witness), abi.encodePacked(witness, data));
+            put(witness, 96, offsets[i]);
+            (bytes32 post, uint256 gas) = this.stepGas(stateHash(witness), abi.encodePacked(witness, data));
             bytes memory after_ = abi.encodePacked(witness);
-            _put(after_, 96, offsets[i] + 8);
-            _put(after_, 104, 0x1004);
-            _put(after_, 112, 42);
-            _put(after_, 128 + 80, values[i]);
+            put(after_, 96, offsets[i] + 8);
+            put(after_, 104, 0x1004);
+            put(after_, 112, 42);
+            put(after_, REGISTERS + 8 * 10, values[i]);
             vm.assertEq(post, stateHash(after_));
             vm.snapshotValue("vm", "step_gas.preimage_100kB", gas);
             vm.assertLt(gas, 5_000_000);
         }
     }
 
-    function _put(bytes memory witness, uint256 position, uint64 value) private pure {
-        for (uint256 i = 0; i < 8; ++i) {
-            witness[position + i] = bytes8(value)[i];
-        }
-    }
-
     /// @dev The most that a step whose name starts so costs.
     function _gasOf(string memory file, string memory prefix) private view returns (uint256 most) {
-        Vectors memory vectors = readVectors(vm.readFile(string.concat(DIRECTORY, file)));
+        Vectors memory vectors = readVectors(readFile(file));
         for (uint256 i = 0; i < vectors.names.length; ++i) {
             if (!_startsWith(vectors.names[i], prefix)) continue;
-            (, uint256 gas) = stepGas(vectors.pre[i], vectors.witnesses[i]);
+            (, uint256 gas) = this.stepGas(vectors.pre[i], vectors.witnesses[i]);
             most = gas > most ? gas : most;
         }
         vm.assertGt(most, 0);
     }
 
     function _first(string memory file, string memory name) private view returns (bytes32, bytes memory) {
-        Vectors memory vectors = readVectors(vm.readFile(string.concat(DIRECTORY, file)));
+        Vectors memory vectors = readVectors(readFile(file));
         for (uint256 i = 0; i < vectors.names.length; ++i) {
             if (keccak256(bytes(vectors.names[i])) == keccak256(bytes(name))) {
                 return (vectors.pre[i], vectors.witnesses[i]);
@@ -211,19 +212,32 @@ contract StepContractTest is StepTest {
         for (uint256 position = 0; position < length; ++position) {
             bytes1 change = bytes1(uint8(1 << (position % 8)));
             witness[position] ^= change;
-            bytes4 expected = position < 385
+            bytes4 expected = position < STATE_SIZE
                 ? IStep.Step_StateHash.selector
-                : position < 1281 ? IStep.Step_CodeProof.selector : extra;
+                : position < CODE_END ? IStep.Step_CodeProof.selector : extra;
             _isRefused(pre, witness, expected);
             witness[position] ^= change;
         }
         step.step(pre, witness);
     }
 
+    /// @dev The reason of a wrong extra is given: a pre-image may have any length, and is then another key's.
+    function _everyLengthCounts(string memory file, string memory name, uint256 size, bytes4 extra) private view {
+        (bytes32 pre, bytes memory witness) = _first(file, name);
+        vm.assertEq(witness.length, size);
+        _isRefused(pre, abi.encodePacked(witness, uint8(0)), extra);
+        step.step(pre, witness);
+        while (witness.length > 0) {
+            assembly ("memory-safe") {
+                mstore(witness, sub(mload(witness), 1))
+            }
+            _isRefused(pre, witness, witness.length < CODE_END ? IStep.Step_Length.selector : extra);
+        }
+    }
+
     /// @dev Refused with the error expected, or with any of IStep's: neither accepted nor a panic.
     function _isRefused(bytes32 pre, bytes memory witness, bytes4 expected) private view {
-        (bool success, bytes memory result) =
-            address(step).staticcall{ gas: 3_000_000 }(abi.encodeCall(step.step, (pre, witness)));
+        (bool success, bytes memory result) = tryStep(pre, witness);
         vm.assertFalse(success);
         bytes4 selector = bytes4(result);
         bool isTyped = selector == IStep.Step_Length.selector || selector == IStep.Step_StateHash.selector

@@ -9,12 +9,21 @@ import { vm } from "../utils/Vm.sol";
 abstract contract StepTest is Test {
     string internal constant DIRECTORY = "../tests/vectors/vm/";
 
+    /// @dev Sizes and places in a witness (VM-1, VM-8).
+    uint256 internal constant STATE_SIZE = 385;
+    uint256 internal constant CODE_END = STATE_SIZE + 896;
+    uint256 internal constant REGISTERS = 128;
+
     Step internal step = new Step();
 
     struct Vectors {
         string[] names;
         bytes32[] pre;
         bytes[] witnesses;
+    }
+
+    function readFile(string memory file) internal view returns (string memory) {
+        return vm.readFile(string.concat(DIRECTORY, file));
     }
 
     function readVectors(string memory json) internal pure returns (Vectors memory vectors) {
@@ -57,15 +66,27 @@ abstract contract StepTest is Test {
 
     /// @dev The first 385 bytes' hash.
     function stateHash(bytes memory witness) internal pure returns (bytes32 hash) {
-        bytes memory packed = new bytes(385);
-        for (uint256 i = 0; i < 385; ++i) {
-            packed[i] = witness[i];
+        vm.assertGe(witness.length, STATE_SIZE);
+        assembly ("memory-safe") {
+            hash := keccak256(add(witness, 32), STATE_SIZE)
         }
-        hash = keccak256(packed);
     }
 
-    /// @dev Calls `step` and says what a transaction that does only this would cost.
-    function stepGas(bytes32 pre, bytes memory witness) internal view returns (bytes32 post, uint256 gas) {
+    /// @dev Writes a number of a packed state.
+    function put(bytes memory witness, uint256 position, uint64 value) internal pure {
+        for (uint256 i = 0; i < 8; ++i) {
+            witness[position + i] = bytes8(value)[i];
+        }
+    }
+
+    /// @dev Calls `step` with gas for any witness in the vectors, so that one that eats it is not accepted for it.
+    function tryStep(bytes32 pre, bytes memory witness) internal view returns (bool success, bytes memory result) {
+        return address(step).staticcall{ gas: 3_000_000 }(abi.encodeCall(step.step, (pre, witness)));
+    }
+
+    /// @dev Calls `step` and says what a transaction that does only this would cost. Called from outside, since a call out of much
+    /// memory costs more.
+    function stepGas(bytes32 pre, bytes calldata witness) external view returns (bytes32 post, uint256 gas) {
         bytes memory data = abi.encodeCall(step.step, (pre, witness));
         uint256 before = gasleft();
         (bool success, bytes memory result) = address(step).staticcall(data);

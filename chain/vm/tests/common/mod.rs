@@ -2,10 +2,13 @@
 
 #![allow(dead_code)]
 
+pub mod edges;
 pub mod loops;
 pub mod mnemonic;
 pub mod programs;
+pub mod qemu;
 pub mod rewriting;
+pub mod vectors;
 
 use std::{
     collections::BTreeMap,
