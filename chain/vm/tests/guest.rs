@@ -4,31 +4,33 @@ mod common;
 
 use std::{fs, path::PathBuf};
 
-use common::{Kzg, Lockstep, NO_KEY};
-use tandem_vm::{Image, Machine, NoPreimages, commit::COARSE_STRIDE};
+use common::{Kzg, Lockstep, NO_KEY, qemu};
+use tandem_vm::{Image, Machine, NoPreimages, commit::COARSE_STRIDE, fast::Stop};
 
-fn program(name: &str) -> Image {
+/// More than the program takes.
+const STEPS_MAX: u64 = 1 << 30;
+
+fn elf(name: &str) -> Vec<u8> {
     let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "../../prover/guest/elf", name].iter().collect();
-    Image::from_elf(&fs::read(path).unwrap()).unwrap()
+    fs::read(path).unwrap()
 }
 
-/// The exit code of the program under qemu-user, which `vm` bench runs compare again.
-const BENCH_EXIT_CODE: u64 = 54;
-
+/// Its exit code is made of all that it computed.
 #[test]
 fn a_compiled_program_runs_as_in_qemu() {
-    let mut machine = Machine::new(&program("bench.elf"), NO_KEY);
-    machine.run(u64::MAX, &mut NoPreimages);
+    let elf = elf("bench.elf");
+    let mut machine = Machine::new(&Image::from_elf(&elf).unwrap(), NO_KEY);
+    assert_eq!(machine.run(STEPS_MAX, &mut NoPreimages), Stop::Exited);
     let state = machine.state();
-    assert!(state.exited);
-    assert_eq!(state.exit_code, BENCH_EXIT_CODE);
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench");
+    assert_eq!(state.exit_code, qemu::exit_code(&path, &elf, &[]));
     assert_eq!(state.exit_code, u64::from(state.output.0[31] & 0x7f));
 }
 
 /// Steps all along a run: the machines agree there, and on the way from one sample to the next.
 #[test]
 fn sampled_steps_of_a_compiled_program_agree() {
-    let mut machine = Machine::new(&program("bench.elf"), NO_KEY);
+    let mut machine = Machine::new(&Image::from_elf(&elf("bench.elf")).unwrap(), NO_KEY);
     for sample in 1..20 {
         machine.run(COARSE_STRIDE * sample / 3 + sample, &mut NoPreimages);
         let mut lockstep =
