@@ -76,8 +76,10 @@ fn what_is_installed_computes_and_nothing_else() {
     assert!(catch_unwind(|| cryptography::install(Portable)).is_err());
 }
 
+type Change = fn(&mut TxEip7702);
+
 /// Why the EVM refuses a transaction, whatever its authorisations; and what makes it do so.
-const REFUSALS: [(&str, fn(&mut TxEip7702)); 9] = [
+const REFUSALS: [(&str, Change); 9] = [
     ("an old nonce", |tx| tx.nonce -= 1),
     ("a nonce to come", |tx| tx.nonce += 1),
     ("the last nonce", |tx| tx.nonce = u64::MAX),
