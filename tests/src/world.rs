@@ -160,20 +160,26 @@ impl World {
         Ok(self.devnet.l2.request(self.devnet.l2.provider().get_balance(account)).await?)
     }
 
-    /// Waits until every transaction so far is on L1; blocks with nothing but the rulebook's own wait for company.
+    /// [`wait_until_posted`].
     pub async fn wait_until_posted(&self) -> anyhow::Result<()> {
-        let mut number = self.status().await?.latest.number;
-        loop {
-            let block: Value = self.ask("eth_getBlockByNumber", json!([format!("{number:#x}"), true])).await?;
-            let is_asked_for = |transaction: &Value| transaction["isSystemTx"] != json!(true);
-            if number == 0 || block["transactions"].as_array().is_some_and(|all| all.iter().any(is_asked_for)) {
-                break;
-            }
-            number -= 1;
-        }
-        let posted = || async { Ok((self.status().await?.safe >= number).then_some(())) };
-        wait_until(&format!("block {number} is on L1"), posted).await
+        wait_until_posted(&self.devnet.l2).await
     }
+}
+
+/// Waits until every transaction so far is on L1; blocks with nothing but the rulebook's own wait for company.
+pub async fn wait_until_posted(l2: &L1Client) -> anyhow::Result<()> {
+    let status = || ask::<RollupStatus>(l2, "rollup_status", json!([]));
+    let mut number = status().await?.latest.number;
+    loop {
+        let block: Value = ask(l2, "eth_getBlockByNumber", json!([format!("{number:#x}"), true])).await?;
+        let is_asked_for = |transaction: &Value| transaction["isSystemTx"] != json!(true);
+        if number == 0 || block["transactions"].as_array().is_some_and(|all| all.iter().any(is_asked_for)) {
+            break;
+        }
+        number -= 1;
+    }
+    let posted = || async { Ok((status().await?.safe >= number).then_some(())) };
+    wait_until(&format!("block {number} is on L1"), posted).await
 }
 
 /// Waits until `condition` gives something; errors count as "not yet", and the last is told if it never does.

@@ -23,7 +23,7 @@ use tandem_l1::{
 use tandem_tests::{
     derivation::{self, Chain},
     proxy::ForgetfulProxy,
-    world::{DEADLINE, built, execute, free_ports, milliether, wait_until},
+    world::{DEADLINE, built, execute, free_ports, milliether, wait_until, wait_until_posted},
 };
 use tokio::process::{Child, Command};
 
@@ -46,6 +46,7 @@ async fn a_killed_devnet_leaves_nothing_behind_and_goes_on() -> anyhow::Result<(
     send(&info, "0.25ether").await?;
     let deployment = Deployment::read(&dir.path().join("deployment.json"))?;
     let l1 = L1Client::connect(&info.l1_rpc, DEADLINE).await?;
+    wait_until_posted(&l2).await?;
     derivation::check(Chain { deployment: &deployment, l1: &l1, l1_rpc: &info.l1_rpc, l2: &l2 }).await?;
     let id = devnet.id().context("the devnet ended")?.to_string();
     execute("kill".into(), &["-INT", &id], &[]).await?;
