@@ -297,7 +297,7 @@ mod tests {
             ("[settlement]\ndelay-seconds = 651599", "[settlement]\ndelay-seconds = 651600"),
             // One more batch per epoch does not fit the machine.
             ("[settlement]\nepoch-batches = 2", "[settlement]\nepoch-batches = 1"),
-            ("[limits]\nwork-gas-per-batch = 1000000000", "[limits]\nwork-gas-per-batch = 400000000"),
+            ("[limits]\nwork-gas-per-batch = 380412652", "[limits]\nwork-gas-per-batch = 380412651"),
         ] {
             assert!(matches!(with(bad), Err(SpecError::Refused(_))), "{bad}");
             assert!(with(good).is_ok(), "{good}");

@@ -1,7 +1,7 @@
 //! The worst batches that the limits allow, in the machine, with the committed guest: their steps and memory, one JSON object per line,
 //! the same in `target/bench/worst-vm.json`. Natively the same output, or it ends with an error.
 //!
-//! `cargo run -p tandem-vm --example worst` takes half an hour on an idle core and 12 GB of memory. Arguments choose cases by name; a number
+//! `cargo run -p tandem-vm --example worst` takes an hour of one core and 12 GB of memory. Arguments choose cases by name; a number
 //! among them takes that share of the gas and bytes, as in `16 gas`.
 
 #[path = "../../tests/epochs/mod.rs"]
@@ -26,7 +26,7 @@ fn main() -> anyhow::Result<()> {
     let share = shares.first().map_or(Ok(1), |share| share.parse::<u64>())?;
     let mut noise = vec![0; (blob::capacity_bytes(6) - 2_000) / usize::try_from(share)?];
     StdRng::seed_from_u64(6).fill_bytes(&mut noise);
-    let cases: [Case; 14] = [
+    let cases: [Case; 15] = [
         ("blocks", Box::new(move || worst::blocks(share))),
         ("message_count", Box::new(move || worst::message_count(share))),
         ("message_bytes", Box::new(move || worst::message_bytes(share))),
@@ -40,6 +40,7 @@ fn main() -> anyhow::Result<()> {
         ("stores", Box::new(move || worst::stores(share))),
         ("codes", Box::new(move || worst::codes(share))),
         ("called_codes", Box::new(move || worst::called_codes(share))),
+        ("code_lengths", Box::new(move || worst::code_lengths(share))),
         ("gas", Box::new(move || worst::gas(share))),
     ];
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/bench");

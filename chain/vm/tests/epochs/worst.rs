@@ -254,22 +254,37 @@ pub fn memory(share: u64) -> Epoch {
 
 /// All gas in loading the longest code of accounts that the state held before, each with a code of its own.
 pub fn codes(share: u64) -> Epoch {
-    with_codes(share, SIZES, SIZE_GAS)
+    with_codes(share, SIZES, SIZE_GAS, |_| CODE_BYTES_MAX)
 }
 
 /// All gas in calling that code, which does nothing.
 pub fn called_codes(share: u64) -> Epoch {
-    with_codes(share, CALLS, CALL_GAS)
+    with_codes(share, CALLS, CALL_GAS, |_| CODE_BYTES_MAX)
 }
 
-fn with_codes(share: u64, contract: &[u8], round_gas: u64) -> Epoch {
+/// The same as [`codes`], with code of another length for each transaction: a block of the guest's heap that is freed serves its size only.
+pub fn code_lengths(share: u64) -> Epoch {
+    with_codes(share, SIZES, SIZE_GAS, |transaction| {
+        // From the largest block that code fills downwards, four to a power of two; less what surrounds the code.
+        let (power, quarter) = (14 - (transaction + 1) / 4, 3 - (transaction + 1) % 4);
+        CODE_BYTES_MAX.min(((quarter + 5) << (power - 2)) - 64)
+    })
+}
+
+/// `length`: of the code that a transaction reads, by its place among the transactions.
+fn with_codes(share: u64, contract: &[u8], round_gas: u64, length: impl Fn(usize) -> usize) -> Epoch {
     let gas = config().max_work_gas_per_batch / share;
+    // As [`calls`] cuts it.
+    let room = config().block_gas_limit - CHECKPOINT_GAS;
+    let transaction = |spent: u64| 2 * (spent / room) + u64::from(spent % room >= TRANSACTION_GAS_MAX);
     let (chain, alice, to) = chain(&[contract], |state| {
-        for number in FIRST..=FIRST + gas / round_gas {
-            let mut code = vec![0x5b; CODE_BYTES_MAX];
+        for number in 0..=gas / round_gas {
+            let mut code = vec![0x5b; length(transaction(number * round_gas) as usize)];
+            let last = code.len() - 1;
             code[2..10].copy_from_slice(&number.to_be_bytes());
-            (code[0], code[1], code[CODE_BYTES_MAX - 1]) = (0, 0x67, 0);
-            state.insert(Address::left_padding_from(&number.to_be_bytes()), 1, U256::ZERO, &code.into(), &[]);
+            (code[0], code[1], code[last]) = (0, 0x67, 0);
+            let address = Address::left_padding_from(&(FIRST + number).to_be_bytes());
+            state.insert(address, 1, U256::ZERO, &code.into(), &[]);
         }
     });
     let time = chain.header.posted_at;
