@@ -3,7 +3,10 @@
 use std::{cell::RefCell, collections::HashMap};
 
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, hex, keccak256};
-use revm::{context::TxEnv, database_interface::Database, database_interface::DatabaseCommit};
+use revm::{
+    context::TxEnv,
+    database_interface::{Database, DatabaseCommit},
+};
 use tandem_chain::PreimageSource;
 use tandem_evm::{
     WorldState,
@@ -41,9 +44,8 @@ fn code(number: u64) -> Bytes {
     code.into()
 }
 
-/// An empty state.
-fn nothing() -> Counting {
-    Counting { preimages: HashMap::new(), reads: RefCell::default() }
+fn counting(preimages: impl IntoIterator<Item = (B256, Bytes)>) -> Counting {
+    Counting { preimages: preimages.into_iter().collect(), reads: RefCell::default() }
 }
 
 /// 64 MiB of the longest code.
@@ -51,14 +53,14 @@ const CODES_KEPT: u64 = (64 << 20) / 24_576;
 
 #[test]
 fn code_that_was_read_is_dropped_in_time() {
-    let nothing = nothing();
+    let nothing = counting([]);
     let mut state = WorldState::open(alloy_consensus::EMPTY_ROOT_HASH, &nothing);
     for number in 0..=CODES_KEPT {
         state.insert(address(number), 1, U256::ZERO, &code(number), &[]);
     }
     let (root, preimages) = state.seal().unwrap();
 
-    let source = Counting { preimages: preimages.into_iter().collect(), reads: RefCell::default() };
+    let source = counting(preimages);
     let reads = |number: u64| source.reads.borrow().get(&keccak256(code(number))).copied().unwrap_or(0);
     let mut state = WorldState::open(root, &source);
     let new = Bytes::from_static(&[0x5b, 0x00]);
@@ -81,7 +83,7 @@ const CALLS: &[u8] = &hex!("5f35 5b 5f5f5f5f5f855af150 600101 6127105a11 600257 
 #[test]
 fn code_that_was_called_is_no_news() {
     cryptography::install(Native);
-    let nothing = nothing();
+    let nothing = counting([]);
     let mut state = WorldState::open(alloy_consensus::EMPTY_ROOT_HASH, &nothing);
     let caller = Address::repeat_byte(0xca);
     state.insert(caller, 1, U256::ZERO, &Bytes::from_static(CALLS), &[]);
@@ -91,7 +93,7 @@ fn code_that_was_called_is_no_news() {
     }
     let (root, preimages) = state.seal().unwrap();
 
-    let source = Counting { preimages: preimages.into_iter().collect(), reads: RefCell::default() };
+    let source = counting(preimages);
     let mut state = WorldState::open(root, &source);
     let call = TxEnv {
         kind: TxKind::Call(caller),
@@ -112,7 +114,7 @@ fn code_that_was_called_is_no_news() {
 
 #[test]
 fn nodes_that_were_read_are_dropped_in_time_and_written_ones_kept() {
-    let nothing = nothing();
+    let nothing = counting([]);
     let account = Address::repeat_byte(0xac);
     let slots = |value: u64| move |slot: u64| (U256::from(slot), U256::from(value));
     let mut state = WorldState::open(alloy_consensus::EMPTY_ROOT_HASH, &nothing);
@@ -121,7 +123,7 @@ fn nodes_that_were_read_are_dropped_in_time_and_written_ones_kept() {
     state.insert(account, 1, U256::ZERO, &Bytes::new(), &(0..count).map(slots(1)).collect::<Vec<_>>());
     let (root, preimages) = state.seal().unwrap();
 
-    let source = Counting { preimages: preimages.into_iter().collect(), reads: RefCell::default() };
+    let source = counting(preimages);
     let mut state = WorldState::open(root, &source);
     state.insert(account, 1, U256::ZERO, &Bytes::new(), &(0..100).map(slots(2)).collect::<Vec<_>>());
     let (root, _) = state.seal().unwrap();

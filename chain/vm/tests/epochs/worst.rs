@@ -108,6 +108,14 @@ fn calls(alice: &User, to: Address, gas: u64, time: u64, round_gas: u64) -> Vec<
     blocks
 }
 
+/// An epoch of one batch of [`calls`].
+fn spend(chain: TestChain, alice: &User, to: Address, gas: u64, round_gas: u64) -> Epoch {
+    let time = chain.header.posted_at;
+    let mut epoch = Epoch::after(chain);
+    epoch.calldata(vec![], payload(calls(alice, to, gas, time, round_gas)));
+    epoch
+}
+
 /// Messages that call a contract, with this gas together.
 fn messages(to: Address, gas: u64) -> Vec<Message> {
     let count = gas.div_ceil(MESSAGE_GAS_MAX);
@@ -214,10 +222,7 @@ pub fn compression_tables(share: usize) -> Epoch {
 /// All gas in calls of a contract without a state.
 fn of_calls(contract: &[u8], share: u64) -> Epoch {
     let (chain, alice, to) = chain(&[contract], |_| ());
-    let time = chain.header.posted_at;
-    let mut epoch = Epoch::after(chain);
-    epoch.calldata(vec![], payload(calls(&alice, to[0], config().max_work_gas_per_batch / share, time, 1)));
-    epoch
+    spend(chain, &alice, to[0], config().max_work_gas_per_batch / share, 1)
 }
 
 /// All gas in transient storage, all of which is taken back.
@@ -287,20 +292,14 @@ fn with_codes(share: u64, contract: &[u8], round_gas: u64, length: impl Fn(usize
             state.insert(address, 1, U256::ZERO, &code.into(), &[]);
         }
     });
-    let time = chain.header.posted_at;
-    let mut epoch = Epoch::after(chain);
-    epoch.calldata(vec![], payload(calls(&alice, to[0], gas, time, round_gas)));
-    epoch
+    spend(chain, &alice, to[0], gas, round_gas)
 }
 
 /// All gas in reading storage slots of a contract that has many more.
 pub fn slots(share: u64) -> Epoch {
     let gas = config().max_work_gas_per_batch / share;
     let (chain, alice, to) = chain_with_slots(SLOTS, gas / SLOT_GAS);
-    let time = chain.header.posted_at;
-    let mut epoch = Epoch::after(chain);
-    epoch.calldata(vec![], payload(calls(&alice, to[0], gas, time, SLOT_GAS)));
-    epoch
+    spend(chain, &alice, to[0], gas, SLOT_GAS)
 }
 
 /// A chain with a contract that has so many slots.
