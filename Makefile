@@ -16,7 +16,7 @@ build: setup ## build everything, tests included
 	cargo build --workspace --all-targets
 
 devnet: build ## a local L1 and a Tandem chain on it; FRESH=1 begins anew
-	@$(BUILT)/tandem devnet $(if $(FRESH),--fresh)
+	@$(BUILT)/tandem-devnet $(if $(FRESH),--fresh)
 
 test: build ## all tests: Rust, Solidity, SDK, end to end
 	cargo test --workspace

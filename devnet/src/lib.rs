@@ -1,17 +1,285 @@
-//! The `tandem` command: deploy a chain, move money in and out, look at it, and run all of it on one machine.
+//! The devnet: a local L1, a chain on it, sequencer and prover, with accounts funded by deposits.
 //!
-//! * [`spec`], [`deploy`]: a chain specification file becomes contracts on L1 and a deployment file.
-//! * [`bridge`], [`status`]: what users and operators ask of a running chain.
-//! * [`session`]: session keys of the payments chain, and what they sign.
-//! * [`devnet`]: L1, sequencer and prover as child processes, accounts funded by deposits.
+//! Everything lives in one directory: `deployment.json` (addresses and ABIs), `devnet.json` (endpoints, accounts, token; written last,
+//! so that its absence means an unfinished start, which is begun anew), Anvil's state, the services' data and logs.
 
-pub mod bridge;
-pub mod chain;
-pub mod contracts;
-pub mod deploy;
-pub mod devnet;
-pub mod report;
-pub mod session;
-pub mod spec;
-pub mod status;
-pub mod wallet;
+mod children;
+mod directory;
+mod faucet;
+mod fund;
+mod guide;
+
+use std::{net::TcpListener, path::Path, time::Duration};
+
+use alloy::{primitives::Address, signers::local::PrivateKeySigner};
+use anyhow::{Context, ensure};
+pub use children::{Service, Services};
+use tandem_cli::{
+    chain::{RollupStatus, ask},
+    deploy,
+    devnet_info::{Account, DevnetInfo},
+    spec::{Limits, Roles, Settlement, SpecFile},
+};
+use tandem_l1::{
+    Deployment, L1Client,
+    anvil::{Anvil, AnvilOptions},
+};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+/// Accounts for whoever tries things.
+pub const USERS: usize = 10;
+/// Accounts that Anvil funds: the users, then faucet, sequencer, proposer, owner.
+const ACCOUNTS: usize = USERS + 4;
+const TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a start may take on a loaded machine.
+const START_PATIENCE: Duration = Duration::from_secs(120);
+
+/// Runs a local L1 and a Tandem chain on it
+#[derive(Clone, Debug, clap::Args)]
+pub struct DevnetFlags {
+    /// Begin anew: forget chain and state
+    #[arg(long, env = "FRESH", value_parser = clap::builder::FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
+    pub fresh: bool,
+    /// L1 port (JSON-RPC and beacon API)
+    #[arg(long, env = "L1_PORT", default_value_t = 8545)]
+    pub l1_port: u16,
+    /// L2 JSON-RPC port
+    #[arg(long, env = "RPC_PORT", default_value_t = 9545)]
+    pub rpc_port: u16,
+    /// Faucet port
+    #[arg(long, env = "FAUCET_PORT", default_value_t = 9546)]
+    pub faucet_port: u16,
+    /// Time between L1 blocks, in milliseconds
+    #[arg(long, default_value_t = 1_000)]
+    pub l1_block_time_ms: u64,
+    /// Time between L2 blocks, in milliseconds
+    #[arg(long, default_value_t = 250)]
+    pub block_time_ms: u64,
+    /// How batches travel to L1: auto, calldata or blobs
+    #[arg(long, default_value = "auto")]
+    pub data: String,
+    /// Age at which a batch closes, in milliseconds; at half of it if L1 is cheap
+    #[arg(long, default_value_t = 3_000)]
+    pub batch_age_ms: u64,
+    /// Time in which a claim can be rivalled, in seconds
+    #[arg(long, default_value_t = 5)]
+    pub claim_window_s: u32,
+    /// Time after which L1 messages must be taken, in seconds
+    #[arg(long, default_value_t = 120)]
+    pub forced_window_s: u64,
+    /// No live status line
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+/// A running devnet. [`Devnet::stop`] ends it; dropping it ends Anvil, and kills the services.
+pub struct Devnet {
+    anvil: Anvil,
+    /// Sequencer and prover.
+    pub services: Services,
+    faucet: faucet::Faucet,
+    /// Endpoints, accounts, token.
+    pub info: DevnetInfo,
+    /// Contracts and configuration.
+    pub deployment: Deployment,
+    /// Keys of the accounts of [`DevnetInfo`].
+    pub users: Vec<PrivateKeySigner>,
+    /// L1.
+    pub l1: L1Client,
+    /// L2.
+    pub l2: L1Client,
+    roles: RoleKeys,
+}
+
+/// Keys of those who are no users.
+struct RoleKeys {
+    faucet: PrivateKeySigner,
+    sequencer: PrivateKeySigner,
+}
+
+/// The command.
+pub async fn run(flags: DevnetFlags, dir: &Path) -> anyhow::Result<()> {
+    let cancel = CancellationToken::new();
+    tandem_service::shutdown_on_signal(cancel.clone());
+    let started = std::time::Instant::now();
+    eprintln!("starting the devnet in {} ...", dir.display());
+    let mut devnet = tokio::select! {
+        devnet = Devnet::start(&flags, dir) => devnet?,
+        () = cancel.cancelled() => return Ok(()),
+    };
+    println!("{}", guide::text(&devnet.info, &devnet.deployment, dir));
+    eprintln!(
+        "ready after {:.1} s; Ctrl-C ends it, `make devnet` goes on with it, FRESH=1 begins anew",
+        started.elapsed().as_secs_f32()
+    );
+    let outcome = tokio::select! {
+        () = cancel.cancelled() => Ok(()),
+        error = devnet.services.ended() => Err(error),
+        () = guide::live_line(&devnet.l1, &devnet.l2, &devnet.deployment, flags.quiet) => Ok(()),
+    };
+    eprintln!("\nstopping ...");
+    devnet.stop().await;
+    outcome
+}
+
+impl Devnet {
+    /// Starts everything; returns when users have their money on L2 and the RPC answers.
+    pub async fn start(flags: &DevnetFlags, dir: &Path) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
+        for (what, flag, port) in [
+            ("L1", "--l1-port", flags.l1_port),
+            ("L2", "--rpc-port", flags.rpc_port),
+            ("faucet", "--faucet-port", flags.faucet_port),
+        ] {
+            TcpListener::bind(("127.0.0.1", port)).with_context(|| {
+                format!("port {port} ({what}) is taken: is another devnet running? {flag} chooses another")
+            })?;
+        }
+        let known = DevnetInfo::read(dir).ok();
+        if flags.fresh || known.is_none() {
+            directory::forget(dir)?;
+        }
+        let anvil = start_anvil(flags, dir)?;
+        let keys = anvil.keys().to_vec();
+        ensure!(keys.len() == ACCOUNTS, "Anvil names {} accounts instead of {ACCOUNTS}", keys.len());
+        let (users, roles) = keys.split_at(USERS);
+        let [faucet_key, sequencer, proposer, owner] = roles else { anyhow::bail!("Anvil names too few accounts") };
+        let l1_rpc = anvil.url()?;
+        let l1 = L1Client::connect(&l1_rpc, TIMEOUT).await?;
+
+        let path = dir.join("deployment.json");
+        let fresh = !path.exists();
+        let deployment = if fresh {
+            let deployment = deploy::deploy(&l1, faucet_key, &spec(flags, owner, sequencer).chain_spec()?).await?;
+            deploy::write(&deployment, &path)?;
+            deployment
+        } else {
+            let deployment = Deployment::read(&path)?;
+            let hint = "the L1 state does not hold this deployment (was the devnet killed?); FRESH=1 begins anew";
+            deploy::verify(&l1, &deployment).await.context(hint)?;
+            deployment
+        };
+        let services = Services::start(flags, dir, &l1_rpc, sequencer, proposer)?;
+        let token = match known.filter(|_| !fresh) {
+            Some(info) => info.token,
+            None => fund::on_l1(&l1, faucet_key, users, &deployment).await?,
+        };
+        let l2_rpc = Url::parse(&format!("http://127.0.0.1:{}", flags.rpc_port))?;
+        let l2 = L1Client::connect(&l2_rpc, TIMEOUT).await?;
+        let faucet = faucet::Faucet::start(flags.faucet_port, l2.clone(), faucet_key.clone()).await?;
+        let accounts = users.iter().map(Account::of).collect();
+        let info = DevnetInfo { l1_rpc, l2_rpc, faucet: faucet.url()?, token, accounts };
+        let roles = RoleKeys { faucet: faucet_key.clone(), sequencer: sequencer.clone() };
+        let mut devnet = Self { roles, anvil, services, faucet, info, deployment, users: users.to_vec(), l1, l2 };
+        devnet.wait_until_ready(fresh).await?;
+        devnet.info.write(dir)?;
+        Ok(devnet)
+    }
+
+    async fn wait_until_ready(&mut self, fresh: bool) -> anyhow::Result<()> {
+        let (l1, l2, users, deployment) = (&self.l1, &self.l2, &self.users, &self.deployment);
+        let ready = async {
+            loop {
+                let answer = ask::<RollupStatus>(l2, "rollup_status", serde_json::json!([])).await;
+                if answer.is_ok() && (!fresh || fund::has_arrived(l1, l2, users, deployment).await.unwrap_or(false)) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::select! {
+            () = ready => Ok(()),
+            error = self.services.ended() => Err(error),
+            () = tokio::time::sleep(START_PATIENCE) => anyhow::bail!("the chain did not get ready within {START_PATIENCE:?}; see the logs"),
+        }
+    }
+
+    /// The account that the faucet gives from.
+    pub fn faucet_account(&self) -> Address {
+        self.roles.faucet.address()
+    }
+
+    /// The key that appends batches, for tests of what it must not be able to do.
+    pub fn sequencer_key(&self) -> PrivateKeySigner {
+        self.roles.sequencer.clone()
+    }
+
+    /// Ends the services, then L1, which writes its state.
+    pub async fn stop(self) {
+        let Self { anvil, mut services, faucet, .. } = self;
+        faucet.stop().await;
+        services.stop().await;
+        let _ = tokio::task::spawn_blocking(move || drop(anvil)).await;
+    }
+}
+
+fn start_anvil(flags: &DevnetFlags, dir: &Path) -> anyhow::Result<Anvil> {
+    let arguments = format!(
+        "--accounts {ACCOUNTS} --slots-in-an-epoch 1 --gas-limit 60000000 --state-interval 10 --preserve-historical-states"
+    );
+    Ok(Anvil::start(AnvilOptions {
+        port: flags.l1_port,
+        block_time: Some(Duration::from_millis(flags.l1_block_time_ms)),
+        state: Some(dir.join("l1-state.json")),
+        arguments: arguments.split(' ').map(Into::into).collect(),
+        ..AnvilOptions::default()
+    })?)
+}
+
+/// After so long an epoch may close.
+const EPOCH_SECONDS: u32 = 10;
+
+/// The devnet's chain: everything quick, nothing secure.
+fn spec(flags: &DevnetFlags, owner: &PrivateKeySigner, sequencer: &PrivateKeySigner) -> SpecFile {
+    SpecFile {
+        l2_chain_id: 5_454,
+        l1_chain_id: None,
+        genesis_timestamp: None,
+        roles: Roles {
+            owner: owner.address(),
+            sequencer: sequencer.address(),
+            guardian: owner.address(),
+            fee_recipient: None,
+        },
+        limits: Limits::default(),
+        settlement: Settlement {
+            epoch_batches: 1,
+            epoch_seconds: EPOCH_SECONDS,
+            claim_window_seconds: flags.claim_window_s,
+            claim_bond: 10_000_000_000_000_000,
+            checkpoint_age_seconds: 86_400,
+            forced_inclusion_window_seconds: flags.forced_window_s,
+            delay_seconds: [EPOCH_SECONDS, flags.claim_window_s]
+                .into_iter()
+                .fold(flags.forced_window_s, |sum, seconds| sum.saturating_add(seconds.into())),
+            pause_seconds: 3_600,
+            ..Settlement::default()
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser as _;
+
+    #[derive(clap::Parser)]
+    struct Command {
+        #[command(flatten)]
+        flags: DevnetFlags,
+    }
+
+    /// Whatever windows are chosen: L1 takes the specification, and its epochs fit the fault-proof machine.
+    #[test]
+    fn the_devnets_chain_is_one_that_works() {
+        let (owner, sequencer) = (PrivateKeySigner::random(), PrivateKeySigner::random());
+        for (claim_window_s, forced_window_s) in [(None, None), (Some(1), Some(1)), (Some(u32::MAX), Some(1 << 40))] {
+            let mut flags = Command::parse_from(["devnet"]).flags;
+            flags.claim_window_s = claim_window_s.unwrap_or(flags.claim_window_s);
+            flags.forced_window_s = forced_window_s.unwrap_or(flags.forced_window_s);
+            let spec = spec(&flags, &owner, &sequencer).chain_spec().unwrap();
+            assert!(tandem_chain::epoch::limits::fits_machine(&spec.chain, spec.rules.epoch_batches));
+        }
+    }
+}

@@ -1,70 +1,32 @@
-//! `tandem`: see `tandem --help` and docs/operations.md.
+//! `tandem-devnet`: see `tandem-devnet --help` and docs/operations.md.
 
-use clap::{Parser, Subcommand};
-use tandem_devnet::{
-    bridge::{self, BridgeCommand},
-    chain::ChainFlags,
-    deploy::{self, DeployFlags},
-    devnet::{self, DevnetFlags},
-    report::Report,
-    session::{self, SessionCommand},
-    status,
-};
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::Parser;
+use tandem_devnet::DevnetFlags;
 use tandem_evm::cryptography::{self, Native};
 
-/// Deploys Tandem chains, moves money in and out, and runs a devnet.
+/// Runs a local L1 and a Tandem chain on it.
 #[derive(Debug, Parser)]
-#[command(name = "tandem", version)]
+#[command(name = "tandem-devnet", version)]
 struct Flags {
-    /// The result as one JSON object
-    #[arg(long, global = true)]
-    json: bool,
+    /// Directory for everything that it writes
+    #[arg(long, env = "TANDEM_DIR", default_value = ".devnet")]
+    dir: PathBuf,
     #[command(flatten)]
-    chain: ChainFlags,
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Deploys a chain to L1
-    Deploy(DeployFlags),
-    /// Runs a local L1 and a Tandem chain on it
-    Devnet(DevnetFlags),
-    /// Moves money between L1 and L2
-    #[command(subcommand)]
-    Bridge(BridgeCommand),
-    /// Session keys of the payments chain: derives them, signs with them
-    #[command(subcommand)]
-    Session(SessionCommand),
-    /// How far the chain is
-    Status,
+    devnet: DevnetFlags,
 }
 
 #[tokio::main]
-async fn main() -> std::process::ExitCode {
+async fn main() -> ExitCode {
     cryptography::install(Native);
     let flags = Flags::parse();
     tandem_service::init_logging(tandem_service::LogFormat::Text);
-    let report = Report { json: flags.json };
-    let outcome = match flags.command {
-        Command::Deploy(command) => deploy::run(command, &flags.chain, report).await,
-        Command::Devnet(command) => devnet::run(command, &flags.chain.dir).await,
-        Command::Bridge(command) => bridge::run(command, &flags.chain, report).await,
-        Command::Session(command) => {
-            session::run(&command, flags.chain.key.as_ref(), report).map_err(anyhow::Error::from)
-        }
-        Command::Status => status::run(&flags.chain, report).await,
-    };
-    match outcome {
-        Ok(()) => std::process::ExitCode::SUCCESS,
+    match tandem_devnet::run(flags.devnet, &flags.dir).await {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            if report.json {
-                println!("{}", serde_json::json!({ "error": format!("{error:#}") }));
-            } else {
-                eprintln!("tandem: {error:#}");
-            }
-            std::process::ExitCode::FAILURE
+            eprintln!("tandem-devnet: {error:#}");
+            ExitCode::FAILURE
         }
     }
 }

@@ -6,7 +6,7 @@ use alloy::{
 };
 use anyhow::{Context, ensure};
 use serde_json::json;
-use tandem_devnet::{
+use tandem_cli::{
     bridge::claim::Proof,
     wallet::{Call, Wallet, WalletError},
 };

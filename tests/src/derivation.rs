@@ -6,7 +6,7 @@ use alloy::primitives::B256;
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use tandem_chain::{Derivation, StateMachine};
-use tandem_devnet::chain::ask;
+use tandem_cli::chain::ask;
 use tandem_evm::Evm;
 use tandem_l1::{
     Archive, BeaconClient, BlobSource, Deployment, L1Client, MemoryStore, PayloadFetcher, Reader, ReaderConfig,

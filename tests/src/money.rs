@@ -3,7 +3,7 @@
 use alloy::primitives::{Address, TxHash, U256};
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
-use tandem_devnet::contracts::L2Bridge;
+use tandem_cli::contracts::L2Bridge;
 use tandem_evm::predeploys;
 use tandem_l1::bindings::{Bridge, Erc20};
 

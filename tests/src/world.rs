@@ -15,11 +15,11 @@ use alloy::{
 use anyhow::{Context, bail, ensure};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tandem_devnet::{
+use tandem_cli::{
     chain::{RollupStatus, ask},
-    devnet::{Devnet, DevnetFlags},
     wallet::Wallet,
 };
+use tandem_devnet::{Devnet, DevnetFlags};
 use tandem_l1::{L1Client, anvil};
 use tempfile::TempDir;
 

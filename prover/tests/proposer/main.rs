@@ -2,6 +2,6 @@
 
 mod claims;
 #[allow(dead_code, reason = "shared with the tests of tandem-l1, which use all of it")]
-#[path = "../../../chain/l1/tests/l1/harness.rs"]
+#[path = "../../../node/l1/tests/l1/harness.rs"]
 mod harness;
 mod node;

@@ -18,7 +18,7 @@ use alloy::{
 use anyhow::{Context, bail};
 use futures::{TryStreamExt, stream};
 use serde_json::{Value, json};
-use tandem_devnet::wallet::Call;
+use tandem_cli::wallet::Call;
 use tandem_evm::{fee_estimate::estimate_posted_bytes, predeploys::ADDRESS_TABLE};
 use tandem_l1::L1Client;
 use tandem_tests::{World, WorldOptions, world::wait_until};
@@ -145,7 +145,7 @@ async fn send(l2: &L1Client, transactions: &[TxEnvelope]) -> anyhow::Result<()> 
         })
         .await?;
     let executed = || async {
-        let pool: Value = tandem_devnet::chain::ask(l2, "txpool_status", json!([])).await?;
+        let pool: Value = tandem_cli::chain::ask(l2, "txpool_status", json!([])).await?;
         Ok((pool == json!({ "pending": "0x0", "queued": "0x0" })).then_some(()))
     };
     wait_until("all are in blocks", executed).await
@@ -188,7 +188,7 @@ impl Posted {
         }
         let l1_transaction: B256 = serde_json::from_value(batch["l1Transaction"].clone())?;
         let input: Value =
-            tandem_devnet::chain::ask(&world.devnet.l1, "eth_getTransactionByHash", json!([l1_transaction])).await?;
+            tandem_cli::chain::ask(&world.devnet.l1, "eth_getTransactionByHash", json!([l1_transaction])).await?;
         let input: Bytes = serde_json::from_value(input["input"].clone())?;
         if rlp.is_empty() || input.is_empty() {
             bail!("batch {index} is empty");

@@ -2,7 +2,8 @@
 
 use alloy::primitives::U256;
 use anyhow::{Context, ensure};
-use tandem_devnet::{devnet::Service, wallet::Call};
+use tandem_cli::wallet::Call;
+use tandem_devnet::Service;
 use tandem_l1::bindings::{Bridge, Inbox};
 use tandem_tests::{
     World, WorldOptions, adversary, derivation,

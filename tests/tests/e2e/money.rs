@@ -7,11 +7,11 @@ use alloy::{
 use anyhow::{Context, ensure};
 use serde_json::Value;
 use tandem_chain::message::alias;
-use tandem_devnet::{
+use tandem_cli::{
     contracts::{L2Bridge, MessagePasser},
-    devnet::Service,
     wallet::Call,
 };
+use tandem_devnet::Service;
 use tandem_evm::predeploys;
 use tandem_l1::bindings::{Bridge, Erc20, FraudSettlement};
 use tandem_tests::{
@@ -220,7 +220,7 @@ async fn withdrawals(world: &World) -> anyhow::Result<()> {
 }
 
 /// Whether somebody has claimed the output of a proof on L1.
-async fn claimed(world: &World, proof: &tandem_devnet::bridge::claim::Proof) -> anyhow::Result<Option<()>> {
+async fn claimed(world: &World, proof: &tandem_cli::bridge::claim::Proof) -> anyhow::Result<Option<()>> {
     let settlement = world.devnet.deployment.chain.settlement;
     let filter = alloy::rpc::types::Filter::new().address(settlement).from_block(world.devnet.deployment.start_block);
     let logs = world.devnet.l1.logs(&filter.event_signature(FraudSettlement::ClaimPosted::SIGNATURE_HASH)).await?;

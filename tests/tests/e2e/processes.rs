@@ -10,9 +10,9 @@ use alloy::{
 };
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
-use tandem_devnet::{
+use tandem_cli::{
     chain::ask,
-    devnet::DevnetInfo,
+    devnet_info::DevnetInfo,
     wallet::{Call, Wallet},
 };
 use tandem_l1::{
@@ -58,8 +58,8 @@ async fn a_killed_devnet_leaves_nothing_behind_and_goes_on() -> anyhow::Result<(
 
 fn start_devnet(dir: &Path, [l1, l2, faucet]: [u16; 3]) -> anyhow::Result<Child> {
     let ports = [("--l1-port", l1), ("--rpc-port", l2), ("--faucet-port", faucet)];
-    let mut command = Command::new(built("tandem")?);
-    command.arg("--dir").arg(dir).args(["devnet", "--quiet"]);
+    let mut command = Command::new(built("tandem-devnet")?);
+    command.arg("--dir").arg(dir).arg("--quiet");
     for (flag, port) in ports {
         command.args([flag, &port.to_string()]);
     }

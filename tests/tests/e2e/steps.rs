@@ -11,7 +11,7 @@ use alloy::{
 };
 use anyhow::{Context, ensure};
 use tandem_chain::L1Data;
-use tandem_devnet::wallet::Call;
+use tandem_cli::wallet::Call;
 use tandem_l1::{Archive, BeaconClient, BlobSource, L1Update, PayloadFetcher, Reader, ReaderConfig};
 use tandem_tests::{World, WorldOptions, world::DEADLINE};
 use tandem_vm::{

@@ -11,16 +11,16 @@ use axum::{
     routing::post,
 };
 use serde_json::{Value, json};
+use tandem_cli::{
+    deploy::ether,
+    wallet::{Call, Wallet},
+};
 use tandem_l1::L1Client;
 use tokio::{net::TcpListener, sync::Mutex, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::START_PATIENCE;
-use crate::{
-    deploy::ether,
-    wallet::{Call, Wallet},
-};
+use crate::START_PATIENCE;
 
 /// What one request gives.
 const GIFT_ETHER: u64 = 10;

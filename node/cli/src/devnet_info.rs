@@ -10,10 +10,8 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-const FILE: &str = "devnet.json";
-/// Everything that a devnet writes, and so may remove.
-const FILES: [&str; 5] = [FILE, "deployment.json", "l1-state.json", "sequencer.log", "prover.log"];
-const DIRECTORIES: [&str; 2] = ["sequencer", "prover"];
+/// Its name in the devnet's directory.
+pub const FILE: &str = "devnet.json";
 
 /// The file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -60,19 +58,4 @@ impl DevnetInfo {
         std::fs::write(&partial, serde_json::to_vec_pretty(self)?)?;
         std::fs::rename(partial, dir.join(FILE)).context("cannot write devnet.json")
     }
-}
-
-/// Removes what a devnet wrote, and nothing else that may be in its directory.
-pub fn forget(dir: &Path) -> anyhow::Result<()> {
-    let ignore_missing = |result: std::io::Result<()>| match result {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        other => other.with_context(|| format!("cannot clear {}", dir.display())),
-    };
-    for file in FILES {
-        ignore_missing(std::fs::remove_file(dir.join(file)))?;
-    }
-    for directory in DIRECTORIES {
-        ignore_missing(std::fs::remove_dir_all(dir.join(directory)))?;
-    }
-    Ok(())
 }

@@ -3,13 +3,12 @@
 use std::{fmt::Write as _, io::Write as _, path::Path, time::Duration};
 
 use serde_json::json;
-use tandem_l1::{Deployment, L1Client, anvil};
-
-use super::DevnetInfo;
-use crate::{
+use tandem_cli::{
     chain::{RollupStatus, ask},
+    devnet_info::DevnetInfo,
     status::settled_batch,
 };
+use tandem_l1::{Deployment, L1Client, anvil};
 
 const LINE_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -35,8 +34,8 @@ pub fn text(info: &DevnetInfo, deployment: &Deployment, dir: &Path) -> String {
     let [first, second, ..] = info.accounts.as_slice() else { return text };
     let cast = cast();
     let tandem = match dir == Path::new(".devnet") {
-        true => own_name(),
-        false => format!("{} --dir {}", own_name(), dir.display()),
+        true => tandem_name(),
+        false => format!("{} --dir {}", tandem_name(), dir.display()),
     };
     line("\nTry this:".into());
     for command in [
@@ -55,10 +54,11 @@ pub fn text(info: &DevnetInfo, deployment: &Deployment, dir: &Path) -> String {
     text
 }
 
-fn own_name() -> String {
-    let own = std::env::current_exe().unwrap_or_else(|_| "tandem".into());
-    let short = std::env::current_dir().ok().and_then(|here| own.strip_prefix(here).ok().map(Path::to_path_buf));
-    short.unwrap_or(own).display().to_string()
+/// The users' command, which is built beside this program.
+fn tandem_name() -> String {
+    let program = std::env::current_exe().map_or_else(|_| "tandem".into(), |own| own.with_file_name("tandem"));
+    let short = std::env::current_dir().ok().and_then(|here| program.strip_prefix(here).ok().map(Path::to_path_buf));
+    short.unwrap_or(program).display().to_string()
 }
 
 fn cast() -> String {
@@ -70,7 +70,7 @@ fn cast() -> String {
     };
     let path = std::path::absolute(&path).unwrap_or(path);
     let text = path.display().to_string();
-    let tidy = text.split_once("/chain/l1/../../").map_or(text.clone(), |(root, rest)| format!("{root}/{rest}"));
+    let tidy = text.split_once("/node/l1/../../").map_or(text.clone(), |(root, rest)| format!("{root}/{rest}"));
     let here = std::env::current_dir().unwrap_or_default();
     Path::new(&tidy).strip_prefix(here).map_or(tidy.clone(), |short| short.display().to_string())
 }

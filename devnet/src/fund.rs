@@ -8,18 +8,18 @@ use alloy::{
 };
 use anyhow::Context;
 use serde_json::json;
-use tandem_l1::{
-    Deployment, L1Client,
-    bindings::{Bridge, Inbox},
-};
-
-use super::START_PATIENCE;
-use crate::{
+use tandem_cli::{
     chain::{RollupStatus, ask},
     contracts::DevnetToken,
     deploy::ether,
     wallet::{Call, Wallet},
 };
+use tandem_l1::{
+    Deployment, L1Client,
+    bindings::{Bridge, Inbox},
+};
+
+use crate::START_PATIENCE;
 
 /// Ether of each user on L2.
 const USER_ETHER: u64 = 100;

@@ -13,7 +13,7 @@ use anyhow::Context;
 use tokio::process::{Child, Command};
 use url::Url;
 
-use super::DevnetFlags;
+use crate::DevnetFlags;
 
 /// How long a service may take to end in order.
 const END_PATIENCE: Duration = Duration::from_secs(10);

@@ -10,7 +10,7 @@ pub use tandem_l1::Key;
 use tandem_l1::{Deployment, L1Client};
 use url::Url;
 
-use crate::{devnet::DevnetInfo, wallet::Wallet};
+use crate::{devnet_info::DevnetInfo, wallet::Wallet};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 

@@ -1,0 +1,66 @@
+//! `tandem`: see `tandem --help` and docs/operations.md.
+
+use clap::{Parser, Subcommand};
+use tandem_cli::{
+    bridge::{self, BridgeCommand},
+    chain::ChainFlags,
+    deploy::{self, DeployFlags},
+    report::Report,
+    session::{self, SessionCommand},
+    status,
+};
+use tandem_evm::cryptography::{self, Native};
+
+/// Deploys Tandem chains and moves money in and out.
+#[derive(Debug, Parser)]
+#[command(name = "tandem", version)]
+struct Flags {
+    /// The result as one JSON object
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(flatten)]
+    chain: ChainFlags,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Deploys a chain to L1
+    Deploy(DeployFlags),
+    /// Moves money between L1 and L2
+    #[command(subcommand)]
+    Bridge(BridgeCommand),
+    /// Session keys of the payments chain: derives them, signs with them
+    #[command(subcommand)]
+    Session(SessionCommand),
+    /// How far the chain is
+    Status,
+}
+
+#[tokio::main]
+async fn main() -> std::process::ExitCode {
+    cryptography::install(Native);
+    let flags = Flags::parse();
+    tandem_service::init_logging(tandem_service::LogFormat::Text);
+    let report = Report { json: flags.json };
+    let outcome = match flags.command {
+        Command::Deploy(command) => deploy::run(command, &flags.chain, report).await,
+        Command::Bridge(command) => bridge::run(command, &flags.chain, report).await,
+        Command::Session(command) => {
+            session::run(&command, flags.chain.key.as_ref(), report).map_err(anyhow::Error::from)
+        }
+        Command::Status => status::run(&flags.chain, report).await,
+    };
+    match outcome {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            if report.json {
+                println!("{}", serde_json::json!({ "error": format!("{error:#}") }));
+            } else {
+                eprintln!("tandem: {error:#}");
+            }
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
