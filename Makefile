@@ -1,10 +1,11 @@
 # `make devnet` and `make test` are all that a new user needs; both install what is missing.
 
 FRESH ?=
+PREFIX ?= /usr/local
 # Everything is built together, tests and examples included: cargo builds a package otherwise for every other set of features around it.
 BUILT = $(or $(CARGO_TARGET_DIR),target)/debug
 
-.PHONY: help setup build devnet test e2e check check-bare guest bench-batch bench-state bench-vm bench-opcodes worst-vm bench-circuits bench-prover fuzz-circuits
+.PHONY: help setup build devnet test release install e2e check check-bare guest bench-batch bench-state bench-vm bench-opcodes worst-vm bench-circuits bench-prover fuzz-circuits
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -22,6 +23,16 @@ test: build ## all tests: Rust, Solidity, SDK, end to end
 	cargo test --workspace
 	contracts/forge.sh test
 	@if [ -e sdk/package.json ]; then cd sdk && npm test --silent; fi
+
+release: setup ## the programs as operators run them, in target/dist
+	cargo build --release --bins -p tandem-cli -p tandem-sequencer -p tandem-prover -p tandem-devnet
+	@mkdir -p target/dist
+	@for program in tandem tandem-sequencer tandem-prover tandem-devnet; do \
+	  install -m 755 $(or $(CARGO_TARGET_DIR),target)/release/$$program target/dist/; done
+	@echo "release: the programs are in target/dist"
+
+install: ## put programs, systemd units and shell completions under PREFIX (/usr/local); after make release
+	@node/systemd/install.sh $(PREFIX)
 
 e2e: build ## the end-to-end scenarios alone
 	cargo test --workspace --test e2e -- --nocapture

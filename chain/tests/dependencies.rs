@@ -167,3 +167,27 @@ fn the_guest_has_the_nodes_versions() {
         assert!(node.contains(package), "the guest has {} {}, the node has not", package.0, package.1);
     }
 }
+
+/// The rulebook depends on itself alone: nothing with I/O can get below a rule.
+#[test]
+fn the_rulebook_depends_on_nothing_of_ours_outside_it() {
+    let rulebook = ["tandem-chain", "tandem-trie", "tandem-evm", "tandem-payments", "tandem-vm"];
+    let metadata = metadata();
+    let mut checked = 0;
+    for package in metadata["packages"].as_array().unwrap() {
+        if !rulebook.contains(&package["name"].as_str().unwrap()) {
+            continue;
+        }
+        checked += 1;
+        for dependency in package["dependencies"].as_array().unwrap().iter().filter(|one| one["kind"].is_null()) {
+            let name = dependency["name"].as_str().unwrap();
+            assert!(dependency["path"].is_null() || rulebook.contains(&name), "{} needs {name}", package["name"]);
+            assert!(
+                !["tokio", "rand", "reqwest", "rocksdb", "axum"].contains(&name),
+                "{} needs {name}",
+                package["name"]
+            );
+        }
+    }
+    assert_eq!(checked, rulebook.len());
+}

@@ -20,6 +20,10 @@ struct Flags {
 #[tokio::main]
 async fn main() -> ExitCode {
     cryptography::install(Native);
+    let arguments: Vec<_> = std::env::args_os().collect();
+    if tandem_service::print_completions_if_asked::<Flags>(&arguments, &mut std::io::stdout()) {
+        return ExitCode::SUCCESS;
+    }
     let flags = Flags::parse();
     tandem_service::init_logging(tandem_service::LogFormat::Text);
     match tandem_devnet::run(flags.devnet, &flags.dir).await {

@@ -1,15 +1,21 @@
 //! `tandem-sequencer`: see `docs/operations.md`.
 
+use std::ffi::OsString;
+
 use anyhow::Context;
 use tandem_evm::cryptography::{self, Native};
 use tandem_sequencer::{Node, SequencerFlags};
-use tandem_service::{FlagsError, init_logging, parse_with_file, shutdown_on_signal, shutdown_with_stdin};
+use tandem_service::{FlagsError, init_logging, parse_with_file, print_completions_if_asked, shutdown_on_signal, shutdown_with_stdin};
 use tokio_util::sync::CancellationToken;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     cryptography::install(Native);
-    let flags: SequencerFlags = match parse_with_file(std::env::args_os().collect()) {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    if print_completions_if_asked::<SequencerFlags>(&arguments, &mut std::io::stdout()) {
+        return Ok(());
+    }
+    let flags: SequencerFlags = match parse_with_file(arguments) {
         Err(FlagsError::Flags(error)) => error.exit(),
         flags => flags?,
     };

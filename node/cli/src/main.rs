@@ -41,6 +41,10 @@ enum Command {
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
     cryptography::install(Native);
+    let arguments: Vec<_> = std::env::args_os().collect();
+    if tandem_service::print_completions_if_asked::<Flags>(&arguments, &mut std::io::stdout()) {
+        return std::process::ExitCode::SUCCESS;
+    }
     let flags = Flags::parse();
     tandem_service::init_logging(tandem_service::LogFormat::Text);
     let report = Report { json: flags.json };

@@ -1,7 +1,9 @@
 //! What every Tandem process does alike: flags that a file may set, logging, and an orderly end.
 
+mod completions;
 mod flags;
 mod process;
 
+pub use completions::print_completions_if_asked;
 pub use flags::{FlagsError, parse_with_file};
 pub use process::{LogFormat, init_logging, shutdown_on_signal, shutdown_with_stdin};

@@ -1,0 +1,94 @@
+//! The promise of `chain/`: rules and nothing else. No I/O, clock, randomness or async, and no collection whose order differs from run to run: a rule
+//! that depends on one of them would make two honest nodes disagree.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// What rules must not know, as it stands in code. `std` as a whole: a nested import would hide what is taken from it.
+const REFUSED: [&str; 11] = [
+    "std::",
+    "SystemTime",
+    "Instant",
+    "HashMap",
+    "HashSet",
+    "RandomState",
+    "rand::",
+    "tokio",
+    "async ",
+    ".await",
+    "f64",
+];
+
+/// File, word, and why it is harmless there.
+const EXCEPTIONS: [(&str, &str, &str); 1] = [(
+    "vm/src/kzg.rs",
+    "std::",
+    "proofs of blob elements, made by nodes with a C library: ordered maps and a shared pointer",
+)];
+
+/// Every source file of the rulebook, tests apart.
+fn sources() -> Vec<PathBuf> {
+    let chain = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    let mut folders: Vec<PathBuf> =
+        ["", "trie", "evm", "payments", "vm"].iter().map(|package| chain.join(package).join("src")).collect();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            match path.is_dir() {
+                true if name != "tests" => folders.push(path),
+                false if path.extension().is_some_and(|extension| extension == "rs") && !name.ends_with("tests") => {
+                    found.push(path)
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(found.len() > 80, "only {} files were found", found.len());
+    found
+}
+
+/// The code of a file without comments and without its unit tests, which come last.
+fn code(text: &str) -> String {
+    let rules = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    rules.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+}
+
+/// Whether a word stands in code by itself and is not a part of a longer name.
+fn says(code: &str, word: &str) -> bool {
+    let is_name = |character: char| character.is_alphanumeric() || character == '_';
+    code.match_indices(word).any(|(at, _)| {
+        let (before, after) = (&code[..at], &code[at + word.len()..]);
+        let starts = !before.ends_with(is_name) || !word.starts_with(is_name);
+        let ends = !after.starts_with(is_name) || !word.ends_with(is_name);
+        starts && ends
+    })
+}
+
+#[test]
+fn words_are_found_as_words() {
+    assert!(says("let now = Instant::now();", "Instant") && !says("Instantiate", "Instant"));
+    assert!(says("x.await?", ".await") && says("use std::{fs, io};", "std::") && !says("core::mem", "std::"));
+    assert!(code("a // Instant\n#[cfg(test)]\nmod tests { Instant }").trim() == "a");
+}
+
+#[test]
+fn rules_know_no_io_clock_randomness_or_order_of_hashing() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (mut found, mut used) = (Vec::new(), Vec::new());
+    for path in sources() {
+        let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+        let code = code(&fs::read_to_string(&path).unwrap());
+        for word in REFUSED.into_iter().filter(|word| says(&code, word)) {
+            match EXCEPTIONS.iter().position(|(file, excepted, _)| *file == name && *excepted == word) {
+                Some(index) => used.push(index),
+                None => found.push(format!("{name}: {word}")),
+            }
+        }
+    }
+    assert!(found.is_empty(), "{found:#?}");
+    assert_eq!(used.len(), EXCEPTIONS.len(), "an exception that nothing needs");
+}
