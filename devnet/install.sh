@@ -55,3 +55,4 @@ if [ "${1:-}" = riscv ]; then
 fi
 node_modules contracts
 if [ -e sdk/package-lock.json ]; then node_modules sdk; fi
+node/store/rocksdb.sh
