@@ -172,7 +172,7 @@ pub enum SpecError {
 }
 
 /// The fault-proof program of this release (`prover/guest`).
-const GUEST: &[u8] = include_bytes!("../../prover/guest/elf/epoch.elf");
+const GUEST: &[u8] = include_bytes!("../../../prover/guest/elf/epoch.elf");
 
 fn own_guest_hash() -> Result<B256, SpecError> {
     Ok(Image::from_elf(GUEST)?.memory_root())
