@@ -191,3 +191,27 @@ fn the_rulebook_depends_on_nothing_of_ours_outside_it() {
     }
     assert_eq!(checked, rulebook.len());
 }
+
+/// Each crate with the features that it is built with, tests' dependencies counted or not.
+fn features(edges: &str) -> Vec<String> {
+    let arguments = ["tree", "--frozen", "--workspace", "--prefix", "none", "--format", "{p}|{f}", "--edges", edges];
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+    let tree = output(Command::new(env!("CARGO")).args(arguments).args(["--manifest-path", manifest]));
+    let mut lines: Vec<String> = tree.lines().map(|line| line.trim_end_matches(" (*)").to_owned()).collect();
+    lines.sort_unstable();
+    lines.dedup();
+    lines
+}
+
+/// Cargo compiles a crate anew for every other set of features. So what programs need is compiled with the same ones whether tests are built or not,
+/// and `make test` takes over what `make devnet` compiled.
+#[test]
+fn tests_turn_on_no_feature_of_what_programs_are_built_from() {
+    let (programs, everything) = (features("normal,build"), features("normal,build,dev"));
+    assert!(programs.len() > 300, "only {}", programs.len());
+    let name = |line: &str| line.split('|').next().unwrap().to_owned();
+    for line in everything.iter().filter(|line| !programs.contains(line)) {
+        let programs_have = programs.iter().filter(|one| name(one) == name(line)).collect::<Vec<_>>();
+        assert!(programs_have.is_empty(), "tests build {line}, programs {programs_have:?}: see tests/Cargo.toml");
+    }
+}
