@@ -36,8 +36,7 @@ pub async fn on_l1(
     deployment: &Deployment,
 ) -> anyhow::Result<Address> {
     let wallet = Wallet::connect(l1.clone(), faucet.clone(), START_PATIENCE).await?;
-    let artifact: serde_json::Value =
-        serde_json::from_str(include_str!("../../contracts/artifacts/DevnetToken.json"))?;
+    let artifact: serde_json::Value = serde_json::from_str(include_str!("../../contracts/artifacts/DevnetToken.json"))?;
     let creation: Bytes =
         serde_json::from_value(artifact["bytecode"]["object"].clone()).context("artifact of DevnetToken")?;
     let token = wallet.address().create(l1.nonce(wallet.address()).await?);

@@ -5,7 +5,9 @@ use std::ffi::OsString;
 use anyhow::Context;
 use tandem_evm::cryptography::{self, Native};
 use tandem_sequencer::{Node, SequencerFlags};
-use tandem_service::{FlagsError, init_logging, parse_with_file, print_completions_if_asked, shutdown_on_signal, shutdown_with_stdin};
+use tandem_service::{
+    FlagsError, init_logging, parse_with_file, print_completions_if_asked, shutdown_on_signal, shutdown_with_stdin,
+};
 use tokio_util::sync::CancellationToken;
 
 #[tokio::main]

@@ -11,8 +11,8 @@ const WALLET: &str = "0x51515151515151515151515151515151515151515151515151515151
 const ACCOUNT: &str = "0x0202020202020202020202020202020202020202";
 
 fn vectors(section: &str) -> Vec<Value> {
-    let vectors: Value =
-        serde_json::from_str(include_str!("../../../tests/vectors/payments/session.json")).expect("the vectors are JSON");
+    let vectors: Value = serde_json::from_str(include_str!("../../../tests/vectors/payments/session.json"))
+        .expect("the vectors are JSON");
     let cases = vectors[section].as_array().expect("a list").clone();
     assert!(!cases.is_empty());
     cases

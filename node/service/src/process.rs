@@ -17,8 +17,7 @@ pub enum LogFormat {
 }
 
 /// Everything that Tandem says once per batch or rarer; of libraries only what degrades.
-const DEFAULT_FILTER: &str =
-    "warn,tandem=info,tandem_sequencer=info,tandem_prover=info,tandem_l1=info,tandem_store=info,tandem_cli=info,tandem_devnet=info";
+const DEFAULT_FILTER: &str = "warn,tandem=info,tandem_sequencer=info,tandem_prover=info,tandem_l1=info,tandem_store=info,tandem_cli=info,tandem_devnet=info";
 
 /// Writes logs to standard error; `RUST_LOG` selects, `info` of Tandem's own crates by default.
 pub fn init_logging(format: LogFormat) {
