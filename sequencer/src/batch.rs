@@ -14,6 +14,8 @@ use tandem_evm::{
     payload::{self, EncodeError, Payload, PayloadBlock},
 };
 
+use crate::clock::Moment;
+
 /// Raw bytes that a block costs at most beside its transactions.
 const BLOCK_OVERHEAD_BYTES: usize = 24;
 /// Bytes that a payload costs at most beside its blocks: version, lengths, column headers, dictionaries.
@@ -67,6 +69,8 @@ pub struct OpenBatch {
     pub checkpoint: Checkpoint,
     /// Number of its first block.
     pub first_block: u64,
+    /// When it was opened.
+    pub opened: Moment,
     /// Messages that its blocks consumed.
     pub message_count: u64,
     /// Gas limits of those messages.
@@ -84,10 +88,11 @@ pub struct OpenBatch {
 
 impl OpenBatch {
     /// A batch without blocks.
-    pub fn new(config: &ChainConfig, checkpoint: Checkpoint, first_block: u64) -> Self {
+    pub fn new(config: &ChainConfig, checkpoint: Checkpoint, first_block: u64, opened: Moment) -> Self {
         Self {
             checkpoint,
             first_block,
+            opened,
             message_count: 0,
             message_gas: 0,
             work_gas_left: config.max_work_gas_per_batch,
@@ -201,7 +206,52 @@ impl PriceAverage {
 
 #[cfg(test)]
 mod tests {
+    use alloy::{
+        consensus::{SignableTransaction, TxEip1559},
+        primitives::{Signature, TxKind, keccak256},
+    };
+    use tandem_evm::payload::SignedTransaction;
+
     use super::*;
+
+    /// A transfer to an account that the batch has not seen.
+    fn transfer(nonce: u64) -> SignedTransaction {
+        let tx = TxEip1559 {
+            chain_id: 1,
+            nonce,
+            gas_limit: 21_000,
+            max_fee_per_gas: 1_000_000_000,
+            max_priority_fee_per_gas: 1,
+            to: TxKind::Call(Address::from_word(keccak256(nonce.to_be_bytes()))),
+            value: U256::from(1_000_000 + nonce),
+            ..Default::default()
+        };
+        let word = |seed: u64| U256::from_be_bytes(keccak256(seed.to_be_bytes()).0) >> 1;
+        SignedTransaction::Eip1559(tx.into_signed(Signature::new(word(nonce + 1_000), word(nonce + 2_000), false)))
+    }
+
+    #[test]
+    fn empty_blocks_cost_next_to_nothing() {
+        const TRANSACTIONS: u64 = 100;
+        const EMPTY_BLOCKS: u64 = 12;
+        let payload_bytes = |empty_blocks: u64| {
+            let mut timestamp = 1_800_000_000;
+            let mut blocks = Vec::new();
+            for nonce in 0..TRANSACTIONS {
+                // A transaction now and then, after pauses of no regular length.
+                timestamp += 40 + nonce * nonce % 97;
+                blocks.push(PayloadBlock { timestamp, message_count: 0, transactions: vec![transfer(nonce)] });
+                for empty in 1..=empty_blocks {
+                    blocks.push(PayloadBlock { timestamp: timestamp + empty, ..Default::default() });
+                }
+            }
+            payload::encode(&Payload { blocks }, 1, |_| None).unwrap().compressed(LEVEL_POST).len()
+        };
+        let (without, with) = (payload_bytes(0), payload_bytes(EMPTY_BLOCKS));
+        let per_block = (with - without) as f64 / (TRANSACTIONS * EMPTY_BLOCKS) as f64;
+        println!("{per_block:.3} bytes per empty block beside {} bytes per transaction", without as u64 / TRANSACTIONS);
+        assert!(per_block < 1.0, "{per_block}");
+    }
 
     #[test]
     fn age_and_price_decide() {

@@ -47,6 +47,9 @@ pub struct SequencerFlags {
     /// Age of the head at which an empty block is built, in milliseconds
     #[arg(long, env = "TANDEM_HEARTBEAT_MS", default_value_t = 12_000)]
     pub heartbeat_ms: u64,
+    /// Empty blocks that follow a block with transactions, a second apart: as many as tools wait for
+    #[arg(long, env = "TANDEM_CONFIRMATION_BLOCKS", default_value_t = 12)]
+    pub confirmation_blocks: u64,
     /// L1 blocks that must lie on a message before it is executed, and on a checkpoint before it is named
     #[arg(long, env = "TANDEM_L1_DEPTH", default_value_t = 4)]
     pub l1_depth: u64,
@@ -94,6 +97,7 @@ impl SequencerFlags {
         EngineConfig {
             block_time_ms: self.block_time_ms,
             heartbeat_ms: self.heartbeat_ms,
+            confirmation_blocks: self.confirmation_blocks,
             l1_depth: self.l1_depth,
             checkpoint_age_max_s: self.checkpoint_age_max_s,
             batch: BatchPolicy {

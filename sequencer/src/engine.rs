@@ -6,12 +6,13 @@
 mod assemble;
 mod l1;
 mod open;
+mod time;
 
-pub use l1::{Landed, Place};
+pub use l1::{L1Tip, Landed, Place};
 
 use std::{
     sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use alloy::{
@@ -25,8 +26,10 @@ use tokio::sync::{Notify, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use self::time::ChainTime;
 use crate::{
     batch::{BatchPolicy, OpenBatch, PriceAverage},
+    clock::{Clock, Moment},
     mempool::{Counts, Mempool, MempoolLimits, Refused},
 };
 
@@ -43,6 +46,10 @@ pub struct EngineConfig {
     pub block_time_ms: u64,
     /// An empty block is built when the head is this old, in milliseconds.
     pub heartbeat_ms: u64,
+    /// Empty blocks that follow a block with transactions or messages, for tools that count confirmations.
+    pub confirmation_blocks: u64,
+    /// Time between those, in milliseconds.
+    pub confirmation_time_ms: u64,
     /// L1 blocks that must lie on a message before it is executed, and on a checkpoint before it is named.
     pub l1_depth: u64,
     /// A batch names no checkpoint older than this, in seconds.
@@ -60,6 +67,8 @@ impl Default for EngineConfig {
         Self {
             block_time_ms: 250,
             heartbeat_ms: 12_000,
+            confirmation_blocks: 12,
+            confirmation_time_ms: 1_000,
             l1_depth: 4,
             checkpoint_age_max_s: 3_600,
             idle_age_max_ms: 3_600_000,
@@ -136,7 +145,7 @@ pub(crate) enum Command {
     PoolContent { reply: oneshot::Sender<Vec<(Recovered, bool)>> },
     Landed { landed: Landed, reply: oneshot::Sender<bool> },
     Foreign { batch: Box<L1Batch>, messages: Vec<Message>, place: Place, reply: oneshot::Sender<bool> },
-    L1Messages { messages: Vec<(u64, Message)>, base_fee: U256, reply: oneshot::Sender<()> },
+    L1Messages { messages: Vec<(u64, Message)>, tip: L1Tip, reply: oneshot::Sender<()> },
     L1Reorg { to: u64, reply: oneshot::Sender<()> },
     Resequence { reply: oneshot::Sender<()> },
     Synced { reply: oneshot::Sender<()> },
@@ -237,6 +246,11 @@ pub struct Engine {
     state: WorldState<Store>,
     head: Header,
     head_hash: B256,
+    /// When the head became the head.
+    head_since: Moment,
+    /// Empty blocks that still have to follow the last one that was not.
+    confirmations_owed: u64,
+    time: ChainTime,
     /// L1 messages consumed up to the head.
     queue_index: u64,
     mempool: Mempool,
@@ -259,15 +273,23 @@ impl Engine {
         chain: ChainConfig,
         config: EngineConfig,
         store: Store,
+        clock: Clock,
         closed: std::sync::Arc<Notify>,
     ) -> Result<(Self, EngineHandle), EngineError> {
         let (sender, commands) = sync_channel(COMMANDS_MAX);
         let (head_sender, head_receiver) = watch::channel(HeadInfo::default());
+        let mut time = ChainTime::new(clock, chain.max_timestamp_drift);
+        if let Some(l1_head) = store.l1_head()? {
+            time.hear(l1_head.timestamp);
+        }
         let mut engine = Self {
             state: WorldState::open(B256::ZERO, store.clone()),
             mempool: Mempool::new(config.mempool),
             head: Header::default(),
             head_hash: B256::ZERO,
+            head_since: time.clock.moment(),
+            confirmations_owed: 0,
+            time,
             queue_index: 0,
             open: None,
             price: PriceAverage::default(),
@@ -304,6 +326,14 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// Handles the commands that wait: [`Engine::run`] without waiting for more.
+    pub fn serve(&mut self) -> Result<(), EngineError> {
+        match self.commands.try_recv() {
+            Ok(command) => self.handle_group(command),
+            Err(_) => Ok(()),
+        }
     }
 
     /// Handles a command and those that wait behind it; submissions in a row share one write to the journal, and are answered after it.
@@ -364,9 +394,10 @@ impl Engine {
             Command::Foreign { batch, messages, place, reply } => {
                 let _ = reply.send(self.foreign_batch(*batch, messages, place)?);
             }
-            Command::L1Messages { messages, base_fee, reply } => {
-                self.l1_base_fee = base_fee;
-                self.price.observe(base_fee);
+            Command::L1Messages { messages, tip, reply } => {
+                self.time.hear(tip.timestamp);
+                self.l1_base_fee = tip.base_fee;
+                self.price.observe(tip.base_fee);
                 self.check_messages(&messages)?;
                 self.check_missing_messages()?;
                 self.check_checkpoints()?;
@@ -443,6 +474,8 @@ impl Engine {
         self.queue_index =
             self.store.queue_index_after(head.number)?.ok_or(EngineError::BlockMissing { number: head.number })?;
         self.state = WorldState::open(self.head.state_root, self.store.clone());
+        self.head_since = self.time.moment_of(self.head.timestamp, Duration::from_millis(self.config.heartbeat_ms));
+        self.confirmations_owed = self.count_confirmations_owed()?;
         self.head_sender.send_replace(HeadInfo { number: head.number, hash: head.hash });
         Ok(())
     }
@@ -463,9 +496,4 @@ impl Engine {
         self.store.journal_remove(&dropped)?;
         Ok(())
     }
-}
-
-/// Milliseconds since the Unix epoch.
-fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
 }

@@ -8,6 +8,7 @@
 //! Every part owns its state and talks through bounded channels; the store is the only thing that several parts read.
 
 pub mod batch;
+pub mod clock;
 pub mod config;
 pub mod engine;
 pub mod feed;

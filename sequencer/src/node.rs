@@ -15,6 +15,7 @@ use tracing::info;
 
 use crate::{
     SequencerFlags,
+    clock::Clock,
     engine::{Engine, EngineError},
     feed::Feed,
     poster::{Poster, PosterError},
@@ -103,7 +104,8 @@ impl Node {
             return Err(NodeError::WrongL1 { expected: chain.l1_chain_id, found });
         }
         let signals = Signals::default();
-        let (engine, handle) = Engine::new(chain.clone(), flags.engine(), store.clone(), signals.changed.clone())?;
+        let (engine, handle) =
+            Engine::new(chain.clone(), flags.engine(), store.clone(), Clock::system(), signals.changed.clone())?;
         let (watcher, l1_heads) = watcher(&flags, &deployment, &client, store.clone(), handle.clone(), &signals)?;
         let poster = poster(&flags, &deployment, client, store.clone(), handle.clone(), signals).await?;
         let listener =

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    engine::{EngineHandle, Landed, Place, SubmitError},
+    engine::{EngineHandle, L1Tip, Landed, Place, SubmitError},
     settled,
     signals::Signals,
 };
@@ -71,7 +71,7 @@ pub struct Watcher {
     reader: Reader,
     config: ReaderConfig,
     config_hash: B256,
-    /// Base fee of the last block that told it, in wei.
+    /// L1's base fee as it was told last, in wei.
     base_fee: U256,
     /// How long to wait before L1 is read again.
     backoff: Backoff,
@@ -172,10 +172,14 @@ impl Watcher {
             return Ok(Fit::Misses);
         }
         // Asked before anything is stored, so that the engine hears of the block at once.
-        self.base_fee = match block.checkpoints.last() {
-            Some(checkpoint) => checkpoint.base_fee,
-            None => self.client.latest().await.map_or(self.base_fee, |header| U256::from(header.base_fee)),
+        let tip = match self.client.latest().await {
+            Ok(newest) => L1Tip { timestamp: newest.timestamp, base_fee: U256::from(newest.base_fee) },
+            Err(_) => L1Tip {
+                timestamp: block.timestamp,
+                base_fee: block.checkpoints.last().map_or(self.base_fee, |checkpoint| checkpoint.base_fee),
+            },
         };
+        self.base_fee = tip.base_fee;
         let messages: Vec<(u64, Message)> =
             block.messages.iter().map(|queued| (queued.index, queued.message.clone())).collect();
         self.store.put_l1_block(&L1BlockRecord {
@@ -186,7 +190,7 @@ impl Watcher {
             messages: messages.clone(),
             checkpoints: block.checkpoints.clone(),
         })?;
-        self.engine.l1_block(messages, self.base_fee).await?;
+        self.engine.l1_block(messages, tip).await?;
         for posted in &block.batches {
             match self.batch(posted, &block, cancel).await? {
                 Fit::Follows => {}

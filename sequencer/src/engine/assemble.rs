@@ -1,29 +1,49 @@
 //! Building blocks: when one is due, what goes in.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use alloy::primitives::Address;
-use tandem_evm::{BlockAttributes, BlockBuilder, Rejected, Transaction, payload::bytes_max};
+use tandem_evm::{BlockAttributes, BlockBuilder, EvmBlock, Rejected, Transaction, payload::bytes_max};
 use tracing::debug;
 
-use super::{Engine, EngineError, HeadInfo, OpenBatch, now_ms, open::Quota};
+use super::{Engine, EngineConfig, EngineError, HeadInfo, OpenBatch, open::Quota};
 use tandem_evm::fees;
 
 impl Engine {
-    /// Builds a block if there is something to put in or the heartbeat is due; closes the batch if it is time.
-    pub(super) fn tick(&mut self) -> Result<(), EngineError> {
+    /// Does what is due once per block time: builds a block if there is something to put in or an empty one is due, and closes the batch if
+    /// it is time.
+    pub fn tick(&mut self) -> Result<(), EngineError> {
         if !self.synced {
             return Ok(());
         }
+        self.time.warn_of_skew();
         self.close_if_due()?;
-        let timestamp = (now_ms() / 1_000).max(self.head.timestamp);
+        let timestamp = self.time.now_s().max(self.head.timestamp);
         let base_fee = fees::base_fee(&self.head, timestamp, self.chain.min_base_fee);
         let message = self.next_message(self.queue_index)?;
-        let idle_ms = now_ms().saturating_sub(self.head.timestamp.saturating_mul(1_000));
-        if message.is_none() && !self.mempool.has_executable(base_fee) && idle_ms < self.config.heartbeat_ms {
+        if message.is_none() && !self.mempool.has_executable(base_fee) && !self.is_empty_block_due() {
             return Ok(());
         }
         self.build_block(timestamp)
+    }
+
+    /// Whether it is time for a block although there is nothing to put in.
+    fn is_empty_block_due(&self) -> bool {
+        let EngineConfig { heartbeat_ms, confirmation_time_ms, .. } = self.config;
+        let wait_ms = if self.confirmations_owed > 0 { confirmation_time_ms.min(heartbeat_ms) } else { heartbeat_ms };
+        self.time.clock.since(self.head_since) >= Duration::from_millis(wait_ms)
+    }
+
+    /// Empty blocks that must follow the head so that as many as promised follow the last block that is not empty.
+    pub(super) fn count_confirmations_owed(&self) -> Result<u64, EngineError> {
+        for empty in 0..self.config.confirmation_blocks {
+            let Some(number) = self.head.number.checked_sub(empty).filter(|number| *number > 0) else { return Ok(0) };
+            let block = self.store.block(number)?.ok_or(EngineError::BlockMissing { number })?;
+            if !is_empty(&block) {
+                return Ok(self.config.confirmation_blocks - empty);
+            }
+        }
+        Ok(0)
     }
 
     fn build_block(&mut self, timestamp: u64) -> Result<(), EngineError> {
@@ -86,19 +106,24 @@ impl Engine {
     }
 
     /// Makes a block that is in the store the head.
-    pub(super) fn adopt(&mut self, block: &tandem_evm::EvmBlock) {
+    pub(super) fn adopt(&mut self, block: &EvmBlock) {
         if let Some(open) = &mut self.open {
             open.push(block);
         }
         self.head = block.header.clone();
         self.head_hash = block.hash;
+        self.head_since = self.time.clock.moment();
+        self.confirmations_owed = match is_empty(block) {
+            true => self.confirmations_owed.saturating_sub(1),
+            false => self.config.confirmation_blocks,
+        };
         self.head_sender.send_replace(HeadInfo { number: block.header.number, hash: block.hash });
     }
 
     /// Brings the mempool up to the block: its senders' nonces, and what turned out invalid.
     pub(super) fn forget_executed(
         &mut self,
-        block: &tandem_evm::EvmBlock,
+        block: &EvmBlock,
         invalid: &[alloy::primitives::B256],
     ) -> Result<(), EngineError> {
         let mut gone = invalid.to_vec();
@@ -138,4 +163,12 @@ impl Engine {
         let l1_head = self.store.l1_head()?.map_or(0, |head| head.number);
         Ok((l1_number.saturating_add(self.config.l1_depth) <= l1_head).then_some(message))
     }
+}
+
+/// Whether nothing happened in a block that anybody asked for: at most a batch's checkpoint is in it.
+fn is_empty(block: &EvmBlock) -> bool {
+    block
+        .transactions
+        .iter()
+        .all(|transaction| matches!(transaction, Transaction::Deposit(deposit) if deposit.is_system))
 }

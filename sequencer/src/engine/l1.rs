@@ -1,6 +1,6 @@
 //! What L1 says, and how the chain follows: batches that landed, batches of others, reorganisations.
 
-use alloy::primitives::B256;
+use alloy::primitives::{B256, U256};
 use tandem_chain::{
     BatchHeader, Checkpoint, Derivation, Message, OutputFields, StateMachine, derive::L1Batch,
     message::queue_hash_after,
@@ -37,6 +37,15 @@ pub struct Landed {
     pub place: Place,
 }
 
+/// What the newest block of L1 says.
+#[derive(Clone, Copy, Debug)]
+pub struct L1Tip {
+    /// Its time in seconds.
+    pub timestamp: u64,
+    /// Its base fee in wei.
+    pub base_fee: U256,
+}
+
 /// L1 blocks beyond the old head in which a reorganised message may be queued again before blocks that consumed it are taken back.
 const REQUEUE_BLOCKS: u64 = 16;
 
@@ -53,13 +62,9 @@ impl EngineHandle {
             .await
     }
 
-    /// L1 has one more block with these messages, which are in the store; base fee in wei.
-    pub async fn l1_block(
-        &self,
-        messages: Vec<(u64, Message)>,
-        base_fee: alloy::primitives::U256,
-    ) -> Result<(), SubmitError> {
-        self.tell(|reply| Command::L1Messages { messages: messages.clone(), base_fee, reply }).await
+    /// L1 has one more block with these messages, which are in the store. `tip` is its newest block, which may be a later one.
+    pub async fn l1_block(&self, messages: Vec<(u64, Message)>, tip: L1Tip) -> Result<(), SubmitError> {
+        self.tell(|reply| Command::L1Messages { messages: messages.clone(), tip, reply }).await
     }
 
     /// The Inbox will never take the closed batches: sequences everything after the last batch on L1 again.

@@ -8,7 +8,7 @@ use tandem_evm::{Evm, WorldState};
 use tandem_store::BatchJob;
 use tracing::{debug, info, warn};
 
-use super::{Engine, EngineError, OpenBatch, now_ms};
+use super::{Engine, EngineError, OpenBatch};
 
 /// Where the start of the open batch is kept across restarts.
 const OPEN_BATCH: &str = "engine/open_batch";
@@ -79,7 +79,8 @@ impl Engine {
             let encoded = serde_json::to_vec(&OpenRecord { first_block, checkpoint })
                 .map_err(|_| EngineError::MetaUnreadable { key: OPEN_BATCH })?;
             self.store.put_meta(OPEN_BATCH, &encoded)?;
-            self.open = Some(OpenBatch::new(&self.chain, checkpoint, first_block));
+            let opened = self.time.clock.moment();
+            self.open = Some(OpenBatch::new(&self.chain, checkpoint, first_block, opened));
         }
         let (chain, policy) = (&self.chain, &self.config.batch);
         Ok(self.open.as_mut().map(|open| Quota {
@@ -126,7 +127,10 @@ impl Engine {
             self.rewind(last_closed)?;
             return self.reload_mempool();
         };
-        let mut open = OpenBatch::new(&self.chain, record.checkpoint, record.first_block);
+        // How long it was open before is not known; what its first block is dated tells, within bounds.
+        let dated = self.store.header(record.first_block)?.map_or(0, |header| header.timestamp);
+        let opened = self.time.moment_of(dated, Duration::from_millis(self.config.batch.age_max_ms));
+        let mut open = OpenBatch::new(&self.chain, record.checkpoint, record.first_block, opened);
         for number in last_closed + 1..=self.head.number {
             open.push(&self.store.block(number)?.ok_or(EngineError::BlockMissing { number })?);
         }
@@ -147,8 +151,7 @@ impl Engine {
 
     pub(super) fn close_if_due(&mut self) -> Result<(), EngineError> {
         let Some(open) = self.open.as_ref().filter(|open| open.block_count() > 0) else { return Ok(()) };
-        let opened_s = self.store.header(open.first_block)?.map_or(0, |header| header.timestamp);
-        let age = Duration::from_millis(now_ms().saturating_sub(opened_s.saturating_mul(1_000)));
+        let age = self.time.clock.since(open.opened);
         let is_idle = open.transaction_count + open.message_count == 0;
         let due = if is_idle {
             age >= Duration::from_millis(self.config.idle_age_max_ms)

@@ -3,10 +3,12 @@
 // Each test binary uses its part.
 #![allow(dead_code)]
 
+pub mod steps;
+
 use std::{
     path::Path,
     sync::Arc,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use alloy::{
@@ -21,7 +23,8 @@ use tandem_chain::{
 use tandem_evm::{Recovered, payload::SignedTransaction};
 use tandem_sequencer::{
     batch::BatchPolicy,
-    engine::{Engine, EngineConfig, EngineHandle, Landed, Place},
+    clock::Clock,
+    engine::{Engine, EngineConfig, EngineHandle, L1Tip, Landed, Place},
 };
 use tandem_store::{L1BlockRecord, Options, Store};
 use tokio::sync::Notify;
@@ -30,9 +33,8 @@ use tokio_util::sync::CancellationToken;
 pub const ETHER: u64 = 1_000_000_000_000_000_000;
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
-pub fn now_s() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
-}
+/// The date at which clocks start that tests move.
+pub const START_S: u64 = 1_800_000_000;
 
 pub fn chain() -> ChainConfig {
     ChainConfig {
@@ -62,6 +64,7 @@ pub fn config(batch_age_ms: u64) -> EngineConfig {
     EngineConfig {
         block_time_ms: 20,
         heartbeat_ms: 3_600_000,
+        confirmation_blocks: 0,
         l1_depth: 1,
         batch: BatchPolicy { age_min_ms: batch_age_ms, age_max_ms: batch_age_ms, ..Default::default() },
         ..Default::default()
@@ -77,13 +80,20 @@ pub struct Rig {
     pub l1_number: u64,
     pub l1_base_fee: u64,
     pub messages: Vec<Message>,
+    /// What L1 is dated by: L1's clock, which need not be the machine's.
+    pub l1_clock: Clock,
 }
 
 impl Rig {
-    /// Opens the directory as a restarted process would.
+    /// Opens the directory as a restarted process would, by the machine's clocks.
     pub async fn start(directory: &Path, config: EngineConfig) -> Self {
+        Self::start_at(directory, config, Clock::system(), Clock::system()).await
+    }
+
+    /// Likewise, on a machine and beside an L1 with clocks of their own.
+    pub async fn start_at(directory: &Path, config: EngineConfig, machine: Clock, l1_clock: Clock) -> Self {
         let store = Store::open(directory, &chain(), Options { sync: false }).unwrap();
-        let (engine, handle) = Engine::new(chain(), config, store.clone(), Arc::new(Notify::new())).unwrap();
+        let (engine, handle) = Engine::new(chain(), config, store.clone(), machine, Arc::new(Notify::new())).unwrap();
         let cancel = CancellationToken::new();
         let token = cancel.clone();
         let thread = std::thread::spawn(move || engine.run(&token).unwrap());
@@ -98,6 +108,7 @@ impl Rig {
             l1_number,
             l1_base_fee: 1_000_000_000,
             messages,
+            l1_clock,
         };
         if l1_number == 0 {
             rig.l1_block(vec![]).await;
@@ -121,7 +132,7 @@ impl Rig {
         let indexed: Vec<(u64, Message)> = (first..).zip(messages.clone()).collect();
         let checkpoint = Checkpoint {
             number: self.l1_number,
-            timestamp: now_s() - 1,
+            timestamp: self.l1_clock.unix_s() - 1,
             base_fee: U256::from(self.l1_base_fee),
             blob_base_fee: U256::from(1),
         };
@@ -130,12 +141,13 @@ impl Rig {
                 number: self.l1_number,
                 hash: hash(self.l1_number),
                 parent_hash: hash(self.l1_number - 1),
-                timestamp: now_s(),
+                timestamp: self.l1_clock.unix_s(),
                 messages: indexed.clone(),
                 checkpoints: vec![checkpoint],
             })
             .unwrap();
-        self.engine.l1_block(indexed, U256::from(self.l1_base_fee)).await.unwrap();
+        let tip = L1Tip { timestamp: self.l1_clock.unix_s(), base_fee: U256::from(self.l1_base_fee) };
+        self.engine.l1_block(indexed, tip).await.unwrap();
     }
 
     /// Deposits, and lets the L1 depth pass.
@@ -195,7 +207,7 @@ impl Rig {
             queue_hash: self.queue_hash(queue_end),
             checkpoint_hash: checkpoint.hash(),
             config_hash: chain().hash(),
-            posted_at: now_s(),
+            posted_at: self.l1_clock.unix_s(),
         }
     }
 

@@ -1,0 +1,135 @@
+//! The engine beside clocks that are wrong: the machine's, L1's, or one of them all of a sudden.
+
+mod common;
+
+use std::time::Duration;
+
+use alloy::primitives::Address;
+use common::{ETHER, Rig, START_S, chain, config, transfer, user};
+use tandem_sequencer::{clock::ManualClock, engine::EngineConfig};
+use tandem_store::Store;
+
+const HOUR_S: u64 = 3_600;
+/// Age at which batches close here.
+const BATCH_AGE: Duration = Duration::from_secs(300);
+
+fn config_of_clocks() -> EngineConfig {
+    EngineConfig { heartbeat_ms: 12_000, ..config(BATCH_AGE.as_millis() as u64) }
+}
+
+fn head_s(store: &Store) -> u64 {
+    store.header(store.head().unwrap().number).unwrap().unwrap().timestamp
+}
+
+fn has_job(store: &Store) -> bool {
+    !store.jobs().unwrap().is_empty()
+}
+
+/// A machine and an L1, each with its clock.
+struct Clocks {
+    machine: ManualClock,
+    l1: ManualClock,
+}
+
+impl Clocks {
+    fn new(machine_s: u64) -> Self {
+        Self { machine: ManualClock::at(machine_s), l1: ManualClock::at(START_S) }
+    }
+
+    async fn start(&self, directory: &std::path::Path) -> Rig {
+        Rig::start_at(directory, config_of_clocks(), self.machine.clock(), self.l1.clock()).await
+    }
+
+    fn advance(&self, duration: Duration) {
+        self.machine.advance(duration);
+        self.l1.advance(duration);
+    }
+}
+
+#[tokio::test]
+async fn blocks_and_batches_go_on_whatever_the_machine_believes_the_date_to_be() {
+    for machine_s in [START_S, START_S - HOUR_S, START_S + HOUR_S, 0] {
+        let directory = tempfile::tempdir().unwrap();
+        let (alice, bob) = (user(1), Address::repeat_byte(0xb0));
+        let clocks = Clocks::new(machine_s);
+        let mut rig = clocks.start(directory.path()).await;
+        rig.deposit(alice.address(), ETHER).await;
+        let before_s = head_s(&rig.store);
+        assert!((START_S..=START_S + chain().max_timestamp_drift).contains(&before_s), "{before_s}");
+
+        clocks.advance(Duration::from_secs(8));
+        let hash = rig.engine.submit(transfer(&alice, 1, bob, 5)).await.unwrap();
+        rig.wait_included(hash).await;
+        assert_eq!(head_s(&rig.store), before_s + 8, "time goes on between L1's blocks");
+
+        clocks.advance(BATCH_AGE);
+        rig.wait("batch closed", has_job).await;
+        rig.land().await;
+        assert!(rig.store.last_batch().unwrap().is_some(), "L1 dates no block anew");
+        rig.stop();
+    }
+}
+
+#[tokio::test]
+async fn l1_that_leaps_ahead_takes_the_chain_along() {
+    let directory = tempfile::tempdir().unwrap();
+    let (alice, bob) = (user(1), Address::repeat_byte(0xb0));
+    let clocks = Clocks::new(START_S);
+    let mut rig = clocks.start(directory.path()).await;
+    rig.deposit(alice.address(), ETHER).await;
+    // As `evm_increaseTime` does.
+    clocks.l1.advance(Duration::from_secs(HOUR_S));
+    rig.l1_block(vec![]).await;
+    for nonce in 1..=2 {
+        let before_s = head_s(&rig.store);
+        clocks.advance(Duration::from_secs(5));
+        let hash = rig.engine.submit(transfer(&alice, nonce, bob, 5)).await.unwrap();
+        rig.wait_included(hash).await;
+        let after_s = head_s(&rig.store);
+        assert!(after_s >= START_S + HOUR_S && after_s >= before_s + 5, "{after_s} after {before_s}");
+    }
+    clocks.advance(BATCH_AGE);
+    rig.wait("batch closed", has_job).await;
+    rig.land().await;
+    assert!(rig.store.last_batch().unwrap().is_some());
+    rig.stop();
+}
+
+#[tokio::test]
+async fn a_date_that_is_set_back_stops_no_heartbeat() {
+    let directory = tempfile::tempdir().unwrap();
+    let clocks = Clocks::new(START_S);
+    let mut rig = clocks.start(directory.path()).await;
+    rig.deposit(user(1).address(), ETHER).await;
+    clocks.machine.set_unix_s(START_S - HOUR_S);
+    for _ in 0..3 {
+        let head = rig.store.head().unwrap().number;
+        clocks.advance(Duration::from_secs(12));
+        rig.wait("heartbeat", |store| store.head().unwrap().number > head).await;
+    }
+    assert!(head_s(&rig.store) >= START_S + 36);
+    rig.stop();
+}
+
+#[tokio::test]
+async fn a_batch_does_not_become_young_by_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let alice = user(1);
+    let mut clocks = Clocks::new(START_S);
+    let mut rig = clocks.start(directory.path()).await;
+    rig.deposit(alice.address(), ETHER).await;
+    for _ in 0..4 {
+        clocks.advance(BATCH_AGE / 5);
+        let head = rig.store.head().unwrap().number;
+        rig.l1_block(vec![]).await;
+        rig.wait("heartbeat", |store| store.head().unwrap().number > head).await;
+        rig.stop();
+        // Another process: its waits begin anew, and its date is wrong.
+        clocks.machine = ManualClock::at(START_S - HOUR_S);
+        rig = clocks.start(directory.path()).await;
+        assert!(!has_job(&rig.store));
+    }
+    clocks.advance(BATCH_AGE / 5);
+    rig.wait("batch closed", has_job).await;
+    rig.stop();
+}

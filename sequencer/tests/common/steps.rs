@@ -1,0 +1,109 @@
+//! An engine that does nothing but what a test tells it to, beside clocks that the test moves.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use alloy::primitives::{Address, B256, U256};
+use tandem_chain::{Checkpoint, Message};
+use tandem_evm::{EvmBlock, Recovered};
+use tandem_sequencer::{
+    clock::ManualClock,
+    engine::{Engine, EngineConfig, EngineHandle, L1Tip, SubmitError},
+};
+use tandem_store::{L1BlockRecord, Options, Store};
+use tokio::sync::Notify;
+
+use super::{ETHER, START_S, chain, deposit};
+
+pub struct Steps {
+    pub store: Store,
+    pub engine: Engine,
+    pub handle: EngineHandle,
+    pub clock: ManualClock,
+    l1_number: u64,
+    message_count: u64,
+}
+
+impl Steps {
+    /// Opens the directory as a process that was killed before would.
+    pub async fn start(directory: &Path, config: EngineConfig, clock: ManualClock) -> Self {
+        let store = Store::open(directory, &chain(), Options { sync: false }).unwrap();
+        let (engine, handle) =
+            Engine::new(chain(), config, store.clone(), clock.clock(), Arc::new(Notify::new())).unwrap();
+        let l1_number = store.l1_head().unwrap().map_or(0, |head| head.number);
+        let message_count = store.message_count().unwrap();
+        let mut steps = Self { store, engine, handle, clock, l1_number, message_count };
+        if l1_number == 0 {
+            steps.l1_block(vec![]).await;
+        }
+        let handle = steps.handle.clone();
+        steps.ask(handle.synced()).await.unwrap();
+        steps
+    }
+
+    /// A new chain on which these have an ether each.
+    pub async fn funded(directory: &Path, config: EngineConfig, users: &[Address]) -> Self {
+        let mut steps = Self::start(directory, config, ManualClock::at(START_S)).await;
+        for users in users.chunks(32) {
+            steps.l1_block(users.iter().map(|user| deposit(*user, ETHER)).collect()).await;
+        }
+        steps.l1_block(vec![]).await;
+        while steps.store.queue_index_after(steps.head()).unwrap() != Some(users.len() as u64) {
+            assert!(steps.tick() > 0, "deposits are executed");
+        }
+        steps
+    }
+
+    /// Asks, lets the engine answer, and returns the answer.
+    pub async fn ask<T>(&mut self, question: impl Future<Output = T>) -> T {
+        let Self { engine, .. } = self;
+        tokio::join!(question, async { engine.serve().unwrap() }).0
+    }
+
+    pub async fn submit(&mut self, transaction: Recovered) -> Result<B256, SubmitError> {
+        let handle = self.handle.clone();
+        self.ask(handle.submit(transaction)).await
+    }
+
+    /// What a block time brings: how many blocks.
+    pub fn tick(&mut self) -> u64 {
+        let before = self.head();
+        self.engine.tick().unwrap();
+        self.head() - before
+    }
+
+    /// Likewise, so much later.
+    pub fn tick_after(&mut self, duration: Duration) -> u64 {
+        self.clock.advance(duration);
+        self.tick()
+    }
+
+    pub fn head(&self) -> u64 {
+        self.store.head().unwrap().number
+    }
+
+    pub fn block(&self, number: u64) -> EvmBlock {
+        self.store.block(number).unwrap().unwrap()
+    }
+
+    /// One more L1 block with these messages and a checkpoint.
+    pub async fn l1_block(&mut self, messages: Vec<Message>) {
+        self.l1_number += 1;
+        let indexed: Vec<(u64, Message)> = (self.message_count..).zip(messages).collect();
+        self.message_count += indexed.len() as u64;
+        let (number, timestamp, base_fee) = (self.l1_number, self.clock.unix_s(), U256::from(1_000_000_000));
+        let checkpoint = Checkpoint { number, timestamp: timestamp - 1, base_fee, blob_base_fee: U256::ONE };
+        let hash = |number: u64| B256::from(U256::from(number));
+        self.store
+            .put_l1_block(&L1BlockRecord {
+                number,
+                hash: hash(number),
+                parent_hash: hash(number - 1),
+                timestamp,
+                messages: indexed.clone(),
+                checkpoints: vec![checkpoint],
+            })
+            .unwrap();
+        let handle = self.handle.clone();
+        self.ask(handle.l1_block(indexed, L1Tip { timestamp, base_fee })).await.unwrap();
+    }
+}
