@@ -1,8 +1,8 @@
 //! Batches on L1, batches on their way there, archived payloads, and small values of components.
 
 use crate::{
-    BatchJob, BatchRecord, Store, StoreError,
-    schema::{BatchEnds, Batches, Jobs, Meta, Payloads, Table},
+    BatchJob, BatchRecord, JobSummary, Store, StoreError,
+    schema::{BatchEnds, Batches, JobPayloads, Jobs, Meta, Payloads, Table},
     store::Order,
 };
 use alloy_primitives::{B256, Bytes};
@@ -56,17 +56,35 @@ impl Store {
     /// Records a closed batch, or what became of it.
     pub fn put_job(&self, job: &BatchJob) -> Result<(), StoreError> {
         let mut changes = self.changes();
-        changes.put::<Jobs>(&job.sequence, job)?;
+        changes.put::<Jobs>(&job.sequence, &job.summary())?;
+        changes.put::<JobPayloads>(&job.sequence, &job.payload)?;
         changes.commit()
     }
 
-    /// The closed batches, in order.
-    pub fn jobs(&self) -> Result<Vec<BatchJob>, StoreError> {
+    /// The closed batches, in order, without their payloads.
+    pub fn job_summaries(&self) -> Result<Vec<JobSummary>, StoreError> {
         self.all::<Jobs>()?.map(|row| Ok(row?.1)).collect()
     }
 
-    /// The batch that was closed last, of those that are not forgotten.
-    pub fn last_job(&self) -> Result<Option<BatchJob>, StoreError> {
+    /// The closed batches, in order. Reads every payload: see [`Self::job_summaries`] and [`Self::job_from`].
+    pub fn jobs(&self) -> Result<Vec<BatchJob>, StoreError> {
+        self.job_summaries()?.into_iter().map(|job| self.with_payload(job)).collect()
+    }
+
+    /// The closed batch that begins with a block. Of several, the first: it was closed first.
+    pub fn job_from(&self, first_block: u64) -> Result<Option<BatchJob>, StoreError> {
+        let found = self.job_summaries()?.into_iter().find(|job| job.first_block == first_block);
+        found.map(|job| self.with_payload(job)).transpose()
+    }
+
+    fn with_payload(&self, job: JobSummary) -> Result<BatchJob, StoreError> {
+        let missing = StoreError::MissingRow { table: JobPayloads::NAME, number: job.sequence };
+        let payload = self.get::<JobPayloads>(&job.sequence)?.ok_or(missing)?;
+        Ok(job.with_payload(payload))
+    }
+
+    /// The batch that was closed last, of those that are not forgotten; without its payload.
+    pub fn last_job(&self) -> Result<Option<JobSummary>, StoreError> {
         Ok(self.last::<Jobs>()?.map(|(_, job)| job))
     }
 
@@ -74,14 +92,16 @@ impl Store {
     pub fn remove_job(&self, sequence: u64) -> Result<(), StoreError> {
         let mut changes = self.changes();
         changes.delete::<Jobs>(&sequence)?;
+        changes.delete::<JobPayloads>(&sequence)?;
         changes.commit()
     }
 
     /// Forgets all closed batches.
     pub fn remove_all_jobs(&self) -> Result<(), StoreError> {
         let mut changes = self.changes();
-        for row in self.all::<Jobs>()? {
-            changes.delete::<Jobs>(&row?.0)?;
+        for job in self.job_summaries()? {
+            changes.delete::<Jobs>(&job.sequence)?;
+            changes.delete::<JobPayloads>(&job.sequence)?;
         }
         changes.commit()
     }

@@ -30,7 +30,7 @@ mod store;
 pub use codec::{Codec, CodecError, Json, Key, Raw, Rlp, Text};
 pub use error::{MissingPreimage, StoreError};
 pub use records::{
-    BatchJob, BatchRecord, BlockBody, Head, Identity, JournalEntry, L1BlockHead, L1BlockRecord, L1Message,
+    BatchJob, BatchRecord, BlockBody, Head, Identity, JobSummary, JournalEntry, L1BlockHead, L1BlockRecord, L1Message,
     L2MessageRow, Marker, TxPlace,
 };
 pub use schema::Table;

@@ -199,15 +199,49 @@ pub struct BatchJob {
     pub tx: Option<(u64, Vec<B256>)>,
 }
 
+/// A batch that this sequencer closed, but for its payload, which may be large.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobSummary {
+    /// The sequencer's own counter.
+    pub sequence: u64,
+    /// Number of its first block.
+    pub first_block: u64,
+    /// Number of its last block.
+    pub last_block: u64,
+    /// The checkpoint that it names.
+    pub checkpoint: Checkpoint,
+    /// Where its messages end.
+    pub queue_end: u64,
+    /// Hash of the queue there.
+    pub queue_hash: B256,
+    /// Nonce of the posting transaction, and the hashes of its versions, if it was sent.
+    pub tx: Option<(u64, Vec<B256>)>,
+}
+
+impl JobSummary {
+    /// With the payload, the whole.
+    pub fn with_payload(self, payload: Bytes) -> BatchJob {
+        let Self { sequence, first_block, last_block, checkpoint, queue_end, queue_hash, tx } = self;
+        BatchJob { sequence, first_block, last_block, checkpoint, queue_end, queue_hash, payload, tx }
+    }
+}
+
+impl BatchJob {
+    /// Everything but the payload.
+    pub fn summary(&self) -> JobSummary {
+        let Self { sequence, first_block, last_block, checkpoint, queue_end, queue_hash, tx, payload: _ } = self.clone();
+        JobSummary { sequence, first_block, last_block, checkpoint, queue_end, queue_hash, tx }
+    }
+}
+
 #[derive(RlpEncodable, RlpDecodable)]
-struct BatchJobRlp {
+struct JobSummaryRlp {
     sequence: u64,
     first_block: u64,
     last_block: u64,
     checkpoint: CheckpointRow,
     queue_end: u64,
     queue_hash: B256,
-    payload: Bytes,
     tx: Vec<SentRlp>,
 }
 
@@ -217,26 +251,25 @@ struct SentRlp {
     hashes: Vec<B256>,
 }
 
-impl Encodable for BatchJob {
+impl Encodable for JobSummary {
     fn encode(&self, out: &mut dyn alloy_rlp::BufMut) {
         let sent = self.tx.iter().map(|(nonce, hashes)| SentRlp { nonce: *nonce, hashes: hashes.clone() });
-        BatchJobRlp {
+        JobSummaryRlp {
             sequence: self.sequence,
             first_block: self.first_block,
             last_block: self.last_block,
             checkpoint: self.checkpoint.into(),
             queue_end: self.queue_end,
             queue_hash: self.queue_hash,
-            payload: self.payload.clone(),
             tx: sent.collect(),
         }
         .encode(out);
     }
 }
 
-impl Decodable for BatchJob {
+impl Decodable for JobSummary {
     fn decode(buf: &mut &[u8]) -> alloy_rlp::Result<Self> {
-        let row = BatchJobRlp::decode(buf)?;
+        let row = JobSummaryRlp::decode(buf)?;
         Ok(Self {
             sequence: row.sequence,
             first_block: row.first_block,
@@ -244,7 +277,6 @@ impl Decodable for BatchJob {
             checkpoint: row.checkpoint.into(),
             queue_end: row.queue_end,
             queue_hash: row.queue_hash,
-            payload: row.payload,
             tx: row.tx.into_iter().next().map(|sent| (sent.nonce, sent.hashes)),
         })
     }

@@ -4,14 +4,14 @@
 //! set of trie nodes in `preimages`, read by hash from a header's state root.
 
 use crate::{
-    BatchJob, BatchRecord, BlockBody, Codec, Identity, JournalEntry, Json, Key, L1BlockHead, L1Message, L2MessageRow,
+    BatchRecord, BlockBody, Codec, Identity, JobSummary, JournalEntry, Json, Key, L1BlockHead, L1Message, L2MessageRow,
     Marker, Raw, Rlp, Text, TxPlace, records::CheckpointRow,
 };
 use alloy_consensus::Header;
 use alloy_primitives::{B256, Bytes};
 
 /// Version of what follows. A directory with another one is refused.
-pub const SCHEMA_VERSION: u64 = 1;
+pub const SCHEMA_VERSION: u64 = 2;
 
 /// A column family with typed keys and values.
 pub trait Table {
@@ -86,7 +86,9 @@ tables! {
     /// Index of the batch, by the last block of those that have blocks.
     BatchEnds "batch_ends": u64 => u64 as Rlp;
     /// Batches closed but not final on L1, by the sequencer's own counter.
-    Jobs "jobs": u64 => BatchJob as Rlp;
+    Jobs "jobs": u64 => JobSummary as Rlp;
+    /// Their payloads, which are large, by the same counter.
+    JobPayloads "job_payloads": u64 => Bytes as Raw;
     /// Parts of archived payloads by data hash.
     Payloads "payloads": B256 => Vec<Bytes> as Rlp;
     /// Small values of components by name.

@@ -129,7 +129,9 @@ fn jobs_payloads_and_values_are_read_back() {
     let [last, first, middle] = jobs;
     assert_eq!(store.jobs().unwrap(), [first.clone(), middle, last.clone()]);
     store.remove_job(7).unwrap();
-    assert_eq!(store.last_job().unwrap().as_ref(), Some(&last));
+    assert_eq!(store.last_job().unwrap(), Some(last.summary()));
+    assert_eq!(store.job_summaries().unwrap(), [first.summary(), last.summary()]);
+    assert_eq!((store.job_from(1).unwrap(), store.job_from(2).unwrap()), (Some(first.clone()), None));
     assert_eq!(store.jobs().unwrap(), [first, last]);
     store.remove_all_jobs().unwrap();
     assert_eq!((store.jobs().unwrap(), store.last_job().unwrap()), (vec![], None));

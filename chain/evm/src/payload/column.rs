@@ -45,6 +45,11 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// How many bytes [`write_length`] writes.
+pub(super) fn length_bytes(value: usize) -> usize {
+    (usize::BITS - value.leading_zeros()).div_ceil(7).max(1) as usize
+}
+
 /// Writes what [`Reader::length`] reads.
 pub(super) fn write_length(mut value: usize, out: &mut Vec<u8>) {
     while value >= 0x80 {
@@ -140,11 +145,24 @@ impl<'a> Numbers<'a> {
 #[derive(Clone, Debug, Default)]
 pub(super) struct NumbersWriter {
     entries: Vec<U256>,
+    /// Widths and bytes of the entries.
+    entry_bytes: usize,
 }
 
 impl NumbersWriter {
     pub(super) fn push(&mut self, value: U256) {
+        self.entry_bytes += 1 + value.byte_len();
         self.entries.push(value);
+    }
+
+    /// How many entries.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// What [`Self::write`] writes.
+    pub(super) fn bytes(&self) -> usize {
+        length_bytes(self.entries.len()) + self.entry_bytes
     }
 
     /// Writes what [`Numbers::read`] reads, and where parts of one distribution end.

@@ -9,10 +9,11 @@ use super::{
     NumberColumn as N, PAYLOAD_VERSION, Payload, SignedTransaction, StreamColumn as S,
     address::Source,
     calldata::{Call, Template, WordKind, split_call},
-    column::{NumbersWriter, write_length},
+    column::{NumbersWriter, length_bytes, write_length},
     decimal,
     decode::METHOD_STORED,
     layout::{InputLayout, Kind, Shape},
+    weight::charged_bytes,
 };
 
 /// In `AuthorizationChainIds`: valid on every chain.
@@ -20,6 +21,11 @@ pub(super) const CHAIN_ID_ANY: U256 = U256::ZERO;
 /// In `AuthorizationChainIds`: this chain. Anything else: the chain id follows.
 pub(super) const CHAIN_ID_OWN: U256 = U256::ONE;
 const CHAIN_ID_FOLLOWS: u64 = 2;
+
+/// Version, method and the length of the columns.
+const FRAME_BYTES_MAX: usize = 2 + 10;
+/// An index of the address book with its width, as a column has it. Whoever wants more than 2^40 addresses registered pays for centuries.
+const BOOK_INDEX_BYTES_MAX: usize = 6;
 
 /// Why a payload cannot be posted. A builder that admits only valid transactions meets none of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -82,35 +88,55 @@ pub fn encode(
     chain_id: u64,
     index_of: impl Fn(&Address) -> Option<u64>,
 ) -> Result<EncodedPayload, EncodeError> {
-    let mut encoder = Encoder::new(chain_id, index_of);
-    let mut timestamp = 0u64;
+    let mut writer = PayloadWriter::new(chain_id, index_of);
     for block in &payload.blocks {
-        let decreases = EncodeError::TimestampDecreases { timestamp: block.timestamp };
-        let delta = block.timestamp.checked_sub(timestamp).ok_or(decreases)?;
-        timestamp = block.timestamp;
-        encoder.number(N::BlockTimeDeltas, delta);
-        encoder.number(N::BlockMessages, block.message_count);
-        encoder.number(N::BlockTransactions, block.transactions.len());
         for transaction in &block.transactions {
-            encoder.transaction(transaction)?;
+            writer.push(transaction)?;
         }
+        writer.end_block(block.timestamp, block.message_count)?;
     }
-    Ok(encoder.finish())
+    Ok(writer.finish())
 }
 
-struct Encoder<F> {
+/// Upper bounds of what a payload takes, whatever the address book holds; in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PayloadSizes {
+    /// As it is posted, without compression: with it, it is shorter or the same.
+    pub posted: usize,
+    /// Of the columns that the decoder decompresses.
+    pub columns: usize,
+    /// What the decoder charges for the transactions that it builds from them.
+    pub charged: usize,
+}
+
+/// A payload that grows transaction by transaction, and knows its size all the while.
+#[derive(Clone, Debug)]
+pub struct PayloadWriter<F> {
     numbers: Vec<NumbersWriter>,
     streams: Vec<Vec<u8>>,
     gas_limits: BTreeMap<u64, usize>,
     fees: BTreeMap<(u128, u128), usize>,
     addresses: BTreeMap<Address, usize>,
     templates: BTreeMap<Template, usize>,
+    /// Of the last block, in seconds.
+    timestamp: u64,
+    /// Since the last block.
+    transaction_count: usize,
+    charged: usize,
     chain_id: u64,
     index_of: F,
 }
 
-impl<F: Fn(&Address) -> Option<u64>> Encoder<F> {
-    fn new(chain_id: u64, index_of: F) -> Self {
+impl PayloadWriter<fn(&Address) -> Option<u64>> {
+    /// Writes every address out. What it tells about sizes holds for any address book.
+    pub fn without_book(chain_id: u64) -> Self {
+        Self::new(chain_id, |_| None)
+    }
+}
+
+impl<F: Fn(&Address) -> Option<u64>> PayloadWriter<F> {
+    /// An empty payload; `index_of` is the inverse of the address book.
+    pub fn new(chain_id: u64, index_of: F) -> Self {
         Self {
             numbers: N::ALL.iter().map(|_| NumbersWriter::default()).collect(),
             streams: (0..S::COUNT).map(|_| Vec::new()).collect(),
@@ -118,8 +144,40 @@ impl<F: Fn(&Address) -> Option<u64>> Encoder<F> {
             fees: BTreeMap::new(),
             addresses: BTreeMap::new(),
             templates: BTreeMap::new(),
+            timestamp: 0,
+            transaction_count: 0,
+            charged: 0,
             chain_id,
             index_of,
+        }
+    }
+
+    /// Ends a block: its transactions are those since the last one.
+    pub fn end_block(&mut self, timestamp: u64, message_count: u32) -> Result<(), EncodeError> {
+        let delta = timestamp.checked_sub(self.timestamp).ok_or(EncodeError::TimestampDecreases { timestamp })?;
+        self.timestamp = timestamp;
+        self.number(N::BlockTimeDeltas, delta);
+        self.number(N::BlockMessages, message_count);
+        self.number(N::BlockTransactions, self.transaction_count);
+        self.transaction_count = 0;
+        Ok(())
+    }
+
+    /// Bounds of what is written so far.
+    pub fn sizes(&self) -> PayloadSizes {
+        let (compressed, verbatim) = self.streams.split_at(S::COMPRESSED.len());
+        let numbers: usize = self.numbers.iter().map(NumbersWriter::bytes).sum();
+        let streams: usize = compressed.iter().map(|stream| length_bytes(stream.len()) + stream.len()).sum();
+        let columns = numbers + streams;
+        let verbatim: usize = verbatim.iter().map(Vec::len).sum();
+        let entries = |column: N| self.numbers[column as usize].len();
+        let named_again = entries(N::RecipientRefs) + entries(N::ArgumentRefs);
+        let named = self.streams[S::RecipientSources as usize].len() + self.streams[S::ArgumentSources as usize].len();
+        PayloadSizes {
+            // By index an address takes less than written out, and may take more than a reference to what was.
+            posted: FRAME_BYTES_MAX + columns + verbatim + BOOK_INDEX_BYTES_MAX * named_again,
+            columns: columns + BOOK_INDEX_BYTES_MAX * named,
+            charged: self.charged,
         }
     }
 
@@ -134,7 +192,8 @@ impl<F: Fn(&Address) -> Option<u64>> Encoder<F> {
         self.streams[column as usize].extend_from_slice(bytes);
     }
 
-    fn transaction(&mut self, transaction: &SignedTransaction) -> Result<(), EncodeError> {
+    /// Adds a transaction to the block that is being written. One that cannot be posted changes nothing.
+    pub fn push(&mut self, transaction: &SignedTransaction) -> Result<(), EncodeError> {
         let (kind, fields): (_, &dyn alloy_consensus::Transaction) = match transaction {
             SignedTransaction::Legacy(signed) if signed.tx().chain_id.is_none() => {
                 (Kind::LegacyUnprotected, signed.tx())
@@ -149,6 +208,11 @@ impl<F: Fn(&Address) -> Option<u64>> Encoder<F> {
         {
             return Err(EncodeError::ForeignChain { chain_id });
         }
+        if transaction.signature().s().bit(255) {
+            return Err(EncodeError::HighSignature);
+        }
+        self.transaction_count += 1;
+        self.charged += charged_bytes(transaction);
         let to = fields.to();
         let (input, call) = self.input_layout(fields.input());
         let shape = Shape { kind, creation: to.is_none(), input };
@@ -161,7 +225,7 @@ impl<F: Fn(&Address) -> Option<u64>> Encoder<F> {
         }
         self.amount(fields.value(), N::ValueMantissas, N::ValueExponents);
         self.input(fields.input(), call);
-        self.signature(transaction.signature())?;
+        self.signature(transaction.signature());
         if let Some(access_list) = fields.access_list() {
             self.access_list(access_list);
         }
@@ -268,15 +332,11 @@ impl<F: Fn(&Address) -> Option<u64>> Encoder<F> {
         }
     }
 
-    fn signature(&mut self, signature: &Signature) -> Result<(), EncodeError> {
+    fn signature(&mut self, signature: &Signature) {
         let mut s = signature.s();
-        if s.bit(255) {
-            return Err(EncodeError::HighSignature);
-        }
         s.set_bit(255, signature.v());
         self.bytes(S::Signatures, &signature.r().to_be_bytes::<32>());
         self.bytes(S::Signatures, &s.to_be_bytes::<32>());
-        Ok(())
     }
 
     fn access_list(&mut self, access_list: &AccessList) {
@@ -309,7 +369,8 @@ impl<F: Fn(&Address) -> Option<u64>> Encoder<F> {
         }
     }
 
-    fn finish(self) -> EncodedPayload {
+    /// The columns of what is written so far.
+    pub fn finish(&self) -> EncodedPayload {
         let (mut columns, mut cuts) = (Vec::new(), Vec::new());
         for numbers in &self.numbers {
             numbers.write(&mut columns, &mut cuts);

@@ -23,7 +23,7 @@ mod tests;
 
 pub use address::{AddressBook, NoAddressBook};
 pub use decode::decode;
-pub use encode::{EncodeError, EncodedPayload, encode};
+pub use encode::{EncodeError, EncodedPayload, PayloadSizes, PayloadWriter, encode};
 pub use layout::{NumberColumn, StreamColumn};
 pub use transaction::{BlobTransaction, SignedTransaction};
 pub use weight::bytes_max;

@@ -12,17 +12,24 @@ const REFERENCE_BYTES: usize = 24;
 pub fn bytes_max(transaction: &SignedTransaction) -> usize {
     let fields = transaction.fields();
     let input = fields.input().len();
-    let entries = fields.access_list().map_or(&[][..], |list| list);
-    let keys: usize = entries.iter().map(|entry| entry.storage_keys.len()).sum();
+    let entries = fields.access_list().map_or(0, |list| list.len());
     let authorizations = fields.authorization_list().map_or(0, <[_]>::len);
     // Signatures are posted whole, however short RLP has them; a word of calldata takes its kind and up to two widths more.
     let posted = transaction.encode_2718().len()
         + input / 8
-        + REFERENCE_BYTES * (1 + entries.len())
+        + REFERENCE_BYTES * (1 + entries)
         + (layout::SIGNATURE_BYTES + REFERENCE_BYTES) * (1 + authorizations);
-    let charged = TRANSACTION_BASE_BYTES * (1 + authorizations)
-        + input
+    posted.max(charged_bytes(transaction))
+}
+
+/// What the decoder charges for the transaction against its cap (EVM-PL-7).
+pub(super) fn charged_bytes(transaction: &SignedTransaction) -> usize {
+    let fields = transaction.fields();
+    let entries = fields.access_list().map_or(&[][..], |list| list);
+    let keys: usize = entries.iter().map(|entry| entry.storage_keys.len()).sum();
+    let authorizations = fields.authorization_list().map_or(0, <[_]>::len);
+    TRANSACTION_BASE_BYTES * (1 + authorizations)
+        + fields.input().len()
         + layout::ADDRESS_BYTES * entries.len()
-        + layout::WORD_BYTES * keys;
-    posted.max(charged)
+        + layout::WORD_BYTES * keys
 }

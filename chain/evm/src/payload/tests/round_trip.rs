@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::samples::{self, CHAIN_ID, LIMITS};
 use crate::payload::{
     AddressBook, BlobTransaction, DecodeError, EncodeError, NoAddressBook, Payload, PayloadBlock, PayloadError,
-    PayloadLimits, SignedTransaction, bytes_max, decode, encode,
+    PayloadLimits, PayloadWriter, SignedTransaction, bytes_max, decode, encode,
 };
 
 /// An address table in memory that can be out of reach.
@@ -63,6 +63,36 @@ proptest! {
         let index_of = |address: &Address| book.0.iter().find(|(_, entry)| *entry == address).map(|(index, _)| *index);
         let posted = encode(&payload, CHAIN_ID, index_of).unwrap().stored();
         prop_assert_eq!(decode(&posted, &LIMITS, CHAIN_ID, &book).unwrap(), payload);
+    }
+
+    #[test]
+    fn a_writer_knows_how_large_its_payload_is_at_most(payload in samples::payload()) {
+        let mut writer = PayloadWriter::without_book(CHAIN_ID);
+        let mut before = writer.sizes();
+        for block in &payload.blocks {
+            for transaction in &block.transactions {
+                writer.push(transaction).unwrap();
+                let (after, bound) = (writer.sizes(), bytes_max(transaction));
+                prop_assert!(after.posted - before.posted <= bound, "{after:?} after {before:?}, bound {bound}");
+                prop_assert!(after.columns - before.columns <= bound, "{after:?} after {before:?}, bound {bound}");
+                prop_assert!(after.charged - before.charged <= bound, "{after:?} after {before:?}, bound {bound}");
+                before = after;
+            }
+            writer.end_block(block.timestamp, block.message_count).unwrap();
+            before = writer.sizes();
+        }
+        // Indices as wide as any can be: what is written out for lack of a book is then shorter than what names it.
+        let named = [Address::repeat_byte(0), Address::repeat_byte(1)];
+        let book = Book(named.iter().enumerate().map(|(place, address)| ((1 << 40) - 1 - place as u64, *address)).collect());
+        let wide = |address: &Address| book.0.iter().find(|(_, entry)| *entry == address).map(|(index, _)| *index);
+        let (with, without) = (encode(&payload, CHAIN_ID, wide).unwrap(), encode(&payload, CHAIN_ID, |_| None).unwrap());
+        prop_assert_eq!(&writer.finish(), &without);
+        let sizes = writer.sizes();
+        let tight = PayloadLimits { decompressed_bytes_max: sizes.columns.max(sizes.charged), ..LIMITS };
+        for encoded in [with, without] {
+            prop_assert!(encoded.stored().len() <= sizes.posted, "{} bytes, {sizes:?}", encoded.stored().len());
+            prop_assert_eq!(&decode(&encoded.stored(), &tight, CHAIN_ID, &book), &Ok(payload.clone()));
+        }
     }
 
     #[test]
