@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 # Everything is built together, tests and examples included: cargo builds a package otherwise for every other set of features around it.
 BUILT = $(or $(CARGO_TARGET_DIR),target)/debug
 
-.PHONY: help setup build devnet test release install e2e check check-bare guest bench-batch bench-state bench-vm bench-opcodes worst-vm bench-circuits bench-prover fuzz-circuits
+.PHONY: help setup build devnet test release install e2e check check-bare guest bench-batch bench-engine bench-state bench-vm bench-opcodes worst-vm bench-circuits bench-prover fuzz-circuits
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -57,6 +57,9 @@ guest: ## rebuild the fraud-proof guest and compare with the committed ELF (says
 
 bench-batch: build ## posted bytes per transaction
 	$(BUILT)/examples/bench_batch
+
+bench-engine: setup ## transfers included per second, and blocks while a full batch closes (release build)
+	cargo run --release -p tandem-sequencer --example bench_engine
 
 bench-state: build ## root time per 1,000 changed accounts
 	$(BUILT)/examples/bench_state

@@ -1,8 +1,10 @@
 //! The batch under construction: what it holds, how large it will be, and when it closes.
 //!
-//! Size is bounded from above at all times, so that a closed batch always fits L1: what was measured by really encoding, plus the
-//! bounds of everything added since. Measuring is repeated while it gains room. All bounds together stay below the decoder's cap: what compresses
-//! well would else grow into a batch that fits L1 and that no node decodes.
+//! Its size is bounded from above at all times, so that a closed batch always fits L1: the columns are written as transactions come, and know
+//! what they take without compression. Where that is too much they are compressed, and count as measured, plus the loose bounds of everything
+//! added since: what is added may make the rest compress worse. Measuring is repeated while it gains room, a few times in a batch's life.
+//! Columns, and what the decoder charges, stay below its cap: what compresses well would else grow into a batch that fits L1 and that no node
+//! decodes.
 
 use std::time::Duration;
 
@@ -11,28 +13,33 @@ use tandem_chain::{ChainConfig, Checkpoint};
 use tandem_evm::{
     EvmBlock, Transaction,
     block::MIN_WORK_GAS,
-    payload::{self, EncodeError, Payload, PayloadBlock},
+    payload::{self, EncodeError, Payload, PayloadBlock, PayloadWriter, SignedTransaction, bytes_max},
 };
 
-use crate::clock::Moment;
+use crate::{
+    clock::Moment,
+    data::{BLOB_PAYLOAD_BYTES_MAX, DataMode},
+};
 
-/// Raw bytes that a block costs at most beside its transactions.
+/// Bytes that a block costs at most beside its transactions.
 const BLOCK_OVERHEAD_BYTES: usize = 24;
 /// Bytes that a payload costs at most beside its blocks: version, lengths, column headers, dictionaries.
 const PAYLOAD_OVERHEAD_BYTES: usize = 1_024;
-/// A transaction that the open batch has no room for must fit the next one even behind so many blocks.
-const BLOCKS_BEFORE_CLOSE: usize = 4;
-/// Encoding again is worth it once this share of the capacity was added since.
+/// Compressing again is worth it once this share of the limit was added since.
 const MEASURE_SHARE: usize = 8;
+/// A batch with less than this share of the limit left is full.
+const FULL_SHARE: usize = 50;
 /// Compression levels of Zstandard: quick while measuring, thorough when it counts.
 const LEVEL_MEASURE: i32 = 3;
 const LEVEL_POST: i32 = 19;
 
-/// When a batch closes.
+/// When batches close, and what they hold.
 #[derive(Clone, Copy, Debug, serde::Deserialize, serde::Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BatchPolicy {
-    /// Most payload bytes; the codec's output, framing included.
+    /// How payloads travel.
+    pub data: DataMode,
+    /// Most payload bytes, within what carries them; the codec's output, framing included.
     pub payload_bytes_max: usize,
     /// A batch younger than this stays open unless it is full, in milliseconds.
     pub age_min_ms: u64,
@@ -44,7 +51,13 @@ pub struct BatchPolicy {
 
 impl Default for BatchPolicy {
     fn default() -> Self {
-        Self { payload_bytes_max: 120_000, age_min_ms: 60_000, age_max_ms: 600_000, price_percent: 80 }
+        Self {
+            data: DataMode::Auto,
+            payload_bytes_max: BLOB_PAYLOAD_BYTES_MAX,
+            age_min_ms: 60_000,
+            age_max_ms: 600_000,
+            price_percent: 80,
+        }
     }
 }
 
@@ -59,6 +72,18 @@ impl BatchPolicy {
         let span_ms = (self.age_max_ms - self.age_min_ms).max(1);
         let percent = u128::from(self.price_percent) * u128::from(span_ms + waited_ms) / u128::from(span_ms);
         base_fee.saturating_mul(100) <= base_fee_average.saturating_mul(percent)
+    }
+
+    /// Most payload bytes of a batch that holds so many already, at these prices.
+    pub fn bytes_max(&self, bytes: usize, prices: Option<&Checkpoint>) -> usize {
+        self.data.payload_bytes_max(bytes, prices).min(self.payload_bytes_max)
+    }
+
+    /// Most bytes of a transaction ([`bytes_max`]) that an empty batch takes at any price.
+    pub fn transaction_bytes_max(&self, config: &ChainConfig) -> usize {
+        let cap = usize::try_from(config.max_payload_bytes).unwrap_or(usize::MAX);
+        // Calldata carries least, if it may be chosen. Twice, for the batch's own margin.
+        self.bytes_max(0, None).min(cap).saturating_sub(2 * PAYLOAD_OVERHEAD_BYTES)
     }
 }
 
@@ -77,18 +102,33 @@ pub struct OpenBatch {
     pub message_gas: u64,
     /// Left of the work budget (EVM-WORK-1).
     pub work_gas_left: u64,
-    /// Transactions signed by users.
+    /// Transactions signed by users, those of the block under construction included.
     pub transaction_count: u64,
     payload: Payload,
-    bound_bytes: usize,
-    /// Upper bound of the payload before compression, and of what the decoder charges for it.
-    raw_bytes: usize,
+    writer: PayloadWriter<fn(&Address) -> Option<u64>>,
+    /// Most payload bytes at present.
+    bytes_max: usize,
+    /// The decoder's cap.
+    decoded_bytes_max: usize,
+    blocks_max: u64,
+    transactions_max: u64,
+    /// Whether a transaction was left to the next batch.
+    is_cut_short: bool,
+    /// Size when it was compressed last.
+    measured_bytes: Option<usize>,
+    /// Loose bounds of everything added since.
     unmeasured_bytes: usize,
 }
 
 impl OpenBatch {
     /// A batch without blocks.
-    pub fn new(config: &ChainConfig, checkpoint: Checkpoint, first_block: u64, opened: Moment) -> Self {
+    pub fn new(
+        config: &ChainConfig,
+        policy: &BatchPolicy,
+        checkpoint: Checkpoint,
+        first_block: u64,
+        opened: Moment,
+    ) -> Self {
         Self {
             checkpoint,
             first_block,
@@ -98,43 +138,55 @@ impl OpenBatch {
             work_gas_left: config.max_work_gas_per_batch,
             transaction_count: 0,
             payload: Payload::default(),
-            bound_bytes: PAYLOAD_OVERHEAD_BYTES,
-            raw_bytes: PAYLOAD_OVERHEAD_BYTES,
+            writer: PayloadWriter::without_book(config.l2_chain_id),
+            bytes_max: policy.bytes_max(0, Some(&checkpoint)),
+            decoded_bytes_max: usize::try_from(config.max_payload_bytes).unwrap_or(usize::MAX),
+            blocks_max: config.max_blocks_per_batch,
+            transactions_max: config.max_transactions_per_batch,
+            is_cut_short: false,
+            measured_bytes: None,
             unmeasured_bytes: 0,
         }
     }
 
-    /// Takes the next block.
-    pub fn push(&mut self, block: &EvmBlock) {
+    /// Takes a block that is built: after a restart.
+    pub fn push(&mut self, block: &EvmBlock) -> Result<(), EncodeError> {
         let mut gas_before = 0;
-        let mut transactions = Vec::new();
         for (transaction, receipt) in block.transactions.iter().zip(&block.receipts) {
-            let gas_used = receipt.cumulative_gas_used - gas_before;
+            let gas_used = receipt.cumulative_gas_used.saturating_sub(gas_before);
             gas_before = receipt.cumulative_gas_used;
+            if let Transaction::Signed(signed) = transaction {
+                self.take(signed.transaction(), gas_used.max(MIN_WORK_GAS))?;
+            }
+        }
+        self.end_block(block)
+    }
+
+    /// Takes a transaction of the block that is being built, and the work that it took.
+    pub fn take(&mut self, transaction: &SignedTransaction, work_gas: u64) -> Result<(), EncodeError> {
+        self.writer.push(transaction)?;
+        self.unmeasured_bytes += bytes_max(transaction);
+        self.work_gas_left = self.work_gas_left.saturating_sub(work_gas);
+        self.transaction_count += 1;
+        Ok(())
+    }
+
+    /// Ends the block that was built of the transactions taken since the last one.
+    pub fn end_block(&mut self, block: &EvmBlock) -> Result<(), EncodeError> {
+        let mut transactions = Vec::new();
+        for transaction in &block.transactions {
             match transaction {
-                Transaction::Signed(signed) => {
-                    self.add_bytes(payload::bytes_max(signed.transaction()));
-                    self.work_gas_left = self.work_gas_left.saturating_sub(gas_used.max(MIN_WORK_GAS));
-                    transactions.push(signed.transaction().clone());
-                }
+                Transaction::Signed(signed) => transactions.push(signed.transaction().clone()),
                 Transaction::Deposit(deposit) if deposit.is_system => {}
                 Transaction::Deposit(deposit) => self.message_gas += deposit.gas_limit,
             }
         }
-        self.add_bytes(BLOCK_OVERHEAD_BYTES);
         self.message_count += block.message_count;
-        self.transaction_count += transactions.len() as u64;
-        self.payload.blocks.push(PayloadBlock {
-            timestamp: block.header.timestamp,
-            message_count: u32::try_from(block.message_count).unwrap_or(u32::MAX),
-            transactions,
-        });
-    }
-
-    fn add_bytes(&mut self, bytes: usize) {
-        self.bound_bytes += bytes;
-        self.raw_bytes += bytes;
-        self.unmeasured_bytes += bytes;
+        let message_count = u32::try_from(block.message_count).unwrap_or(u32::MAX);
+        self.writer.end_block(block.header.timestamp, message_count)?;
+        self.unmeasured_bytes += BLOCK_OVERHEAD_BYTES;
+        self.payload.blocks.push(PayloadBlock { timestamp: block.header.timestamp, message_count, transactions });
+        Ok(())
     }
 
     /// Blocks so far.
@@ -142,47 +194,70 @@ impl OpenBatch {
         self.payload.blocks.len() as u64
     }
 
-    /// Most bytes of a transaction that an empty batch can take.
-    pub fn transaction_bytes_max(config: &ChainConfig, policy: &BatchPolicy) -> usize {
-        let raw_capacity = usize::try_from(config.max_payload_bytes).unwrap_or(usize::MAX);
-        let fixed = PAYLOAD_OVERHEAD_BYTES + BLOCK_OVERHEAD_BYTES * BLOCKS_BEFORE_CLOSE;
-        policy.payload_bytes_max.min(raw_capacity).saturating_sub(fixed)
+    /// What it holds may be posted like this, as L1's prices are now.
+    pub fn set_prices(&mut self, policy: &BatchPolicy, prices: Option<&Checkpoint>) {
+        self.bytes_max = policy.bytes_max(self.posted_bytes_max(), prices);
     }
 
-    /// Bytes added since the last measurement below which another is not worth it.
-    pub fn measured_bytes_min(policy: &BatchPolicy) -> usize {
-        policy.payload_bytes_max / MEASURE_SHARE
+    /// Upper bound of its payload.
+    pub fn posted_bytes_max(&self) -> usize {
+        let written = self.writer.sizes().posted;
+        self.measured_bytes.map_or(written, |measured| written.min(measured + self.unmeasured_bytes))
     }
 
-    /// Payload bytes left, by the upper bound; encodes what there is if that may gain room.
-    pub fn bytes_left(&mut self, config: &ChainConfig, policy: &BatchPolicy) -> usize {
-        let capacity = policy.payload_bytes_max;
-        if self.bound_bytes + capacity / MEASURE_SHARE > capacity
-            && self.unmeasured_bytes > capacity / MEASURE_SHARE
-            && let Ok(encoded) = payload::encode(&self.payload, config.l2_chain_id, |_| None)
-        {
-            self.bound_bytes = encoded.compressed(LEVEL_MEASURE).len() + PAYLOAD_OVERHEAD_BYTES;
-            self.unmeasured_bytes = 0;
+    /// Bytes that can be added for certain.
+    fn bytes_left(&self) -> usize {
+        let sizes = self.writer.sizes();
+        let decoded_left =
+            self.decoded_bytes_max.saturating_sub(sizes.columns.max(sizes.charged) + PAYLOAD_OVERHEAD_BYTES);
+        self.bytes_max.saturating_sub(self.posted_bytes_max() + PAYLOAD_OVERHEAD_BYTES).min(decoded_left)
+    }
+
+    /// As [`Self::bytes_left`], after compressing what there is if that may gain room where less than `wanted` is left.
+    fn bytes_left_for(&mut self, wanted: usize) -> usize {
+        let left = self.bytes_left();
+        if left >= wanted || self.unmeasured_bytes < self.bytes_max / MEASURE_SHARE {
+            return left;
         }
-        let raw_capacity = usize::try_from(config.max_payload_bytes).unwrap_or(usize::MAX);
-        capacity.saturating_sub(self.bound_bytes).min(raw_capacity.saturating_sub(self.raw_bytes))
+        self.measured_bytes = Some(self.writer.finish().compressed(LEVEL_MEASURE).len());
+        self.unmeasured_bytes = 0;
+        self.bytes_left()
     }
 
-    /// Whether the next block must open another batch: a cap of the rules, or of the payload, is near.
-    pub fn is_full(&mut self, config: &ChainConfig, policy: &BatchPolicy) -> bool {
-        self.block_count() >= config.max_blocks_per_batch
-            || self.transaction_count >= config.max_transactions_per_batch
-            || self.work_gas_left < MIN_WORK_GAS
-            || self.bytes_left(config, policy) < policy.payload_bytes_max / 50
+    /// Whether a transaction certainly fits, by its bytes.
+    pub fn has_room_for(&mut self, transaction: &SignedTransaction) -> bool {
+        let wanted = bytes_max(transaction) + BLOCK_OVERHEAD_BYTES;
+        self.bytes_left_for(wanted) >= wanted
     }
 
-    /// The payload as it is posted.
+    /// A transaction was left to the next batch: this one is full.
+    pub fn cut_short(&mut self) {
+        self.is_cut_short = true;
+    }
+
+    /// Whether it takes no further transaction whatever that is: the work, or a number, is used up.
+    pub fn is_used_up(&self) -> bool {
+        self.work_gas_left < MIN_WORK_GAS || self.transaction_count >= self.transactions_max
+    }
+
+    /// Whether the next block must open another batch: a limit is reached, or all but.
+    pub fn is_full(&mut self) -> bool {
+        let share = self.bytes_max / FULL_SHARE;
+        self.is_cut_short
+            || self.is_used_up()
+            || self.block_count() >= self.blocks_max
+            || self.bytes_left_for(share) < share
+    }
+
+    /// The payload as it is posted. Of both levels the shorter: that it is no longer than was measured is promised.
     pub fn encode(
         &self,
         config: &ChainConfig,
         index_of: impl Fn(&Address) -> Option<u64>,
     ) -> Result<Vec<u8>, EncodeError> {
-        Ok(payload::encode(&self.payload, config.l2_chain_id, index_of)?.compressed(LEVEL_POST))
+        let encoded = payload::encode(&self.payload, config.l2_chain_id, index_of)?;
+        let [thorough, quick] = [LEVEL_POST, LEVEL_MEASURE].map(|level| encoded.compressed(level));
+        Ok(if thorough.len() <= quick.len() { thorough } else { quick })
     }
 }
 

@@ -60,6 +60,29 @@ impl Clock {
     }
 }
 
+/// How often the operator is told of what lasts.
+const REMINDER_INTERVAL: Duration = Duration::from_secs(600);
+
+/// Remembers when something that lasts was told last, so that it is told at once, and then now and again.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reminder(Option<Moment>);
+
+impl Reminder {
+    /// Whether it is time to tell; if so, it counts as told.
+    pub fn is_due(&mut self, clock: &Clock) -> bool {
+        let is_due = self.0.is_none_or(|told| clock.since(told) >= REMINDER_INTERVAL);
+        if is_due {
+            self.0 = Some(clock.moment());
+        }
+        is_due
+    }
+
+    /// It is over. Says whether it was told.
+    pub fn forget(&mut self) -> bool {
+        self.0.take().is_some()
+    }
+}
+
 /// A clock that a test moves.
 #[derive(Clone, Debug)]
 pub struct ManualClock {

@@ -8,9 +8,10 @@ use url::Url;
 
 use crate::{
     batch::BatchPolicy,
+    data::{BLOB_PAYLOAD_BYTES_MAX, DataMode},
     engine::EngineConfig,
     mempool::MempoolLimits,
-    poster::{DataMode, PosterConfig},
+    poster::PosterConfig,
 };
 
 /// Runs a Tandem sequencer.
@@ -59,9 +60,9 @@ pub struct SequencerFlags {
     /// How payloads travel to L1
     #[arg(long, env = "TANDEM_DATA", value_enum, default_value_t)]
     pub data: DataMode,
-    /// Most payload bytes of a batch
-    #[arg(long, env = "TANDEM_BATCH_BYTES_MAX", default_value_t = 120_000)]
-    pub batch_bytes_max: usize,
+    /// Most payload bytes of a batch; what is not given, or more than that, is what carries it: 122,880 as calldata, 761,852 in six blobs
+    #[arg(long, env = "TANDEM_BATCH_BYTES_MAX")]
+    pub batch_bytes_max: Option<usize>,
     /// Age before which a batch stays open unless full, in milliseconds
     #[arg(long, env = "TANDEM_BATCH_AGE_MIN_MS", default_value_t = 60_000)]
     pub batch_age_min_ms: u64,
@@ -101,7 +102,8 @@ impl SequencerFlags {
             l1_depth: self.l1_depth,
             checkpoint_age_max_s: self.checkpoint_age_max_s,
             batch: BatchPolicy {
-                payload_bytes_max: self.batch_bytes_max,
+                data: self.data,
+                payload_bytes_max: self.batch_bytes_max.unwrap_or(BLOB_PAYLOAD_BYTES_MAX),
                 age_min_ms: self.batch_age_min_ms,
                 age_max_ms: self.batch_age_max_ms,
                 price_percent: self.batch_price_percent,

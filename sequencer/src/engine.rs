@@ -4,6 +4,7 @@
 //! the store before it answers; after kill -9 it continues from there. L1's word (batches landed, foreign batches, reorgs) overrules its own.
 
 mod assemble;
+mod close;
 mod l1;
 mod open;
 mod time;
@@ -11,6 +12,7 @@ mod time;
 pub use l1::{L1Tip, Landed, Place};
 
 use std::{
+    collections::VecDeque,
     sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     time::{Duration, Instant},
 };
@@ -26,10 +28,13 @@ use tokio::sync::{Notify, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use self::time::ChainTime;
+use self::{
+    close::{Closer, Closing},
+    time::ChainTime,
+};
 use crate::{
     batch::{BatchPolicy, OpenBatch, PriceAverage},
-    clock::{Clock, Moment},
+    clock::{Clock, Moment, Reminder},
     mempool::{Counts, Mempool, MempoolLimits, Refused},
 };
 
@@ -114,6 +119,9 @@ pub enum EngineError {
         /// Hash of the last block as sequenced.
         sequenced: B256,
     },
+    /// The thread that closes batches is gone.
+    #[error("the thread that closes batches panicked: restart the node, and report what the log says of it")]
+    CloserGone,
     /// The batch cannot be encoded.
     #[error("batch cannot be encoded: {0}")]
     Encode(#[from] tandem_evm::payload::EncodeError),
@@ -255,6 +263,9 @@ pub struct Engine {
     queue_index: u64,
     mempool: Mempool,
     open: Option<OpenBatch>,
+    /// Batches that take no further block and are no jobs yet, the oldest first.
+    closing: VecDeque<Closing>,
+    told_of_full_batch: Reminder,
     price: PriceAverage,
     l1_base_fee: U256,
     /// Told whenever a batch was closed.
@@ -265,6 +276,8 @@ pub struct Engine {
     synced: bool,
     head_sender: watch::Sender<HeadInfo>,
     commands: Receiver<Command>,
+    /// The last field: it ends with what it works on, which nothing waits for any more by then.
+    closer: Closer,
 }
 
 impl Engine {
@@ -292,8 +305,11 @@ impl Engine {
             time,
             queue_index: 0,
             open: None,
+            closing: VecDeque::new(),
+            told_of_full_batch: Reminder::default(),
             price: PriceAverage::default(),
             l1_base_fee: U256::ZERO,
+            closer: Closer::start(chain.clone(), store.clone()),
             chain,
             config,
             store,
@@ -437,7 +453,7 @@ impl Engine {
         let cost = gas.saturating_add(fields.value()).saturating_add(data);
         let hash = *transaction.transaction().hash();
         let (bytes, limit) =
-            (bytes_max(transaction.transaction()), OpenBatch::transaction_bytes_max(&self.chain, &self.config.batch));
+            (bytes_max(transaction.transaction()), self.config.batch.transaction_bytes_max(&self.chain));
         let admitted = match bytes > limit {
             true => Err(Refused::TooLarge { bytes, limit }),
             false => self.mempool.insert(transaction.clone(), nonce, balance, cost),

@@ -10,6 +10,7 @@
 pub mod batch;
 pub mod clock;
 pub mod config;
+pub mod data;
 pub mod engine;
 pub mod feed;
 pub mod mempool;

@@ -9,7 +9,7 @@ use alloy::{
     primitives::{Address, B256, Bytes, TxKind},
     sol_types::{SolCall, SolInterface},
 };
-use tandem_chain::{ChainConfig, batch::CALLDATA_BYTES_MAX, blob, derive::Policy};
+use tandem_chain::{ChainConfig, blob, derive::Policy};
 use tandem_l1::{
     bindings::{AppendArgs, Inbox},
     submit::{FileJournal, L1Call, Outcome, SubmitError, Submitter},
@@ -18,26 +18,10 @@ use tandem_store::{BatchJob, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use crate::{engine::EngineHandle, signals::Signals};
-
-/// Bytes of calldata cost this much gas at most (EIP-7623), those of a blob one blob gas each.
-const CALLDATA_GAS_PER_BYTE: u128 = 40;
+use crate::{data::DataMode, engine::EngineHandle, signals::Signals};
 
 /// So many refusals in a row, and the watcher reads L1 again.
 const REFUSALS_MAX: u32 = 8;
-
-/// How payloads travel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Deserialize, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DataMode {
-    /// Whatever is cheaper when the batch is posted.
-    #[default]
-    Auto,
-    /// As calldata.
-    Calldata,
-    /// As EIP-4844 blobs.
-    Blobs,
-}
 
 /// How the poster works.
 #[derive(Clone, Copy, Debug)]
@@ -133,11 +117,11 @@ impl Poster {
     async fn post_next(&mut self) -> Result<(), PosterError> {
         let last = self.store.last_batch()?;
         let safe = last.as_ref().map_or(0, |batch| batch.last_block);
-        let Some(job) = self.store.jobs()?.into_iter().find(|job| job.first_block == safe + 1) else {
+        let Some(job) = self.store.job_from(safe + 1)? else {
             return self.refresh_checkpoint().await;
         };
         let (index, parent_hash) = last.map_or((1, B256::ZERO), |batch| (batch.header.index + 1, batch.header.hash()));
-        let call = self.append_call(index, parent_hash, &job).await;
+        let call = self.append_call(index, parent_hash, &job)?;
         let outcome = self.submitter.submit(call).await;
         if let Err(SubmitError::Refused { data }) = &outcome {
             if is_hopeless(data) {
@@ -171,7 +155,7 @@ impl Poster {
         Ok(())
     }
 
-    async fn append_call(&self, index: u64, parent_hash: B256, job: &BatchJob) -> L1Call {
+    fn append_call(&self, index: u64, parent_hash: B256, job: &BatchJob) -> Result<L1Call, StoreError> {
         let args = AppendArgs {
             index,
             parentHash: parent_hash,
@@ -180,31 +164,15 @@ impl Poster {
             checkpoint: job.checkpoint.into(),
         };
         let to = TxKind::Call(self.chain.inbox);
-        if self.as_blobs(job.payload.len()).await {
+        let prices = self.store.checkpoint_at_or_before(u64::MAX)?;
+        Ok(if self.config.data_mode.is_blobs(job.payload.len(), prices.as_ref()) {
             let blobs = blob::pack(&job.payload).into_iter().map(Bytes::from).collect();
             let input = Inbox::appendBlobsCall { args }.abi_encode().into();
             L1Call { purpose: format!("batch {index} as blobs"), to, input, blobs, ..Default::default() }
         } else {
             let input = Inbox::appendCalldataCall { args, payload: job.payload.clone() }.abi_encode().into();
             L1Call { purpose: format!("batch {index} as calldata"), to, input, ..Default::default() }
-        }
-    }
-
-    /// Whether blobs carry so many bytes cheaper than calldata at L1's newest prices, or must.
-    async fn as_blobs(&self, bytes: usize) -> bool {
-        match self.config.data_mode {
-            DataMode::Calldata => bytes > CALLDATA_BYTES_MAX,
-            DataMode::Blobs => true,
-            DataMode::Auto if bytes > CALLDATA_BYTES_MAX => true,
-            DataMode::Auto => {
-                let Ok(Some(checkpoint)) = self.store.checkpoint_at_or_before(u64::MAX) else { return false };
-                let base_fee: u128 = checkpoint.base_fee.saturating_to();
-                let blob_base_fee: u128 = checkpoint.blob_base_fee.saturating_to();
-                let blobs = (bytes + 4).div_ceil(blob::capacity_bytes(1)).max(1) as u128;
-                let calldata = base_fee.saturating_mul(CALLDATA_GAS_PER_BYTE * bytes as u128);
-                blob_base_fee.saturating_mul(blobs * blob::BLOB_BYTES as u128) < calldata
-            }
-        }
+        })
     }
 
     /// Batches can only name stored checkpoints: stores one if the newest is old.

@@ -3,7 +3,7 @@
 //! L1's endpoint is untrusted in content: messages and batches are checked by hash where they are used. Every block is processed to its
 //! end before it is recorded as processed, so that a restart repeats at most one block, and repeating changes nothing.
 
-use alloy::primitives::{B256, U256};
+use alloy::primitives::{B256, Bytes, U256};
 use tandem_chain::{
     BatchHeader, DataKind, Message,
     batch::{blobs_hash, calldata_hash},
@@ -11,7 +11,7 @@ use tandem_chain::{
 };
 use tandem_l1::{
     Backoff, BlockRef, ClaimEvent, L1Block, L1Client, L1Heads, L1Update, PayloadError, PayloadFetcher, PostedBatch,
-    Reader, ReaderConfig,
+    Reader, ReaderConfig, payload::versioned_hashes,
 };
 use tandem_store::{BatchJob, L1BlockRecord, Store, StoreError};
 use tokio::sync::watch;
@@ -244,14 +244,8 @@ impl Watcher {
             return Err(WatcherError::OtherConfiguration { index, expected, found });
         }
         let place = Place { number: block.number, hash: block.hash, transaction: posted.transaction_hash };
-        let fit = match self
-            .store
-            .jobs()?
-            .into_iter()
-            .find(|job| job.first_block == safe + 1)
-            .filter(|job| is_job(&header, job))
-        {
-            Some(job) => {
+        let fit = match self.store.job_from(safe + 1)? {
+            Some(job) if is_job(&header, &job).await => {
                 let landed = Landed {
                     header,
                     checkpoint: posted.checkpoint,
@@ -264,7 +258,7 @@ impl Watcher {
                     false => self.foreign(posted, block, place, cancel).await?,
                 }
             }
-            None => self.foreign(posted, block, place, cancel).await?,
+            _ => self.foreign(posted, block, place, cancel).await?,
         };
         self.signals.changed.notify_one();
         Ok(fit)
@@ -309,7 +303,7 @@ impl Watcher {
     /// Forgets jobs whose batch can no longer be reorganised away.
     fn forget_finalized(&self, heads: &L1Heads) -> Result<(), StoreError> {
         let Some(finalized) = heads.finalized else { return Ok(()) };
-        for job in self.store.jobs()? {
+        for job in self.store.job_summaries()? {
             match self.store.batch_of_block(job.last_block)? {
                 Some(batch) if batch.l1_number <= finalized.number => self.store.remove_job(job.sequence)?,
                 _ => break,
@@ -324,20 +318,21 @@ fn report(index: u64, error: &PayloadError) {
 }
 
 /// Whether the batch on L1 is this job, as calldata or as blobs.
-fn is_job(header: &BatchHeader, job: &BatchJob) -> bool {
-    let data_hash = match header.data_kind {
-        DataKind::None => return false,
-        DataKind::Calldata => calldata_hash(&job.payload),
+async fn is_job(header: &BatchHeader, job: &BatchJob) -> bool {
+    if header.queue_end != job.queue_end
+        || header.queue_hash != job.queue_hash
+        || header.checkpoint_hash != job.checkpoint.hash()
+    {
+        return false;
+    }
+    match header.data_kind {
+        DataKind::None => false,
+        DataKind::Calldata => header.data_hash == calldata_hash(&job.payload),
         DataKind::Blobs => {
-            let hashes: Option<Vec<B256>> =
-                blob::pack(&job.payload).iter().map(|blob| tandem_l1::payload::versioned_hash(blob)).collect();
-            hashes.map_or(B256::ZERO, |hashes| blobs_hash(&hashes))
+            let blobs: Vec<Bytes> = blob::pack(&job.payload).into_iter().map(Bytes::from).collect();
+            versioned_hashes(&blobs).await.is_some_and(|hashes| header.data_hash == blobs_hash(&hashes))
         }
-    };
-    header.data_hash == data_hash
-        && header.queue_end == job.queue_end
-        && header.queue_hash == job.queue_hash
-        && header.checkpoint_hash == job.checkpoint.hash()
+    }
 }
 
 fn processed(store: &Store) -> Result<Option<u64>, StoreError> {

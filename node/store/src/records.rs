@@ -229,7 +229,8 @@ impl JobSummary {
 impl BatchJob {
     /// Everything but the payload.
     pub fn summary(&self) -> JobSummary {
-        let Self { sequence, first_block, last_block, checkpoint, queue_end, queue_hash, tx, payload: _ } = self.clone();
+        let Self { sequence, first_block, last_block, checkpoint, queue_end, queue_hash, tx, payload: _ } =
+            self.clone();
         JobSummary { sequence, first_block, last_block, checkpoint, queue_end, queue_hash, tx }
     }
 }

@@ -1,30 +1,55 @@
 //! Building blocks: when one is due, what goes in.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeSet, HashSet},
+    time::Duration,
+};
 
-use alloy::primitives::Address;
-use tandem_evm::{BlockAttributes, BlockBuilder, EvmBlock, Rejected, Transaction, payload::bytes_max};
-use tracing::debug;
+use alloy::primitives::{Address, B256};
+use tandem_chain::Message;
+use tandem_evm::{
+    BlockAttributes, BlockBuilder, EvmBlock, Rejected, Transaction, block::MIN_WORK_GAS, fees, payload::bytes_max,
+    transaction::CHECKPOINT_GAS,
+};
+use tandem_store::Store;
+use tracing::{debug, warn};
 
-use super::{Engine, EngineConfig, EngineError, HeadInfo, OpenBatch, open::Quota};
-use tandem_evm::fees;
+use super::{Engine, EngineConfig, EngineError, HeadInfo};
+use crate::{batch::OpenBatch, mempool::Best};
+
+/// The last block of a batch, and the first of the next.
+const BLOCKS_PER_TICK_MAX: usize = 2;
 
 impl Engine {
-    /// Does what is due once per block time: builds a block if there is something to put in or an empty one is due, and closes the batch if
-    /// it is time.
+    /// Does what is due once per block time: builds a block if there is something to put in or an empty one is due, and closes the batch if it
+    /// is time.
     pub fn tick(&mut self) -> Result<(), EngineError> {
+        self.order_closings()?;
+        self.adopt_closed()?;
         if !self.synced {
             return Ok(());
         }
         self.time.warn_of_skew();
         self.close_if_due()?;
-        let timestamp = self.time.now_s().max(self.head.timestamp);
-        let base_fee = fees::base_fee(&self.head, timestamp, self.chain.min_base_fee);
-        let message = self.next_message(self.queue_index)?;
-        if message.is_none() && !self.mempool.has_executable(base_fee) && !self.is_empty_block_due() {
-            return Ok(());
+        // A block that the batch's end cut short is followed by the next batch's first one.
+        for _ in 0..BLOCKS_PER_TICK_MAX {
+            if !self.close_if_full()? || !self.is_block_due()? || !self.build_block()? {
+                break;
+            }
         }
-        self.build_block(timestamp)
+        Ok(())
+    }
+
+    fn is_block_due(&self) -> Result<bool, EngineError> {
+        let base_fee = fees::base_fee(&self.head, self.next_timestamp(), self.chain.min_base_fee);
+        Ok(self.mempool.has_executable(base_fee)
+            || self.is_empty_block_due()
+            || self.next_message(self.queue_index)?.is_some())
+    }
+
+    /// What a block that is built now is dated, its checkpoint aside.
+    fn next_timestamp(&self) -> u64 {
+        self.time.now_s().max(self.head.timestamp)
     }
 
     /// Whether it is time for a block although there is nothing to put in.
@@ -46,52 +71,39 @@ impl Engine {
         Ok(0)
     }
 
-    fn build_block(&mut self, timestamp: u64) -> Result<(), EngineError> {
-        let Some(mut quota) = self.open_batch()? else { return Ok(()) };
-        let attributes = BlockAttributes {
-            timestamp: timestamp.max(quota.checkpoint.timestamp),
-            checkpoint: quota.checkpoint,
-            first_of_batch: quota.first_of_batch,
-        };
+    /// Builds a block. Says whether the end of the batch cut it short.
+    fn build_block(&mut self) -> Result<bool, EngineError> {
+        if !self.open_batch()? {
+            return Ok(false);
+        }
         // Read before the builder borrows the state.
-        let waiting = self.messages_within(&mut quota)?;
+        let messages = self.messages_within()?;
+        let prices = self.store.checkpoint_at_or_before(u64::MAX)?;
+        let timestamp = self.next_timestamp();
+        let Some(open) = &mut self.open else { return Ok(false) };
+        open.set_prices(&self.config.batch, prices.as_ref());
+        let attributes = BlockAttributes {
+            timestamp: timestamp.max(open.checkpoint.timestamp),
+            checkpoint: open.checkpoint,
+            first_of_batch: open.block_count() == 0,
+        };
         let mut builder = BlockBuilder::begin(&self.chain, &self.head, self.head_hash, attributes, &mut self.state)?;
         let mut queue_index = self.queue_index;
-        for message in &waiting {
+        for message in &messages {
             if !builder.push_message(queue_index, message)? {
                 break;
             }
             queue_index += 1;
         }
-        let mut invalid = Vec::new();
-        let (mut batch_is_full, mut some_do_not_fit) = (false, false);
-        let mut best = self.mempool.best(builder.base_fee());
-        while let Some(transaction) = best.next() {
-            if builder.gas_left() < tandem_evm::block::MIN_WORK_GAS || quota.is_spent() {
-                break;
-            }
-            let bytes = bytes_max(transaction.transaction());
-            if !quota.fits(bytes) {
-                some_do_not_fit = true;
-                continue;
-            }
-            match builder.push_transaction(transaction.clone(), quota.work_gas_left) {
-                Ok(work) => {
-                    quota.spend(bytes, work);
-                    best.follow(&transaction);
-                }
-                Err(Rejected::State(error)) => return Err(error.into()),
-                Err(Rejected::BatchFull { .. }) => batch_is_full = true,
-                Err(Rejected::BlockFull { .. }) => {}
-                Err(rejected) => {
-                    debug!(hash = %transaction.transaction().hash(), %rejected, "transaction dropped");
-                    invalid.push(*transaction.transaction().hash());
-                }
-            }
+        let best = self.mempool.best(builder.base_fee());
+        let transaction_bytes_max = self.config.batch.transaction_bytes_max(&self.chain);
+        let Filled { invalid, is_cut_short } = fill(&mut builder, open, best, transaction_bytes_max)?;
+        if is_cut_short {
+            open.cut_short();
         }
         let (block, preimages) = builder.seal()?;
         self.store.append_block(&block, &preimages)?;
-        self.adopt(&block);
+        self.adopt(&block)?;
         self.queue_index = queue_index;
         self.forget_executed(&block, &invalid)?;
         debug!(
@@ -100,15 +112,14 @@ impl Engine {
             gas_used = block.header.gas_used,
             "block built"
         );
-        // What was added may turn out smaller than its bound, and make room; a little will not.
-        batch_is_full |= some_do_not_fit && quota.spent_bytes() <= OpenBatch::measured_bytes_min(&self.config.batch);
-        if batch_is_full { self.close_batch("full") } else { self.close_if_full() }
+        self.close_if_full()?;
+        Ok(is_cut_short)
     }
 
     /// Makes a block that is in the store the head.
-    pub(super) fn adopt(&mut self, block: &EvmBlock) {
+    fn adopt(&mut self, block: &EvmBlock) -> Result<(), EngineError> {
         if let Some(open) = &mut self.open {
-            open.push(block);
+            open.end_block(block)?;
         }
         self.head = block.header.clone();
         self.head_hash = block.hash;
@@ -118,14 +129,11 @@ impl Engine {
             false => self.config.confirmation_blocks,
         };
         self.head_sender.send_replace(HeadInfo { number: block.header.number, hash: block.hash });
+        Ok(())
     }
 
     /// Brings the mempool up to the block: its senders' nonces, and what turned out invalid.
-    pub(super) fn forget_executed(
-        &mut self,
-        block: &EvmBlock,
-        invalid: &[alloy::primitives::B256],
-    ) -> Result<(), EngineError> {
+    pub(super) fn forget_executed(&mut self, block: &EvmBlock, invalid: &[B256]) -> Result<(), EngineError> {
         let mut gone = invalid.to_vec();
         let mut senders: BTreeSet<Address> = block.transactions.iter().map(Transaction::from).collect();
         senders.extend(invalid.iter().filter_map(|hash| self.mempool.remove(hash)));
@@ -134,6 +142,9 @@ impl Engine {
             let (nonce, _) = self.account(sender)?;
             gone.extend(self.mempool.advance(sender, nonce));
         }
+        // What the block executed left the journal with it.
+        let executed: HashSet<B256> = block.transactions.iter().map(Transaction::hash).collect();
+        gone.retain(|hash| !executed.contains(hash));
         if !gone.is_empty() {
             self.store.journal_remove(&gone)?;
         }
@@ -141,28 +152,79 @@ impl Engine {
         Ok(())
     }
 
-    /// The messages for the next block that the batch still has room for.
-    fn messages_within(&self, quota: &mut Quota) -> Result<Vec<tandem_chain::Message>, EngineError> {
+    /// The messages for the next block that the open batch still has room for (L1-BATCH-6).
+    fn messages_within(&self) -> Result<Vec<Message>, EngineError> {
+        let Some(open) = &self.open else { return Ok(Vec::new()) };
+        let count_left = self.chain.max_messages_per_batch.saturating_sub(open.message_count);
+        let batch_gas_left = self.chain.max_message_gas_per_batch.saturating_sub(open.message_gas);
+        let block_gas_left = self.chain.block_gas_limit.saturating_sub(CHECKPOINT_GAS);
+        let mut gas_left = block_gas_left.min(batch_gas_left);
         let mut messages = Vec::new();
-        let mut gas_left = self.chain.block_gas_limit.saturating_sub(tandem_evm::transaction::CHECKPOINT_GAS);
-        let mut index = self.queue_index;
-        while let Some(message) = self.next_message(index)? {
-            if message.gas_limit > gas_left || !quota.take_message(message.gas_limit) {
-                break;
-            }
-            gas_left -= message.gas_limit;
-            index += 1;
+        for index in (self.queue_index..).take(usize::try_from(count_left).unwrap_or(usize::MAX)) {
+            let Some(message) = self.next_message(index)? else { break };
+            let Some(rest) = gas_left.checked_sub(message.gas_limit) else { break };
+            gas_left = rest;
             messages.push(message);
         }
         Ok(messages)
     }
 
     /// Message `index` of the queue, once enough L1 blocks lie on it.
-    pub(super) fn next_message(&self, index: u64) -> Result<Option<tandem_chain::Message>, EngineError> {
+    pub(super) fn next_message(&self, index: u64) -> Result<Option<Message>, EngineError> {
         let Some((message, l1_number)) = self.store.message(index)? else { return Ok(None) };
         let l1_head = self.store.l1_head()?.map_or(0, |head| head.number);
         Ok((l1_number.saturating_add(self.config.l1_depth) <= l1_head).then_some(message))
     }
+}
+
+/// What became of the transactions that wait.
+struct Filled {
+    /// Those that no block can hold.
+    invalid: Vec<B256>,
+    /// Whether one was left to the next batch.
+    is_cut_short: bool,
+}
+
+/// Puts what waits into a block, the best paying first, as far as block and batch have room. `transaction_bytes_max`: what no batch has room for.
+fn fill(
+    builder: &mut BlockBuilder<'_, Store>,
+    open: &mut OpenBatch,
+    mut best: Best<'_>,
+    transaction_bytes_max: usize,
+) -> Result<Filled, EngineError> {
+    let mut filled = Filled { invalid: Vec::new(), is_cut_short: false };
+    while let Some(transaction) = best.next() {
+        let hash = *transaction.transaction().hash();
+        if builder.gas_left() < MIN_WORK_GAS {
+            break;
+        }
+        if bytes_max(transaction.transaction()) > transaction_bytes_max {
+            warn!(%hash, "transaction dropped: it was accepted when batches were allowed to be larger, and fits none now");
+            filled.invalid.push(hash);
+            continue;
+        }
+        if open.is_used_up() || !open.has_room_for(transaction.transaction()) {
+            filled.is_cut_short = true;
+            if open.is_full() {
+                break;
+            }
+            continue;
+        }
+        match builder.push_transaction(transaction.clone(), open.work_gas_left) {
+            Ok(work_gas) => {
+                open.take(transaction.transaction(), work_gas)?;
+                best.follow(&transaction);
+            }
+            Err(Rejected::State(error)) => return Err(error.into()),
+            Err(Rejected::BatchFull { .. }) => filled.is_cut_short = true,
+            Err(Rejected::BlockFull { .. }) => {}
+            Err(rejected) => {
+                debug!(%hash, %rejected, "transaction dropped");
+                filled.invalid.push(hash);
+            }
+        }
+    }
+    Ok(filled)
 }
 
 /// Whether nothing happened in a block that anybody asked for: at most a batch's checkpoint is in it.

@@ -196,9 +196,10 @@ impl Engine {
     pub(super) fn check_checkpoints(&mut self) -> Result<(), EngineError> {
         let head = self.store.l1_head()?.map_or(0, |head| head.number);
         let safe = self.safe_number()?;
-        let jobs = self.store.jobs()?;
+        let jobs = self.store.job_summaries()?;
         let unposted = jobs.iter().filter(|job| job.last_block > safe).map(|job| job.checkpoint);
-        for checkpoint in unposted.chain(self.open.as_ref().map(|open| open.checkpoint)) {
+        let closing = self.closing.iter().map(|closing| closing.batch.checkpoint);
+        for checkpoint in unposted.chain(closing).chain(self.open.as_ref().map(|open| open.checkpoint)) {
             let is_read = checkpoint.number <= head;
             if is_read && self.store.checkpoint_at_or_before(checkpoint.number)? != Some(checkpoint) {
                 warn!(number = checkpoint.number, "L1 lost a checkpoint that blocks name: re-sequencing");
@@ -224,7 +225,7 @@ impl Engine {
     /// sequenced again.
     pub(super) fn check_continuity(&mut self) -> Result<(), EngineError> {
         let safe = self.safe_number()?;
-        let jobs = self.store.jobs()?;
+        let jobs = self.store.job_summaries()?;
         let mut covered = safe;
         for job in jobs.iter().filter(|job| job.last_block > safe) {
             if job.first_block != covered + 1 || job.last_block > self.head.number {
@@ -234,7 +235,7 @@ impl Engine {
             }
             covered = job.last_block;
         }
-        self.reload_open_batch(covered)
+        self.reload_open_batches(covered)
     }
 
     /// Takes everything after the last batch on L1 back and sequences it again.
@@ -246,9 +247,9 @@ impl Engine {
 
     /// Takes the chain back to block `to`; displaced transactions are in the journal then.
     pub(super) fn rewind(&mut self, to: u64) -> Result<(), EngineError> {
-        self.forget_open_batch()?;
+        self.forget_open_batches()?;
         let displaced = self.store.unwind_blocks(to)?;
-        for job in self.store.jobs()?.iter().filter(|job| job.last_block > to) {
+        for job in self.store.job_summaries()?.iter().filter(|job| job.last_block > to) {
             self.store.remove_job(job.sequence)?;
         }
         self.load_head()?;
@@ -294,9 +295,9 @@ impl Engine {
         })
     }
 
-    /// Messages from `first` up to the head's; none while one of them is not in the store, as after an L1 reorganisation.
-    pub(super) fn consumed_messages(&self, first: u64) -> Result<Option<Vec<Message>>, EngineError> {
-        (first..self.queue_index).map(|index| Ok(self.store.message(index)?.map(|(message, _)| message))).collect()
+    /// Messages from `first` to before `end`; none while one of them is not in the store, as after an L1 reorganisation.
+    pub(super) fn consumed_messages(&self, first: u64, end: u64) -> Result<Option<Vec<Message>>, EngineError> {
+        (first..end).map(|index| Ok(self.store.message(index)?.map(|(message, _)| message))).collect()
     }
 
     /// The queue's hash at `end`, from the last batch on L1 on; none while a message before is not in the store.

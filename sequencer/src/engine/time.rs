@@ -9,14 +9,12 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use crate::clock::{Clock, Moment};
+use crate::clock::{Clock, Moment, Reminder};
 
 /// By how many seconds a block may be dated after L1's time, if the chain's own limit allows as much.
 const LEAD_S_MAX: u64 = 60;
 /// Difference between the two clocks, in seconds, beyond which the operator is told.
 const SKEW_S_MAX: i64 = 60;
-/// How often the operator is told.
-const WARN_INTERVAL: Duration = Duration::from_secs(600);
 
 /// Dates blocks.
 #[derive(Debug)]
@@ -26,14 +24,13 @@ pub(super) struct ChainTime {
     /// Time of L1's newest block in seconds, and when it was heard.
     l1: Option<(u64, Moment)>,
     lead_s_max: u64,
-    /// When the operator was last told that the clocks differ.
-    warned: Option<Moment>,
+    told_of_skew: Reminder,
 }
 
 impl ChainTime {
     /// Without word of L1 yet. `drift_s_max`: by how much a block may be dated after its batch was posted.
     pub fn new(clock: Clock, drift_s_max: u64) -> Self {
-        Self { clock, l1: None, lead_s_max: drift_s_max.min(LEAD_S_MAX), warned: None }
+        Self { clock, l1: None, lead_s_max: drift_s_max.min(LEAD_S_MAX), told_of_skew: Reminder::default() }
     }
 
     /// L1's newest block has this time, in seconds.
@@ -63,16 +60,12 @@ impl ChainTime {
         let machine_s = i64::try_from(self.clock.unix_s()).unwrap_or(i64::MAX);
         let skew_s = machine_s.saturating_sub(i64::try_from(self.l1_s()?).unwrap_or(i64::MAX));
         if skew_s.saturating_abs() <= SKEW_S_MAX {
-            if self.warned.take().is_some() {
+            if self.told_of_skew.forget() {
                 info!(skew_s, "the machine's clock and L1's agree again");
             }
             return None;
         }
-        if self.warned.is_some_and(|warned| self.clock.since(warned) < WARN_INTERVAL) {
-            return None;
-        }
-        self.warned = Some(self.clock.moment());
-        Some(skew_s)
+        self.told_of_skew.is_due(&self.clock).then_some(skew_s)
     }
 
     /// Tells the operator, now and then, that the clocks are too far apart.
@@ -100,6 +93,7 @@ mod tests {
 
     const L1_S: u64 = 1_800_000_000;
     const HOUR_S: u64 = 3_600;
+    const TEN_MINUTES: Duration = Duration::from_secs(600);
 
     fn time(machine_s: u64, drift_s_max: u64) -> (ManualClock, ChainTime) {
         let manual = ManualClock::at(machine_s);
@@ -141,11 +135,11 @@ mod tests {
         let (manual, mut time) = time(L1_S + HOUR_S, 600);
         assert_eq!(time.skew_to_tell(), Some(3_600));
         assert_eq!(time.skew_to_tell(), None, "not with every block");
-        manual.advance(WARN_INTERVAL);
+        manual.advance(TEN_MINUTES);
         assert_eq!(time.skew_to_tell(), Some(3_600), "but again");
-        manual.set_unix_s(L1_S + WARN_INTERVAL.as_secs() + 30);
+        manual.set_unix_s(L1_S + TEN_MINUTES.as_secs() + 30);
         assert_eq!(time.skew_to_tell(), None);
-        manual.set_unix_s(L1_S + WARN_INTERVAL.as_secs() - HOUR_S);
+        manual.set_unix_s(L1_S + TEN_MINUTES.as_secs() - HOUR_S);
         assert_eq!(time.skew_to_tell(), Some(-3_600), "at once when it begins");
     }
 

@@ -25,7 +25,7 @@ pub fn status(context: &RpcContext) -> Result<Value, RpcError> {
         "finalized": context.finalized_number()?,
         "settled": context.settled_number()?,
         "batch": last.map(|batch| json!({ "index": batch.header.index, "hash": batch.header.hash(), "output": batch.output.hash() })),
-        "closedBatches": context.store.jobs()?.len(),
+        "closedBatches": context.store.job_summaries()?.len(),
         "l1Head": context.l1_heads().latest,
         "queueIndex": context.store.queue_index_after(head.number)?,
         "messageCount": context.store.l2_message_count()?,

@@ -13,7 +13,7 @@ use std::{
 
 use alloy::{
     consensus::{SignableTransaction, TxEip1559},
-    primitives::{Address, B256, Bytes, TxKind, U256},
+    primitives::{Address, B256, Bytes, TxKind, U256, keccak256},
     signers::{SignerSync, local::PrivateKeySigner},
     sol_types::SolCall,
 };
@@ -245,6 +245,14 @@ pub fn zeros(signer: &PrivateKeySigner, nonce: u64, bytes: usize) -> Recovered {
             ..plain()
         },
     )
+}
+
+/// Sends so many bytes of calldata that do not compress.
+pub fn data(signer: &PrivateKeySigner, nonce: u64, bytes: usize) -> Recovered {
+    let words = (0u64..).flat_map(|word| keccak256([nonce.to_be_bytes(), word.to_be_bytes()].concat()).0);
+    let input = words.take(bytes).collect::<Vec<_>>().into();
+    let gas_limit = 21_000 + 40 * bytes as u64;
+    sign(signer, TxEip1559 { nonce, gas_limit, to: TxKind::Call(Address::repeat_byte(0xb0)), input, ..plain() })
 }
 
 pub fn call(signer: &PrivateKeySigner, nonce: u64, to: Address, call: &impl SolCall) -> Recovered {

@@ -2,8 +2,9 @@
 //! same RLP through the same compressor, and what the chain's fee estimate charges for. Prints JSON lines and writes them to
 //! `target/bench/batch.json`.
 //!
-//! A batch counts if all its transactions are of one kind of traffic. What counts is the whole input of the L1 transaction.
+//! Then what empty blocks take. A batch counts if all its transactions are of one kind of traffic. What counts is the whole input of the L1 transaction.
 
+mod empty;
 mod workload;
 
 use std::{collections::HashMap, fs, path::Path};
@@ -66,6 +67,7 @@ async fn main() -> anyhow::Result<()> {
         figures.extend(measure(&world, &mut accounts, noun, traffic).await?.into_iter().take(1));
     }
     world.stop().await;
+    figures.extend(empty::measure(&mut accounts, chain_id)?);
     write(&figures)
 }
 

@@ -1,5 +1,6 @@
 //! The rollup from outside: what users do, to the wei, and what others may try. Needs the binaries (`make build`).
 
+mod batches;
 mod derived;
 mod money;
 mod processes;

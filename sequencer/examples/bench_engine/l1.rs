@@ -1,0 +1,106 @@
+//! A running engine over an L1 that the benchmark writes.
+
+use std::{path::Path, sync::Arc, thread::JoinHandle};
+
+use alloy::primitives::{Address, B256, U256};
+use tandem_chain::{ChainConfig, ChainKind, Checkpoint, Message};
+use tandem_sequencer::{
+    clock::ManualClock,
+    engine::{Engine, EngineConfig, EngineHandle, L1Tip},
+};
+use tandem_store::{L1BlockRecord, Options, Store};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// Gas of a block, as chains have it by default.
+pub const BLOCK_GAS_LIMIT: u64 = 30_000_000;
+/// The date, which stands still unless the benchmark moves it.
+const DATE_S: u64 = 1_800_000_000;
+
+fn chain_config() -> ChainConfig {
+    ChainConfig {
+        version: 1,
+        kind: ChainKind::Evm,
+        l1_chain_id: 1,
+        l2_chain_id: 2,
+        inbox: Address::repeat_byte(1),
+        settlement: Address::repeat_byte(2),
+        bridge: Address::repeat_byte(3),
+        l1_fee_recipient: Address::repeat_byte(4),
+        genesis_timestamp: DATE_S - 1_000,
+        fork: 1,
+        block_gas_limit: BLOCK_GAS_LIMIT,
+        max_blocks_per_batch: 4_096,
+        max_transactions_per_batch: 20_000,
+        max_payload_bytes: 2_000_000,
+        max_messages_per_batch: 64,
+        max_message_gas_per_batch: 32_000_000,
+        max_work_gas_per_batch: 300_000_000,
+        min_base_fee: 1_000_000,
+        max_timestamp_drift: 600,
+    }
+}
+
+/// The node's defaults, but for what would interfere.
+pub fn config() -> EngineConfig {
+    EngineConfig { l1_depth: 1, confirmation_blocks: 0, ..EngineConfig::default() }
+}
+
+pub struct Chain {
+    pub store: Store,
+    pub engine: EngineHandle,
+    pub clock: ManualClock,
+    l1_number: u64,
+    message_count: u64,
+    cancel: CancellationToken,
+    thread: JoinHandle<Result<(), tandem_sequencer::engine::EngineError>>,
+}
+
+impl Chain {
+    /// Starts the engine; it sequences at once, or when it is told that L1 is read.
+    pub async fn start(directory: &Path, sequences: bool) -> anyhow::Result<Self> {
+        let store = Store::open(directory, &chain_config(), Options { sync: false })?;
+        let clock = ManualClock::at(DATE_S);
+        let (engine, handle) =
+            Engine::new(chain_config(), config(), store.clone(), clock.clock(), Arc::new(Notify::new()))?;
+        let cancel = CancellationToken::new();
+        let token = cancel.clone();
+        let thread = std::thread::spawn(move || engine.run(&token));
+        let l1_number = store.l1_head()?.map_or(0, |head| head.number);
+        let message_count = store.message_count()?;
+        let mut chain = Self { store, engine: handle, clock, l1_number, message_count, cancel, thread };
+        if l1_number == 0 {
+            chain.l1_block(Vec::new()).await?;
+        }
+        if sequences {
+            chain.engine.synced().await?;
+        }
+        Ok(chain)
+    }
+
+    /// One more L1 block with these messages and a checkpoint.
+    pub async fn l1_block(&mut self, messages: Vec<Message>) -> anyhow::Result<()> {
+        self.l1_number += 1;
+        let indexed: Vec<(u64, Message)> = (self.message_count..).zip(messages).collect();
+        self.message_count += indexed.len() as u64;
+        let (number, timestamp, base_fee) = (self.l1_number, self.clock.unix_s(), U256::from(1_000_000_000));
+        let hash = |number: u64| B256::from(U256::from(number));
+        self.store.put_l1_block(&L1BlockRecord {
+            number,
+            hash: hash(number),
+            parent_hash: hash(number - 1),
+            timestamp,
+            messages: indexed.clone(),
+            checkpoints: vec![Checkpoint { number, timestamp, base_fee, blob_base_fee: U256::ONE }],
+        })?;
+        Ok(self.engine.l1_block(indexed, L1Tip { timestamp, base_fee }).await?)
+    }
+
+    pub fn stop(self) -> anyhow::Result<()> {
+        self.cancel.cancel();
+        match self.thread.join() {
+            Ok(ended) => Ok(ended?),
+            Err(_) => anyhow::bail!("the engine panicked"),
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! More waits than a batch holds: full means closed, the next one opens at once, and nothing waits for the closing.
+
+mod common;
+
+use alloy::{
+    primitives::{Address, B256, keccak256},
+    signers::local::PrivateKeySigner,
+};
+use common::{chain, config, data, steps::Steps, transfer, user};
+use tandem_chain::{ChainConfig, batch::CALLDATA_BYTES_MAX};
+use tandem_evm::{Recovered, Transaction};
+use tandem_sequencer::{
+    batch::BatchPolicy,
+    clock::ManualClock,
+    data::{BLOB_PAYLOAD_BYTES_MAX, DataMode},
+    engine::EngineConfig,
+};
+use tandem_store::{BatchJob, Store};
+
+/// Most payload bytes of batches that are small here.
+const SMALL_BYTES: usize = 40_000;
+
+fn config_of(data: DataMode, payload_bytes_max: usize) -> EngineConfig {
+    let config = config(3_600_000);
+    EngineConfig { batch: BatchPolicy { data, payload_bytes_max, ..config.batch }, ..config }
+}
+
+fn users(count: u8) -> Vec<PrivateKeySigner> {
+    (1..=count).map(user).collect()
+}
+
+fn addresses(users: &[PrivateKeySigner]) -> Vec<Address> {
+    users.iter().map(PrivateKeySigner::address).collect()
+}
+
+/// So many transfers of each user, all to accounts of their own.
+fn transfers(users: &[PrivateKeySigner], each: u64) -> Vec<Recovered> {
+    let to = |user: &PrivateKeySigner, nonce: u64| {
+        Address::from_word(keccak256([user.address().as_slice(), &nonce.to_be_bytes()].concat()))
+    };
+    // A deposit took the first nonce.
+    (1..=each).flat_map(|nonce| users.iter().map(move |user| transfer(user, nonce, to(user, nonce), 1))).collect()
+}
+
+async fn submit_all(steps: &mut Steps, transactions: &[Recovered]) -> Vec<B256> {
+    let mut hashes = Vec::new();
+    for transaction in transactions {
+        hashes.push(steps.submit(transaction.clone()).await.unwrap());
+    }
+    hashes
+}
+
+/// Signed transactions in a block.
+fn signed_count(steps: &Steps, number: u64) -> usize {
+    steps.block(number).transactions.iter().filter(|tx| matches!(tx, Transaction::Signed(_))).count()
+}
+
+/// Batches follow each other from the first block on.
+fn assert_contiguous(jobs: &[BatchJob]) {
+    assert_eq!(jobs[0].first_block, 1);
+    assert!(jobs.windows(2).all(|pair| pair[0].last_block + 1 == pair[1].first_block), "{jobs:?}");
+}
+
+fn all_included(store: &Store, hashes: &[B256]) -> bool {
+    hashes.iter().all(|hash| store.transaction_place(*hash).unwrap().is_some())
+}
+
+#[tokio::test]
+async fn a_full_batch_closes_and_the_next_begins_in_the_same_block_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let users = users(4);
+    let mut steps =
+        Steps::funded(directory.path(), config_of(DataMode::Calldata, SMALL_BYTES), &addresses(&users)).await;
+    let before = steps.head();
+    let hashes = submit_all(&mut steps, &transfers(&users, 250)).await;
+    // All of them fit one block by gas.
+    assert_eq!(steps.tick(), 2, "the rest of one batch, and the beginning of the next");
+    let (first, second) = (signed_count(&steps, before + 1), signed_count(&steps, before + 2));
+    assert!(first > 300 && second > 300, "{first}, {second}: as many as batches hold, not slivers");
+    assert_eq!(steps.block(before + 1).header.timestamp, steps.block(before + 2).header.timestamp);
+    assert!(steps.store.jobs().unwrap().is_empty(), "no block waited for the closing");
+    assert_eq!(steps.tick(), 1);
+    assert!(all_included(&steps.store, &hashes));
+    assert_eq!(steps.tick(), 0, "nothing is left");
+
+    let jobs = steps.closed(2).await;
+    assert_contiguous(&jobs);
+    assert_eq!((jobs[0].last_block, jobs[1].last_block), (before + 1, before + 2));
+    for job in jobs {
+        let bytes = job.payload.len();
+        assert!((SMALL_BYTES * 85 / 100..=SMALL_BYTES).contains(&bytes), "{bytes}");
+    }
+}
+
+#[tokio::test]
+async fn what_goes_as_blobs_fills_six_of_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let users = users(45);
+    let mut steps =
+        Steps::funded(directory.path(), config_of(DataMode::Auto, BLOB_PAYLOAD_BYTES_MAX), &addresses(&users)).await;
+    let hashes = submit_all(&mut steps, &transfers(&users, 200)).await;
+    while !all_included(&steps.store, &hashes) {
+        assert!(steps.tick() > 0, "blocks go on");
+    }
+    let bytes = steps.closed(1).await[0].payload.len();
+    assert!((BLOB_PAYLOAD_BYTES_MAX * 90 / 100..=BLOB_PAYLOAD_BYTES_MAX).contains(&bytes), "{bytes}");
+}
+
+#[tokio::test]
+async fn while_blobs_are_dear_a_batch_fits_calldata() {
+    for (l1_base_fee, l1_blob_base_fee, is_small) in [(1, 1_000_000_000, true), (1_000_000_000, 1, false)] {
+        let directory = tempfile::tempdir().unwrap();
+        let alice = user(1);
+        let config = config_of(DataMode::Auto, BLOB_PAYLOAD_BYTES_MAX);
+        let mut steps = Steps::funded(directory.path(), config, &[alice.address()]).await;
+        (steps.l1_base_fee, steps.l1_blob_base_fee) = (l1_base_fee, l1_blob_base_fee);
+        steps.l1_block(vec![]).await;
+        for nonce in 1..=6 {
+            steps.submit(data(&alice, nonce, 30_000)).await.unwrap();
+        }
+        assert_eq!(steps.tick(), if is_small { 2 } else { 1 }, "base fee {l1_base_fee}");
+        if is_small {
+            let bytes = steps.closed(1).await[0].payload.len();
+            assert!((80_000..=CALLDATA_BYTES_MAX).contains(&bytes), "{bytes}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_first_in_the_next_batch() {
+    let directory = tempfile::tempdir().unwrap();
+    let users = users(2);
+    let mut steps =
+        Steps::funded(directory.path(), config_of(DataMode::Calldata, SMALL_BYTES), &addresses(&users)).await;
+    let before = steps.head();
+    for nonce in 1..=2 {
+        steps.submit(data(&users[0], nonce, 25_000)).await.unwrap();
+    }
+    let small = steps.submit(transfer(&users[1], 1, Address::ZERO, 1)).await.unwrap();
+    assert_eq!(steps.tick(), 2);
+    assert_eq!((signed_count(&steps, before + 1), signed_count(&steps, before + 2)), (2, 1));
+    let place = steps.store.transaction_place(small).unwrap().unwrap();
+    assert_eq!(place.block_number, before + 1, "room that is left is used");
+}
+
+#[tokio::test]
+async fn a_batch_holds_as_many_transactions_and_as_much_work_as_the_chain_allows() {
+    // A transfer takes 21,000 of the work.
+    let transactions = ChainConfig { max_transactions_per_batch: 300, ..chain() };
+    let work = ChainConfig { max_work_gas_per_batch: 300 * 21_000 + 20_999, ..chain() };
+    for chain in [transactions, work] {
+        let directory = tempfile::tempdir().unwrap();
+        let users = users(2);
+        let config = config_of(DataMode::Auto, BLOB_PAYLOAD_BYTES_MAX);
+        let mut steps = Steps::funded_on(directory.path(), chain, config, &addresses(&users)).await;
+        let before = steps.head();
+        submit_all(&mut steps, &transfers(&users, 200)).await;
+        assert_eq!(steps.tick(), 2);
+        assert_eq!((signed_count(&steps, before + 1), signed_count(&steps, before + 2)), (300, 100));
+        steps.closed(1).await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_accepted_under_a_larger_limit_stops_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let (alice, bob) = (user(1), user(2));
+    let funded = [alice.address(), bob.address()];
+    let mut steps = Steps::funded(directory.path(), config_of(DataMode::Calldata, CALLDATA_BYTES_MAX), &funded).await;
+    steps.submit(data(&alice, 1, 60_000)).await.unwrap();
+    drop(steps);
+
+    let config = config_of(DataMode::Calldata, SMALL_BYTES);
+    let mut steps = Steps::start(directory.path(), config, ManualClock::at(common::START_S)).await;
+    let after = steps.submit(transfer(&bob, 1, Address::ZERO, 1)).await.unwrap();
+    assert_eq!(steps.tick(), 1);
+    assert!(all_included(&steps.store, &[after]));
+    assert!(steps.store.journal().unwrap().is_empty());
+    assert_eq!(steps.tick(), 0);
+}
+
+#[tokio::test]
+async fn a_batch_that_was_closing_when_the_process_was_killed_is_closed_as_it_was() {
+    let directory = tempfile::tempdir().unwrap();
+    let users = users(4);
+    let config = config_of(DataMode::Calldata, SMALL_BYTES);
+    let mut steps = Steps::funded(directory.path(), config, &addresses(&users)).await;
+    let hashes = submit_all(&mut steps, &transfers(&users, 250)).await;
+    let before = steps.head();
+    assert_eq!(steps.tick(), 2);
+    let promised: Vec<_> = (before + 1..=before + 2).map(|number| steps.block(number).hash).collect();
+    assert!(steps.store.jobs().unwrap().is_empty());
+    // Two batches are closing, and nothing of what was done for them is on record.
+    drop(steps);
+
+    let mut steps = Steps::start(directory.path(), config, ManualClock::at(common::START_S)).await;
+    assert!((before + 1..).zip(&promised).all(|(number, hash)| steps.block(number).hash == *hash));
+    let jobs = steps.closed(2).await;
+    assert_contiguous(&jobs);
+    assert_eq!((jobs[0].last_block, jobs[1].last_block), (before + 1, before + 2));
+    assert!(all_included(&steps.store, &hashes), "what waited is in the next batch");
+    let head = steps.head();
+    drop(steps);
+
+    // And what was recorded is not closed twice.
+    let mut steps = Steps::start(directory.path(), config, ManualClock::at(common::START_S)).await;
+    assert_eq!(steps.closed(2).await, jobs);
+    assert_eq!(steps.head(), head);
+}
+
+#[tokio::test]
+async fn a_batch_that_is_taken_back_while_it_closes_becomes_no_job() {
+    let directory = tempfile::tempdir().unwrap();
+    let users = users(4);
+    let config = config_of(DataMode::Calldata, SMALL_BYTES);
+    let mut steps = Steps::funded(directory.path(), config, &addresses(&users)).await;
+    let hashes = submit_all(&mut steps, &transfers(&users, 250)).await;
+    assert_eq!(steps.tick(), 2);
+    // Other blocks take the place of those that are closing.
+    steps.l1_base_fee += 1;
+    steps.l1_block(vec![]).await;
+    steps.l1_block(vec![]).await;
+    let handle = steps.handle.clone();
+    steps.ask(handle.resequence()).await.unwrap();
+    assert_eq!(steps.head(), 0);
+    while !all_included(&steps.store, &hashes) {
+        assert!(steps.tick() > 0, "blocks go on");
+    }
+    let jobs = steps.closed(2).await;
+    assert_contiguous(&jobs);
+    for job in jobs {
+        let header = steps.store.header(job.last_block).unwrap().unwrap();
+        assert_eq!(header.parent_beacon_block_root, Some(job.checkpoint.hash()), "of the blocks that stand");
+        assert!(job.checkpoint.number > 1);
+    }
+}
