@@ -22,7 +22,7 @@ use alloy::{
     primitives::{Address, B256, U256},
 };
 use tandem_chain::{ChainConfig, Checkpoint, Message, TransitionError, derive::L1Batch};
-use tandem_evm::{Recovered, StateError, WorldState, fees, payload::bytes_max};
+use tandem_evm::{Recovered, StateError, WorldState, payload::bytes_max};
 use tandem_store::{MissingPreimage, Store, StoreError};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -447,10 +447,9 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let (nonce, balance) = self.account(transaction.signer())?;
         let fields = transaction.transaction().fields();
-        let checkpoint = self.fee_checkpoint()?;
+        // The price of gas has the data fee in it: this is the most, as on Ethereum (EVM-FEE-5).
         let gas = U256::from(fields.gas_limit()).saturating_mul(U256::from(fields.max_fee_per_gas()));
-        let data = fees::l1_data_fee(&transaction.transaction().encode_2718(), &checkpoint);
-        let cost = gas.saturating_add(fields.value()).saturating_add(data);
+        let cost = gas.saturating_add(fields.value());
         let hash = *transaction.transaction().hash();
         let (bytes, limit) =
             (bytes_max(transaction.transaction()), self.config.batch.transaction_bytes_max(&self.chain));
@@ -469,7 +468,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The checkpoint whose prices the next block charges.
+    /// The checkpoint whose prices the next block charges, as far as it is known.
     fn fee_checkpoint(&self) -> Result<Checkpoint, EngineError> {
         match &self.open {
             Some(open) => Ok(open.checkpoint),

@@ -77,8 +77,8 @@ pub enum Refused {
     /// The one with the same nonce pays as much.
     #[error("replacement transaction underpriced")]
     Underpriced,
-    /// Cannot pay for gas, value and data.
-    #[error("insufficient funds for gas * price + value + L1 data fee: balance {balance}, cost {cost}")]
+    /// Cannot pay for gas and value.
+    #[error("insufficient funds for gas * price + value: balance {balance}, cost {cost}")]
     InsufficientFunds {
         /// Of the sender, in wei.
         balance: U256,

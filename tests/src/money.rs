@@ -9,13 +9,13 @@ use tandem_l1::bindings::{Bridge, Erc20};
 
 use crate::World;
 
-/// What a transaction on L2 cost its sender beside its value: gas and the data fee.
+/// What a transaction on L2 cost its sender beside its value, its place on L1 included (EVM-FEE-5).
 pub async fn l2_fee(world: &World, transaction: TxHash) -> anyhow::Result<U256> {
     let receipt: Value = world.ask("eth_getTransactionReceipt", json!([transaction])).await?;
     let quantity = |key: &str| -> anyhow::Result<U256> {
         serde_json::from_value(receipt[key].clone()).with_context(|| format!("receipt of {transaction} has no {key}"))
     };
-    Ok(quantity("gasUsed")? * quantity("effectiveGasPrice")? + quantity("l1Fee")?)
+    Ok(quantity("gasUsed")? * quantity("effectiveGasPrice")?)
 }
 
 /// With every message executed on both sides: the Bridge holds exactly the ether that L2 has, and the tokens that L2 has minted. `others`

@@ -1,6 +1,6 @@
 //! Building one block. The sequencer, `transition` and the guest all build blocks here, one transaction at a time.
 //!
-//! Rules: EVM-HDR-*, EVM-ENV-*, EVM-SYS-*, EVM-DEP-*, EVM-TX-*, EVM-WORK-1 (`docs/spec/evm.md`). Transactions and messages are adversarial;
+//! Rules: EVM-HDR-*, EVM-ENV-*, EVM-SYS-*, EVM-DEP-*, EVM-TX-*, EVM-FEE-*, EVM-WORK-1 (`docs/spec/evm.md`). Transactions and messages are adversarial;
 //! one that cannot be executed changes nothing (transaction) or is refunded (message).
 
 use alloc::vec::Vec;
@@ -8,20 +8,19 @@ use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, EMPTY_ROOT_HASH, Header};
 use alloy_eips::eip7685::EMPTY_REQUESTS_HASH;
 use alloy_primitives::{B256, Bloom, Bytes, U256, keccak256};
 use revm::{
-    Context, ExecuteEvm, MainBuilder, MainContext, MainnetEvm,
     context::{
-        BlockEnv, CfgEnv, TxEnv,
+        BlockEnv, CfgEnv,
         result::{EVMError, ExecutionResult, InvalidTransaction, ResultAndState},
     },
-    context_interface::{ContextSetters, block::BlobExcessGasAndPrice},
+    context_interface::block::BlobExcessGasAndPrice,
     database_interface::DatabaseCommit,
-    handler::{EthFrame, Handler, MainnetContext, MainnetHandler},
     primitives::hardfork::SpecId,
 };
 use tandem_chain::{ChainConfig, Checkpoint, Message, PreimageSource, Preimages, message::KIND_CALL};
 
 use crate::{
-    cryptography, fees,
+    execute::{transact, validate},
+    fees::{BaseFee, DataCharge},
     predeploys::{self, FEE_VAULT},
     receipt::{Receipt, receipts_root, transactions_root},
     state::{StateError, WorldState},
@@ -77,14 +76,6 @@ pub enum Rejected<E: core::error::Error + Send + Sync + 'static> {
         gas_limit: u64,
         /// Gas left.
         gas_left: u64,
-    },
-    /// Cannot pay for its data on L1.
-    #[error("balance {balance} wei does not cover the L1 data fee of {fee} wei")]
-    L1DataFee {
-        /// Balance of the sender.
-        balance: U256,
-        /// The fee.
-        fee: U256,
     },
     /// Invalid by Ethereum's rules.
     #[error(transparent)]
@@ -194,38 +185,25 @@ impl<'a, S: PreimageSource> BlockBuilder<'a, S> {
         if gas_limit.max(MIN_WORK_GAS) > work_gas_left {
             return Err(Rejected::BatchFull { gas_limit, gas_left: work_gas_left });
         }
-        let signer = transaction.signer();
-        if predeploys::is_reserved(signer) {
+        if predeploys::is_reserved(transaction.signer()) {
             return Err(Rejected::Invalid(InvalidTransaction::Str("a reserved address signs nothing".into())));
         }
-        let fee = fees::l1_data_fee(&transaction.transaction().encode_2718(), &self.attributes.checkpoint);
-        let before = self.state.back_up_account(signer)?;
-        if !self.state.debit(signer, fee)? {
-            return Err(Rejected::L1DataFee { balance: self.state.balance(signer)?, fee });
-        }
-        let executed = self.check_payer(&transaction).and_then(|()| self.transact(tx_env(&transaction), self.cfg()));
-        let ResultAndState { result, state } = match executed {
-            Ok(executed) => executed,
-            Err(rejected) => {
-                self.state.restore_account(signer, before);
-                return Err(rejected);
-            }
-        };
+        let (checkpoint, base_fee) = (&self.attributes.checkpoint, BaseFee::of(&self.header));
+        let charge = DataCharge::new(&transaction.transaction().encode_2718(), checkpoint, base_fee);
+        self.check_payer(&transaction, charge)?;
+        let (block, cfg) = (block_env(&self.header), self.cfg());
+        let ResultAndState { result, state } = transact(self.state, block, cfg, tx_env(&transaction), charge)?;
         self.state.commit(state);
         let gas_used = result.tx_gas_used();
-        let base_fee = U256::from(self.base_fee()).saturating_mul(U256::from(gas_used));
-        self.state.credit(FEE_VAULT, base_fee.saturating_add(fee))?;
         self.record(Transaction::Signed(transaction), result);
         Ok(gas_used.max(MIN_WORK_GAS))
     }
 
     /// Asks the EVM about a transaction with authorisations before they are recovered: one that pays for nothing must not cost that.
-    fn check_payer(&mut self, transaction: &Recovered) -> Result<(), Rejected<S::Error>> {
+    fn check_payer(&mut self, transaction: &Recovered, charge: DataCharge) -> Result<(), Rejected<S::Error>> {
         let Some(tx) = unrecovered_env(transaction) else { return Ok(()) };
-        let mut evm = evm(self.state, block_env(&self.header), self.cfg());
-        evm.ctx.set_tx(tx);
-        let validated = MainnetHandler::<_, EVMError<_>, EthFrame>::default().validate(&mut evm);
-        validated.map(|_| ()).map_err(Rejected::from)
+        let (block, cfg) = (block_env(&self.header), self.cfg());
+        validate(self.state, block, cfg, tx, charge)
     }
 
     /// Seals the block: folds its changes into the state and computes the header. Returns it with the new pre-images.
@@ -256,7 +234,7 @@ impl<'a, S: PreimageSource> BlockBuilder<'a, S> {
         cfg.disable_base_fee = true;
         cfg.disable_eip3607 = true;
         let executed = if may_call {
-            self.transact(deposit_env(&deposit), cfg)
+            transact(self.state, block_env(&self.header), cfg, deposit_env(&deposit), DataCharge::default())
         } else {
             Err(Rejected::BlockFull { gas_limit: 0, gas_left: 0 })
         };
@@ -273,10 +251,6 @@ impl<'a, S: PreimageSource> BlockBuilder<'a, S> {
         Ok(succeeded)
     }
 
-    fn transact(&mut self, tx: TxEnv, cfg: CfgEnv) -> Result<ResultAndState, Rejected<S::Error>> {
-        transact(self.state, block_env(&self.header), cfg, tx)
-    }
-
     fn cfg(&self) -> CfgEnv {
         CfgEnv::new_with_spec(FORK).with_chain_id(self.config.l2_chain_id)
     }
@@ -291,25 +265,6 @@ impl<'a, S: PreimageSource> BlockBuilder<'a, S> {
         });
         self.transactions.push(transaction);
     }
-}
-
-/// Executes one transaction on `state` without committing it.
-pub fn transact<S: PreimageSource>(
-    state: &mut WorldState<S>,
-    block: BlockEnv,
-    cfg: CfgEnv,
-    tx: TxEnv,
-) -> Result<ResultAndState, Rejected<S::Error>> {
-    cryptography::installed();
-    evm(state, block, cfg).transact(tx).map_err(Rejected::from)
-}
-
-fn evm<S: PreimageSource>(
-    state: &mut WorldState<S>,
-    block: BlockEnv,
-    cfg: CfgEnv,
-) -> MainnetEvm<MainnetContext<&mut WorldState<S>>> {
-    Context::mainnet().with_db(state).with_cfg(cfg).with_block(block).build_mainnet()
 }
 
 /// The environment that a block's code sees (EVM-ENV-*).
@@ -334,6 +289,7 @@ pub fn header_template(
     parent_hash: B256,
     attributes: &BlockAttributes,
 ) -> Header {
+    let base_fee = BaseFee::after(parent, attributes.timestamp, config.min_base_fee, &attributes.checkpoint);
     Header {
         parent_hash,
         ommers_hash: EMPTY_OMMER_ROOT_HASH,
@@ -342,7 +298,8 @@ pub fn header_template(
         gas_limit: config.block_gas_limit,
         timestamp: attributes.timestamp,
         mix_hash: keccak256(parent_hash),
-        base_fee_per_gas: Some(fees::base_fee(parent, attributes.timestamp, config.min_base_fee)),
+        base_fee_per_gas: Some(base_fee.total()),
+        extra_data: base_fee.extra_data(),
         withdrawals_root: Some(EMPTY_ROOT_HASH),
         blob_gas_used: Some(0),
         excess_blob_gas: Some(0),

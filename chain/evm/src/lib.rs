@@ -8,6 +8,7 @@ extern crate alloc;
 
 pub mod block;
 pub mod cryptography;
+pub mod execute;
 pub mod fee_estimate;
 pub mod fees;
 pub mod genesis;

@@ -59,13 +59,6 @@ struct Entry {
     wiped: bool,
 }
 
-/// An account as it was before a transaction was tried, its storage aside.
-#[derive(Clone, Debug)]
-pub(crate) struct AccountBackup {
-    info: Option<AccountInfo>,
-    is_changed: bool,
-}
-
 /// The state after the last sealed block, and the changes since.
 #[derive(Clone)]
 pub struct WorldState<S> {
@@ -179,19 +172,6 @@ impl<S: PreimageSource> WorldState<S> {
         info.balance = rest;
         self.set_info(address, info);
         Ok(true)
-    }
-
-    /// An account, to be put back by [`WorldState::restore_account`].
-    pub(crate) fn back_up_account(&mut self, address: Address) -> Result<AccountBackup, StateError<S::Error>> {
-        Ok(AccountBackup { info: self.account(address)?, is_changed: self.changes.contains_key(&address) })
-    }
-
-    /// Puts an account back as it was. Nothing but balance and nonce may have changed since.
-    pub(crate) fn restore_account(&mut self, address: Address, backup: AccountBackup) {
-        self.set_info(address, backup.info.unwrap_or_default());
-        if !backup.is_changed {
-            self.changes.remove(&address);
-        }
     }
 
     /// Puts a genesis account in place.

@@ -19,6 +19,7 @@ use tandem_chain::{Checkpoint, Message, config::BLOCK_GAS_LIMIT_MIN, message::ME
 use crate::{
     block::FORK,
     cryptography::{InvalidSignature, recover_authority, recover_signer},
+    fees::data_gas,
     payload::SignedTransaction,
     predeploys::{self, L1_INFO, SYSTEM},
 };
@@ -198,8 +199,8 @@ impl SignedTransaction {
         }
     }
 
-    /// Gas that the transaction must allow for before anything of it is executed: intrinsic gas, or the calldata floor (EIP-7623) where that is
-    /// more.
+    /// Gas that the transaction must allow for before anything of it is executed: intrinsic gas, or the calldata floor (EIP-7623) or what its
+    /// data takes (EVM-FEE-4) where that is more.
     pub fn intrinsic_gas(&self) -> u64 {
         let fields = self.fields();
         let (entries, keys) = fields
@@ -208,7 +209,10 @@ impl SignedTransaction {
         let authorizations = self.authorizations().len() as u64;
         let is_create = fields.kind().is_create();
         let gas = calculate_initial_tx_gas(FORK, fields.input(), is_create, entries, keys, authorizations, None);
-        gas.initial_regular_gas.saturating_add(gas.initial_state_gas).max(gas.floor_gas)
+        gas.initial_regular_gas
+            .saturating_add(gas.initial_state_gas)
+            .max(gas.floor_gas)
+            .max(data_gas(&self.encode_2718()))
     }
 
     fn authorizations(&self) -> &[SignedAuthorization] {

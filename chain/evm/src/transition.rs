@@ -14,6 +14,7 @@ use tandem_chain::{
 
 use crate::{
     block::{BlockAttributes, BlockBuilder, EvmBlock, MIN_WORK_GAS, Rejected},
+    fees::BaseFee,
     genesis::genesis_accounts,
     payload::{self, AddressBook, DecodeError, Payload, PayloadBlock, PayloadLimits, SignedTransaction},
     predeploys::FEE_VAULT,
@@ -223,12 +224,14 @@ pub fn genesis(config: &ChainConfig) -> Result<Genesis, TransitionError<NothingT
         state.insert(address, account.nonce, account.balance, &account.code, &account.storage);
     }
     let (state_root, mut preimages) = state.seal()?;
+    let base_fee = BaseFee { execution: config.min_base_fee, data: 0 };
     let header = Header {
         beneficiary: FEE_VAULT,
         state_root,
         gas_limit: config.block_gas_limit,
         timestamp: config.genesis_timestamp,
-        base_fee_per_gas: Some(config.min_base_fee),
+        base_fee_per_gas: Some(base_fee.total()),
+        extra_data: base_fee.extra_data(),
         withdrawals_root: Some(alloy_consensus::EMPTY_ROOT_HASH),
         blob_gas_used: Some(0),
         excess_blob_gas: Some(0),

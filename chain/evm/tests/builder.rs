@@ -9,21 +9,16 @@ mod supply;
 
 use std::cell::RefCell;
 
-use alloy_consensus::{SignableTransaction, TxEip1559, TxEip2930, TxEip7702, TxLegacy};
-use alloy_eips::{
-    eip2930::{AccessList, AccessListItem},
-    eip7702::Authorization,
-};
+use alloy_consensus::{SignableTransaction, TxEip1559};
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, bytes};
 use alloy_sol_types::{SolCall, sol};
-use common::{GWEI, Memory, TestChain, User, block, config, deposit};
+use common::{GWEI, Memory, TestChain, User, access_list, block, config, delegate, deposit, legacy, paid};
 use proptest::{collection::vec, prelude::*, sample::select};
 use supply::supply;
 use tandem_chain::{BatchInput, ChainConfig, Message, PreimageSource};
 use tandem_evm::{
-    BlockAttributes, BlockBuilder, EvmBlock, Recovered, Rejected, Transaction, WorldState,
+    BlockAttributes, BlockBuilder, EvmBlock, Recovered, Rejected, WorldState,
     block::MIN_WORK_GAS,
-    fees::l1_data_fee,
     payload::{Payload, PayloadBlock, PayloadLimits, SignedTransaction, decode, encode},
     predeploys,
     transition::{StateAddressBook, payload_limits},
@@ -88,6 +83,7 @@ type Block = (u64, u32, Vec<(u8, Wish)>);
 
 #[derive(Clone, Debug)]
 pub(crate) struct Batch {
+    l1_prices: [U256; 2],
     letters: Vec<(Letter, u8)>,
     blocks: Vec<Block>,
     /// Whether transactions that the builder refused are posted all the same.
@@ -127,11 +123,14 @@ fn letter() -> impl Strategy<Value = (Letter, u8)> {
 
 fn batch() -> impl Strategy<Value = Batch> {
     let blocks = (select(vec![0, 1, 7, 5_000]), 0u32..4, vec((1u8..4, wish()), 0..6));
-    (vec(letter(), 0..6), vec(blocks, 0..4), any::<bool>()).prop_map(|(letters, blocks, posts_refused)| Batch {
-        letters,
-        blocks,
-        posts_refused,
-    })
+    (l1_prices(), vec(letter(), 0..6), vec(blocks, 0..4), any::<bool>())
+        .prop_map(|(l1_prices, letters, blocks, posts_refused)| Batch { l1_prices, letters, blocks, posts_refused })
+}
+
+fn l1_prices() -> impl Strategy<Value = [U256; 2]> {
+    let gwei = |base_fee: u64, blob_base_fee| [base_fee * GWEI, blob_base_fee].map(U256::from);
+    let prices = vec![gwei(1, 1), gwei(30, 1), gwei(500, 50 * GWEI), gwei(0, 0), gwei(0, 3)];
+    prop_oneof![9 => select(prices), 1 => Just([U256::MAX; 2])]
 }
 
 /// Little room, so that blocks and batches fill up.
@@ -162,8 +161,12 @@ fn message((letter, user): (Letter, u8)) -> Message {
 }
 
 fn transaction(wish: Wish, user: &User, nonce: u64, base_fee: u64) -> SignedTransaction {
-    let plain =
-        TxEip1559 { to: TxKind::Call(Address::repeat_byte(0xb0)), value: U256::from(7), ..user.template(nonce) };
+    let plain = TxEip1559 {
+        max_fee_per_gas: u128::from(20 * GWEI),
+        to: TxKind::Call(Address::repeat_byte(0xb0)),
+        value: U256::from(7),
+        ..user.template(nonce)
+    };
     let creation = |input: Bytes| TxEip1559 { to: TxKind::Create, value: U256::ZERO, input, ..plain.clone() };
     let signed = |transaction| user.sign(transaction);
     match wish {
@@ -196,47 +199,6 @@ fn transaction(wish: Wish, user: &User, nonce: u64, base_fee: u64) -> SignedTran
         Wish::TooLittleGas => signed(TxEip1559 { gas_limit: 21_001, ..creation(COUNTER) }),
         Wish::Unsigned => SignedTransaction::Eip1559(plain.into_signed(Signature::new(U256::ZERO, U256::ZERO, false))),
     }
-}
-
-fn legacy(user: &User, plain: TxEip1559, is_protected: bool) -> SignedTransaction {
-    let TxEip1559 { chain_id, nonce, gas_limit, max_fee_per_gas: gas_price, to, value, input, .. } = plain;
-    let tx = TxLegacy { chain_id: is_protected.then_some(chain_id), nonce, gas_price, gas_limit, to, value, input };
-    let signature = user.sign_hash(tx.signature_hash());
-    SignedTransaction::Legacy(tx.into_signed(signature))
-}
-
-fn access_list(user: &User, plain: TxEip1559) -> SignedTransaction {
-    let TxEip1559 { chain_id, nonce, gas_limit, max_fee_per_gas: gas_price, to, value, input, .. } = plain;
-    let access_list = AccessList(vec![AccessListItem {
-        address: predeploys::MESSAGE_PASSER,
-        storage_keys: vec![B256::ZERO, B256::with_last_byte(1)],
-    }]);
-    let tx = TxEip2930 { chain_id, nonce, gas_price, gas_limit, to, value, access_list, input };
-    let signature = user.sign_hash(tx.signature_hash());
-    SignedTransaction::Eip2930(tx.into_signed(signature))
-}
-
-/// The sender delegates itself, by an authorisation that is right and one that is for an earlier nonce.
-fn delegate(user: &User, plain: TxEip1559) -> SignedTransaction {
-    let authorization = |nonce| {
-        let authorization =
-            Authorization { chain_id: U256::from(plain.chain_id), address: predeploys::L2_BRIDGE, nonce };
-        let signature = user.sign_hash(authorization.signature_hash());
-        authorization.into_signed(signature)
-    };
-    let tx = TxEip7702 {
-        chain_id: plain.chain_id,
-        nonce: plain.nonce,
-        gas_limit: plain.gas_limit,
-        max_fee_per_gas: plain.max_fee_per_gas,
-        max_priority_fee_per_gas: plain.max_priority_fee_per_gas,
-        to: Address::repeat_byte(0xb0),
-        value: plain.value,
-        authorization_list: vec![authorization(plain.nonce), authorization(plain.nonce + 1)],
-        ..Default::default()
-    };
-    let signature = user.sign_hash(tx.signature_hash());
-    SignedTransaction::Eip7702(tx.into_signed(signature))
 }
 
 /// A sequencer that has all day.
@@ -319,6 +281,7 @@ impl<'a> Sequencer<'a> {
 fn build_post_and_derive(chain: &mut TestChain, batch: &Batch) {
     let messages: Vec<Message> = batch.letters.iter().copied().map(message).collect();
     let minted: U256 = messages.iter().map(|message| message.value).sum();
+    chain.l1_prices = batch.l1_prices;
     let unposted = chain.input(messages.clone(), Bytes::new());
     let mut sequencer = Sequencer::new(chain, &unposted);
     let mut stated = sequencer.parent.timestamp;
@@ -353,24 +316,10 @@ fn build_post_and_derive(chain: &mut TestChain, batch: &Batch) {
     assert_eq!(chain.balance(predeploys::FEE_VAULT), vault + paid, "and fees are what the vault gets");
 }
 
-/// What the signed transactions of a block pay: gas at the effective price, and their data fee.
+/// What the signed transactions of a block pay.
 fn fees_of(block: &EvmBlock, input: &BatchInput) -> U256 {
-    let base_fee = u128::from(block.header.base_fee_per_gas.unwrap());
-    let mut cumulative = 0;
-    let mut fees = U256::ZERO;
-    for (transaction, receipt) in block.transactions.iter().zip(&block.receipts) {
-        let gas_used = receipt.cumulative_gas_used - cumulative;
-        cumulative = receipt.cumulative_gas_used;
-        if let Transaction::Signed(signed) = transaction {
-            let fields = signed.transaction().fields();
-            // All of a gas price beyond the base fee is the tip.
-            let tip = fields.max_priority_fee_per_gas().unwrap_or(fields.max_fee_per_gas());
-            let price = fields.max_fee_per_gas().min(base_fee + tip);
-            fees += U256::from(gas_used) * U256::from(price);
-            fees += l1_data_fee(&transaction.encode_2718(), &input.checkpoint);
-        }
-    }
-    fees
+    let paid = (0..block.transactions.len()).filter_map(|index| paid(block, index, &input.checkpoint));
+    paid.map(|(_, paid)| paid.wei()).sum()
 }
 
 fn funded(config: ChainConfig) -> TestChain {
@@ -413,11 +362,12 @@ pub(crate) fn each_wish_and_letter_does_what_its_name_says() {
     use Letter as L;
     use Wish::*;
     let mut chain = funded(small_config());
+    let l1_prices = chain.l1_prices;
     let letters = [L::Deposit, L::Refused, L::TooLittleGas, L::OutOfGas, L::UnknownKind, L::FromUser, L::Withdraw]
         .map(|letter| (letter, 1));
     build_post_and_derive(
         &mut chain,
-        &Batch { letters: letters.to_vec(), blocks: vec![(1, 9, vec![])], posts_refused: false },
+        &Batch { l1_prices, letters: letters.to_vec(), blocks: vec![(1, 9, vec![])], posts_refused: false },
     );
     for (address, value) in [(Address::repeat_byte(0xf1), 4 * 1_001), (predeploys::MESSAGE_PASSER, 1_001)] {
         assert_eq!(chain.balance(address), U256::from(value));
@@ -428,7 +378,8 @@ pub(crate) fn each_wish_and_letter_does_what_its_name_says() {
     let refused = [Underpriced, StaleNonce, FutureNonce, MoreThanIHave, Huge, TooLittleGas, Unsigned];
     let wishes = accepted.into_iter().chain(refused).map(|wish| (2, wish)).collect();
     let nonce = chain.nonce(User::new(2).address());
-    build_post_and_derive(&mut chain, &Batch { letters: vec![], blocks: vec![(1, 0, wishes)], posts_refused: true });
+    let batch = Batch { l1_prices, letters: vec![], blocks: vec![(1, 0, wishes)], posts_refused: true };
+    build_post_and_derive(&mut chain, &batch);
     assert_eq!(chain.nonce(User::new(2).address()), nonce + accepted.len() as u64 + 1, "a delegation takes one too");
     let delegation = [&[0xef, 0x01, 0x00], &predeploys::L2_BRIDGE[..]].concat();
     assert_eq!(chain.code(User::new(2).address()), Bytes::from(delegation));

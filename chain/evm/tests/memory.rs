@@ -10,8 +10,10 @@ use revm::{
 use tandem_chain::PreimageSource;
 use tandem_evm::{
     WorldState,
-    block::{FORK, block_env, transact},
+    block::{FORK, block_env},
     cryptography::{self, Native},
+    execute::transact,
+    fees::DataCharge,
 };
 
 /// Remembers how often each pre-image was asked for.
@@ -104,7 +106,7 @@ fn code_that_was_called_is_no_news() {
     let mut cfg = revm::context::CfgEnv::new_with_spec(FORK);
     cfg.tx_gas_limit_cap = Some(u64::MAX);
     let header = alloy_consensus::Header { base_fee_per_gas: Some(0), gas_limit: u64::MAX, ..Default::default() };
-    let executed = transact(&mut state, block_env(&header), cfg, call).unwrap();
+    let executed = transact(&mut state, block_env(&header), cfg, call, DataCharge::default()).unwrap();
     assert!(executed.result.is_success());
     assert!(executed.state.len() as u64 > count, "all of them were called");
     state.commit(executed.state);

@@ -10,7 +10,7 @@ use alloy_consensus::{SignableTransaction, TxEip1559, TxEip7702};
 use alloy_eips::eip7702::Authorization;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, bytes};
 use alloy_sol_types::{SolCall, sol};
-use common::{GWEI, TestChain, User, block, config, deposit};
+use common::{GWEI, TestChain, User, block, config, deposit, paid};
 use supply::supply;
 use tandem_chain::{Message, PreimageSource, message};
 use tandem_evm::{
@@ -273,23 +273,11 @@ pub(crate) fn the_vault_takes_what_it_is_given_and_gives_it_all_to_l1() {
     assert_eq!(supply(&chain.memory, chain.output.state_root), minted + U256::from(11 + 5));
 }
 
-/// What the users of these blocks paid, by their receipts.
+/// What the users of these blocks paid.
 fn fees(blocks: &[tandem_evm::EvmBlock], chain: &TestChain) -> U256 {
     let checkpoint = stored_checkpoint(chain);
-    let mut fees = U256::ZERO;
-    for block in blocks {
-        let mut cumulative = 0;
-        for (transaction, receipt) in block.transactions.iter().zip(&block.receipts) {
-            let gas_used = receipt.cumulative_gas_used - cumulative;
-            cumulative = receipt.cumulative_gas_used;
-            if matches!(transaction, tandem_evm::Transaction::Signed(_)) {
-                let price = block.header.base_fee_per_gas.unwrap() + 1;
-                fees += U256::from(gas_used) * U256::from(price);
-                fees += tandem_evm::fees::l1_data_fee(&transaction.encode_2718(), &checkpoint);
-            }
-        }
-    }
-    fees
+    let places = blocks.iter().flat_map(|block| (0..block.transactions.len()).map(move |index| (block, index)));
+    places.filter_map(|(block, index)| paid(block, index, &checkpoint)).map(|(_, paid)| paid.wei()).sum()
 }
 
 #[test]

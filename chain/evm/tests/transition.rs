@@ -6,7 +6,7 @@ pub(crate) mod common;
 
 use alloy_consensus::TxEip1559;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, bytes};
-use common::{GWEI, Memory, TestChain, User, block, config, deposit};
+use common::{Memory, TestChain, User, block, config, deposit};
 use tandem_chain::{PreimageSource, StateMachine, Transition};
 use tandem_evm::{Evm, Transaction, predeploys};
 
@@ -28,7 +28,7 @@ pub(crate) fn ether_comes_by_deposit_moves_and_pays_fees_to_the_vault() {
     assert_eq!(blocks[0].transactions.len(), 2, "checkpoint, then the deposit");
     assert!(blocks.iter().flat_map(|block| &block.receipts).all(|receipt| receipt.success));
     assert_eq!(chain.balance(bob), U256::from(1234));
-    assert!(chain.balance(predeploys::FEE_VAULT) > U256::from(21_000 * 10_000_000u64), "base fee and data fee");
+    assert!(chain.balance(predeploys::FEE_VAULT) > U256::from(21_000 * 10_000_000u64), "of the base fee");
     assert_eq!(sum(&chain, &[alice.address(), bob, predeploys::FEE_VAULT]), U256::from(ETHER), "no wei is lost");
     assert_eq!(chain.nonce(alice.address()), 2, "the deposit counts, as does the transfer");
     assert_eq!(chain.output.queue_index, 1);
@@ -88,20 +88,6 @@ pub(crate) fn what_cannot_be_executed_leaves_no_trace() {
         assert_eq!((blocks, found), (expected.clone(), root), "bad transaction {index}");
     }
     assert_eq!(expected[1].receipts.len(), 1);
-}
-
-#[test]
-pub(crate) fn a_sender_without_ether_for_the_data_fee_is_skipped() {
-    let mut chain = TestChain::new(config());
-    let poor = User::new(9);
-    // Enough for gas at the signed price, not for the data fee on top.
-    let transaction = TxEip1559 { gas_limit: 21_000, max_fee_per_gas: u128::from(GWEI), ..poor.template(1) };
-    let blocks = chain.batch(
-        vec![deposit(poor.address(), 21_000 * GWEI)],
-        vec![block(1_000, 1, vec![]), block(1_000, 0, vec![poor.sign(transaction)])],
-    );
-    assert!(blocks[1].transactions.is_empty());
-    assert_eq!(chain.balance(poor.address()), U256::from(21_000 * GWEI));
 }
 
 #[test]

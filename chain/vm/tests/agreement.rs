@@ -5,6 +5,8 @@
 #[path = "../../evm/tests/builder.rs"]
 mod builder;
 mod epochs;
+#[path = "../../evm/tests/fees.rs"]
+mod fees;
 #[path = "../../evm/tests/privileges.rs"]
 mod privileges;
 #[allow(dead_code, reason = "limits, which the payload's own tests need")]
@@ -54,11 +56,10 @@ fn assert_all_run(suite: &str, scenarios: usize) {
 
 #[test]
 fn batches_of_the_transition_suite() {
-    let scenarios: [(&str, fn()); 11] = [
+    let scenarios: [(&str, fn()); 10] = [
         ("ether", transition::ether_comes_by_deposit_moves_and_pays_fees_to_the_vault),
         ("refunds", transition::ether_of_a_failing_message_goes_to_its_refund_address),
         ("skipped transactions", transition::what_cannot_be_executed_leaves_no_trace),
-        ("data fee", transition::a_sender_without_ether_for_the_data_fee_is_skipped),
         ("garbage", transition::garbage_is_an_empty_payload_and_every_message_still_executes),
         ("messages left over", transition::messages_left_over_go_into_extra_blocks),
         ("block times", transition::block_times_are_bounded_by_rule),
@@ -88,6 +89,28 @@ fn batches_of_the_suite_on_privileges() {
     for (name, scenario) in scenarios {
         in_the_machine!(privileges, name, scenario());
     }
+}
+
+#[test]
+fn batches_of_the_suite_on_fees() {
+    let scenarios: [(&str, fn()); 9] = [
+        ("send everything", fees::all_of_a_balance_can_be_sent),
+        ("a wei too little", fees::a_wei_less_than_gas_limit_times_fee_cap_is_too_little),
+        ("data", fees::data_takes_the_gas_that_it_costs_to_post),
+        ("full blocks", fees::blocks_full_of_data_stay_within_their_gas),
+        ("what code sees", fees::code_sees_the_base_fee_and_what_was_taken_before),
+        ("execution", fees::much_execution_does_not_pay_for_the_data_of_others),
+        ("keyless", fees::a_keyless_transaction_needs_its_gas_times_its_price),
+        ("spike", fees::the_base_fee_climbs_to_a_spike_and_falls_at_once),
+        ("refunds", fees::gas_is_refunded_down_to_what_the_data_takes),
+    ];
+    assert_all_run(include_str!("../../evm/tests/fees.rs"), scenarios.len() + 2);
+    for (name, scenario) in scenarios {
+        in_the_machine!(fees, name, scenario());
+    }
+    proptest!(cases(16), |(case in fees::case())| {
+        in_the_machine!(fees, "any transaction", fees::one_transaction_pays_what_it_says(&case));
+    });
 }
 
 #[test]

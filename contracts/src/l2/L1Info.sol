@@ -7,7 +7,8 @@ import { Predeploys } from "./Predeploys.sol";
 
 /// @title What this chain knows about L1: the checkpoint of the batch (PRE-INFO-*), and what its data costs (FEE-L1-*).
 /// @dev Slot 0: number in bits 0 to 63, timestamp in bits 64 to 127. Slot 1: base fee. Slot 2: blob base fee.
-/// The fee is charged by the rulebook; here it is only told. Twins: `chain/evm/src/fees.rs`, `chain/evm/src/fee_estimate.rs`.
+/// The fee is charged by the rulebook, within the price of gas (EVM-FEE-2, EVM-FEE-4, EVM-FEE-5); here it is only told. Twins:
+/// `chain/evm/src/fees.rs`, `chain/evm/src/fee_estimate.rs`.
 contract L1Info {
     /// @notice The least that a transaction is charged for, in bytes.
     uint256 public constant ESTIMATE_BYTES_MIN = 86;
@@ -21,6 +22,8 @@ contract L1Info {
     /// @dev L1 gas of a byte of calldata.
     uint256 private constant CALLDATA_BYTE_GAS = 16;
     uint256 private constant SCALE = 1_000_000;
+    /// @notice Least gas that a transaction uses for each byte that it is estimated to post (EVM-FEE-4).
+    uint256 public constant GAS_PER_POSTED_BYTE = 200;
 
     /// @notice Number of the L1 block.
     uint64 public number;
@@ -33,7 +36,7 @@ contract L1Info {
 
     error L1Info_NotSystem(address sender);
 
-    /// @notice Stores a checkpoint. Only the rulebook's system call, once per block, before any transaction.
+    /// @notice Stores a checkpoint. Only the rulebook's system call, once per batch, before any transaction.
     function set(uint64 number_, uint64 timestamp_, uint256 baseFee_, uint256 blobBaseFee_) external {
         if (msg.sender != Predeploys.SYSTEM) revert L1Info_NotSystem(msg.sender);
         number = number_;
@@ -42,10 +45,31 @@ contract L1Info {
         blobBaseFee = blobBaseFee_;
     }
 
-    /// @notice Wei that a transaction pays for its place on L1, on top of its gas, as long as this checkpoint stands (FEE-L1-3).
+    /// @notice Wei that a transaction's place on L1 is worth, as long as this checkpoint stands (FEE-L1-3). It is no charge beside gas: the
+    /// price of gas contains it, and no part of it is paid twice (`l1FeePaid`).
     /// @param signedTransaction the bytes that `eth_sendRawTransaction` takes
-    function l1Fee(bytes calldata signedTransaction) external view returns (uint256) {
+    function l1Fee(bytes calldata signedTransaction) public view returns (uint256) {
         return Math.saturatingMul(l1Price(), estimatePostedBytes(signedTransaction)) / SCALE;
+    }
+
+    /// @notice Wei of `gasUsed * effectiveGasPrice` that pay for a transaction's data, if it uses so much gas: `l1Fee` of its receipt
+    /// (EVM-FEE-5). It pays less while the base fee still climbs towards `l1BaseFee`, and never more.
+    /// @param signedTransaction the bytes that `eth_sendRawTransaction` takes
+    /// @param gasUsed gas that it will use; below `dataGas`, that is taken
+    function l1FeePaid(bytes calldata signedTransaction, uint256 gasUsed) external view returns (uint256) {
+        uint256 gas = Math.max(gasUsed, dataGas(signedTransaction));
+        uint256 price = Math.ceilDiv(l1Fee(signedTransaction), gas);
+        return Math.saturatingMul(gas, Math.min(price, l1BaseFee()));
+    }
+
+    /// @notice Gas that a transaction must allow for, and uses at least, because of its data (EVM-FEE-4).
+    function dataGas(bytes calldata signedTransaction) public pure returns (uint256) {
+        return GAS_PER_POSTED_BYTE * estimatePostedBytes(signedTransaction);
+    }
+
+    /// @notice Wei per gas that the base fee contains for data, or climbs towards (EVM-FEE-2).
+    function l1BaseFee() public view returns (uint256) {
+        return Math.min(Math.ceilDiv(l1Price(), GAS_PER_POSTED_BYTE * SCALE), type(uint64).max);
     }
 
     /// @notice Bytes on L1 that a transaction is charged for, rounded up (FEE-L1-2).

@@ -52,6 +52,33 @@ contract L1InfoTest is L2Test {
         vm.assertEq(INFO.l1Fee(""), type(uint256).max / 1e6);
     }
 
+    /// @dev What is paid of the fee: nothing beyond it but what rounding up to whole wei per gas makes, and never more than the base fee has.
+    function testFuzz_l1FeePaid_isTheFeeRoundedUp(uint128 baseFee, uint128 blobBaseFee, bytes calldata signed, uint64 gasUsed)
+        external
+    {
+        vm.prank(Predeploys.SYSTEM);
+        INFO.set(1, 1, baseFee, blobBaseFee);
+        uint256 gas = gasUsed < INFO.dataGas(signed) ? INFO.dataGas(signed) : gasUsed;
+        uint256 paid = INFO.l1FeePaid(signed, gasUsed);
+        vm.assertEq(paid % gas, 0);
+        vm.assertLe(paid, gas * INFO.l1BaseFee());
+        vm.assertLt(paid, INFO.l1Fee(signed) + gas);
+        if (INFO.l1BaseFee() < type(uint64).max) vm.assertGe(paid, INFO.l1Fee(signed));
+    }
+
+    /// @dev Absurd prices neither revert nor exceed what a header can say.
+    function testFuzz_l1FeePaid_isTotal(uint256 baseFee, uint256 blobBaseFee, bytes calldata signed, uint256 gasUsed) external {
+        vm.prank(Predeploys.SYSTEM);
+        INFO.set(1, 1, baseFee, blobBaseFee);
+        vm.assertLe(INFO.l1BaseFee(), type(uint64).max);
+        INFO.l1FeePaid(signed, gasUsed);
+    }
+
+    function test_dataGas_ofATransferIsBelowItsGas() external view {
+        vm.assertEq(INFO.dataGas(""), 86 * 200);
+        vm.assertLt(INFO.dataGas(""), 21_000);
+    }
+
     /// @dev Lengths from the tests of op-geth's FastLZ (`core/types/rollup_cost_test.go`).
     function test_compressedLength_isThatOfOpGeth() external pure {
         vm.assertEq(FastLz.compressedLength(""), 0);

@@ -8,8 +8,8 @@ use std::{
 use alloy::primitives::{Address, B256};
 use tandem_chain::Message;
 use tandem_evm::{
-    BlockAttributes, BlockBuilder, EvmBlock, Rejected, Transaction, block::MIN_WORK_GAS, fees, payload::bytes_max,
-    transaction::CHECKPOINT_GAS,
+    BlockAttributes, BlockBuilder, EvmBlock, Rejected, Transaction, block::MIN_WORK_GAS, fees::BaseFee,
+    payload::bytes_max, transaction::CHECKPOINT_GAS,
 };
 use tandem_store::Store;
 use tracing::{debug, warn};
@@ -41,7 +41,8 @@ impl Engine {
     }
 
     fn is_block_due(&self) -> Result<bool, EngineError> {
-        let base_fee = fees::base_fee(&self.head, self.next_timestamp(), self.chain.min_base_fee);
+        let (timestamp, checkpoint) = (self.next_timestamp(), self.fee_checkpoint()?);
+        let base_fee = BaseFee::after(&self.head, timestamp, self.chain.min_base_fee, &checkpoint).total();
         Ok(self.mempool.has_executable(base_fee)
             || self.is_empty_block_due()
             || self.next_message(self.queue_index)?.is_some())

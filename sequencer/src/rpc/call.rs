@@ -21,12 +21,13 @@ use revm::{
 use serde_json::Value;
 use tandem_evm::{
     Rejected, WorldState,
-    block::{FORK, block_env, transact},
-    fees,
+    block::{FORK, block_env},
+    execute::transact,
+    fees::DataCharge,
 };
 use tandem_store::Store;
 
-use super::{Params, RpcContext, RpcError, json};
+use super::{Params, RpcContext, RpcError, json, prices, unsigned};
 
 /// Gas of one call; also the cap of EIP-7825.
 const CALL_GAS_MAX: u64 = 1 << 24;
@@ -46,11 +47,16 @@ pub fn call(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     }
 }
 
-/// A gas limit that is enough, by bisection: seen to be enough, and at most one part in sixty-four above what is needed.
+/// A gas limit that is enough: for execution, by bisection, seen to be enough and at most one part in sixty-four above what is needed; and for
+/// the data, with some room, since what the wallet will sign is not known yet (EVM-FEE-4).
 pub fn estimate_gas(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     let mut simulation = Simulation::new(context, params)?;
     let mut high = simulation.gas_limit_max()?;
-    if simulation.is_transfer()? && high >= TRANSFER_GAS && simulation.succeeds(TRANSFER_GAS)? {
+    let data_gas = simulation.data_gas()?;
+    if data_gas > high {
+        return Err(RpcError::Execution(format!("out of gas: gas required exceeds allowance ({high})")));
+    }
+    if simulation.is_transfer()? && (data_gas..=high).contains(&TRANSFER_GAS) && simulation.succeeds(TRANSFER_GAS)? {
         return json::quantity(TRANSFER_GAS);
     }
     let (used, spent) = match simulation.run(high)?.result {
@@ -74,7 +80,7 @@ pub fn estimate_gas(context: &RpcContext, params: &Params) -> Result<Value, RpcE
             break;
         }
     }
-    json::quantity(high)
+    json::quantity(high.max(data_gas))
 }
 
 /// The accounts and slots that a call touches, with the gas it uses when they are declared (EIP-2930).
@@ -104,7 +110,7 @@ pub fn create_access_list(context: &RpcContext, params: &Params) -> Result<Value
         .collect();
     items.sort_unstable_by_key(|item| item.address);
     simulation.request.access_list = Some(AccessList(items.clone()));
-    let gas_used = simulation.run(gas_limit)?.result.tx_gas_used();
+    let gas_used = simulation.run(gas_limit)?.result.tx_gas_used().max(simulation.data_gas()?);
     Ok(serde_json::json!({ "accessList": json::value(&items)?, "gasUsed": json::quantity(gas_used)? }))
 }
 
@@ -132,7 +138,7 @@ impl Simulation {
             apply_overrides(&mut state, overrides)?;
         }
         // As other nodes do it, code sees the block whose state it runs on; only the fee is the one to pay next.
-        let next_base_fee = fees::base_fee(&block, block.timestamp, context.chain.min_base_fee);
+        let next_base_fee = prices::next_base_fee(context, &block)?;
         let header = Header { base_fee_per_gas: Some(next_base_fee), ..block };
         let mut cfg = CfgEnv::new_with_spec(FORK).with_chain_id(context.chain.l2_chain_id);
         cfg.disable_nonce_check = true;
@@ -153,6 +159,12 @@ impl Simulation {
         let value = self.request.value.unwrap_or_default();
         let available = balance.checked_sub(value).ok_or(RpcError::InsufficientFunds { balance, value })?;
         Ok(gas_limit.min((available / U256::from(price)).saturating_to()))
+    }
+
+    /// Gas that the data of this call takes at most, signed as a transaction.
+    fn data_gas(&mut self) -> Result<u64, RpcError> {
+        let nonce = self.state.account(self.request.from.unwrap_or_default())?.map_or(0, |info| info.nonce);
+        Ok(unsigned::data_gas_max(&self.request, self.cfg.chain_id, nonce))
     }
 
     fn gas_price(&self) -> u128 {
@@ -194,7 +206,7 @@ impl Simulation {
             authorization_list: request.authorization_list.iter().flatten().cloned().map(Either::Left).collect(),
             ..Default::default()
         };
-        match transact(&mut self.state, block_env(&self.header), self.cfg.clone(), tx) {
+        match transact(&mut self.state, block_env(&self.header), self.cfg.clone(), tx, DataCharge::default()) {
             Ok(outcome) => Ok(outcome),
             Err(Rejected::State(error)) => Err(error.into()),
             Err(Rejected::Invalid(invalid)) => Err(rejection(&invalid)),

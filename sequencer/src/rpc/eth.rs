@@ -47,7 +47,8 @@ fn named_block(context: &RpcContext, params: &Params) -> Result<Option<EvmBlock>
 pub fn block(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     let full = params.optional(1, "true or false")?.unwrap_or(false);
     match named_block(context, params)? {
-        Some(block) => json::block(&block, full),
+        Some(block) if full => json::block(&block, Some(&checkpoint_of(context, &block)?)),
+        Some(block) => json::block(&block, None),
         None => Ok(Value::Null),
     }
 }
@@ -61,15 +62,14 @@ pub fn transaction_by_index(context: &RpcContext, params: &Params) -> Result<Val
     let Some(block) = named_block(context, params)? else { return Ok(Value::Null) };
     let index = index.to::<usize>();
     match block.transactions.get(index) {
-        Some(transaction) => json::transaction(transaction, Some(place(&block, index))),
+        Some(transaction) => json::transaction(transaction, Some(place(context, &block, index)?)),
         None => Ok(Value::Null),
     }
 }
 
-/// Where a transaction of `block` stands.
-pub fn place(block: &EvmBlock, index: usize) -> json::Place {
-    let base_fee = block.header.base_fee_per_gas.unwrap_or_default();
-    json::Place { block_hash: block.hash, block_number: block.header.number, index, base_fee }
+/// Where a transaction of `block` stands, and what its gas cost.
+pub fn place(context: &RpcContext, block: &EvmBlock, index: usize) -> Result<json::Place, RpcError> {
+    Ok(json::Place::new(block, index, &checkpoint_of(context, block)?))
 }
 
 pub fn receipt(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {

@@ -8,7 +8,10 @@ use alloy::{
 use serde::Serialize;
 use serde_json::{Value, json};
 use tandem_chain::Checkpoint;
-use tandem_evm::{EvmBlock, Transaction, fees};
+use tandem_evm::{
+    EvmBlock, Recovered, Transaction,
+    fees::{BaseFee, DataCharge},
+};
 
 use super::RpcError;
 
@@ -29,22 +32,46 @@ pub struct Place {
     pub block_hash: B256,
     pub block_number: u64,
     pub index: usize,
-    pub base_fee: u64,
+    /// Paid, in wei per gas.
+    pub gas_price: u128,
 }
 
-/// A block, with transaction objects or hashes.
-pub fn block(block: &EvmBlock, full: bool) -> Result<Value, RpcError> {
+impl Place {
+    /// Of transaction `index`; `checkpoint` is the one of the block's batch.
+    pub fn new(block: &EvmBlock, index: usize, checkpoint: &Checkpoint) -> Self {
+        let gas_price = match block.transactions.get(index) {
+            Some(Transaction::Signed(signed)) => {
+                let charge = data_charge(block, signed, checkpoint);
+                effective_price(block, signed, &charge, gas_used(block, index))
+            }
+            Some(Transaction::Deposit(_)) | None => 0,
+        };
+        Self { block_hash: block.hash, block_number: block.header.number, index, gas_price }
+    }
+}
+
+/// Gas that a block's transaction `index` used.
+pub fn gas_used(block: &EvmBlock, index: usize) -> u64 {
+    let cumulative = |index: usize| block.receipts.get(index).map_or(0, |receipt| receipt.cumulative_gas_used);
+    cumulative(index).saturating_sub(index.checked_sub(1).map_or(0, cumulative))
+}
+
+fn data_charge(block: &EvmBlock, signed: &Recovered, checkpoint: &Checkpoint) -> DataCharge {
+    DataCharge::new(&signed.transaction().encode_2718(), checkpoint, BaseFee::of(&block.header))
+}
+
+/// What each gas cost the sender (EVM-FEE-5).
+fn effective_price(block: &EvmBlock, signed: &Recovered, charge: &DataCharge, gas_used: u64) -> u128 {
+    let bid = signed.transaction().fields().effective_gas_price(block.header.base_fee_per_gas);
+    charge.effective_price(bid, gas_used)
+}
+
+/// A block, with transaction hashes; or with transaction objects, for whose prices `checkpoint` is the one of its batch.
+pub fn block(block: &EvmBlock, checkpoint: Option<&Checkpoint>) -> Result<Value, RpcError> {
     let mut object = header(&block.header, block.hash)?;
-    let base_fee = block.header.base_fee_per_gas.unwrap_or_default();
-    let transactions = block.transactions.iter().enumerate().map(|(index, item)| {
-        if full {
-            transaction(
-                item,
-                Some(Place { block_hash: block.hash, block_number: block.header.number, index, base_fee }),
-            )
-        } else {
-            Ok(json!(item.hash()))
-        }
+    let transactions = block.transactions.iter().enumerate().map(|(index, item)| match checkpoint {
+        Some(checkpoint) => transaction(item, Some(Place::new(block, index, checkpoint))),
+        None => Ok(json!(item.hash())),
     });
     object["transactions"] = transactions.collect::<Result<_, _>>()?;
     object["uncles"] = json!([]);
@@ -79,9 +106,11 @@ pub fn transaction(transaction: &Transaction, place: Option<Place>) -> Result<Va
         Transaction::Signed(signed) => {
             let mut object = value(&TxEnvelope::from(signed.transaction().clone()))?;
             let fields = signed.transaction().fields();
-            let price = place
-                .map_or_else(|| fields.max_fee_per_gas(), |place| fields.effective_gas_price(Some(place.base_fee)));
-            object["gasPrice"] = json!(U256::from(price));
+            // Of the other types it is signed, and part of what the hash is of; what was paid is in the receipt alone.
+            if fields.max_priority_fee_per_gas().is_some() {
+                let price = place.map_or_else(|| fields.max_fee_per_gas(), |place| place.gas_price);
+                object["gasPrice"] = json!(U256::from(price));
+            }
             object
         }
     };
@@ -95,18 +124,15 @@ pub fn transaction(transaction: &Transaction, place: Option<Place>) -> Result<Va
 /// The receipt of transaction `index`; `checkpoint` is the one of its batch.
 pub fn receipt(block: &EvmBlock, index: usize, checkpoint: &Checkpoint) -> Option<Value> {
     let (transaction, receipt) = (block.transactions.get(index)?, block.receipts.get(index)?);
-    let before = index.checked_sub(1).and_then(|before| block.receipts.get(before));
-    let gas_before = before.map_or(0, |receipt| receipt.cumulative_gas_used);
+    let gas_used = gas_used(block, index);
     let logs_before: usize = block.receipts.iter().take(index).map(|receipt| receipt.logs.len()).sum();
-    let base_fee = block.header.base_fee_per_gas.unwrap_or_default();
-    let (to, created, price): (Option<Address>, Option<Address>, u128) = match transaction {
-        Transaction::Deposit(deposit) => (Some(deposit.to), None, 0),
+    let (to, created): (Option<Address>, Option<Address>) = match transaction {
+        Transaction::Deposit(deposit) => (Some(deposit.to), None),
         Transaction::Signed(signed) => {
             let fields = signed.transaction().fields();
-            let price = fields.effective_gas_price(Some(base_fee));
             match fields.kind() {
-                TxKind::Call(to) => (Some(to), None, price),
-                TxKind::Create => (None, Some(signed.signer().create(fields.nonce())), price),
+                TxKind::Call(to) => (Some(to), None),
+                TxKind::Create => (None, Some(signed.signer().create(fields.nonce()))),
             }
         }
     };
@@ -123,13 +149,16 @@ pub fn receipt(block: &EvmBlock, index: usize, checkpoint: &Checkpoint) -> Optio
         "to": to,
         "contractAddress": created,
         "cumulativeGasUsed": U256::from(receipt.cumulative_gas_used),
-        "gasUsed": U256::from(receipt.cumulative_gas_used - gas_before),
-        "effectiveGasPrice": U256::from(price),
+        "gasUsed": U256::from(gas_used),
+        "effectiveGasPrice": "0x0",
         "logs": logs,
         "logsBloom": receipt.logs.iter().fold(Bloom::ZERO, |mut bloom, log| { bloom.accrue_log(log); bloom }),
     });
     if let Transaction::Signed(signed) = transaction {
-        object["l1Fee"] = json!(fees::l1_data_fee(&signed.transaction().encode_2718(), checkpoint));
+        let charge = data_charge(block, signed, checkpoint);
+        object["effectiveGasPrice"] = json!(U256::from(effective_price(block, signed, &charge, gas_used)));
+        // A part of gasUsed * effectiveGasPrice, not beside it (EVM-FEE-5).
+        object["l1Fee"] = json!(charge.paid(gas_used));
         object["l1GasPrice"] = json!(checkpoint.base_fee);
         object["l1BlobBaseFee"] = json!(checkpoint.blob_base_fee);
     }

@@ -15,6 +15,7 @@ mod prices;
 mod proof;
 mod rollup;
 mod server;
+mod unsigned;
 
 pub use context::RpcContext;
 pub use error::RpcError;

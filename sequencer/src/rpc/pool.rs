@@ -25,7 +25,7 @@ fn recover(bytes: &[u8], chain: &ChainConfig) -> Result<Recovered, RpcError> {
         return Err(RpcError::RefusedTransaction("transaction is signed for another chain id"));
     }
     if fields.gas_limit() < transaction.intrinsic_gas() {
-        return Err(RpcError::RefusedTransaction("intrinsic gas too low"));
+        return Err(RpcError::RefusedTransaction("intrinsic gas too low: eth_estimateGas counts what the data takes"));
     }
     // Their signatures are posted whole; the fee pays for what is left of the transaction after compression.
     let verbatim = SIGNATURE_BYTES * (1 + fields.authorization_list().map_or(0, <[_]>::len) as u64);
@@ -87,7 +87,7 @@ fn included(context: &RpcContext, hash: B256) -> Result<Value, RpcError> {
     let Some(block) = context.store.block(place.block_number)? else { return Ok(Value::Null) };
     let index = usize::try_from(place.index).unwrap_or(usize::MAX);
     match block.transactions.get(index) {
-        Some(transaction) => json::transaction(transaction, Some(eth::place(&block, index))),
+        Some(transaction) => json::transaction(transaction, Some(eth::place(context, &block, index)?)),
         None => Ok(Value::Null),
     }
 }

@@ -1,21 +1,41 @@
-//! `eth_` methods about what gas costs.
+//! `eth_` methods about what gas costs: Ethereum's answers, from a base fee that has the data fee in it (EVM-FEE-3).
 
-use alloy::{eips::BlockNumberOrTag, primitives::U64, rpc::types::FeeHistory};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use alloy::{consensus::Header, eips::BlockNumberOrTag, primitives::U64, rpc::types::FeeHistory};
 use serde_json::Value;
-use tandem_evm::{EvmBlock, Transaction, fees};
+use tandem_evm::{EvmBlock, Transaction, fees::BaseFee};
 
 use super::{Params, RpcContext, RpcError, json};
 
 /// Tip that blocks which are not full ask for, in wei: none is needed, one shows that tips work.
 const TIP: u64 = 1_000_000;
+/// Seconds for which a gas price is good while L1's price rises as fast as it can.
+const QUOTE_S: u64 = 24;
 /// Blocks of one `eth_feeHistory`.
 const FEE_HISTORY_MAX: u64 = 1_024;
 /// Percentiles of one `eth_feeHistory`.
 const PERCENTILES_MAX: usize = 100;
 
+/// What a transaction should offer that names one price: enough for the next block, and for as long as signing and sending may take while
+/// the base fee climbs to the newest price that is known of L1, named by a batch or not.
 pub fn gas_price(context: &RpcContext) -> Result<Value, RpcError> {
     let head = context.header(None)?;
-    json::quantity(fees::base_fee(&head, head.timestamp, context.chain.min_base_fee) + TIP)
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    let (_, mut state) = context.state(Some(head.number.into()))?;
+    let named = Some(state.checkpoint()?);
+    let newest = context.store.checkpoint_at_or_before(u64::MAX)?;
+    let min_base_fee = context.chain.min_base_fee;
+    let quote = |checkpoint| BaseFee::within(QUOTE_S, &head, now, min_base_fee, &checkpoint).total();
+    let base_fee = named.into_iter().chain(newest).map(quote).max().unwrap_or(min_base_fee);
+    json::quantity(base_fee.saturating_add(TIP))
+}
+
+/// The base fee of the block after one, if the batch goes on; another batch's first block moves it no faster (EVM-FEE-2).
+pub fn next_base_fee(context: &RpcContext, header: &Header) -> Result<u64, RpcError> {
+    let (_, mut state) = context.state(Some(header.number.into()))?;
+    let min_base_fee = context.chain.min_base_fee;
+    Ok(BaseFee::after(header, header.timestamp, min_base_fee, &state.checkpoint()?).total())
 }
 
 pub fn max_priority_fee() -> Result<Value, RpcError> {
@@ -38,7 +58,6 @@ pub fn fee_history(context: &RpcContext, params: &Params) -> Result<Value, RpcEr
     let oldest = newest + 1 - count;
     let mut history = FeeHistory { oldest_block: oldest, ..Default::default() };
     let mut rewards = Vec::new();
-    let mut next_base_fee = 0;
     for number in oldest..=newest {
         let header = context.header(Some(number.into()))?;
         history.base_fee_per_gas.push(header.base_fee_per_gas.unwrap_or_default().into());
@@ -49,8 +68,11 @@ pub fn fee_history(context: &RpcContext, params: &Params) -> Result<Value, RpcEr
             let block = context.store.block(number)?.ok_or(RpcError::UnknownBlock)?;
             rewards.push(tips_at(&block, &percentiles));
         }
-        next_base_fee = fees::base_fee(&header, header.timestamp, context.chain.min_base_fee);
     }
+    let next_base_fee = match context.store.header(newest.saturating_add(1))? {
+        Some(next) => next.base_fee_per_gas.unwrap_or_default(),
+        None => next_base_fee(context, &context.header(Some(newest.into()))?)?,
+    };
     history.base_fee_per_gas.push(next_base_fee.into());
     history.base_fee_per_blob_gas.push(1);
     history.reward = (!percentiles.is_empty()).then_some(rewards);
@@ -60,14 +82,11 @@ pub fn fee_history(context: &RpcContext, params: &Params) -> Result<Value, RpcEr
 /// Tips per gas, in wei, at percentiles of the gas that paying transactions used; zeros if there were none.
 fn tips_at(block: &EvmBlock, percentiles: &[f64]) -> Vec<u128> {
     let base_fee = block.header.base_fee_per_gas.unwrap_or_default();
-    let mut gas_before = 0;
     let mut paid: Vec<(u128, u64)> = Vec::new();
-    for (transaction, receipt) in block.transactions.iter().zip(&block.receipts) {
-        let gas_used = receipt.cumulative_gas_used - gas_before;
-        gas_before = receipt.cumulative_gas_used;
+    for (index, transaction) in block.transactions.iter().enumerate() {
         if let Transaction::Signed(signed) = transaction {
             let tip = signed.transaction().fields().effective_tip_per_gas(base_fee);
-            paid.push((tip.unwrap_or_default(), gas_used));
+            paid.push((tip.unwrap_or_default(), json::gas_used(block, index)));
         }
     }
     paid.sort_unstable();

@@ -3,6 +3,7 @@
 // Each test binary uses its part.
 #![allow(dead_code)]
 
+pub mod node;
 pub mod steps;
 
 use std::{
@@ -79,6 +80,7 @@ pub struct Rig {
     thread: Option<std::thread::JoinHandle<()>>,
     pub l1_number: u64,
     pub l1_base_fee: u64,
+    pub l1_blob_base_fee: u64,
     pub messages: Vec<Message>,
     /// What L1 is dated by: L1's clock, which need not be the machine's.
     pub l1_clock: Clock,
@@ -92,6 +94,16 @@ impl Rig {
 
     /// Likewise, on a machine and beside an L1 with clocks of their own.
     pub async fn start_at(directory: &Path, config: EngineConfig, machine: Clock, l1_clock: Clock) -> Self {
+        Self::begin(directory, config, [machine, l1_clock], [1_000_000_000, 1]).await
+    }
+
+    /// By the machine's clocks, over an L1 with this base fee and this blob base fee.
+    pub async fn start_priced(directory: &Path, config: EngineConfig, l1_prices: [u64; 2]) -> Self {
+        Self::begin(directory, config, [Clock::system(), Clock::system()], l1_prices).await
+    }
+
+    async fn begin(directory: &Path, config: EngineConfig, clocks: [Clock; 2], l1_prices: [u64; 2]) -> Self {
+        let [machine, l1_clock] = clocks;
         let store = Store::open(directory, &chain(), Options { sync: false }).unwrap();
         let (engine, handle) = Engine::new(chain(), config, store.clone(), machine, Arc::new(Notify::new())).unwrap();
         let cancel = CancellationToken::new();
@@ -106,7 +118,8 @@ impl Rig {
             cancel,
             thread: Some(thread),
             l1_number,
-            l1_base_fee: 1_000_000_000,
+            l1_base_fee: l1_prices[0],
+            l1_blob_base_fee: l1_prices[1],
             messages,
             l1_clock,
         };
@@ -134,7 +147,7 @@ impl Rig {
             number: self.l1_number,
             timestamp: self.l1_clock.unix_s() - 1,
             base_fee: U256::from(self.l1_base_fee),
-            blob_base_fee: U256::from(1),
+            blob_base_fee: U256::from(self.l1_blob_base_fee),
         };
         self.store
             .put_l1_block(&L1BlockRecord {

@@ -118,7 +118,7 @@ impl Accounts {
     /// A contract call as users send them; the dear ones name their sender. What is called a pool has no code here: the bytes are what counts.
     fn call(&mut self, sender: usize) -> (Address, U256, u64, Bytes) {
         let pool = Address::from_word(keccak256(format!("pool {}", self.random.below(POOLS))));
-        let gas_limit = 60_000 + self.random.below(200_000);
+        let gas_limit = 90_000 + self.random.below(200_000);
         match self.random.below(10) {
             0..=2 => self.erc20_transfer(sender),
             3 => {

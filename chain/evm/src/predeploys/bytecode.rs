@@ -33,7 +33,7 @@ pub const MESSAGE_PASSER: Bytecode =
 pub const L2_BRIDGE: Bytecode =
     bytecode!("L2Bridge", "0d8078789dbedd8c279493c9efcad234ac29b2b8e2bda8df3855513ce26774c1");
 /// `L1Info.sol`.
-pub const L1_INFO: Bytecode = bytecode!("L1Info", "7c4f1da45bb5a944d58f6134bc3e1d07c79d69d0a0abfeef63da8eeb2bb643c7");
+pub const L1_INFO: Bytecode = bytecode!("L1Info", "0089df44e438ec5febe511ab0770f13df25066022fc31464d3089b84dcc6d416");
 /// `FeeVault.sol`.
 pub const FEE_VAULT: Bytecode =
     bytecode!("FeeVault", "1d318adfbce1d2b07d6c019cae02f889d290241c25abc750d097d68f64779935");

@@ -15,7 +15,11 @@ use revm::{
 use tandem_chain::{ChainConfig, ChainKind, Checkpoint, L2Message, MessageTree, config, message};
 
 use super::*;
-use crate::{fee_estimate::estimate_posted_bytes, fees::l1_data_fee, genesis::genesis_accounts};
+use crate::{
+    fee_estimate::estimate_posted_bytes,
+    fees::{BaseFee, DataCharge, l1_data_fee},
+    genesis::genesis_accounts,
+};
 
 sol! {
     function send(address target, uint64 gasLimit, bytes data) external payable returns (uint64);
@@ -35,6 +39,9 @@ sol! {
     function totalSupply() external returns (uint256);
     function withdraw() external returns (uint64);
     function l1Fee(bytes signedTransaction) external returns (uint256);
+    function l1FeePaid(bytes signedTransaction, uint256 gasUsed) external returns (uint256);
+    function dataGas(bytes signedTransaction) external returns (uint256);
+    function l1BaseFee() external returns (uint256);
     function estimatePostedBytes(bytes signedTransaction) external returns (uint256);
 }
 
@@ -293,12 +300,13 @@ proptest! {
         prop_assert_eq!(chain.storage(MESSAGE_PASSER, MESSAGE_COUNT_SLOT), U256::from(leaves.len()));
     }
 
-    /// Both halves of FEE-L1 are told by the contract as the rulebook charges them.
+    /// FEE-L1-4: the contract tells what the rulebook charges, once the base fee has caught up.
     #[test]
     fn the_data_fee_is_told_as_it_is_charged(
         parts in prop::collection::vec(fee_input_part(), 0..8),
         base_fee in prices(),
         blob_base_fee in prices(),
+        gas_used in 0..20_000_000u64,
     ) {
         let bytes = parts.concat();
         let mut chain = Chain::at_genesis(&test_config());
@@ -308,6 +316,15 @@ proptest! {
         prop_assert_eq!(told, U256::from(estimate_posted_bytes(&bytes)));
         let fee = chain.call(L1_INFO, &l1FeeCall { signedTransaction: bytes.clone().into() });
         prop_assert_eq!(fee, l1_data_fee(&bytes, &checkpoint));
+        // Block 1 has L1's price at once, beside a part for execution of nothing.
+        let genesis = alloy_consensus::Header::default();
+        let base_fee = BaseFee::after(&genesis, 0, 0, &checkpoint);
+        prop_assert_eq!(chain.call(L1_INFO, &l1BaseFeeCall {}), U256::from(base_fee.data));
+        let charge = DataCharge::new(&bytes, &checkpoint, base_fee);
+        let gas = chain.call(L1_INFO, &dataGasCall { signedTransaction: bytes.clone().into() });
+        prop_assert_eq!(gas, U256::from(charge.gas));
+        let paid = l1FeePaidCall { signedTransaction: bytes.into(), gasUsed: U256::from(gas_used) };
+        prop_assert_eq!(chain.call(L1_INFO, &paid), charge.paid(gas_used.max(charge.gas)));
     }
 }
 

@@ -3,7 +3,11 @@
 
 use std::{cell::RefCell, collections::HashMap};
 
-use alloy_consensus::{SignableTransaction, TxEip1559};
+use alloy_consensus::{SignableTransaction, TxEip1559, TxEip2930, TxEip7702, TxLegacy};
+use alloy_eips::{
+    eip2930::{AccessList, AccessListItem},
+    eip7702::Authorization,
+};
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256};
 use k256::ecdsa::SigningKey;
 use tandem_chain::{
@@ -11,8 +15,11 @@ use tandem_chain::{
     StateMachine, Transition, batch::calldata_hash, message::queue_hash_after,
 };
 use tandem_evm::{
-    Evm, EvmBlock, WorldState, genesis,
+    Evm, EvmBlock, Recovered, Transaction, WorldState,
+    fee_estimate::estimate_posted_bytes,
+    genesis,
     payload::{Payload, PayloadBlock, SignedTransaction, encode},
+    predeploys,
 };
 
 pub const GWEI: u64 = 1_000_000_000;
@@ -63,6 +70,8 @@ pub struct TestChain {
     pub output: OutputFields,
     pub header: BatchHeader,
     pub memory: Memory,
+    /// L1's base fee and blob base fee, as the next batch's checkpoint has them.
+    pub l1_prices: [U256; 2],
 }
 
 /// A batch that was applied, what it was applied to, and what came of it.
@@ -93,17 +102,15 @@ impl TestChain {
             config_hash: config.hash(),
             posted_at: config.genesis_timestamp,
         };
-        Self { config, output: genesis.output, header, memory: Memory(genesis.preimages.into_iter().collect()) }
+        let memory = Memory(genesis.preimages.into_iter().collect());
+        Self { config, output: genesis.output, header, memory, l1_prices: [U256::from(GWEI), U256::from(1)] }
     }
 
     /// What L1 would hold for the next batch.
     pub fn input(&self, messages: Vec<Message>, payload: Bytes) -> BatchInput {
-        let checkpoint = Checkpoint {
-            number: 10 + self.header.index,
-            timestamp: self.header.posted_at,
-            base_fee: U256::from(GWEI),
-            blob_base_fee: U256::from(1),
-        };
+        let [base_fee, blob_base_fee] = self.l1_prices;
+        let timestamp = self.header.posted_at;
+        let checkpoint = Checkpoint { number: 10 + self.header.index, timestamp, base_fee, blob_base_fee };
         let queue_hash =
             messages.iter().fold(self.header.queue_hash, |hash, message| queue_hash_after(hash, message.hash()));
         let header = BatchHeader {
@@ -196,10 +203,92 @@ impl User {
     }
 }
 
+/// The same transaction as a legacy one, with the chain id or without.
+pub fn legacy(user: &User, plain: TxEip1559, is_protected: bool) -> SignedTransaction {
+    let TxEip1559 { chain_id, nonce, gas_limit, max_fee_per_gas: gas_price, to, value, input, .. } = plain;
+    let tx = TxLegacy { chain_id: is_protected.then_some(chain_id), nonce, gas_price, gas_limit, to, value, input };
+    let signature = user.sign_hash(tx.signature_hash());
+    SignedTransaction::Legacy(tx.into_signed(signature))
+}
+
+/// The same with an access list.
+pub fn access_list(user: &User, plain: TxEip1559) -> SignedTransaction {
+    let TxEip1559 { chain_id, nonce, gas_limit, max_fee_per_gas: gas_price, to, value, input, .. } = plain;
+    let access_list = AccessList(vec![AccessListItem {
+        address: predeploys::MESSAGE_PASSER,
+        storage_keys: vec![B256::ZERO, B256::with_last_byte(1)],
+    }]);
+    let tx = TxEip2930 { chain_id, nonce, gas_price, gas_limit, to, value, access_list, input };
+    let signature = user.sign_hash(tx.signature_hash());
+    SignedTransaction::Eip2930(tx.into_signed(signature))
+}
+
+/// The sender delegates itself, by an authorisation that is right and one that is for an earlier nonce.
+pub fn delegate(user: &User, plain: TxEip1559) -> SignedTransaction {
+    let authorization = |nonce| {
+        let authorization =
+            Authorization { chain_id: U256::from(plain.chain_id), address: predeploys::L2_BRIDGE, nonce };
+        let signature = user.sign_hash(authorization.signature_hash());
+        authorization.into_signed(signature)
+    };
+    let tx = TxEip7702 {
+        chain_id: plain.chain_id,
+        nonce: plain.nonce,
+        gas_limit: plain.gas_limit,
+        max_fee_per_gas: plain.max_fee_per_gas,
+        max_priority_fee_per_gas: plain.max_priority_fee_per_gas,
+        to: Address::repeat_byte(0xb0),
+        value: plain.value,
+        input: plain.input,
+        authorization_list: vec![authorization(plain.nonce), authorization(plain.nonce + 1)],
+        ..Default::default()
+    };
+    let signature = user.sign_hash(tx.signature_hash());
+    SignedTransaction::Eip7702(tx.into_signed(signature))
+}
+
 pub fn deposit(to: Address, value: u64) -> Message {
     Message { kind: 0, sender: to, to, value: U256::from(value), gas_limit: 100_000, refund: to, data: Bytes::new() }
 }
 
 pub fn block(timestamp: u64, message_count: u32, transactions: Vec<SignedTransaction>) -> PayloadBlock {
     PayloadBlock { timestamp, message_count, transactions }
+}
+
+/// Wei that a block's signed transaction paid, by the specification (EVM-FEE-3 to 5) and not by the rulebook's functions.
+pub fn paid(block: &EvmBlock, index: usize, checkpoint: &Checkpoint) -> Option<(Recovered, Paid)> {
+    let Transaction::Signed(signed) = &block.transactions[index] else { return None };
+    let before = index.checked_sub(1).map_or(0, |before| block.receipts[before].cumulative_gas_used);
+    let gas_used = block.receipts[index].cumulative_gas_used - before;
+    let fields = signed.transaction().fields();
+    let base_fee = u128::from(block.header.base_fee_per_gas.unwrap());
+    let execution = u128::from(u64::from_be_bytes(block.header.extra_data.as_ref().try_into().unwrap()));
+    // All of a gas price beyond the base fee is the tip.
+    let tip_max = fields.max_priority_fee_per_gas().unwrap_or(u128::MAX);
+    let tip = tip_max.min(fields.max_fee_per_gas() - base_fee);
+    let posted_bytes = estimate_posted_bytes(&signed.transaction().encode_2718());
+    let price = checkpoint.base_fee.saturating_mul(U256::from(1_600_000));
+    let price = price.saturating_add(checkpoint.blob_base_fee.saturating_mul(U256::from(1_100_000)));
+    let data_fee = price.saturating_mul(U256::from(posted_bytes)) / U256::from(1_000_000);
+    let share = (data_fee + U256::from(gas_used - 1)) / U256::from(gas_used);
+    let data = u128::try_from(share).unwrap_or(u128::MAX).min(base_fee - execution);
+    Some((signed.clone(), Paid { gas_used, price: execution + tip + data, data_fee, data, posted_bytes }))
+}
+
+/// See [`paid`].
+#[derive(Clone, Copy, Debug)]
+pub struct Paid {
+    pub gas_used: u64,
+    /// Effective, in wei per gas.
+    pub price: u128,
+    pub data_fee: U256,
+    /// What of the price is for data.
+    pub data: u128,
+    pub posted_bytes: u64,
+}
+
+impl Paid {
+    pub fn wei(&self) -> U256 {
+        U256::from(self.gas_used) * U256::from(self.price)
+    }
 }

@@ -172,9 +172,9 @@ pub fn payload_bytes(noise: &[u8], share: usize) -> Epoch {
     let time = chain.header.posted_at;
     let mut epoch = Epoch::after(chain);
     let zeros = vec![0; 1_000_000 / share];
-    let inputs = noise.chunks(100_000).chain([&zeros[..]; 3]);
+    let inputs = noise.chunks(80_000).chain([&zeros[..]; 3]);
     let blocks = (0..).zip(inputs).map(|(nonce, input)| {
-        let transaction = TxEip1559 { input: input.to_vec().into(), gas_limit: 12_000_000, ..alice.template(nonce) };
+        let transaction = TxEip1559 { input: input.to_vec().into(), gas_limit: 16_000_000, ..alice.template(nonce) };
         block(time, 0, vec![alice.sign(transaction)])
     });
     let bytes = payload(blocks.collect());
