@@ -2,6 +2,7 @@
 # Installs what building and testing Tandem takes, as far as it is missing; says what to do where it cannot.
 #   devnet/install.sh            what `make devnet` and `make test` need
 #   devnet/install.sh riscv      also the toolchain of the fraud-proof guest (`make guest`, `make check`)
+#   devnet/install.sh wallets    also Hardhat and web3.py (`make compat-fees`)
 set -euo pipefail
 cd -- "$(dirname -- "$0")/.."
 
@@ -46,6 +47,16 @@ node_modules() { # FOLDER: what its lock file names
   fi
 }
 
+python_packages() { # FOLDER: what its requirements.txt names, in its .venv
+  local folder=$1
+  if [ ! -e "$folder/.venv/installed" ] || [ "$folder/requirements.txt" -nt "$folder/.venv/installed" ]; then
+    say "installing Python packages of $folder"
+    python3 -m venv "$folder/.venv"
+    "$folder/.venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$folder/requirements.txt"
+    touch "$folder/.venv/installed"
+  fi
+}
+
 need_cargo
 # RocksDB's build reads headers with libclang, which libclang-cpp beside it is not.
 packages g++=g++ make=make jq=jq node=nodejs npm=npm qemu-riscv64=qemu-user \
@@ -55,4 +66,10 @@ if [ "${1:-}" = riscv ]; then
 fi
 node_modules contracts
 if [ -e sdk/package-lock.json ]; then node_modules sdk; fi
+node_modules tests/wallets
+if [ "${1:-}" = wallets ]; then
+  python3 -c 'import ensurepip, venv' 2>/dev/null || packages /nowhere/python3-venv=python3-venv
+  node_modules tests/wallets/hardhat
+  python_packages tests/wallets
+fi
 node/store/rocksdb.sh
