@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 # Everything is built together, tests and examples included: cargo builds a package otherwise for every other set of features around it.
 BUILT = $(or $(CARGO_TARGET_DIR),target)/debug
 
-.PHONY: help setup build devnet test release install e2e check check-bare guest bench-batch bench-engine bench-state bench-vm bench-opcodes worst-vm bench-circuits bench-prover fuzz-circuits
+.PHONY: help setup build devnet test release install e2e check check-bare guest bench-batch bench-engine bench-fees compat-fees bench-state bench-vm bench-opcodes worst-vm bench-circuits bench-prover fuzz-circuits
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -60,6 +60,13 @@ bench-batch: build ## posted bytes per transaction
 
 bench-engine: setup ## transfers included per second, and blocks while a full batch closes (release build)
 	cargo run --release -p tandem-sequencer --example bench_engine
+
+bench-fees: build ## what users pay for data against what posting it costs, over a year of L1's prices
+	$(BUILT)/examples/bench_fees
+
+compat-fees: build ## wallets and test suites send and compare at L1's prices from idle to mad: some minutes
+	@devnet/install.sh wallets
+	cargo test --workspace --test wallets -- --include-ignored --nocapture
 
 bench-state: build ## root time per 1,000 changed accounts
 	$(BUILT)/examples/bench_state
