@@ -250,9 +250,8 @@ fn spec(flags: &DevnetFlags, owner: &PrivateKeySigner, sequencer: &PrivateKeySig
             claim_bond: 10_000_000_000_000_000,
             checkpoint_age_seconds: 86_400,
             forced_inclusion_window_seconds: flags.forced_window_s,
-            delay_seconds: [EPOCH_SECONDS, flags.claim_window_s]
-                .into_iter()
-                .fold(flags.forced_window_s, |sum, seconds| sum.saturating_add(seconds.into())),
+            delay_seconds: flags.forced_window_s,
+            grace_seconds: EPOCH_SECONDS.into(),
             pause_seconds: 3_600,
             ..Settlement::default()
         },
@@ -274,7 +273,8 @@ mod tests {
     #[test]
     fn the_devnets_chain_is_one_that_works() {
         let (owner, sequencer) = (PrivateKeySigner::random(), PrivateKeySigner::random());
-        for (claim_window_s, forced_window_s) in [(None, None), (Some(1), Some(1)), (Some(u32::MAX), Some(1 << 40))] {
+        for (claim_window_s, forced_window_s) in [(None, None), (Some(1), Some(1)), (Some(30 * 86_400), Some(1 << 40))]
+        {
             let mut flags = Command::parse_from(["devnet"]).flags;
             flags.claim_window_s = claim_window_s.unwrap_or(flags.claim_window_s);
             flags.forced_window_s = forced_window_s.unwrap_or(flags.forced_window_s);

@@ -29,7 +29,7 @@ pub struct ProverFlags {
     /// Directory with archived blobs from elsewhere, as another source
     #[arg(long, env = "TANDEM_BLOB_DIR")]
     pub blob_dir: Option<PathBuf>,
-    /// Key that claims and pays bonds, as hex (prefer the environment variable over the flag)
+    /// Key that claims and stakes, as hex (prefer the environment variable over the flag)
     #[arg(long, env = "TANDEM_PROPOSER_KEY", hide_env_values = true)]
     pub key: Key,
     /// Address for /healthz, /readyz and /status; none if absent
@@ -50,7 +50,10 @@ pub struct ProverFlags {
     /// Time between comparisons of all open claims with derivation, in seconds
     #[arg(long, env = "TANDEM_AUDIT_S", default_value_t = 60)]
     pub audit_s: u64,
-    /// Receives bonds back; the key's own account if absent
+    /// Claim nothing more, finalize what is claimed, and take the stake back
+    #[arg(long, env = "TANDEM_RETIRE")]
+    pub retire: bool,
+    /// Receives what is earned, and the stake of who retires; the key's own account if absent
     #[arg(long, env = "TANDEM_PAYOUT")]
     pub payout: Option<Address>,
     /// Least credit worth a withdrawal, in wei

@@ -191,6 +191,7 @@ async fn proposer(
         start_block: deployment.start_block,
         poll_interval,
         audit_interval: Duration::from_secs(flags.audit_s),
+        retire: flags.retire,
         payout: flags.payout,
         payout_min_wei: flags.payout_min_wei,
     };

@@ -15,7 +15,7 @@ import { ISchedule } from "./interfaces/ISchedule.sol";
 import { ISettlement } from "./interfaces/ISettlement.sol";
 
 /// @title The money: deposits into the queue, and what final outputs pay out, each exactly once.
-/// @notice Rules: L1-MSG-3, L1-WD-1, L1-WD-4, L1-BR-*. Behind a proxy whose admin is a timelock; its storage may only be appended to.
+/// @notice Rules: L1-MSG-3, L1-WD-1, L1-WD-4, L1-BR-*. Behind a proxy that only the upgrade gate can upgrade; its storage may only be appended to.
 /// Invariant, for ETH and every token: escrow = L2 supply + unconsumed deposits + unclaimed withdrawals + what was burned on L2.
 /// Adversarial: tokens, callees, whoever executes messages, the guardian.
 ///

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import { Multicall } from "@openzeppelin/contracts/utils/Multicall.sol";
 import { Hashing } from "./Hashing.sol";
 import { MessageTree } from "./MessageTree.sol";
+import { ClaimId, Stake } from "./StakeBook.sol";
 import { Entry, OutputFields } from "./Types.sol";
 import { IDispute } from "./interfaces/IDispute.sol";
 import { IFailure } from "./interfaces/IFailure.sol";
+import { IFinality } from "./interfaces/IFinality.sol";
 import { IInbox } from "./interfaces/IInbox.sol";
-import { ISchedule } from "./interfaces/ISchedule.sol";
+import { ClaimTerms, ISchedule } from "./interfaces/ISchedule.sol";
 import { ISettlement } from "./interfaces/ISettlement.sol";
 
 type SlotId is bytes32;
-type ClaimId is bytes32;
 
 /// @notice Empty -> Single -> Contested -> Decided | Failed. A slot is the place of one claim: one parent, entry and last batch.
 enum SlotStatus {
@@ -32,34 +34,34 @@ enum ClaimStatus {
 }
 
 /// @title What is final, by claims that anyone may rival.
-/// @notice Rules: L1-OUT-*, L1-CLAIM-*, L1-WD-2, L1-WD-3. A claim names the state after one epoch, on top of a parent claim. Alone in
-/// its slot for the whole window it becomes final after its parent; a second claim makes the slot contested, and then only
-/// the dispute contract that the epoch's schedule entry names can decide it. There are no roles. Immutable.
-/// Invariant: balance = bonds of pending claims + credits. Adversarial: everybody who claims.
-contract FraudSettlement is ISettlement, IFailure {
+/// @notice Rules: L1-OUT-*, L1-CLAIM-*, L1-STAKE-*, L1-NOTICE-3, L1-WD-2, L1-WD-3. A claim names the state after one epoch, on top of a
+/// parent claim. Alone in its slot for the whole window it becomes final after its parent; a second claim makes the slot
+/// contested, and then only the dispute contract that the epoch's schedule entry names can decide it. One stake carries an
+/// account along a path of claims. There are no roles. Immutable. Calls can be bundled (`multicall`, which takes no ether), and a
+/// copy that came first makes none of them revert. Invariant: balance = stakes + credits. Adversarial: everybody who claims.
+contract FraudSettlement is ISettlement, IFailure, IFinality, Multicall {
     using Hashing for *;
 
     struct Slot {
         ClaimId parent;
-        ClaimId first;
         ClaimId winner; // if Decided
-        address dispute; // of the entry; zero: contested slots stay contested
-        uint64 epoch;
+        address dispute; // of the entry; zero: contested slots fail
+        uint40 epoch;
+        uint40 closesAt; // when nobody can rival the first claim any more, seconds
         SlotStatus status;
-        uint64 firstAt; // seconds
-        uint64 contestedAt; // seconds; zero unless contested
-        uint64 windowSeconds;
-        address champion; // gets a share of losing bonds, if Decided; may be zero
+        bool startsEntry; // the parent's epoch is under another entry
+        uint40 contestedAt; // seconds; zero unless contested
+        address champion; // gets a share of losing stakes, if Decided; may be zero
     }
 
     struct Claim {
         SlotId slot;
         bytes32 output;
-        uint64 epoch;
+        uint40 epoch;
+        uint40 finalAt; // seconds; zero unless Final
         ClaimStatus status;
-        bool burns; // if Void: bonds of this claim and those below burn
-        address claimant;
-        uint128 bond; // wei
+        bool burns; // if Void: the stakes of this claim and those below burn
+        address claimant; // whose stake stands behind it; zero if a verdict made it
     }
 
     /// @notice What a dispute is about: the start of the guest program's input, and the program.
@@ -72,17 +74,29 @@ contract FraudSettlement is ISettlement, IFailure {
         uint64 contestedAt; // seconds; the first round opens then
     }
 
-    /// @notice One part in so many of a losing claim's bond goes to the winner's champion; the rest burns.
+    /// @dev What L1 fixes about a closed epoch.
+    struct Epoch {
+        uint64 number;
+        uint64 lastBatch;
+        bytes32 lastBatchHash;
+        bool startsEntry; // the epoch before it is under another entry
+        ClaimTerms terms;
+    }
+
+    /// @notice One part in so many of a losing stake goes to the winner's champion; the rest burns.
     uint256 public constant CHAMPION_SHARE_DIVISOR = 4;
     /// @notice Bytes of `abi.encode(OutputFields, bytes32[32])`.
     uint256 private constant PROOF_BYTES = 192 + 32 * MessageTree.DEPTH;
 
     address public immutable schedule;
     address public immutable inbox;
+    /// @notice How long a claim under a new entry waits after its parent, seconds (L1-NOTICE-3).
+    uint64 public immutable graceSeconds;
     ClaimId public immutable genesisClaim;
 
     mapping(SlotId => Slot) private _slots;
     mapping(ClaimId => Claim) private _claims;
+    mapping(address account => Stake) private _stakes;
     /// @notice Whether the Bridge may act on an output.
     mapping(bytes32 output => bool) public isFinal;
     /// @notice The final claim of the highest epoch.
@@ -99,27 +113,31 @@ contract FraudSettlement is ISettlement, IFailure {
         address claimant,
         OutputFields fields
     );
-    event SlotContested(SlotId indexed slotId, ClaimId indexed first, ClaimId indexed rival);
+    event SlotContested(SlotId indexed slotId, ClaimId indexed rival);
     event SlotDecided(SlotId indexed slotId, ClaimId indexed winner, bytes32 output);
     event SlotFailed(SlotId indexed slotId);
     event ClaimFinalized(ClaimId indexed claimId, bytes32 indexed output, uint64 indexed epoch);
     event ClaimDiscarded(ClaimId indexed claimId, ClaimStatus status, uint256 burned);
+    event StakeMoved(address indexed account, ClaimId indexed tip);
+    event Unstaked(address indexed account, uint256 amount);
     event Credited(address indexed account, uint256 amount);
     event Withdrawn(address indexed account, address indexed to, uint256 amount);
 
     error FraudSettlement_WrongAddress(address expected, address actual);
     error FraudSettlement_WrongGenesis(OutputFields fields);
     error FraudSettlement_DeadParent(ClaimId parent, ClaimStatus status);
+    error FraudSettlement_ParentCannotWin(ClaimId parent, SlotId slotId);
     error FraudSettlement_EpochOpen(uint64 epoch);
     error FraudSettlement_WrongBatch(bytes32 expected, bytes32 actual);
     error FraudSettlement_WrongConfig(bytes32 expected, bytes32 actual);
-    error FraudSettlement_WrongBond(uint256 expected, uint256 actual);
-    error FraudSettlement_ClaimExists(ClaimId claimId);
+    error FraudSettlement_StakeElsewhere(address account, ClaimId tip);
+    error FraudSettlement_NoStake(address account);
     error FraudSettlement_WindowClosed(SlotId slotId);
     error FraudSettlement_SlotClosed(SlotId slotId, SlotStatus status);
     error FraudSettlement_NotPending(ClaimId claimId, ClaimStatus status);
-    error FraudSettlement_ParentNotFinal(ClaimId parent);
+    error FraudSettlement_NotFinal(ClaimId claimId, ClaimStatus status);
     error FraudSettlement_WindowOpen(SlotId slotId);
+    error FraudSettlement_GraceRuns(ClaimId parent, uint256 endsAt);
     error FraudSettlement_NotWinner(SlotId slotId, SlotStatus status);
     error FraudSettlement_NotContested(SlotId slotId, SlotStatus status);
     error FraudSettlement_EntryReplaced(SlotId slotId);
@@ -139,6 +157,7 @@ contract FraudSettlement is ISettlement, IFailure {
         if (IInbox(inbox).schedule() != schedule_) {
             revert FraudSettlement_WrongAddress(schedule_, IInbox(inbox).schedule());
         }
+        graceSeconds = ISchedule(schedule_).graceSeconds();
         (Entry memory entry,) = ISchedule(schedule_).entryOf(1);
         if (
             genesis.configHash != entry.configHash || genesis.batchHash != 0 || genesis.queueIndex != 0
@@ -155,66 +174,92 @@ contract FraudSettlement is ISettlement, IFailure {
         _finalize(claimId, created);
     }
 
-    /// @notice Claims the state after the epoch that follows `parent`'s. Caller: anyone, with exactly the entry's bond.
+    /// @notice Claims the state after the epoch that follows `parent`'s. Caller: anyone whose stake, with what he sends along, reaches the
+    /// entry's bond.
     /// @dev The first claim of a slot opens its window. A second one, different and in time, makes it contested; a contested slot takes
     /// every further one until it is decided, so that wrong claims never keep the right one out, nor those that build on it. Claims
-    /// decide nothing there. Refuses what L1 itself sees to be wrong.
-    function claim(ClaimId parent, OutputFields calldata fields) external payable returns (ClaimId claimId) {
-        ClaimStatus parentStatus = _claims[parent].status;
-        if (parentStatus != ClaimStatus.Pending && parentStatus != ClaimStatus.Final) {
-            revert FraudSettlement_DeadParent(parent, parentStatus);
+    /// decide nothing there. Refuses what L1 itself sees to be wrong. If the same was claimed before, the stake follows.
+    /// @param path the claims from below the caller's tip to `parent`, whoever made them (L1-STAKE-2); empty if the tip is `parent` or settled
+    function claim(ClaimId parent, OutputFields calldata fields, ClaimId[] calldata path)
+        external
+        payable
+        returns (ClaimId claimId)
+    {
+        Epoch memory epoch = _epoch(_checkParent(parent) + 1);
+        if (fields.batchHash != epoch.lastBatchHash) {
+            revert FraudSettlement_WrongBatch(epoch.lastBatchHash, fields.batchHash);
         }
-        uint64 epoch = _claims[parent].epoch + 1;
-        (SlotId slotId, Entry memory entry) = _checkedSlot(parent, epoch, fields);
-        bytes32 output = fields.hash();
-        claimId = claimIdOf(slotId, output);
-        if (_claims[claimId].status != ClaimStatus.None) revert FraudSettlement_ClaimExists(claimId);
-
-        Slot storage slot = _slots[slotId];
-        if (slot.status == SlotStatus.Empty) {
-            slot.parent = parent;
-            slot.first = claimId;
-            slot.dispute = entry.rules.dispute;
-            slot.epoch = epoch;
-            slot.status = SlotStatus.Single;
-            slot.firstAt = uint64(block.timestamp);
-            slot.windowSeconds = entry.rules.claimWindowSeconds;
-        } else if (slot.status == SlotStatus.Single) {
-            if (_isWindowClosed(slot)) revert FraudSettlement_WindowClosed(slotId);
-            slot.status = SlotStatus.Contested;
-            slot.contestedAt = uint64(block.timestamp);
-            emit SlotContested(slotId, slot.first, claimId);
-        } else if (slot.status != SlotStatus.Contested) {
-            revert FraudSettlement_SlotClosed(slotId, slot.status);
+        if (fields.configHash != epoch.terms.configHash) {
+            revert FraudSettlement_WrongConfig(epoch.terms.configHash, fields.configHash);
         }
-        _claims[claimId] = Claim(slotId, output, epoch, ClaimStatus.Pending, false, msg.sender, uint128(msg.value));
-        emit ClaimPosted(claimId, slotId, parent, epoch, output, msg.sender, fields);
+        SlotId slotId = slotIdOf(parent, epoch.terms.entryHash, epoch.lastBatchHash);
+        claimId = claimIdOf(slotId, fields.hash());
+        ClaimStatus status = _claims[claimId].status;
+        bool isNew = status == ClaimStatus.None;
+        _stakes[msg.sender].topUp(msg.value, isNew ? epoch.terms.claimBond : 0);
+        if (status == ClaimStatus.Final) return claimId;
+        if (status == ClaimStatus.Defeated || status == ClaimStatus.Void) {
+            revert FraudSettlement_NotPending(claimId, status);
+        }
+        _move(_stakes[msg.sender], parent, claimId, path);
+        if (!isNew) return claimId;
+        _enter(slotId, parent, claimId, epoch);
+        _post(slotId, parent, claimId, epoch.number, fields);
     }
 
-    /// @notice Makes a claim final and credits its bond. Caller: anyone (L1-CLAIM-3).
+    /// @notice Moves the caller's stake to a pending claim that others made below its tip. Caller: anyone.
+    /// @param path the claims from below the tip to the new one (L1-STAKE-2); the new one alone if the tip is settled
+    function follow(ClaimId[] calldata path) external {
+        ClaimId to = path[path.length - 1];
+        if (_claims[to].status != ClaimStatus.Pending) {
+            revert FraudSettlement_NotPending(to, _claims[to].status);
+        }
+        _move(_stakes[msg.sender], to, to, path);
+        emit StakeMoved(msg.sender, to);
+    }
+
+    /// @notice Credits the caller's stake, if no claim of his can be lost any more: its tip is settled. Caller: anyone.
+    function unstake() external {
+        Stake storage stake = _stakes[msg.sender];
+        if (_claims[stake.tip].status == ClaimStatus.Pending) {
+            revert FraudSettlement_StakeElsewhere(msg.sender, stake.tip);
+        }
+        uint256 amount = stake.take();
+        if (amount == 0) revert FraudSettlement_NoStake(msg.sender);
+        emit Unstaked(msg.sender, amount);
+        _credit(msg.sender, amount);
+    }
+
+    /// @notice Makes a claim final; does nothing if it is. Caller: anyone (L1-CLAIM-3).
     function finalize(ClaimId claimId) external {
+        if (_claims[claimId].status == ClaimStatus.Final) return;
         Claim storage pending = _pending(claimId);
         Slot storage slot = _slots[pending.slot];
-        if (_claims[slot.parent].status != ClaimStatus.Final) revert FraudSettlement_ParentNotFinal(slot.parent);
+        Claim storage parent = _claims[slot.parent];
+        if (parent.status != ClaimStatus.Final) revert FraudSettlement_NotFinal(slot.parent, parent.status);
         if (slot.status == SlotStatus.Single) {
-            if (!_isWindowClosed(slot)) revert FraudSettlement_WindowOpen(pending.slot);
+            if (block.timestamp < slot.closesAt) revert FraudSettlement_WindowOpen(pending.slot);
         } else if (slot.status != SlotStatus.Decided || ClaimId.unwrap(slot.winner) != ClaimId.unwrap(claimId)) {
             revert FraudSettlement_NotWinner(pending.slot, slot.status);
         }
-        uint256 bond = pending.bond;
-        pending.bond = 0;
+        if (slot.startsEntry && block.timestamp < parent.finalAt + graceSeconds) {
+            revert FraudSettlement_GraceRuns(slot.parent, parent.finalAt + graceSeconds);
+        }
         _finalize(claimId, pending);
-        _credit(pending.claimant, bond);
     }
 
     /// @notice Takes over the verdict on a contested slot. Caller: anyone.
-    /// @dev A right output that nobody claimed becomes a claim without a bond. Asks the entry's dispute contract and nobody else.
+    /// @dev A right output that nobody claimed becomes a claim without a stake. Asks the entry's dispute contract and nobody else; where
+    /// there is none nobody can answer, and the slot fails.
     function decide(SlotId slotId) external {
         Slot storage slot = _slots[slotId];
         if (slot.status != SlotStatus.Contested) revert FraudSettlement_NotContested(slotId, slot.status);
-        if (slot.dispute == address(0)) revert FraudSettlement_Undecided(slotId);
-        (IDispute.Verdict verdict, bytes32 output, address champion) =
-            IDispute(slot.dispute).verdictOf(SlotId.unwrap(slotId));
+        IDispute.Verdict verdict = IDispute.Verdict.Failed;
+        bytes32 output;
+        address champion;
+        if (slot.dispute != address(0)) {
+            (verdict, output, champion) = IDispute(slot.dispute).verdictOf(SlotId.unwrap(slotId));
+        }
         if (verdict == IDispute.Verdict.None) revert FraudSettlement_Undecided(slotId);
         if (verdict == IDispute.Verdict.Failed) {
             slot.status = SlotStatus.Failed;
@@ -222,12 +267,8 @@ contract FraudSettlement is ISettlement, IFailure {
             return;
         }
         ClaimId winner = claimIdOf(slotId, output);
-        Claim storage winning = _claims[winner];
-        if (winning.status == ClaimStatus.None) {
-            winning.slot = slotId;
-            winning.output = output;
-            winning.epoch = slot.epoch;
-            winning.status = ClaimStatus.Pending;
+        if (_claims[winner].status == ClaimStatus.None) {
+            _claims[winner] = Claim(slotId, output, slot.epoch, 0, ClaimStatus.Pending, false, address(0));
         }
         slot.status = SlotStatus.Decided;
         slot.winner = winner;
@@ -235,34 +276,26 @@ contract FraudSettlement is ISettlement, IFailure {
         emit SlotDecided(slotId, winner, output);
     }
 
-    /// @notice Ends a claim that cannot become final, and its bond with it. Caller: anyone, parents before children.
-    /// @dev Defeated: a quarter to the champion, the rest burns. Below a defeated claim: burns. In a failed slot, once the parent is
-    /// final, and below one: goes back.
+    /// @notice Ends a claim that cannot become final, and perhaps the stake behind it. Caller: anyone, parents before children.
+    /// @dev Defeated, which needs a final parent (under an invented one anybody could defeat himself and take the share): a quarter to the
+    /// champion, the rest burns, wherever the stake has moved. Below a defeated claim: burns. In a failed slot, once the parent is
+    /// final, and below one: the stake is free again when its tip has ended too.
     function discard(ClaimId claimId) external {
         Claim storage pending = _pending(claimId);
         Slot storage slot = _slots[pending.slot];
         Claim storage parent = _claims[slot.parent];
-        uint256 bond = pending.bond;
-        pending.bond = 0;
-        uint256 refund = 0;
         if (parent.status == ClaimStatus.Defeated || parent.status == ClaimStatus.Void) {
-            pending.status = ClaimStatus.Void;
             pending.burns = parent.status == ClaimStatus.Defeated || parent.burns;
-            if (!pending.burns) refund = bond;
-            _credit(pending.claimant, refund);
-        } else if (slot.status == SlotStatus.Failed && parent.status == ClaimStatus.Final) {
-            pending.status = ClaimStatus.Void;
-            refund = bond;
-            _credit(pending.claimant, refund);
+            _end(claimId, pending, ClaimStatus.Void, pending.burns, address(0));
+        } else if (parent.status != ClaimStatus.Final) {
+            revert FraudSettlement_ClaimAlive(claimId);
+        } else if (slot.status == SlotStatus.Failed) {
+            _end(claimId, pending, ClaimStatus.Void, false, address(0));
         } else if (slot.status == SlotStatus.Decided && ClaimId.unwrap(slot.winner) != ClaimId.unwrap(claimId)) {
-            pending.status = ClaimStatus.Defeated;
-            if (slot.champion != address(0)) refund = bond / CHAMPION_SHARE_DIVISOR;
-            _credit(slot.champion, refund);
+            _end(claimId, pending, ClaimStatus.Defeated, true, slot.champion);
         } else {
             revert FraudSettlement_ClaimAlive(claimId);
         }
-        emit ClaimDiscarded(claimId, pending.status, bond - refund);
-        _pay(address(0), bond - refund);
     }
 
     /// @notice Pays out the caller's credit to `to`.
@@ -299,13 +332,26 @@ contract FraudSettlement is ISettlement, IFailure {
         return _claims[claimId];
     }
 
+    /// @notice What an account has staked, and the last claim that it stands behind.
+    function stakeOf(address account) external view returns (Stake memory) {
+        return _stakes[account];
+    }
+
+    /// @inheritdoc IFinality
+    function finality(bytes32 claimId) external view returns (uint64 epoch, uint64 finalAt) {
+        Claim storage found = _claims[ClaimId.wrap(claimId)];
+        if (found.status != ClaimStatus.Final) revert FraudSettlement_NotFinal(ClaimId.wrap(claimId), found.status);
+        return (found.epoch, found.finalAt);
+    }
+
     /// @inheritdoc IFailure
     /// @dev The last final claim is the only possible final parent of what is not settled.
     function failedFrom() external view returns (uint64 firstBatch) {
         uint64 settled = _claims[lastFinalClaim].epoch;
         if (IInbox(inbox).epochEnd(settled + 1) == 0) return 0;
-        (, bytes32 entryHash, bytes32 lastBatchHash) = _epoch(settled + 1);
-        if (_slots[slotIdOf(lastFinalClaim, entryHash, lastBatchHash)].status != SlotStatus.Failed) return 0;
+        Epoch memory epoch = _epoch(settled + 1);
+        SlotId slotId = slotIdOf(lastFinalClaim, epoch.terms.entryHash, epoch.lastBatchHash);
+        if (_slots[slotId].status != SlotStatus.Failed) return 0;
         return IInbox(inbox).epochEnd(settled) + 1;
     }
 
@@ -316,22 +362,22 @@ contract FraudSettlement is ISettlement, IFailure {
         if (slot.status != SlotStatus.Contested) return false;
         ClaimStatus parentStatus = _claims[slot.parent].status;
         if (parentStatus != ClaimStatus.Pending && parentStatus != ClaimStatus.Final) return false;
-        (, bytes32 entryHash, bytes32 lastBatchHash) = _epoch(slot.epoch);
-        return _isSlot(slotId, slot, entryHash, lastBatchHash);
+        return _isSlot(slotId, slot, _epoch(slot.epoch));
     }
 
     /// @notice What the dispute of a contested slot is about. Reverts once the slot's entry has been replaced: then it is about nothing.
     function disputeOf(SlotId slotId) external view returns (Dispute memory) {
         Slot storage slot = _slots[slotId];
         if (slot.contestedAt == 0) revert FraudSettlement_NotContested(slotId, slot.status);
-        (Entry memory entry, bytes32 entryHash, bytes32 lastBatchHash) = _epoch(slot.epoch);
-        if (!_isSlot(slotId, slot, entryHash, lastBatchHash)) revert FraudSettlement_EntryReplaced(slotId);
+        Epoch memory epoch = _epoch(slot.epoch);
+        if (!_isSlot(slotId, slot, epoch)) revert FraudSettlement_EntryReplaced(slotId);
+        (Entry memory entry,) = ISchedule(schedule).entryOf(epoch.lastBatch);
         uint64 firstBatch = IInbox(inbox).epochEnd(slot.epoch - 1) + 1;
         return Dispute({
             parentOutput: _claims[slot.parent].output,
             firstBatchHash: IInbox(inbox).batchHashOf(firstBatch),
-            lastBatchHash: lastBatchHash,
-            entryHash: entryHash,
+            lastBatchHash: epoch.lastBatchHash,
+            entryHash: epoch.terms.entryHash,
             guestHash: entry.rules.guestHash,
             contestedAt: slot.contestedAt
         });
@@ -347,39 +393,89 @@ contract FraudSettlement is ISettlement, IFailure {
         return ClaimId.wrap(keccak256(abi.encode(slotId, output)));
     }
 
-    /// @dev The slot of a claim whose fields and bond agree with what L1 knows.
-    function _checkedSlot(ClaimId parent, uint64 epoch, OutputFields calldata fields)
-        private
-        view
-        returns (SlotId, Entry memory)
-    {
-        (Entry memory entry, bytes32 entryHash, bytes32 lastBatchHash) = _epoch(epoch);
-        if (fields.batchHash != lastBatchHash) revert FraudSettlement_WrongBatch(lastBatchHash, fields.batchHash);
-        if (fields.configHash != entry.configHash) {
-            revert FraudSettlement_WrongConfig(entry.configHash, fields.configHash);
-        }
-        if (msg.value != entry.rules.claimBond) {
-            revert FraudSettlement_WrongBond(entry.rules.claimBond, msg.value);
-        }
-        return (slotIdOf(parent, entryHash, lastBatchHash), entry);
-    }
-
     /// @dev Whether the schedule still names the entry under which a slot was opened. If not, the slot lies below a failed one.
-    function _isSlot(SlotId slotId, Slot storage slot, bytes32 entryHash, bytes32 lastBatchHash)
-        private
-        view
-        returns (bool)
-    {
-        return SlotId.unwrap(slotIdOf(slot.parent, entryHash, lastBatchHash)) == SlotId.unwrap(slotId);
+    function _isSlot(SlotId slotId, Slot storage slot, Epoch memory epoch) private view returns (bool) {
+        SlotId current = slotIdOf(slot.parent, epoch.terms.entryHash, epoch.lastBatchHash);
+        return SlotId.unwrap(current) == SlotId.unwrap(slotId);
     }
 
-    /// @dev The entry and the last batch of a closed epoch. The schedule alone says which entry holds, so that a replacement after a
-    /// failed slot (L1-SCHED-7) gives fresh slots.
-    function _epoch(uint64 epoch) private view returns (Entry memory entry, bytes32 entryHash, bytes32 lastBatchHash) {
-        uint64 lastBatch = IInbox(inbox).epochEnd(epoch);
-        if (lastBatch == 0) revert FraudSettlement_EpochOpen(epoch);
-        (entry, entryHash) = ISchedule(schedule).entryOf(lastBatch);
-        lastBatchHash = IInbox(inbox).batchHashOf(lastBatch);
+    /// @dev What L1 fixes about a closed epoch. The schedule alone says which entry holds, so that a replacement after a failed slot
+    /// (L1-SCHED-7) gives fresh slots.
+    function _epoch(uint64 number) private view returns (Epoch memory epoch) {
+        uint64 lastBatch = IInbox(inbox).epochEnd(number);
+        if (lastBatch == 0) revert FraudSettlement_EpochOpen(number);
+        ClaimTerms memory terms = ISchedule(schedule).claimTermsOf(lastBatch);
+        bool startsEntry = terms.since != 0 && terms.since > IInbox(inbox).epochEnd(number - 1);
+        return Epoch(number, lastBatch, IInbox(inbox).batchHashOf(lastBatch), startsEntry, terms);
+    }
+
+    /// @dev A new claim enters its slot (L1-CLAIM-2).
+    function _enter(SlotId slotId, ClaimId parent, ClaimId claimId, Epoch memory epoch) private {
+        Slot storage slot = _slots[slotId];
+        if (slot.status == SlotStatus.Empty) {
+            slot.parent = parent;
+            slot.dispute = epoch.terms.dispute;
+            slot.epoch = uint40(epoch.number);
+            slot.closesAt = uint40(block.timestamp + epoch.terms.claimWindowSeconds);
+            slot.status = SlotStatus.Single;
+            slot.startsEntry = epoch.startsEntry;
+        } else if (slot.status == SlotStatus.Single) {
+            if (block.timestamp >= slot.closesAt) revert FraudSettlement_WindowClosed(slotId);
+            slot.status = SlotStatus.Contested;
+            slot.contestedAt = uint40(block.timestamp);
+            emit SlotContested(slotId, claimId);
+        } else if (slot.status != SlotStatus.Contested) {
+            revert FraudSettlement_SlotClosed(slotId, slot.status);
+        }
+    }
+
+    /// @dev The claim comes to be.
+    function _post(SlotId slotId, ClaimId parent, ClaimId claimId, uint64 epoch, OutputFields calldata fields) private {
+        bytes32 output = fields.hash();
+        _claims[claimId] = Claim(slotId, output, uint40(epoch), 0, ClaimStatus.Pending, false, msg.sender);
+        emit ClaimPosted(claimId, slotId, parent, epoch, output, msg.sender, fields);
+    }
+
+    /// @dev The epoch of a claim that can still become final.
+    function _checkParent(ClaimId parent) private view returns (uint64) {
+        Claim storage found = _claims[parent];
+        if (found.status == ClaimStatus.Final) return found.epoch;
+        if (found.status != ClaimStatus.Pending) revert FraudSettlement_DeadParent(parent, found.status);
+        Slot storage slot = _slots[found.slot];
+        bool cannotWin = slot.status == SlotStatus.Failed
+            || (slot.status == SlotStatus.Decided && ClaimId.unwrap(slot.winner) != ClaimId.unwrap(parent));
+        if (cannotWin) revert FraudSettlement_ParentCannotWin(parent, found.slot);
+        return found.epoch;
+    }
+
+    /// @dev L1-STAKE-2: to `to`, through `through`, which is reached from the tip by `path`, child by child. A stake whose tip is settled is
+    /// free and needs none.
+    function _move(Stake storage stake, ClaimId through, ClaimId to, ClaimId[] calldata path) private {
+        ClaimId reached = stake.tip;
+        if (ClaimId.unwrap(reached) == ClaimId.unwrap(to)) return;
+        if (_claims[reached].status == ClaimStatus.Pending) {
+            for (uint256 i = 0; i < path.length; ++i) {
+                Claim storage next = _claims[path[i]];
+                bool isChild = next.status == ClaimStatus.Pending
+                    && ClaimId.unwrap(_slots[next.slot].parent) == ClaimId.unwrap(reached);
+                if (!isChild) revert FraudSettlement_StakeElsewhere(msg.sender, stake.tip);
+                reached = path[i];
+            }
+            if (ClaimId.unwrap(reached) != ClaimId.unwrap(through)) {
+                revert FraudSettlement_StakeElsewhere(msg.sender, stake.tip);
+            }
+        }
+        stake.tip = to;
+    }
+
+    /// @dev Ends a claim; if its stake is `lost`, a share goes to `champion` and the rest burns.
+    function _end(ClaimId claimId, Claim storage ended, ClaimStatus status, bool lost, address champion) private {
+        ended.status = status;
+        uint256 amount = lost ? _stakes[ended.claimant].take() : 0;
+        uint256 share = champion == address(0) ? 0 : amount / CHAMPION_SHARE_DIVISOR;
+        _credit(champion, share);
+        emit ClaimDiscarded(claimId, status, amount - share);
+        _pay(address(0), amount - share);
     }
 
     function _pending(ClaimId claimId) private view returns (Claim storage pending) {
@@ -387,12 +483,9 @@ contract FraudSettlement is ISettlement, IFailure {
         if (pending.status != ClaimStatus.Pending) revert FraudSettlement_NotPending(claimId, pending.status);
     }
 
-    function _isWindowClosed(Slot storage slot) private view returns (bool) {
-        return block.timestamp >= slot.firstAt + slot.windowSeconds;
-    }
-
     function _finalize(ClaimId claimId, Claim storage finished) private {
         finished.status = ClaimStatus.Final;
+        finished.finalAt = uint40(block.timestamp);
         isFinal[finished.output] = true;
         lastFinalClaim = claimId;
         emit ClaimFinalized(claimId, finished.output, finished.epoch);

@@ -4,13 +4,15 @@ pragma solidity ^0.8.30;
 import { Ownable } from "@openzeppelin/contracts/access/Ownable.sol";
 import { Ownable2Step } from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import { Hashing } from "./Hashing.sol";
+import { Notice, Notices } from "./Notice.sol";
 import { ChainConfig, Entry, Rules } from "./Types.sol";
+import { IDispute } from "./interfaces/IDispute.sol";
 import { IFailure } from "./interfaces/IFailure.sol";
-import { ISchedule } from "./interfaces/ISchedule.sol";
+import { ClaimTerms, ISchedule } from "./interfaces/ISchedule.sol";
 
 /// @title Which rules hold for which batches.
-/// @notice Rules: L1-SCHED-1 to L1-SCHED-7, L1-CFG-1. Append-only: an entry concerns future batches alone and comes into force with
-/// the first batch after its delay, which is long enough to leave under the old rules. Only if the settlement shows that a
+/// @notice Rules: L1-SCHED-1 to L1-SCHED-7, L1-NOTICE-1, L1-NOTICE-2, L1-CFG-1. Append-only: an entry concerns future batches alone and
+/// comes into force with the first batch after its delay; one at a time waits for that. Only if the settlement shows that a
 /// program failed may program and dispute contract be replaced from there on. There is no way round the delay, whoever the owner
 /// is. Immutable. Adversarial: the owner.
 contract Schedule is ISchedule, Ownable2Step {
@@ -24,6 +26,8 @@ contract Schedule is ISchedule, Ownable2Step {
     uint32 public constant MIN_CHECKPOINT_AGE_SECONDS = 1 hours;
     /// @notice Hard ceiling: claims wait for the end of their epoch.
     uint32 public constant MAX_EPOCH_SECONDS = 7 days;
+    /// @notice Hard ceiling: what is claimed rightly must become final.
+    uint32 public constant MAX_CLAIM_WINDOW_SECONDS = 30 days;
     /// @notice Hard ceiling: claims are for everybody.
     uint128 public constant MAX_CLAIM_BOND = 1_000 ether;
 
@@ -54,6 +58,8 @@ contract Schedule is ISchedule, Ownable2Step {
     uint64 public immutable forcedInclusionWindowSeconds;
     /// @notice From scheduling to maturity, seconds. The same for ever.
     uint64 public immutable delaySeconds;
+    /// @notice From the finality of an entry's last epoch to that of the next entry's first, seconds. The same for ever.
+    uint64 public immutable graceSeconds;
 
     Record[] private _records;
     Replacement[] private _replacements;
@@ -78,8 +84,9 @@ contract Schedule is ISchedule, Ownable2Step {
     error Schedule_EmptyEpoch(uint32 epochBatches, uint32 epochSeconds);
     error Schedule_EpochTooSlow(uint32 epochSeconds);
     error Schedule_BondTooHigh(uint128 claimBond);
-    error Schedule_ZeroWindow();
-    error Schedule_DelayTooShort(uint64 delaySeconds, uint256 neededSeconds);
+    error Schedule_ClaimWindowOutOfRange(uint32 claimWindowSeconds, uint32 min, uint32 max);
+    error Schedule_NoDispute();
+    error Schedule_EntryWaiting(uint64 id);
     error Schedule_NothingPending();
     error Schedule_NothingFailed();
     error Schedule_NothingReplaced(bytes32 entryHash);
@@ -87,14 +94,12 @@ contract Schedule is ISchedule, Ownable2Step {
     error Schedule_NoSuchBatch(uint64 batchIndex);
 
     /// @param owner_ who may schedule further entries
-    /// @param forcedInclusionWindowSeconds_ see there
-    /// @param delaySeconds_ see there; at least the forced-inclusion window, the epoch and the claim window of every entry together
+    /// @param notice see there
     /// @param config the chain at genesis: fixes for ever the addresses, chain ids, kind and genesis time
     /// @param rules what else holds at genesis
     constructor(
         address owner_,
-        uint64 forcedInclusionWindowSeconds_,
-        uint64 delaySeconds_,
+        Notice memory notice,
         ChainConfig memory config,
         Rules memory rules
     ) Ownable(owner_) {
@@ -105,8 +110,10 @@ contract Schedule is ISchedule, Ownable2Step {
         l2ChainId = config.l2ChainId;
         kind = config.kind;
         genesisTimestamp = config.genesisTimestamp;
-        forcedInclusionWindowSeconds = forcedInclusionWindowSeconds_;
-        delaySeconds = delaySeconds_;
+        notice.check();
+        forcedInclusionWindowSeconds = notice.forcedInclusionWindowSeconds;
+        delaySeconds = notice.delaySeconds;
+        graceSeconds = notice.graceSeconds;
         if (config.l1ChainId != block.chainid) revert Schedule_WrongChainId(config.l1ChainId);
 
         Entry memory entry = _checkedEntry(config, rules);
@@ -116,7 +123,8 @@ contract Schedule is ISchedule, Ownable2Step {
     }
 
     /// @notice Appends an entry, which matures after the delay. Caller: the owner.
-    /// @dev Reverts if the configuration moves what is fixed at genesis, or the rules break a bound.
+    /// @dev Reverts if the configuration moves what is fixed at genesis, or the rules break a bound, or another entry is not active
+    /// yet: many that waited could be activated batch by batch, and a grace would follow each.
     /// @return id of the entry
     function schedule(ChainConfig calldata config, Rules calldata rules) external onlyOwner returns (uint64 id) {
         if (
@@ -124,6 +132,7 @@ contract Schedule is ISchedule, Ownable2Step {
                 || config.inbox != inbox || config.settlement != settlement || config.bridge != bridge
                 || config.l1FeeRecipient != l1FeeRecipient || config.genesisTimestamp != genesisTimestamp
         ) revert Schedule_WrongConfig(config);
+        if (_records.length - 1 > activeId) revert Schedule_EntryWaiting(activeId + 1);
         Entry memory entry = _checkedEntry(config, rules);
         return _push(entry, config, uint64(block.timestamp) + delaySeconds);
     }
@@ -147,9 +156,11 @@ contract Schedule is ISchedule, Ownable2Step {
         uint256 count = _replacements.length;
         if (count != 0 && block.timestamp < _replacements[count - 1].maturesAt) _replacements.pop();
 
-        (uint64 id, Entry memory entry, bytes32 failedHash) = _entryOf(firstBatch);
+        (uint64 id, Entry storage failed, bytes32 failedHash,) = _find(firstBatch);
+        Entry memory entry = failed;
         entry.rules.guestHash = guestHash;
         entry.rules.dispute = dispute;
+        _checkDispute(entry.rules);
         bytes32 entryHash = entry.hash();
         if (entryHash == failedHash) revert Schedule_NothingReplaced(entryHash);
         uint64 maturesAt = uint64(block.timestamp) + delaySeconds;
@@ -181,7 +192,18 @@ contract Schedule is ISchedule, Ownable2Step {
     /// @inheritdoc ISchedule
     /// @dev For a batch that does not exist yet the answer may change, and for one that is not settled if its epoch fails.
     function entryOf(uint64 batchIndex) external view returns (Entry memory entry, bytes32 entryHash) {
-        (, entry, entryHash) = _entryOf(batchIndex);
+        (, entry, entryHash,) = _find(batchIndex);
+    }
+
+    /// @inheritdoc ISchedule
+    function claimTermsOf(uint64 batchIndex) external view returns (ClaimTerms memory terms) {
+        (, Entry storage entry, bytes32 entryHash, uint64 since) = _find(batchIndex);
+        terms.entryHash = entryHash;
+        terms.configHash = entry.configHash;
+        terms.dispute = entry.rules.dispute;
+        terms.claimWindowSeconds = entry.rules.claimWindowSeconds;
+        terms.claimBond = entry.rules.claimBond;
+        terms.since = since;
     }
 
     /// @inheritdoc ISchedule
@@ -200,7 +222,12 @@ contract Schedule is ISchedule, Ownable2Step {
         return _records[id];
     }
 
-    function _entryOf(uint64 batchIndex) private view returns (uint64 id, Entry memory entry, bytes32 entryHash) {
+    /// @dev The entry that holds for a batch, its id, and the first batch for which it holds instead of another.
+    function _find(uint64 batchIndex)
+        private
+        view
+        returns (uint64 id, Entry storage entry, bytes32 entryHash, uint64 since)
+    {
         if (batchIndex == 0) revert Schedule_NoSuchBatch(batchIndex);
         uint64 low = 0; // holds: _records[low].firstBatch <= batchIndex
         uint64 high = activeId;
@@ -214,9 +241,10 @@ contract Schedule is ISchedule, Ownable2Step {
             Replacement storage last = _replacements[i - 1];
             if (block.timestamp < last.maturesAt || batchIndex < last.firstBatch) continue;
             if (last.id != low) break;
-            return (low, last.entry, last.entryHash);
+            return (low, last.entry, last.entryHash, last.firstBatch);
         }
-        return (low, _records[low].entry, _records[low].entryHash);
+        Record storage found = _records[low];
+        return (low, found.entry, found.entryHash, low == 0 ? 0 : found.firstBatch);
     }
 
     function _push(Entry memory entry, ChainConfig memory config, uint64 maturesAt) private returns (uint64 id) {
@@ -240,10 +268,18 @@ contract Schedule is ISchedule, Ownable2Step {
         if (rules.maxCheckpointAgeSeconds < MIN_CHECKPOINT_AGE_SECONDS) {
             revert Schedule_CheckpointAgeTooShort(rules.maxCheckpointAgeSeconds);
         }
-        if (rules.claimWindowSeconds == 0 || forcedInclusionWindowSeconds == 0) revert Schedule_ZeroWindow();
-        // Whoever dislikes the entry can have a message forced in, its epoch closed and its claim final before it holds.
-        uint256 neededSeconds = uint256(forcedInclusionWindowSeconds) + rules.epochSeconds + rules.claimWindowSeconds;
-        if (delaySeconds < neededSeconds) revert Schedule_DelayTooShort(delaySeconds, neededSeconds);
+        _checkDispute(rules);
         return Entry(config.hash(), config.maxMessagesPerBatch, config.maxMessageGasPerBatch, rules);
+    }
+
+    /// @dev Contested slots can be decided, and claims rivalled in time (L1-SCHED-5). On a devnet there may be nobody to decide.
+    function _checkDispute(Rules memory rules) private view {
+        uint32 min = 1;
+        if (rules.dispute != address(0)) min = IDispute(rules.dispute).claimWindowSecondsMin();
+        else if (!Notices.isDevnet()) revert Schedule_NoDispute();
+        uint32 windowSeconds = rules.claimWindowSeconds;
+        if (windowSeconds == 0 || windowSeconds < min || windowSeconds > MAX_CLAIM_WINDOW_SECONDS) {
+            revert Schedule_ClaimWindowOutOfRange(windowSeconds, min, MAX_CLAIM_WINDOW_SECONDS);
+        }
     }
 }

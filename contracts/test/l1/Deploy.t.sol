@@ -2,7 +2,6 @@
 pragma solidity ^0.8.30;
 
 import { Initializable } from "@openzeppelin/contracts/proxy/utils/Initializable.sol";
-import { IAccessControl } from "@openzeppelin/contracts/access/IAccessControl.sol";
 import { ProxyAdmin } from "@openzeppelin/contracts/proxy/transparent/ProxyAdmin.sol";
 import {
     ITransparentUpgradeableProxy
@@ -15,7 +14,6 @@ import { Hashing } from "../../src/l1/Hashing.sol";
 import { Inbox } from "../../src/l1/Inbox.sol";
 import { MessageExecutor } from "../../src/l1/MessageExecutor.sol";
 import { Schedule } from "../../src/l1/Schedule.sol";
-import { Timelock } from "../../src/l1/Timelock.sol";
 import { ChainConfig, OutputFields } from "../../src/l1/Types.sol";
 import { vm } from "../utils/Vm.sol";
 import { Fixture } from "./Fixture.sol";
@@ -53,57 +51,15 @@ contract DeployTest is Fixture {
         vm.assertTrue(settlement.claimOf(claimId).status == ClaimStatus.Final);
     }
 
-    /// @notice The proxy's admin obeys the timelock, and that is governed by nobody but itself.
-    function test_deploy_bridgeIsUnderTimelock() external {
+    /// @notice The proxy's admin obeys the gate, and nobody else.
+    function test_deploy_bridgeIsBehindTheGate() external {
         ProxyAdmin admin = ProxyAdmin(address(uint160(uint256(vm.load(address(bridge), ADMIN_SLOT)))));
-        vm.assertEq(admin.owner(), address(timelock));
-        vm.assertEq(timelock.getMinDelay(), DELAY_SECONDS);
-        vm.assertFalse(timelock.hasRole(timelock.DEFAULT_ADMIN_ROLE(), owner));
-        vm.assertFalse(timelock.hasRole(timelock.DEFAULT_ADMIN_ROLE(), address(this)));
+        vm.assertEq(address(gate.admin()), address(admin));
+        vm.assertEq(gate.proxy(), address(bridge));
+        vm.assertEq(admin.owner(), address(gate));
         vm.expectRevert(abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, owner));
         vm.prank(owner);
         admin.upgradeAndCall(ITransparentUpgradeableProxy(address(bridge)), address(implementation), "");
-    }
-
-    function test_upgrade_waitsForTheDelay() external {
-        vm.deal(alice, 1 ether);
-        vm.prank(alice, alice);
-        bridge.depositETH{ value: 1 ether }(alice, alice);
-        ProxyAdmin admin = ProxyAdmin(address(uint160(uint256(vm.load(address(bridge), ADMIN_SLOT)))));
-        Bridge next = new Bridge(address(schedule), address(executor));
-        bytes memory upgrade =
-            abi.encodeCall(admin.upgradeAndCall, (ITransparentUpgradeableProxy(address(bridge)), address(next), ""));
-        vm.prank(owner);
-        timelock.schedule(address(admin), 0, upgrade, 0, 0, DELAY_SECONDS);
-        vm.expectRevert();
-        timelock.execute(address(admin), 0, upgrade, 0, 0);
-        skipTime(DELAY_SECONDS);
-        timelock.execute(address(admin), 0, upgrade, 0, 0);
-        vm.assertEq(address(bridge).balance, 1 ether);
-        vm.assertEq(bridge.guardian(), guardian);
-        vm.assertEq(bridge.pauseSecondsLeft(), PAUSE_SECONDS);
-    }
-
-    function testFuzz_upgrade_onlyOwnerProposes(address caller) external {
-        vm.assume(caller != owner);
-        bytes32 role = timelock.PROPOSER_ROLE();
-        vm.expectRevert(abi.encodeWithSelector(IAccessControl.AccessControlUnauthorizedAccount.selector, caller, role));
-        vm.prank(caller);
-        timelock.schedule(address(bridge), 0, "", 0, 0, DELAY_SECONDS);
-    }
-
-    /// @notice Otherwise one wait would end all waiting.
-    function testFuzz_timelock_delayIsFixed(uint256 delaySeconds, address caller) external {
-        bytes memory update = abi.encodeCall(timelock.updateDelay, (delaySeconds));
-        vm.prank(owner);
-        timelock.schedule(address(timelock), 0, update, 0, 0, DELAY_SECONDS);
-        skipTime(DELAY_SECONDS);
-        vm.expectRevert(Timelock.Timelock_FixedDelay.selector);
-        timelock.execute(address(timelock), 0, update, 0, 0);
-        vm.expectRevert(Timelock.Timelock_FixedDelay.selector);
-        vm.prank(caller);
-        timelock.updateDelay(delaySeconds);
-        vm.assertEq(timelock.getMinDelay(), DELAY_SECONDS);
     }
 
     function test_initialize_onlyOnce() external {
@@ -147,8 +103,8 @@ contract DeployTest is Fixture {
 
     /// @notice L1-OUT-2: nothing can be withdrawn from genesis, and it is the state of the first entry.
     function testFuzz_settlementConstructor_revertsOnOtherGenesis(uint256 which, bytes32 wrong) external {
-        ChainConfig memory chain = configAt(vm.getNonce(address(this)) - 1);
-        Schedule other = new Schedule(owner, FORCED_SECONDS, DELAY_SECONDS, chain, rules());
+        ChainConfig memory chain = configAt(vm.getNonce(address(this)));
+        Schedule other = new Schedule(owner, notice(), chain, rules());
         new Inbox(address(other), sequencer);
         OutputFields memory genesis = genesisFields(chain);
         which = bound(which, 0, 3);
@@ -179,7 +135,7 @@ contract DeployTest is Fixture {
         if (which == 4) vm.etch(address(settlement), "");
         if (which == 4) (expected, actual) = (address(settlement), address(0));
         vm.expectRevert(abi.encodeWithSelector(Bridge.Bridge_WrongAddress.selector, expected, actual));
-        new BridgeProxy(address(implementation), address(timelock), initialization);
+        new BridgeProxy(address(implementation), address(gate), initialization);
     }
 
     function testFuzz_scheduleConstructor_revertsOnOtherL1(uint64 l1ChainId) external {
@@ -187,6 +143,6 @@ contract DeployTest is Fixture {
         ChainConfig memory chain = deployedConfig();
         chain.l1ChainId = l1ChainId;
         vm.expectRevert(abi.encodeWithSelector(Schedule.Schedule_WrongChainId.selector, l1ChainId));
-        new Schedule(owner, FORCED_SECONDS, DELAY_SECONDS, chain, rules());
+        new Schedule(owner, notice(), chain, rules());
     }
 }

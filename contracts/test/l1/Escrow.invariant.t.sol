@@ -172,9 +172,9 @@ contract EscrowInvariantTest is DepositFixture {
         vm.assertEq(address(executor).balance, 0);
     }
 
-    /// @dev Bonds of pending claims and credits are all that the Settlement holds.
-    function invariant_settlementHoldsCreditsOnly() external view {
-        vm.assertEq(address(settlement).balance, settlement.creditOf(alice));
+    /// @dev Stakes and credits are all that the Settlement holds.
+    function invariant_settlementHoldsStakesOnly() external view {
+        vm.assertEq(address(settlement).balance, settlement.creditOf(alice) + settlement.stakeOf(alice).amount);
     }
 
     /// @notice The actions reach payouts: a run by hand, to the last wei.

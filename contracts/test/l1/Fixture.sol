@@ -8,9 +8,10 @@ import { Hashing } from "../../src/l1/Hashing.sol";
 import { Inbox } from "../../src/l1/Inbox.sol";
 import { MessageExecutor } from "../../src/l1/MessageExecutor.sol";
 import { MessageTree } from "../../src/l1/MessageTree.sol";
+import { Notice } from "../../src/l1/Notice.sol";
 import { Schedule } from "../../src/l1/Schedule.sol";
-import { Timelock } from "../../src/l1/Timelock.sol";
 import { AppendArgs, ChainConfig, Checkpoint, L2Message, Message, OutputFields, Rules } from "../../src/l1/Types.sol";
+import { UpgradeGate } from "../../src/l1/UpgradeGate.sol";
 import { Test } from "../utils/Test.sol";
 import { vm } from "../utils/Vm.sol";
 import { MessageTreeModel } from "./MessageTreeModel.sol";
@@ -23,7 +24,8 @@ abstract contract Fixture is Test {
 
     uint64 internal constant FORCED_SECONDS = 3600;
     uint32 internal constant WINDOW_SECONDS = 1800;
-    uint64 internal constant DELAY_SECONDS = 30 days + FORCED_SECONDS + WINDOW_SECONDS;
+    uint64 internal constant DELAY_SECONDS = 37 days + FORCED_SECONDS;
+    uint64 internal constant GRACE_SECONDS = 14 days;
     uint64 internal constant PAUSE_SECONDS = 7 days;
     uint64 internal constant MAX_MESSAGES = 8;
     uint64 internal constant MAX_MESSAGE_GAS = 16_000_000;
@@ -39,12 +41,12 @@ abstract contract Fixture is Test {
     address internal bob = makeAddr("bob");
     address internal mallory = makeAddr("mallory");
 
-    Timelock internal timelock;
     Schedule internal schedule;
     Inbox internal inbox;
     FraudSettlement internal settlement;
     MessageExecutor internal executor;
     Bridge internal implementation;
+    UpgradeGate internal gate;
     Bridge internal bridge;
 
     /// @dev The checkpoint that appends name unless a test says otherwise.
@@ -97,11 +99,15 @@ abstract contract Fixture is Test {
         });
     }
 
+    function notice() internal pure returns (Notice memory) {
+        return Notice(FORCED_SECONDS, DELAY_SECONDS, GRACE_SECONDS);
+    }
+
     /// @notice The configuration with the addresses that `deploy` gives if it starts at `nonce`.
     function configAt(uint256 nonce) internal view returns (ChainConfig memory predicted) {
         predicted = config();
-        predicted.inbox = vm.computeCreateAddress(address(this), nonce + 2);
-        predicted.settlement = vm.computeCreateAddress(address(this), nonce + 3);
+        predicted.inbox = vm.computeCreateAddress(address(this), nonce + 1);
+        predicted.settlement = vm.computeCreateAddress(address(this), nonce + 2);
         predicted.bridge = vm.computeCreateAddress(address(this), nonce + 6);
     }
 
@@ -126,16 +132,16 @@ abstract contract Fixture is Test {
 
     function deploy() internal {
         ChainConfig memory chain = configAt(vm.getNonce(address(this)));
-        timelock = new Timelock(DELAY_SECONDS, owner);
-        schedule = new Schedule(owner, FORCED_SECONDS, DELAY_SECONDS, chain, rules());
+        schedule = new Schedule(owner, notice(), chain, rules());
         inbox = new Inbox(address(schedule), sequencer);
         settlement = new FraudSettlement(address(schedule), genesisFields(chain));
         executor = new MessageExecutor(chain.bridge);
         implementation = new Bridge(address(schedule), address(executor));
+        gate = new UpgradeGate(address(schedule));
         bridge = Bridge(
             payable(new BridgeProxy(
                     address(implementation),
-                    address(timelock),
+                    address(gate),
                     abi.encodeCall(Bridge.initialize, (guardian, PAUSE_SECONDS))
                 ))
         );
@@ -204,10 +210,29 @@ abstract contract Fixture is Test {
         });
     }
 
+    /// @dev With one bond at stake in all, which stands at `parent` or is free.
     function claimAs(address claimant, ClaimId parent, OutputFields memory fields) internal returns (ClaimId) {
-        vm.deal(claimant, claimant.balance + BOND);
+        return claimAs(claimant, parent, fields, new ClaimId[](0));
+    }
+
+    function claimAs(address claimant, ClaimId parent, OutputFields memory fields, ClaimId[] memory path)
+        internal
+        returns (ClaimId)
+    {
+        uint256 lacking = BOND - settlement.stakeOf(claimant).amount;
+        vm.deal(claimant, claimant.balance + lacking);
         vm.prank(claimant, claimant);
-        return settlement.claim{ value: BOND }(parent, fields);
+        return settlement.claim{ value: lacking }(parent, fields, path);
+    }
+
+    function unstakeAs(address claimant) internal {
+        vm.prank(claimant);
+        settlement.unstake();
+    }
+
+    function pathOf(ClaimId one) internal pure returns (ClaimId[] memory path) {
+        path = new ClaimId[](1);
+        path[0] = one;
     }
 
     /// @dev Appends a batch, claims the state after it, and waits until the claim is final.

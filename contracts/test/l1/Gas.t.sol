@@ -86,7 +86,7 @@ contract GasTest is DepositFixture {
         append();
         OutputFields memory fields = fieldsOf(1);
         ClaimId claimId = claimAs(alice, settlement.genesisClaim(), fields);
-        vm.snapshotGasLastCall("l1", "gas FraudSettlement.claim");
+        vm.snapshotGasLastCall("l1", "gas FraudSettlement.claim, first of a stake");
         skipTime(WINDOW_SECONDS);
         settlement.finalize(claimId);
         vm.snapshotGasLastCall("l1", "gas FraudSettlement.finalize");
@@ -98,6 +98,41 @@ contract GasTest is DepositFixture {
         vm.snapshotGasLastCall("l1", "gas Bridge.executeMessage ERC-20");
     }
 
+    /// @dev One stake moves along, and several epochs share a transaction.
+    function test_gas_manyEpochs() external {
+        ClaimId parent = settlement.genesisClaim();
+        for (uint64 epoch = 1; epoch <= 10; ++epoch) {
+            append();
+        }
+        parent = claimAs(alice, parent, fieldsOf(1));
+        ClaimId second = claimAs(alice, parent, fieldsOf(2));
+        vm.snapshotGasLastCall("l1", "gas FraudSettlement.claim");
+        bytes[] memory claims = new bytes[](8);
+        bytes[] memory ends = new bytes[](8);
+        parent = second;
+        for (uint64 epoch = 3; epoch <= 10; ++epoch) {
+            OutputFields memory fields = fieldsOf(epoch);
+            claims[epoch - 3] = abi.encodeCall(settlement.claim, (parent, fields, new ClaimId[](0)));
+            (, bytes32 entryHash) = schedule.entryOf(epoch);
+            parent = settlement.claimIdOf(settlement.slotIdOf(parent, entryHash, fields.batchHash), fields.hash());
+            ends[epoch - 3] = abi.encodeCall(settlement.finalize, (parent));
+        }
+        vm.prank(alice);
+        settlement.multicall(claims);
+        vm.snapshotGasLastCall("l1", "gas FraudSettlement.multicall, 8 claims");
+        skipTime(WINDOW_SECONDS);
+        settlement.finalize(_parentOf(second));
+        settlement.finalize(second);
+        vm.prank(alice);
+        settlement.multicall(ends);
+        vm.snapshotGasLastCall("l1", "gas FraudSettlement.multicall, 8 finalizations");
+        vm.assertEq(settlement.claimOf(settlement.lastFinalClaim()).epoch, 10);
+    }
+
+    function _parentOf(ClaimId claimId) private view returns (ClaimId) {
+        return settlement.slotOf(slotOfClaim(claimId)).parent;
+    }
+
     function test_sizes() external {
         _size("Schedule", address(schedule));
         _size("Inbox", address(inbox));
@@ -105,7 +140,7 @@ contract GasTest is DepositFixture {
         _size("MessageExecutor", address(executor));
         _size("Bridge", address(implementation));
         _size("BridgeProxy", address(bridge));
-        _size("Timelock", address(timelock));
+        _size("UpgradeGate", address(gate));
     }
 
     function _size(string memory name, address deployed) private {

@@ -20,8 +20,19 @@ contract ScheduleReplaceTest is DisputeFixture {
     function _fail(ClaimId parent, uint64 epoch) private returns (ClaimId one) {
         one = claimAs(alice, parent, fieldsOf(epoch));
         claimAs(mallory, parent, wrongFields(epoch));
+        _decideFailed(one);
+    }
+
+    function _decideFailed(ClaimId one) private {
         dispute.set(slotOfClaim(one), IDispute.Verdict.Failed, 0, address(0));
         settlement.decide(slotOfClaim(one));
+    }
+
+    /// @dev The stakes behind a failed slot's claims are free again.
+    function _free(ClaimId one, uint64 epoch) private {
+        ClaimId two = settlement.claimIdOf(slotOfClaim(one), wrongFields(epoch).hash());
+        settlement.discard(one);
+        settlement.discard(two);
     }
 
     /// @dev So many settled epochs, and then one that failed.
@@ -33,6 +44,12 @@ contract ScheduleReplaceTest is DisputeFixture {
         epoch = inbox.epochCount();
         parent = settlement.lastFinalClaim();
         one = _fail(parent, epoch);
+    }
+
+    /// @dev The same dispute contract, another, or none.
+    function _judge(uint256 which) private returns (address) {
+        which = bound(which, 0, 2);
+        return which == 0 ? address(dispute) : which == 1 ? address(new DisputeModel()) : address(0);
     }
 
     function _replace(bytes32 guestHash, address by) private {
@@ -47,7 +64,8 @@ contract ScheduleReplaceTest is DisputeFixture {
     }
 
     /// @notice Failed, replaced, claimed in a fresh slot, final; and the chain goes on.
-    function testFuzz_replace_letsTheChainGoOn(bytes32 guestHash, address by, uint256 settled) external {
+    function testFuzz_replace_letsTheChainGoOn(bytes32 guestHash, uint256 which, uint256 settled) external {
+        address by = _judge(which);
         vm.assume(guestHash != rules().guestHash || by != address(dispute));
         (uint64 epoch, ClaimId parent, ClaimId one) = _failedAfter(bound(settled, 0, 3));
         vm.assertEq(settlement.failedFrom(), inbox.epochEnd(epoch));
@@ -63,14 +81,15 @@ contract ScheduleReplaceTest is DisputeFixture {
         vm.warp(maturesAt - 1);
         OutputFields memory fields = fieldsOf(epoch);
         fields.stateRoot = keccak256("another");
-        vm.deal(alice, BOND);
+        vm.deal(bob, BOND);
         vm.expectRevert(
             abi.encodeWithSelector(
                 FraudSettlement.FraudSettlement_SlotClosed.selector, slotOfClaim(one), SlotStatus.Failed
             )
         );
-        vm.prank(alice);
-        settlement.claim{ value: BOND }(parent, fields);
+        vm.prank(bob);
+        settlement.claim{ value: BOND }(parent, fields, new ClaimId[](0));
+        settlement.discard(one); // and with it the stake is free
 
         vm.warp(maturesAt);
         vm.assertEq(settlement.failedFrom(), 0);
@@ -79,7 +98,6 @@ contract ScheduleReplaceTest is DisputeFixture {
         vm.assertEq(settlement.slotOf(slotOfClaim(again)).dispute, by);
         skipTime(WINDOW_SECONDS);
         settlement.finalize(again);
-        settlement.discard(one);
         vm.assertTrue(status(one) == ClaimStatus.Void);
         settle();
     }
@@ -115,7 +133,8 @@ contract ScheduleReplaceTest is DisputeFixture {
     }
 
     /// @notice Guest and dispute contract alone change: whatever L2 computes with, windows and bonds stay.
-    function testFuzz_replace_changesNothingElse(bytes32 guestHash, address by) external {
+    function testFuzz_replace_changesNothingElse(bytes32 guestHash, uint256 which) external {
+        address by = _judge(which);
         vm.assume(guestHash != rules().guestHash || by != address(dispute));
         _failedAfter(0);
         (Entry memory before,) = schedule.entryOf(1);
@@ -169,7 +188,7 @@ contract ScheduleReplaceTest is DisputeFixture {
         _fail(parent, epoch + 1);
         _expectNothingFailed();
         if (parentDefeated) {
-            claimAs(alice, root, fieldsOf(epoch));
+            claimAs(bob, root, fieldsOf(epoch));
             SlotId slotId = slotOfClaim(parent);
             dispute.set(slotId, IDispute.Verdict.Output, fieldsOf(epoch).hash(), address(0));
             settlement.decide(slotId);
@@ -207,7 +226,8 @@ contract ScheduleReplaceTest is DisputeFixture {
 
     /// @notice A replacement may fail too, in the same epoch or in a later one.
     function testFuzz_replace_whatReplaced(uint256 between) external {
-        (uint64 epoch, ClaimId parent,) = _failedAfter(1);
+        (uint64 epoch, ClaimId parent, ClaimId one) = _failedAfter(1);
+        _free(one, epoch);
         _replace(REPAIRED, address(dispute));
         skipTime(DELAY_SECONDS);
         between = bound(between, 0, 2);
@@ -217,7 +237,7 @@ contract ScheduleReplaceTest is DisputeFixture {
             skipTime(WINDOW_SECONDS);
             settlement.finalize(parent);
         }
-        _fail(parent, epoch);
+        _free(_fail(parent, epoch), epoch);
         _replace(keccak256("better"), address(dispute));
         skipTime(DELAY_SECONDS);
         (Entry memory entry,) = schedule.entryOf(inbox.epochEnd(epoch));
@@ -233,11 +253,14 @@ contract ScheduleReplaceTest is DisputeFixture {
 
     /// @notice A dispute below the failure is about nothing any more: nobody plays it under a program that its players did not mean.
     function test_replace_endsDisputesBelow() external {
-        (uint64 epoch,, ClaimId one) = _failedAfter(0);
         append();
+        append();
+        ClaimId one = claimAs(alice, genesis(), fieldsOf(1));
+        claimAs(mallory, genesis(), wrongFields(1));
         SlotId failed = slotOfClaim(one);
-        SlotId below = slotOfClaim(claimAs(alice, one, fieldsOf(epoch + 1)));
-        claimAs(mallory, one, wrongFields(epoch + 1));
+        SlotId below = slotOfClaim(claimAs(alice, one, fieldsOf(2)));
+        claimAs(bob, one, wrongFields(2));
+        _decideFailed(one);
         _replace(REPAIRED, address(dispute));
         vm.assertTrue(settlement.isPlayable(below));
         vm.assertEq(settlement.disputeOf(below).guestHash, rules().guestHash);

@@ -2,11 +2,15 @@
 pragma solidity ^0.8.30;
 
 import { Ownable } from "@openzeppelin/contracts/access/Ownable.sol";
+import { ClaimId } from "../../src/l1/FraudSettlement.sol";
 import { Hashing } from "../../src/l1/Hashing.sol";
+import { Notice, Notices } from "../../src/l1/Notice.sol";
 import { Schedule } from "../../src/l1/Schedule.sol";
 import { ChainConfig, Entry, Rules } from "../../src/l1/Types.sol";
+import { IDispute } from "../../src/l1/interfaces/IDispute.sol";
 import { vm } from "../utils/Vm.sol";
 import { Fixture } from "./Fixture.sol";
+import { DisputeFixture, DisputeModel } from "./SettlementClaim.t.sol";
 
 abstract contract ScheduleFixture is Fixture {
     function next(uint32 version) internal view returns (ChainConfig memory changed) {
@@ -38,8 +42,8 @@ contract ScheduleScheduleTest is ScheduleFixture {
         chain.blockGasLimit = uint64(bound(blockGasLimit, 18_000_000, type(uint64).max));
         changed.epochSeconds = uint32(bound(changed.epochSeconds, 1, 7 days));
         changed.maxCheckpointAgeSeconds = uint32(bound(changed.maxCheckpointAgeSeconds, 1 hours, type(uint32).max));
-        changed.claimWindowSeconds =
-            uint32(bound(changed.claimWindowSeconds, 1, DELAY_SECONDS - FORCED_SECONDS - changed.epochSeconds));
+        changed.claimWindowSeconds = uint32(bound(changed.claimWindowSeconds, 1, 30 days));
+        changed.dispute = address(0);
         changed.claimBond = uint128(bound(changed.claimBond, 0, 1000 ether));
         Entry memory entry = Entry(chain.hash(), chain.maxMessagesPerBatch, chain.maxMessageGasPerBatch, changed);
         bytes32 entryHash = keccak256(
@@ -121,13 +125,17 @@ contract ScheduleScheduleTest is ScheduleFixture {
     function testFuzz_schedule_revertsOnZeroWindow(uint32 version) external {
         Rules memory changed = rules();
         changed.claimWindowSeconds = 0;
-        _expectRefused(next(version), changed, abi.encodeWithSelector(Schedule.Schedule_ZeroWindow.selector));
+        _expectRefused(
+            next(version),
+            changed,
+            abi.encodeWithSelector(Schedule.Schedule_ClaimWindowOutOfRange.selector, 0, 1, 30 days)
+        );
     }
 
     function testFuzz_constructor_revertsOnZeroForcedWindow(uint64 delaySeconds) external {
         ChainConfig memory chain = deployedConfig();
-        vm.expectRevert(Schedule.Schedule_ZeroWindow.selector);
-        new Schedule(owner, 0, delaySeconds, chain, rules());
+        vm.expectRevert(Notices.Notice_ZeroWindow.selector);
+        new Schedule(owner, Notice(0, delaySeconds, GRACE_SECONDS), chain, rules());
     }
 
     /// @notice A block must hold the greatest transaction and the greatest message, beside the checkpoint.
@@ -171,48 +179,127 @@ contract ScheduleScheduleTest is ScheduleFixture {
         );
     }
 
-    /// @notice Whoever dislikes an entry must have the time to leave under the old one.
-    function testFuzz_schedule_revertsIfDelayTooShort(uint32 claimWindowSeconds, uint32 epochSeconds) external {
+    /// @notice Right claims must become final, and rivals need time.
+    function testFuzz_schedule_revertsOnClaimWindow(uint32 claimWindowSeconds, uint32 neededSeconds, bool tooLong)
+        external
+    {
+        DisputeModel dispute = new DisputeModel();
+        neededSeconds = uint32(bound(neededSeconds, 2, 30 days));
+        dispute.setWindow(neededSeconds);
         Rules memory changed = rules();
-        changed.epochSeconds = uint32(bound(epochSeconds, 1, 7 days));
-        changed.claimWindowSeconds = uint32(
-            bound(claimWindowSeconds, DELAY_SECONDS - FORCED_SECONDS - changed.epochSeconds + 1, type(uint32).max)
-        );
+        changed.dispute = address(dispute);
+        changed.claimWindowSeconds = tooLong
+            ? uint32(bound(claimWindowSeconds, 30 days + 1, type(uint32).max))
+            : uint32(bound(claimWindowSeconds, 0, neededSeconds - 1));
         _expectRefused(
             next(2),
             changed,
             abi.encodeWithSelector(
-                Schedule.Schedule_DelayTooShort.selector,
-                DELAY_SECONDS,
-                uint256(FORCED_SECONDS) + changed.epochSeconds + changed.claimWindowSeconds
+                Schedule.Schedule_ClaimWindowOutOfRange.selector, changed.claimWindowSeconds, neededSeconds, 30 days
             )
         );
+        changed.claimWindowSeconds = neededSeconds;
+        vm.prank(owner);
+        schedule.schedule(next(2), changed);
     }
 
     /// @notice The bounds hold from genesis on.
-    function testFuzz_constructor_checksTheBounds(uint64 lackingSeconds) external {
+    function testFuzz_constructor_checksTheBounds(uint32 epochSeconds) external {
         ChainConfig memory chain = deployedConfig();
-        uint64 needed = FORCED_SECONDS + EPOCH_SECONDS + WINDOW_SECONDS;
+        Rules memory changed = rules();
+        changed.epochSeconds = uint32(bound(epochSeconds, 7 days + 1, type(uint32).max));
+        vm.expectRevert(abi.encodeWithSelector(Schedule.Schedule_EpochTooSlow.selector, changed.epochSeconds));
+        new Schedule(owner, notice(), chain, changed);
+    }
+}
+
+/// @title Off the devnets: L1-NOTICE-1, L1-NOTICE-2, L1-SCHED-5.
+contract ScheduleNoticeTest is DisputeFixture {
+    function _deploy(Notice memory notice_, Rules memory rules_) private returns (Schedule) {
+        ChainConfig memory chain = deployedConfig();
+        chain.l1ChainId = uint64(block.chainid);
+        return new Schedule(owner, notice_, chain, rules_);
+    }
+
+    /// @notice Whoever dislikes a change must have the time to get into a batch of the old rules.
+    function testFuzz_notice_delayIsLongEnough(uint64 forcedSeconds, uint64 lackingSeconds, bool devnet) external {
+        forcedSeconds = uint64(bound(forcedSeconds, 1, 365 days));
+        uint64 needed = devnet ? forcedSeconds : 37 days + forcedSeconds;
+        if (!devnet) vm.chainId(1);
         uint64 delaySeconds = needed - uint64(bound(lackingSeconds, 1, needed));
-        vm.expectRevert(abi.encodeWithSelector(Schedule.Schedule_DelayTooShort.selector, delaySeconds, needed));
-        new Schedule(owner, FORCED_SECONDS, delaySeconds, chain, rules());
-        new Schedule(owner, FORCED_SECONDS, needed, chain, rules());
+        vm.expectRevert(abi.encodeWithSelector(Notices.Notice_DelayTooShort.selector, delaySeconds, needed));
+        _deploy(Notice(forcedSeconds, delaySeconds, GRACE_SECONDS), rules());
+        _deploy(Notice(forcedSeconds, needed, GRACE_SECONDS), rules());
+    }
+
+    function testFuzz_notice_graceIsLongEnough(uint64 graceSeconds) external {
+        graceSeconds = uint64(bound(graceSeconds, 0, 14 days - 1));
+        _deploy(Notice(FORCED_SECONDS, DELAY_SECONDS, graceSeconds), rules());
+        vm.chainId(1);
+        vm.expectRevert(abi.encodeWithSelector(Notices.Notice_GraceTooShort.selector, graceSeconds, 14 days));
+        _deploy(Notice(FORCED_SECONDS, DELAY_SECONDS, graceSeconds), rules());
+    }
+
+    /// @notice Without a dispute contract two rivals would end finality, and one liar with a window of patience own the escrow.
+    function testFuzz_dispute_isRequiredOffDevnets(uint64 chainId) external {
+        chainId = uint64(bound(chainId, 1, type(uint64).max >> 1));
+        Rules memory without = rules();
+        without.dispute = address(0);
+        _deploy(notice(), without);
+        vm.chainId(1_337);
+        _deploy(notice(), without);
+        vm.assume(chainId != 31_337 && chainId != 1_337);
+        vm.chainId(chainId);
+        vm.expectRevert(Schedule.Schedule_NoDispute.selector);
+        _deploy(notice(), without);
+        _deploy(notice(), rules());
+    }
+
+    /// @notice Nor may a later entry, or a replacement, drop it.
+    function test_dispute_isRequiredEver() external {
+        vm.chainId(1);
+        deploy();
+        storeCheckpoint();
+        Rules memory without = rules();
+        without.dispute = address(0);
+        vm.expectRevert(Schedule.Schedule_NoDispute.selector);
+        vm.prank(owner);
+        schedule.schedule(deployedConfig(), without);
+        (ClaimId right,) = contested();
+        dispute.set(slotOfClaim(right), IDispute.Verdict.Failed, 0, address(0));
+        settlement.decide(slotOfClaim(right));
+        vm.expectRevert(Schedule.Schedule_NoDispute.selector);
+        vm.prank(owner);
+        schedule.replace(keccak256("repaired"), address(0));
+    }
+
+    /// @notice An account without code decides nothing.
+    function testFuzz_dispute_mustBeOne(address account) external {
+        vm.assume(account.code.length == 0 && account != address(0) && uint160(account) > 1_000);
+        Rules memory changed = rules();
+        changed.dispute = account;
+        vm.expectRevert();
+        vm.prank(owner);
+        schedule.schedule(deployedConfig(), changed);
     }
 }
 
 /// @title `Schedule.cancel`: L1-SCHED-2.
 contract ScheduleCancelTest is ScheduleFixture {
+    using Hashing for *;
+
     function test_cancel_takesBackTheLast() external {
         scheduleNext(2);
-        scheduleNext(3);
         vm.expectEmit(address(schedule));
-        emit Schedule.EntryCancelled(2);
+        emit Schedule.EntryCancelled(1);
         vm.prank(owner);
         schedule.cancel();
-        vm.assertEq(schedule.entryCount(), 2);
+        vm.assertEq(schedule.entryCount(), 1);
+        scheduleNext(3); // there is room again
         skipTime(DELAY_SECONDS);
         append(0);
         vm.assertEq(schedule.activeId(), 1);
+        vm.assertEq(schedule.record(1).entry.configHash, next(3).hash());
     }
 
     function testFuzz_cancel_revertsUnlessOwner(address caller) external {
@@ -267,16 +354,15 @@ contract ScheduleEnterTest is ScheduleFixture {
         vm.assertEq(entry.configHash, next(2).hash());
     }
 
-    function test_enter_activatesOnePerBatch() external {
+    /// @notice Entries that waited together could follow each other batch by batch, with a grace for each.
+    function testFuzz_schedule_onlyOneEntryWaits(uint256 age) external {
         scheduleNext(2);
+        skipTime(bound(age, 0, 2 * DELAY_SECONDS));
+        vm.expectRevert(abi.encodeWithSelector(Schedule.Schedule_EntryWaiting.selector, 1));
         scheduleNext(3);
         skipTime(DELAY_SECONDS);
         append(0);
-        vm.assertEq(schedule.activeId(), 1);
-        append(0);
-        vm.assertEq(schedule.activeId(), 2);
-        append(0);
-        vm.assertEq(schedule.activeId(), 2);
+        vm.assertEq(scheduleNext(3), 2);
     }
 
     /// @notice Against a walk through all entries.
@@ -298,6 +384,7 @@ contract ScheduleEnterTest is ScheduleFixture {
             (Entry memory entry, bytes32 entryHash) = schedule.entryOf(index);
             vm.assertEq(entry.configHash, next(id + 1).hash());
             vm.assertEq(entryHash, schedule.record(id).entryHash);
+            vm.assertEq(schedule.claimTermsOf(index).since, id == 0 ? 0 : firstBatches[id]);
         }
     }
 

@@ -8,7 +8,7 @@ import { IDispute } from "../../src/l1/interfaces/IDispute.sol";
 import { vm } from "../utils/Vm.sol";
 import { DisputeFixture } from "./SettlementClaim.t.sol";
 
-/// @title The claim tree under claims, verdicts, finalizations and clean-up in any order: L1-CLAIM-2 to L1-CLAIM-5.
+/// @title The claim tree under claims, verdicts, finalizations and clean-up in any order: L1-CLAIM-2 to L1-CLAIM-5, L1-STAKE-1 to L1-STAKE-5.
 contract SettlementInvariantTest is DisputeFixture {
     using Hashing for *;
 
@@ -24,7 +24,7 @@ contract SettlementInvariantTest is DisputeFixture {
         _actors = [alice, bob, mallory];
         _claims.push(genesis());
         append();
-        bytes4[] memory selectors = new bytes4[](7);
+        bytes4[] memory selectors = new bytes4[](9);
         selectors[0] = this.actAppend.selector;
         selectors[1] = this.actClaim.selector;
         selectors[2] = this.actWait.selector;
@@ -32,6 +32,8 @@ contract SettlementInvariantTest is DisputeFixture {
         selectors[4] = this.actDecide.selector;
         selectors[5] = this.actDiscard.selector;
         selectors[6] = this.actWithdraw.selector;
+        selectors[7] = this.actFollow.selector;
+        selectors[8] = this.actUnstake.selector;
         targetContract(address(this));
         targetSelector(address(this), selectors);
     }
@@ -48,11 +50,54 @@ contract SettlementInvariantTest is DisputeFixture {
         OutputFields memory fields = fieldsOf(epoch);
         fields.stateRoot = bytes32(bound(state, 1, 3));
         address claimant = _actors[bound(who, 0, 2)];
-        vm.deal(claimant, BOND);
+        uint256 lacking = settlement.stakeOf(claimant).amount < BOND ? BOND - settlement.stakeOf(claimant).amount : 0;
+        vm.deal(claimant, lacking);
+        ClaimId[] memory path = _pathTo(claimant, parentId);
+        bool isNew = _isNew(parentId, fields);
         vm.prank(claimant);
-        try settlement.claim{ value: BOND }(parentId, fields) returns (ClaimId claimId) {
-            _claims.push(claimId);
+        try settlement.claim{ value: lacking }(parentId, fields, path) returns (ClaimId claimId) {
+            if (isNew) _claims.push(claimId);
         } catch { }
+    }
+
+    function _isNew(ClaimId parent, OutputFields memory fields) private view returns (bool) {
+        SlotId slotId = settlement.slotIdOf(parent, schedule.record(0).entryHash, fields.batchHash);
+        return status(settlement.claimIdOf(slotId, fields.hash())) == ClaimStatus.None;
+    }
+
+    /// @dev From below the account's tip to a claim, if that lies below it; otherwise all the way up, which is refused unless free.
+    function _pathTo(address account, ClaimId to) private view returns (ClaimId[] memory path) {
+        ClaimId tip = settlement.stakeOf(account).tip;
+        uint256 length;
+        for (ClaimId up = to; !_same(up, tip) && !_same(up, genesis()); up = _parent(up)) {
+            ++length;
+        }
+        path = new ClaimId[](length);
+        for (ClaimId up = to; length > 0; up = _parent(up)) {
+            path[--length] = up;
+        }
+    }
+
+    function _parent(ClaimId claimId) private view returns (ClaimId) {
+        return settlement.slotOf(slotOfClaim(claimId)).parent;
+    }
+
+    function _same(ClaimId a, ClaimId b) private pure returns (bool) {
+        return ClaimId.unwrap(a) == ClaimId.unwrap(b);
+    }
+
+    /// @dev To any claim, if it lies below the tip.
+    function actFollow(uint256 which, uint256 who) external {
+        address account = _actors[bound(who, 0, 2)];
+        ClaimId[] memory path = _pathTo(account, _claims[bound(which, 0, _claims.length - 1)]);
+        vm.prank(account);
+        try settlement.follow(path) { } catch { }
+    }
+
+    function actUnstake(uint256 who) external {
+        address account = _actors[bound(who, 0, 2)];
+        vm.prank(account);
+        try settlement.unstake() { } catch { }
     }
 
     function actWait(uint256 seconds_) external {
@@ -62,13 +107,14 @@ contract SettlementInvariantTest is DisputeFixture {
     function actFinalize(uint256 which) external {
         ClaimId claimId = _claims[bound(which, 0, _claims.length - 1)];
         FraudSettlement.Slot memory slot = settlement.slotOf(slotOfClaim(claimId));
-        bool alone = slot.status == SlotStatus.Single && block.timestamp >= slot.firstAt + WINDOW_SECONDS;
+        bool alone = slot.status == SlotStatus.Single && block.timestamp >= slot.closesAt;
         bool won = slot.status == SlotStatus.Decided && ClaimId.unwrap(slot.winner) == ClaimId.unwrap(claimId);
-        bool allowed =
-            status(claimId) == ClaimStatus.Pending && status(slot.parent) == ClaimStatus.Final && (alone || won);
+        bool already = status(claimId) == ClaimStatus.Final;
+        bool allowed = already
+            || (status(claimId) == ClaimStatus.Pending && status(slot.parent) == ClaimStatus.Final && (alone || won));
         try settlement.finalize(claimId) {
             vm.assertTrue(allowed, "final against the rules");
-            ++_finalized;
+            if (!already) ++_finalized;
         } catch {
             vm.assertFalse(allowed, "refused against the rules");
         }
@@ -124,17 +170,30 @@ contract SettlementInvariantTest is DisputeFixture {
         }
     }
 
-    function invariant_balanceIsBondsAndCredits() external view {
+    function invariant_balanceIsStakesAndCredits() external view {
         uint256 owed;
-        for (uint256 i = 0; i < _claims.length; ++i) {
-            FraudSettlement.Claim memory claim = settlement.claimOf(_claims[i]);
-            if (claim.status == ClaimStatus.Pending) owed += claim.bond;
-            else vm.assertEq(claim.bond, 0);
-        }
         for (uint256 i = 0; i < 3; ++i) {
-            owed += settlement.creditOf(_actors[i]);
+            owed += settlement.creditOf(_actors[i]) + settlement.stakeOf(_actors[i]).amount;
         }
         vm.assertEq(address(settlement).balance, owed);
+    }
+
+    /// @dev L1-STAKE-5: an account's pending claims lie on one path, at its tip or above it; so of all claims below a final one it contests
+    /// one slot at most. A free stake stands behind nothing that is pending. Whoever was defeated has no old stake left.
+    function invariant_pendingClaimsAreOnePath() external view {
+        for (uint256 i = 0; i < 3; ++i) {
+            ClaimId tip = settlement.stakeOf(_actors[i]).tip;
+            uint256 above;
+            for (ClaimId up = tip; status(up) == ClaimStatus.Pending; up = _parent(up)) {
+                if (settlement.claimOf(up).claimant == _actors[i]) ++above;
+            }
+            uint256 pending;
+            for (uint256 j = 0; j < _claims.length; ++j) {
+                FraudSettlement.Claim memory claim = settlement.claimOf(_claims[j]);
+                if (claim.status == ClaimStatus.Pending && claim.claimant == _actors[i]) ++pending;
+            }
+            vm.assertEq(pending, above, "a pending claim off the path of its stake");
+        }
     }
 
     /// @notice The actions reach every kind of end: a run by hand.
@@ -152,6 +211,7 @@ contract SettlementInvariantTest is DisputeFixture {
         vm.assertEq(_discarded, 3);
         vm.assertEq(settlement.creditOf(bob), 2 * (BOND / 4));
         this.invariant_finalClaimsAreAChain();
-        this.invariant_balanceIsBondsAndCredits();
+        this.invariant_balanceIsStakesAndCredits();
+        this.invariant_pendingClaimsAreOnePath();
     }
 }

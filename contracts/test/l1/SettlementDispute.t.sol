@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 import { ClaimId, ClaimStatus, FraudSettlement, SlotId, SlotStatus } from "../../src/l1/FraudSettlement.sol";
 import { Hashing } from "../../src/l1/Hashing.sol";
+import { StakeBook } from "../../src/l1/StakeBook.sol";
 import { OutputFields } from "../../src/l1/Types.sol";
 import { IDispute } from "../../src/l1/interfaces/IDispute.sol";
 import { vm } from "../utils/Vm.sol";
@@ -34,7 +35,7 @@ contract SettlementDecideTest is DisputeFixture {
         OutputFields memory fields = fieldsOf(1);
         fields.stateRoot = stateRoot;
         vm.assume(stateRoot != wrongFields(1).stateRoot && stateRoot != fieldsOf(1).stateRoot);
-        ClaimId two = claimAs(mallory, genesis(), fields);
+        ClaimId two = claimAs(makeAddr("eve"), genesis(), fields);
         SlotId slotId = slotOfClaim(one);
         dispute.set(slotId, IDispute.Verdict.Output, fieldsOf(1).hash(), alice);
         settlement.decide(slotId);
@@ -102,6 +103,8 @@ contract SettlementDecideTest is DisputeFixture {
 
 /// @title `FraudSettlement.discard`: L1-CLAIM-5, and what becomes of the bonds.
 contract SettlementDiscardTest is DisputeFixture {
+    using Hashing for *;
+
     function _decide(ClaimId inSlot, ClaimId winner, address champion) private {
         SlotId slotId = slotOfClaim(inSlot);
         dispute.set(slotId, IDispute.Verdict.Output, settlement.claimOf(winner).output, champion);
@@ -148,13 +151,30 @@ contract SettlementDiscardTest is DisputeFixture {
         settlement.discard(root);
     }
 
+    /// @notice Under a parent that may be invented anybody could defeat himself and take the share.
+    function test_discard_defeatedNeedsAFinalParent() external {
+        append();
+        ClaimId invented = claimAs(mallory, genesis(), wrongFields(1));
+        append();
+        ClaimId one = claimAs(makeAddr("one"), invented, fieldsOf(2));
+        claimAs(makeAddr("two"), invented, wrongFields(2));
+        _decide(one, one, mallory);
+        ClaimId loser = settlement.claimIdOf(slotOfClaim(one), wrongFields(2).hash());
+        vm.expectRevert(abi.encodeWithSelector(FraudSettlement.FraudSettlement_ClaimAlive.selector, loser));
+        settlement.discard(loser);
+        skipTime(WINDOW_SECONDS);
+        settlement.finalize(invented);
+        settlement.discard(loser);
+        vm.assertEq(settlement.creditOf(mallory), BOND / 4);
+    }
+
     /// @notice Everything below a defeated claim is void, parents first, and burns.
     function test_discard_belowDefeatedBurns() external {
         (ClaimId right, ClaimId wrong) = contested();
         append();
-        ClaimId child = claimAs(mallory, wrong, fieldsOf(2));
+        ClaimId child = claimAs(makeAddr("follower"), wrong, fieldsOf(2));
         append();
-        ClaimId grandchild = claimAs(mallory, child, fieldsOf(3));
+        ClaimId grandchild = claimAs(mallory, child, fieldsOf(3), pathOf(child));
         _decide(right, right, bob);
         vm.expectRevert(abi.encodeWithSelector(FraudSettlement.FraudSettlement_ClaimAlive.selector, child));
         settlement.discard(child);
@@ -170,7 +190,7 @@ contract SettlementDiscardTest is DisputeFixture {
             abi.encodeWithSelector(FraudSettlement.FraudSettlement_DeadParent.selector, wrong, ClaimStatus.Defeated)
         );
         vm.prank(mallory);
-        settlement.claim{ value: BOND }(wrong, fields);
+        settlement.claim{ value: BOND }(wrong, fields, new ClaimId[](0));
     }
 
     /// @notice A slot without an answer gives bonds back, once its parent is final; nothing after it becomes final.
@@ -197,10 +217,13 @@ contract SettlementDiscardTest is DisputeFixture {
         settlement.discard(one);
         settlement.discard(two);
         settlement.discard(below);
-        vm.assertEq(settlement.creditOf(alice), 2 * BOND);
+        unstakeAs(alice);
+        unstakeAs(mallory);
+        unstakeAs(bob);
+        vm.assertEq(settlement.creditOf(alice), BOND);
         vm.assertEq(settlement.creditOf(mallory), BOND);
         vm.assertEq(settlement.creditOf(bob), BOND);
-        vm.assertEq(address(settlement).balance, 4 * BOND);
+        vm.assertEq(address(settlement).balance, 3 * BOND);
     }
 
     /// @notice A failure below an invented claim returns nothing.
@@ -208,14 +231,14 @@ contract SettlementDiscardTest is DisputeFixture {
         (ClaimId right, ClaimId wrong) = contested();
         append();
         ClaimId one = claimAs(mallory, wrong, fieldsOf(2));
-        claimAs(mallory, wrong, wrongFields(2));
+        claimAs(makeAddr("eve"), wrong, wrongFields(2));
         dispute.set(slotOfClaim(one), IDispute.Verdict.Failed, 0, address(0));
         settlement.decide(slotOfClaim(one));
         _decide(right, right, bob);
         settlement.discard(wrong);
         vm.assertFalse(settlement.isPlayable(slotOfClaim(one)));
         settlement.discard(one);
-        vm.assertEq(settlement.creditOf(mallory), 0);
+        vm.assertEq(settlement.stakeOf(mallory).amount, 0);
     }
 }
 
@@ -240,15 +263,14 @@ contract SettlementContestedTest is DisputeFixture {
         append();
         ClaimId[] memory wrong = new ClaimId[](wrongCount);
         for (uint256 i = 0; i < wrongCount; ++i) {
-            wrong[i] = claimAs(mallory, genesis(), _invented(i));
+            wrong[i] = claimAs(address(uint160(0xbad000 + i)), genesis(), _invented(i));
         }
         skipTime(bound(age, 0, 100 days));
         ClaimId right = claimAs(alice, genesis(), fieldsOf(1));
         ClaimId child = claimAs(alice, right, fieldsOf(2));
         SlotId slotId = slotOfClaim(right);
         vm.assertEq(SlotId.unwrap(slotOfClaim(wrong[0])), SlotId.unwrap(slotId));
-        eq(settlement.slotOf(slotId).first, wrong[0]);
-        vm.assertTrue(slotStatus(right) == SlotStatus.Contested);
+                vm.assertTrue(slotStatus(right) == SlotStatus.Contested);
         vm.expectPartialRevert(FraudSettlement.FraudSettlement_NotWinner.selector);
         settlement.finalize(right);
 
@@ -261,11 +283,11 @@ contract SettlementContestedTest is DisputeFixture {
             settlement.discard(wrong[i]);
             vm.assertTrue(status(wrong[i]) == ClaimStatus.Defeated);
         }
-        vm.assertEq(settlement.creditOf(alice), 2 * BOND);
-        vm.assertEq(settlement.creditOf(mallory), 0);
+        unstakeAs(alice);
+        vm.assertEq(settlement.creditOf(alice), BOND);
         vm.assertEq(settlement.creditOf(bob), wrongCount * (BOND / 4));
         vm.assertEq(address(0).balance - burnedBefore, wrongCount * (BOND - BOND / 4));
-        vm.assertEq(address(settlement).balance, 2 * BOND + wrongCount * (BOND / 4));
+        vm.assertEq(address(settlement).balance, BOND + wrongCount * (BOND / 4));
     }
 
     /// @notice Further claims move neither the time of the contest nor what the dispute is about.
@@ -278,7 +300,7 @@ contract SettlementContestedTest is DisputeFixture {
         fields.stateRoot = stateRoot;
         vm.assume(stateRoot != fieldsOf(1).stateRoot && stateRoot != wrongFields(1).stateRoot);
         skipTime(bound(age, 0, 100 days));
-        claimAs(mallory, genesis(), fields);
+        claimAs(bob, genesis(), fields);
         vm.assertEq(keccak256(abi.encode(settlement.slotOf(slotId))), slotBefore);
         vm.assertEq(keccak256(abi.encode(settlement.disputeOf(slotId))), before);
     }
@@ -293,7 +315,7 @@ contract SettlementContestedTest is DisputeFixture {
         if (failed) settlement.decide(slotId);
         else _decide(slotId);
         ClaimId root = genesis();
-        vm.deal(alice, BOND);
+        vm.deal(bob, BOND);
         vm.expectRevert(
             abi.encodeWithSelector(
                 FraudSettlement.FraudSettlement_SlotClosed.selector,
@@ -301,19 +323,19 @@ contract SettlementContestedTest is DisputeFixture {
                 failed ? SlotStatus.Failed : SlotStatus.Decided
             )
         );
-        vm.prank(alice);
-        settlement.claim{ value: BOND }(root, fields);
+        vm.prank(bob);
+        settlement.claim{ value: BOND }(root, fields, new ClaimId[](0));
     }
 
-    function testFuzz_contested_revertsOnWrongBond(uint96 bond) external {
-        vm.assume(bond != BOND);
+    function testFuzz_contested_revertsOnSmallStake(uint96 bond) external {
+        bond = uint96(bound(bond, 0, BOND - 1));
         contested();
         OutputFields memory fields = _invented(0);
         ClaimId root = genesis();
-        vm.deal(alice, bond);
-        vm.expectRevert(abi.encodeWithSelector(FraudSettlement.FraudSettlement_WrongBond.selector, BOND, bond));
-        vm.prank(alice);
-        settlement.claim{ value: bond }(root, fields);
+        vm.deal(bob, bond);
+        vm.expectRevert(abi.encodeWithSelector(StakeBook.Stake_TooSmall.selector, bond, BOND));
+        vm.prank(bob);
+        settlement.claim{ value: bond }(root, fields, new ClaimId[](0));
     }
 }
 

@@ -71,7 +71,7 @@ pub async fn run(flags: DeployFlags, chain: &ChainFlags, report: Report) -> anyh
         "settlement": deployment.chain.settlement,
         "bridge": deployment.chain.bridge,
         "schedule": deployment.schedule,
-        "timelock": deployment.timelock,
+        "gate": deployment.gate,
         "configHash": deployment.chain.hash(),
         "deployment": flags.out,
     }));

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tandem_chain::{ChainConfig, ChainKind, config};
 use tandem_l1::{
     ChainSpec,
-    deploy::{DeployError, RulesSpec},
+    deploy::{DeployError, GRACE_SECONDS_MIN, NOTICE_SECONDS_MIN, RulesSpec},
 };
 use tandem_vm::{ElfError, Image};
 
@@ -38,7 +38,7 @@ pub struct SpecFile {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Roles {
-    /// Owns schedule and timelock.
+    /// Owns the schedule, and proposes upgrades of the Bridge.
     pub owner: Address,
     /// Appends batches.
     pub sequencer: Address,
@@ -101,7 +101,7 @@ pub struct Settlement {
     pub claim_window_seconds: u32,
     /// Wei locked by a claim.
     pub claim_bond: u128,
-    /// Decides contested claims; nobody if absent.
+    /// Decides contested claims; nobody if absent, which devnets alone may do.
     pub dispute: Address,
     /// Memory root of the fault-proof program; that of this release's program if absent.
     pub guest_hash: Option<B256>,
@@ -111,6 +111,8 @@ pub struct Settlement {
     pub forced_inclusion_window_seconds: u64,
     /// Between an owner's decision and its effect.
     pub delay_seconds: u64,
+    /// Between the finality of the last epoch under old rules and what follows under new ones.
+    pub grace_seconds: u64,
     /// How long all pauses together may last.
     pub pause_seconds: u64,
 }
@@ -126,7 +128,8 @@ impl Default for Settlement {
             guest_hash: None,
             checkpoint_age_seconds: 6 * 3_600,
             forced_inclusion_window_seconds: 12 * 3_600,
-            delay_seconds: 30 * 86_400 + 12 * 3_600 + 7 * 86_400,
+            delay_seconds: NOTICE_SECONDS_MIN + 12 * 3_600,
+            grace_seconds: GRACE_SECONDS_MIN,
             pause_seconds: 7 * 86_400,
         }
     }
@@ -217,6 +220,7 @@ impl SpecFile {
             pause_seconds: settlement.pause_seconds,
             forced_inclusion_window_seconds: settlement.forced_inclusion_window_seconds,
             delay_seconds: settlement.delay_seconds,
+            grace_seconds: settlement.grace_seconds,
             rules: RulesSpec {
                 guest_hash: settlement.guest_hash.map_or_else(own_guest_hash, Ok)?,
                 dispute: settlement.dispute,
@@ -294,7 +298,8 @@ mod tests {
             ("[settlement]\ncheckpoint-age-seconds = 3599", "[settlement]\ncheckpoint-age-seconds = 3600"),
             ("[settlement]\nclaim-window-seconds = 0", "[settlement]\nclaim-window-seconds = 1"),
             ("[settlement]\nforced-inclusion-window-seconds = 0", "[settlement]\nforced-inclusion-window-seconds = 1"),
-            ("[settlement]\ndelay-seconds = 651599", "[settlement]\ndelay-seconds = 651600"),
+            ("[settlement]\ndelay-seconds = 43199", "[settlement]\ndelay-seconds = 43200"),
+            ("[settlement]\nclaim-window-seconds = 2592001", "[settlement]\nclaim-window-seconds = 2592000"),
             // One more batch per epoch does not fit the machine.
             ("[settlement]\nepoch-batches = 2", "[settlement]\nepoch-batches = 1"),
             ("[limits]\nwork-gas-per-batch = 380412652", "[limits]\nwork-gas-per-batch = 380412651"),
@@ -307,6 +312,19 @@ mod tests {
         assert!(file.chain_spec().is_ok());
         file.settlement.claim_bond += 1;
         assert!(matches!(file.chain_spec(), Err(SpecError::Refused(_))));
+    }
+
+    /// A specification that names a real L1 gets its bounds at once, and the defaults keep them.
+    #[test]
+    fn off_the_devnets_somebody_decides() {
+        let with = |section: &str| parse(&format!("l2-chain-id = 7\nl1-chain-id = 1\n{ROLES}[settlement]\n{section}"));
+        let dispute = "dispute = '0x0707070707070707070707070707070707070707'\n";
+        assert!(with(dispute).is_ok());
+        let refused = with("");
+        assert!(matches!(refused, Err(SpecError::Refused(DeployError::NoDispute { l1_chain_id: 1 }))), "{refused:?}");
+        for short in ["delay-seconds = 3239999", "grace-seconds = 1209599"] {
+            assert!(matches!(with(&format!("{dispute}{short}")), Err(SpecError::Refused(_))), "{short}");
+        }
     }
 
     #[test]

@@ -33,6 +33,6 @@ pub async fn run(flags: &ChainFlags, report: Report) -> anyhow::Result<()> {
 pub async fn settled_batch(l1: &L1Client, deployment: &Deployment) -> anyhow::Result<u64> {
     let settlement = FraudSettlement::new(deployment.chain.settlement, l1.provider());
     let last = settlement.lastFinalClaim().call().await?;
-    let epoch = settlement.claimOf(last).call().await?.epoch;
+    let epoch = settlement.finality(last).call().await?.epoch;
     Ok(if epoch == 0 { 0 } else { Inbox::new(deployment.chain.inbox, l1.provider()).epochEnd(epoch).call().await? })
 }

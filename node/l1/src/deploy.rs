@@ -5,7 +5,7 @@
 
 use crate::{
     Deployment,
-    bindings::{Bridge, ChainConfig as SolChainConfig, OutputFields as SolOutputFields, Rules},
+    bindings::{Bridge, ChainConfig as SolChainConfig, Dispute, Notice, OutputFields as SolOutputFields, Rules},
     client::{L1Client, RpcFailure},
     submit::{Fees, SubmitError, suggest_fees},
 };
@@ -21,6 +21,13 @@ use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 use tandem_chain::{ChainConfig, OutputFields, config::ConfigError};
 
+/// Chain ids of L1s for trying things, where a chain may be quick and have nobody who decides disputes (L1-NOTICE-2). Twin: `Notice.sol`.
+pub const DEVNET_CHAIN_IDS: [u64; 2] = [31_337, 1_337];
+/// Elsewhere the delay exceeds the forced-inclusion window by so much, in seconds (L1-NOTICE-1): notice, and the censorship bound.
+pub const NOTICE_SECONDS_MIN: u64 = 37 * 86_400;
+/// Elsewhere the grace is at least so long, in seconds (L1-NOTICE-3).
+pub const GRACE_SECONDS_MIN: u64 = 14 * 86_400;
+
 /// Gas of a creation beside what its bytes cost.
 const CREATION_GAS: u64 = 1_500_000;
 /// Gas per byte of a creation: calldata, initcode and code deposit.
@@ -32,7 +39,7 @@ const CREATION_GAS_PER_BYTE: u64 = 300;
 pub struct ChainSpec {
     /// Protocol parameters. Contract addresses are filled in; an L1 chain id or genesis time of 0 too, from the L1 at hand.
     pub chain: ChainConfig,
-    /// Owner of the schedule, and behind the timelock of the Bridge.
+    /// Owner of the schedule, who may also propose upgrades of the Bridge.
     pub owner: Address,
     /// May append batches with data.
     pub sequencer: Address,
@@ -44,30 +51,38 @@ pub struct ChainSpec {
     pub forced_inclusion_window_seconds: u64,
     /// Between an owner's decision and its effect.
     pub delay_seconds: u64,
+    /// Between the finality of an epoch under old rules and what follows under new ones.
+    pub grace_seconds: u64,
     /// Epochs, claims, checkpoints.
     pub rules: RulesSpec,
 }
 
 impl ChainSpec {
-    /// Refuses what `Schedule.sol` would refuse, and what no chain works with (L1-SCHED-2, L1-SCHED-5, L1-SCHED-6).
+    /// Refuses what `Schedule.sol` would refuse, and what no chain works with (L1-NOTICE-1 to L1-NOTICE-3, L1-SCHED-5, L1-SCHED-6). While the
+    /// L1 chain id is 0, not known yet, a devnet's is assumed; [`deploy`] checks again.
     pub fn check(&self) -> Result<(), DeployError> {
         let rules = &self.rules;
         self.chain.check(rules.epoch_batches)?;
-        let waits =
-            [self.forced_inclusion_window_seconds, rules.epoch_seconds.into(), rules.claim_window_seconds.into()];
-        let delay_min = waits.into_iter().fold(0, u64::saturating_add);
+        let l1_chain_id = self.chain.l1_chain_id;
+        let is_devnet = l1_chain_id == 0 || DEVNET_CHAIN_IDS.contains(&l1_chain_id);
+        let (notice_min, grace_min) = if is_devnet { (0, 0) } else { (NOTICE_SECONDS_MIN, GRACE_SECONDS_MIN) };
+        let delay_min = self.forced_inclusion_window_seconds.saturating_add(notice_min);
         let (seconds_max, unbounded) = (u128::from(u32::MAX), u128::from(u64::MAX));
         for (rule, min, max, found) in [
             ("epoch seconds", 1, 604_800, rules.epoch_seconds.into()),
             ("maximal checkpoint age in seconds", 3_600, seconds_max, rules.max_checkpoint_age_seconds.into()),
-            ("claim window in seconds", 1, seconds_max, rules.claim_window_seconds.into()),
+            ("claim window in seconds", 1, 30 * 86_400, rules.claim_window_seconds.into()),
             ("claim bond in wei", 0, 1_000_000_000_000_000_000_000, rules.claim_bond),
             ("forced-inclusion window in seconds", 1, unbounded, self.forced_inclusion_window_seconds.into()),
             ("delay in seconds", delay_min.into(), unbounded, self.delay_seconds.into()),
+            ("grace in seconds", grace_min.into(), unbounded, self.grace_seconds.into()),
         ] {
             if !(min..=max).contains(&found) {
                 return Err(DeployError::Bounds { rule, min, max, found });
             }
+        }
+        if rules.dispute.is_zero() && !is_devnet {
+            return Err(DeployError::NoDispute { l1_chain_id });
         }
         Ok(())
     }
@@ -79,7 +94,7 @@ impl ChainSpec {
 pub struct RulesSpec {
     /// Memory root of the fault-proof program; zero while there is none.
     pub guest_hash: alloy::primitives::B256,
-    /// Decides contested slots; zero: they stay contested.
+    /// Decides contested slots; zero, on a devnet: they fail.
     pub dispute: Address,
     /// An epoch closes when it holds so many batches.
     pub epoch_batches: u32,
@@ -121,6 +136,14 @@ pub enum DeployError {
         max: u128,
         /// In the specification.
         found: u128,
+    },
+    /// Two rivals would end finality, and whoever lies unseen for a claim window take the escrow.
+    #[error(
+        "no dispute contract is named, and L1 chain {l1_chain_id} is no devnet's: claims that contradict could not be decided"
+    )]
+    NoDispute {
+        /// L1.
+        l1_chain_id: u64,
     },
     /// A committed artifact is broken.
     #[error("artifact of {contract}: {source}")]
@@ -221,7 +244,8 @@ pub async fn deploy<E: core::error::Error + Send + Sync + 'static>(
     spec.check()?;
     let l1_chain_id = client.chain_id().await?;
     let latest = client.latest().await?;
-    let mut chain = spec.chain.clone();
+    let mut spec = spec.clone();
+    let chain = &mut spec.chain;
     if chain.l1_chain_id == 0 {
         chain.l1_chain_id = l1_chain_id;
     }
@@ -231,31 +255,50 @@ pub async fn deploy<E: core::error::Error + Send + Sync + 'static>(
     if chain.genesis_timestamp == 0 {
         chain.genesis_timestamp = latest.timestamp;
     }
+    spec.check()?;
+    check_dispute(client, &spec.rules).await?;
+    let mut chain = spec.chain.clone();
     let nonce = client.nonce(deployer.address()).await?;
     let mut plan = Plan { deployer: deployer.address(), nonce, creations: Vec::new(), abis: serde_json::Map::new() };
-    (chain.inbox, chain.settlement, chain.bridge) = (plan.address(2), plan.address(3), plan.address(6));
+    (chain.inbox, chain.settlement, chain.bridge) = (plan.address(1), plan.address(2), plan.address(6));
     let genesis = genesis(&chain).map_err(|error| DeployError::Genesis(Box::new(error)))?;
 
-    let timelock = plan.create(artifact!("Timelock"), (spec.delay_seconds, spec.owner).abi_encode_params())?;
-    let rules = Rules::from(spec.rules);
-    let arguments =
-        (spec.owner, spec.forced_inclusion_window_seconds, spec.delay_seconds, SolChainConfig::from(&chain), rules)
-            .abi_encode_params();
+    let notice = Notice {
+        forcedInclusionWindowSeconds: spec.forced_inclusion_window_seconds,
+        delaySeconds: spec.delay_seconds,
+        graceSeconds: spec.grace_seconds,
+    };
+    let arguments = (spec.owner, notice, SolChainConfig::from(&chain), Rules::from(spec.rules)).abi_encode_params();
     let schedule = plan.create(artifact!("Schedule"), arguments)?;
     plan.create(artifact!("Inbox"), (schedule, spec.sequencer).abi_encode_params())?;
     plan.create(artifact!("FraudSettlement"), (schedule, SolOutputFields::from(genesis)).abi_encode_params())?;
     let executor = plan.create(artifact!("MessageExecutor"), chain.bridge.abi_encode())?;
     let bridge_implementation = plan.create(artifact!("Bridge"), (schedule, executor).abi_encode_params())?;
+    let gate = plan.create(artifact!("UpgradeGate"), schedule.abi_encode())?;
     let initialization =
         Bridge::initializeCall { guardian_: spec.guardian, pauseSecondsLeft_: spec.pause_seconds }.abi_encode();
-    let arguments = (bridge_implementation, timelock, Bytes::from(initialization)).abi_encode_params();
+    let arguments = (bridge_implementation, gate, Bytes::from(initialization)).abi_encode_params();
     plan.create(artifact!("BridgeProxy"), arguments)?;
 
     let fees = suggest_fees(client, false).await?;
     let transactions = send(client, deployer, l1_chain_id, fees, &plan).await?;
     wait(client, &transactions, poll_interval, patience).await?;
     let start_block = latest.id.number.saturating_add(1);
-    Ok(Deployment { chain, schedule, executor, timelock, start_block, abis: plan.abis })
+    Ok(Deployment { chain, schedule, executor, gate, start_block, abis: plan.abis })
+}
+
+/// A claim can be rivalled for as long as the dispute contract needs (L1-SCHED-5); the constructor asks the same, for gas.
+async fn check_dispute(client: &L1Client, rules: &RulesSpec) -> Result<(), DeployError> {
+    if rules.dispute.is_zero() {
+        return Ok(());
+    }
+    let dispute = Dispute::new(rules.dispute, client.provider());
+    let min = client.call(async { dispute.claimWindowSecondsMin().call().await }).await?;
+    let (rule, max, found) = ("claim window in seconds", 30 * 86_400, rules.claim_window_seconds);
+    if found < min {
+        return Err(DeployError::Bounds { rule, min: min.into(), max, found: found.into() });
+    }
+    Ok(())
 }
 
 async fn send(

@@ -15,8 +15,8 @@ pub struct Deployment {
     pub schedule: Address,
     /// Makes the calls of L2-to-L1 messages.
     pub executor: Address,
-    /// Owns what can be changed.
-    pub timelock: Address,
+    /// The only way to another Bridge.
+    pub gate: Address,
     /// L1 block of the first of these contracts.
     pub start_block: u64,
     /// ABIs by contract name, for dApps.

@@ -1,9 +1,11 @@
-//! The proposer: claims every closed epoch, finalizes what has stood its window, takes bonds back. Rules L1-EPOCH-1, L1-CLAIM-1 to L1-CLAIM-3.
+//! The proposer: claims every closed epoch, finalizes what has stood its window. Rules L1-EPOCH-1, L1-CLAIM-1 to L1-CLAIM-3, L1-STAKE-1 to L1-STAKE-3.
 //!
+//! One stake carries it along, however many epochs are pending, and many epochs share a transaction: so it keeps up with any pace of batches.
 //! What it claims is what the replica derived from L1; L1 itself says what is claimed already. So it has no state of its own beyond the
 //! transaction journal, and a restart is a look at L1. Adversarial: other claimants. A claim that differs from derivation raises an
 //! [`Alarm`] and is rivalled while its window is open: two rivals never become final, and a dispute decides.
 
+mod stake;
 mod view;
 
 use alloy::{
@@ -22,7 +24,7 @@ use tandem_l1::{
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use view::{Place, View};
+use view::{FinalClaim, Place, View};
 
 /// Where outputs come from.
 pub trait DerivedOutputs: Send + Sync + 'static {
@@ -48,7 +50,9 @@ pub struct ProposerConfig {
     pub poll_interval: Duration,
     /// After so long every claim that is not final is compared with derivation again.
     pub audit_interval: Duration,
-    /// Gets the bonds back; the proposer's own account if absent.
+    /// Claims nothing more, finalizes what is claimed, and takes the stake back.
+    pub retire: bool,
+    /// Gets the stake and what is earned; the proposer's own account if absent.
     pub payout: Option<Address>,
     /// Least credit worth a withdrawal, in wei.
     pub payout_min_wei: U256,
@@ -131,6 +135,31 @@ impl ProposerError {
     }
 }
 
+/// The last of the claims that were found right.
+#[derive(Clone, Debug)]
+struct Frontier {
+    epoch: u64,
+    claim_id: B256,
+    /// The claims from below our stake to this one; none while the stake was not met on the way.
+    below_stake: Option<Vec<B256>>,
+}
+
+/// What a slot holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// The right claim.
+    Right,
+    /// No right claim yet, and it may be made.
+    Open,
+    /// None, and it is too late.
+    Lost,
+}
+
+/// Claims that share a transaction: some 150,000 gas each.
+const CLAIMS_PER_CALL: usize = 16;
+/// Finalizations that share a transaction: some 45,000 gas each.
+const FINALS_PER_CALL: usize = 32;
+
 /// The claiming task.
 #[derive(Debug)]
 pub struct Proposer<O, J> {
@@ -140,7 +169,7 @@ pub struct Proposer<O, J> {
     submitter: Submitter<J>,
     status: watch::Sender<ProposerStatus>,
     /// Up to where claims were found right, since the last audit.
-    frontier: Option<(u64, B256)>,
+    frontier: Option<Frontier>,
     audited: Option<Instant>,
 }
 
@@ -185,7 +214,7 @@ impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
         let mut alarm = None;
         let finished = self.finalize(&mut alarm).await;
         let claimed = match (&finished, alarm) {
-            (Ok(()), None | Some(Alarm::RivalClaim { .. })) => self.claim(&mut alarm).await,
+            (Ok(()), None | Some(Alarm::RivalClaim { .. })) if !self.config.retire => self.claim(&mut alarm).await,
             _ => Ok(()),
         };
         if self.status.borrow().alarm != alarm
@@ -194,7 +223,7 @@ impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
             tracing::error!(?alarm, "claims on L1 contradict what derivation yields");
         }
         self.status.send_modify(|status| status.alarm = alarm);
-        // Each on its own: bonds that come back pay for the claims that ran out of money.
+        // Each on its own: what is earned pays for the claims that ran out of money.
         let closed = self.close_epoch().await;
         let withdrawn = self.withdraw().await;
         finished.and(claimed).and(closed).and(withdrawn)
@@ -207,7 +236,7 @@ impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
         Ok(())
     }
 
-    /// Finalizes, one after the other, what has stood its window.
+    /// Finalizes what has stood its window, many epochs a transaction.
     async fn finalize(&mut self, alarm: &mut Option<Alarm>) -> Result<(), ProposerError> {
         loop {
             let last = self.view.last_final().await?;
@@ -223,80 +252,110 @@ impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
                 status.final_batch = last_batch;
                 status.claimed_epoch = status.claimed_epoch.max(last.epoch);
             });
-            let Some(place) = self.place(last.claim_id, last.epoch.saturating_add(1)).await? else { return Ok(()) };
-            let is_ours = match place.slot.status {
-                SlotStatus::Single => {
-                    place.slot.first == place.claim_id && self.view.is_window_closed(&place.slot).await?
-                }
-                SlotStatus::Decided => place.slot.winner == place.claim_id,
-                _ => false,
-            };
-            let call = FraudSettlement::finalizeCall { claimId: place.claim_id }.abi_encode();
-            if !is_ours || !self.send("finalize claim", self.config.settlement, call, U256::ZERO).await? {
+            let calls = self.finalizable(&last).await?;
+            if calls.is_empty() || !self.send_all("finalize claims", calls).await? {
                 return Ok(());
             }
         }
     }
 
-    /// Claims what is not claimed, from the last final claim or the frontier on.
+    /// The calls that make the right claims after `last` final, as many as L1 would take now.
+    async fn finalizable(&self, last: &FinalClaim) -> Result<Vec<Bytes>, ProposerError> {
+        let now = self.view.now().await?;
+        let (mut parent, mut epoch, mut calls) = (last.claim_id, last.epoch, Vec::new());
+        while calls.len() < FINALS_PER_CALL
+            && let Some(place) = self.place(parent, epoch.saturating_add(1)).await?
+        {
+            let stands = match place.slot.status {
+                SlotStatus::Single => {
+                    now >= place.slot.closesAt.saturating_to()
+                        && self.view.claim(place.claim_id).await?.status == ClaimStatus::Pending
+                }
+                SlotStatus::Decided => place.slot.winner == place.claim_id,
+                _ => false,
+            };
+            // The grace begins when the parent is final, which it is not before the transaction that we are composing.
+            let in_grace = place.slot.startsEntry
+                && (!calls.is_empty() || now < last.final_at.saturating_add(self.view.grace_seconds().await?));
+            if !stands || in_grace {
+                break;
+            }
+            calls.push(FraudSettlement::finalizeCall { claimId: place.claim_id }.abi_encode().into());
+            (parent, epoch) = (place.claim_id, place.epoch);
+        }
+        Ok(calls)
+    }
+
+    /// Claims what is not claimed, from the last final claim or the frontier on, many epochs a transaction.
     async fn claim(&mut self, alarm: &mut Option<Alarm>) -> Result<(), ProposerError> {
         if self.audited.is_none_or(|audited| audited.elapsed() >= self.config.audit_interval) {
             self.frontier = None;
             self.audited = Some(Instant::now());
         }
         let last = self.view.last_final().await?;
-        let (mut epoch, mut parent) =
-            self.frontier.filter(|(epoch, _)| *epoch > last.epoch).unwrap_or((last.epoch, last.claim_id));
-        while let Some(place) = self.place(parent, epoch.saturating_add(1)).await? {
-            let stands = self.stand(&place, alarm).await?;
+        let start = Frontier { epoch: last.epoch, claim_id: last.claim_id, below_stake: None };
+        let mut frontier = self.frontier.take().filter(|frontier| frontier.epoch > last.epoch).unwrap_or(start);
+        let stake = self.view.stake(self.submitter.account()).await?;
+        let mut missing = Vec::new();
+        while let Some(place) = self.place(frontier.claim_id, frontier.epoch.saturating_add(1)).await? {
+            let standing = if missing.is_empty() { self.standing(&place, alarm).await? } else { Standing::Open };
             if alarm.is_some() {
                 // Look here again next time.
                 self.audited = None;
             }
-            if !stands {
-                return Ok(());
+            match standing {
+                Standing::Lost => break,
+                Standing::Right => frontier.pass(&place, stake.tip),
+                Standing::Open => {
+                    frontier.epoch = place.epoch;
+                    frontier.claim_id = place.claim_id;
+                    missing.push(place);
+                    if missing.len() == CLAIMS_PER_CALL && !self.post(&mut frontier, &mut missing).await? {
+                        return Ok(());
+                    }
+                }
             }
-            (epoch, parent) = (place.epoch, place.claim_id);
-            self.frontier = Some((epoch, parent));
-            self.status.send_modify(|status| status.claimed_epoch = status.claimed_epoch.max(epoch));
+            if missing.is_empty() {
+                self.status.send_modify(|status| status.claimed_epoch = status.claimed_epoch.max(frontier.epoch));
+            }
+        }
+        if missing.is_empty() || self.post(&mut frontier, &mut missing).await? {
+            self.status.send_modify(|status| status.claimed_epoch = status.claimed_epoch.max(frontier.epoch));
+            self.frontier = Some(frontier);
         }
         Ok(())
     }
 
-    /// Makes sure that the derived output is claimed in its slot; whether claims can build on it.
-    async fn stand(&mut self, place: &Place, alarm: &mut Option<Alarm>) -> Result<bool, ProposerError> {
+    /// What the slot holds, seen from derivation.
+    async fn standing(&self, place: &Place, alarm: &mut Option<Alarm>) -> Result<Standing, ProposerError> {
         let (epoch, slot_id) = (place.epoch, place.slot_id);
-        let mut must_claim = place.slot.status == SlotStatus::Empty;
+        let status = self.view.claim(place.claim_id).await?.status;
+        let is_claimed = matches!(status, ClaimStatus::Pending | ClaimStatus::Final);
+        let mut is_open = true;
         match place.slot.status {
             SlotStatus::Empty => {}
-            SlotStatus::Single if place.slot.first == place.claim_id => {}
-            SlotStatus::Single => {
-                *alarm = Some(Alarm::RivalClaim { epoch, slot_id, claim_id: place.slot.first });
-                must_claim = !self.view.is_window_closed(&place.slot).await?;
-            }
-            SlotStatus::Contested => {
-                *alarm = Some(Alarm::RivalClaim { epoch, slot_id, claim_id: self.rival(place).await? });
+            SlotStatus::Single if is_claimed => {}
+            SlotStatus::Single | SlotStatus::Contested => {
+                let claim_id = self.view.rival_of(place).await?.unwrap_or_default();
+                *alarm = Some(Alarm::RivalClaim { epoch, slot_id, claim_id });
                 // Wrong claims alone may have contested it; the right one is still taken.
-                must_claim = self.view.claim(place.claim_id).await?.status == ClaimStatus::None;
+                is_open = place.slot.status == SlotStatus::Contested
+                    || self.view.now().await? < place.slot.closesAt.saturating_to();
             }
             SlotStatus::Decided if place.slot.winner == place.claim_id => {}
-            SlotStatus::Decided => *alarm = Some(Alarm::DecidedOtherwise { epoch, slot_id }),
-            SlotStatus::Failed | SlotStatus::__Invalid => *alarm = Some(Alarm::Failed { epoch, slot_id }),
+            SlotStatus::Decided => {
+                *alarm = Some(Alarm::DecidedOtherwise { epoch, slot_id });
+                return Ok(Standing::Lost);
+            }
+            SlotStatus::Failed | SlotStatus::__Invalid => {
+                *alarm = Some(Alarm::Failed { epoch, slot_id });
+                return Ok(Standing::Lost);
+            }
         }
-        if must_claim {
-            let call = FraudSettlement::claimCall { parent: place.parent, fields: place.output.into() }.abi_encode();
-            tracing::info!(epoch, last_batch = place.last_batch, output = %place.output.hash(), "claiming an epoch");
-            return self.send("claim epoch", self.config.settlement, call, place.bond).await;
-        }
-        Ok(matches!(self.view.claim(place.claim_id).await?.status, ClaimStatus::Pending | ClaimStatus::Final))
-    }
-
-    /// The claim of a contested slot that is not ours, as far as the slot tells.
-    async fn rival(&self, place: &Place) -> Result<B256, ProposerError> {
-        Ok(if place.slot.first == place.claim_id {
-            self.view.rival_of(place.slot_id).await?.unwrap_or_default()
-        } else {
-            place.slot.first
+        Ok(match (is_claimed, is_open) {
+            (true, _) => Standing::Right,
+            (false, true) => Standing::Open,
+            (false, false) => Standing::Lost,
         })
     }
 
@@ -316,17 +375,6 @@ impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
         if self.view.is_epoch_closable().await? {
             self.send("close epoch", self.config.inbox, Inbox::closeEpochCall {}.abi_encode(), U256::ZERO).await?;
         }
-        Ok(())
-    }
-
-    async fn withdraw(&mut self) -> Result<(), ProposerError> {
-        let account = self.submitter.account();
-        let credit = self.view.credit(account).await?;
-        if credit.is_zero() || credit < self.config.payout_min_wei {
-            return Ok(());
-        }
-        let call = FraudSettlement::withdrawCall { to: self.config.payout.unwrap_or(account) }.abi_encode();
-        self.send("withdraw bonds", self.config.settlement, call, U256::ZERO).await?;
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use tandem_chain::{
 use tandem_l1::{
     L1Client, RpcFailure,
     bindings::{
-        FraudSettlement::{self, Claim, FraudSettlementInstance, Slot},
+        FraudSettlement::{self, Claim, FraudSettlementInstance, Slot, Stake},
         Inbox::{self, InboxInstance},
         Schedule,
     },
@@ -26,6 +26,8 @@ pub(super) struct FinalClaim {
     pub claim_id: B256,
     pub epoch: u64,
     pub output: B256,
+    /// In seconds.
+    pub final_at: u64,
 }
 
 /// Where the claim of an epoch belongs.
@@ -41,7 +43,7 @@ pub(super) struct Place {
     pub claim_id: B256,
     pub slot: Slot,
     /// Wei that a claim costs.
-    pub bond: U256,
+    pub bond: u128,
 }
 
 #[derive(Debug)]
@@ -63,7 +65,12 @@ impl View {
     pub async fn last_final(&self) -> Result<FinalClaim, RpcFailure> {
         let claim_id = self.client.call(async { self.settlement.lastFinalClaim().call().await }).await?;
         let claim = self.claim(claim_id).await?;
-        Ok(FinalClaim { claim_id, epoch: claim.epoch, output: claim.output })
+        Ok(FinalClaim {
+            claim_id,
+            epoch: claim.epoch.saturating_to(),
+            output: claim.output,
+            final_at: claim.finalAt.saturating_to(),
+        })
     }
 
     pub async fn claim(&self, claim_id: B256) -> Result<Claim, RpcFailure> {
@@ -94,27 +101,41 @@ impl View {
         let entry = self.client.call(async { schedule.entryOf(last_batch).call().await }).await?;
         let slot_id = slot_id(parent, entry.entryHash, output.batch_hash);
         let claim_id = claim_id(slot_id, output.hash());
-        let slot = self.client.call(async { self.settlement.slotOf(slot_id).call().await }).await?;
-        let bond = U256::from(entry.entry.rules.claimBond);
+        let slot = self.slot(slot_id).await?;
+        let bond = entry.entry.rules.claimBond;
         Ok(Place { parent, epoch, last_batch, output, slot_id, claim_id, slot, bond })
     }
 
-    /// Whether nobody can rival the first claim any more.
-    pub async fn is_window_closed(&self, slot: &Slot) -> Result<bool, RpcFailure> {
-        let now = self.client.latest().await?.timestamp;
-        Ok(now >= slot.firstAt.saturating_add(slot.windowSeconds))
+    /// L1's time, in seconds.
+    pub async fn now(&self) -> Result<u64, RpcFailure> {
+        Ok(self.client.latest().await?.timestamp)
     }
 
-    /// The second claim of a contested slot.
-    pub async fn rival_of(&self, slot_id: B256) -> Result<Option<B256>, RpcFailure> {
+    /// How long the first epoch of an entry waits after its parent, in seconds (L1-NOTICE-3).
+    pub async fn grace_seconds(&self) -> Result<u64, RpcFailure> {
+        self.client.call(async { self.settlement.graceSeconds().call().await }).await
+    }
+
+    /// A claim in a slot that is not the right one, if there is any.
+    pub async fn rival_of(&self, place: &Place) -> Result<Option<B256>, RpcFailure> {
         let filter = Filter::new()
             .address(*self.settlement.address())
-            .event_signature(FraudSettlement::SlotContested::SIGNATURE_HASH)
-            .topic1(slot_id)
+            .event_signature(FraudSettlement::ClaimPosted::SIGNATURE_HASH)
+            .topic2(place.slot_id)
             .from_block(self.start_block);
         let logs = self.client.logs(&filter).await?;
-        let rival = logs.last().and_then(|log| FraudSettlement::SlotContested::decode_log_validate(&log.inner).ok());
-        Ok(rival.map(|event| event.data.rival))
+        let claims = logs.iter().filter_map(|log| FraudSettlement::ClaimPosted::decode_log_validate(&log.inner).ok());
+        Ok(claims.map(|event| event.data.claimId).find(|claim_id| *claim_id != place.claim_id))
+    }
+
+    /// The slot of a claim.
+    pub async fn slot(&self, slot_id: B256) -> Result<Slot, RpcFailure> {
+        self.client.call(async { self.settlement.slotOf(slot_id).call().await }).await
+    }
+
+    /// What an account has staked, and where.
+    pub async fn stake(&self, account: Address) -> Result<Stake, RpcFailure> {
+        self.client.call(async { self.settlement.stakeOf(account).call().await }).await
     }
 
     /// Whether the open epoch holds a batch and its time is over.

@@ -3,6 +3,7 @@ use alloy::{
     primitives::{B256, U256},
     providers::{Provider, ext::AnvilApi},
     rpc::types::anvil::{ReorgOptions, TransactionData},
+    signers::local::PrivateKeySigner,
     sol_types::SolCall,
 };
 use std::{
@@ -34,6 +35,14 @@ type TestProposer = Proposer<Derived, MemoryJournal>;
 const BOND: u64 = 1_000_000_000;
 
 async fn proposer(harness: &Harness, derived: &Derived) -> (TestProposer, watch::Receiver<ProposerStatus>) {
+    proposer_that(harness, derived, false).await
+}
+
+async fn proposer_that(
+    harness: &Harness,
+    derived: &Derived,
+    retire: bool,
+) -> (TestProposer, watch::Receiver<ProposerStatus>) {
     let chain = &harness.deployment.chain;
     let config = ProposerConfig {
         inbox: chain.inbox,
@@ -41,6 +50,7 @@ async fn proposer(harness: &Harness, derived: &Derived) -> (TestProposer, watch:
         start_block: harness.deployment.start_block,
         poll_interval: Duration::from_millis(20),
         audit_interval: Duration::ZERO,
+        retire,
         payout: Some(B256::repeat_byte(0xbb).0[..20].try_into().map(<[u8; 20]>::into).unwrap()),
         payout_min_wei: U256::from(1),
     };
@@ -84,15 +94,19 @@ async fn pass_window(harness: &Harness) {
 /// Somebody else's claim on top of genesis.
 async fn claim_as_stranger(harness: &Harness, output: OutputFields) -> B256 {
     let settlement = FraudSettlement::new(harness.deployment.chain.settlement, harness.client.provider());
-    let parent = settlement.genesisClaim().call().await.unwrap();
-    let call = FraudSettlement::claimCall { parent, fields: output.into() };
+    let genesis = settlement.genesisClaim().call().await.unwrap();
+    claim_as(harness, harness.user(), genesis, output).await
+}
+
+async fn claim_as(harness: &Harness, key: PrivateKeySigner, parent: B256, output: OutputFields) -> B256 {
+    let call = FraudSettlement::claimCall { parent, fields: output.into(), path: Vec::new() };
     let call = L1Call {
         to: harness.deployment.chain.settlement.into(),
         input: call.abi_encode().into(),
         value: U256::from(BOND),
         ..L1Call::default()
     };
-    let Outcome::Included(receipt) = harness.submitter(harness.user()).await.submit(call).await.unwrap() else {
+    let Outcome::Included(receipt) = harness.submitter(key).await.submit(call).await.unwrap() else {
         panic!("refused")
     };
     receipt.logs()[0].topics()[1]
@@ -109,7 +123,7 @@ async fn epochs_are_claimed_finalized_and_their_bonds_returned() {
     proposer.round().await.unwrap();
     assert_eq!((status.borrow().claimed_epoch, status.borrow().final_epoch), (2, 0));
     let held = harness.client.provider().get_balance(harness.deployment.chain.settlement).await.unwrap();
-    assert_eq!(held, U256::from(2 * BOND));
+    assert_eq!(held, U256::from(BOND), "one stake carries both");
 
     proposer.round().await.unwrap();
     assert!(!is_final(&harness, &outputs[0]).await);
@@ -117,8 +131,48 @@ async fn epochs_are_claimed_finalized_and_their_bonds_returned() {
     proposer.round().await.unwrap();
     assert!(is_final(&harness, &outputs[0]).await && is_final(&harness, &outputs[1]).await);
     assert_eq!((status.borrow().final_epoch, status.borrow().final_batch, status.borrow().alarm), (2, 2, None));
+    drop(proposer);
+    let (mut proposer, _) = proposer_that(&harness, &derived, true).await;
+    proposer.round().await.unwrap();
     let paid = harness.client.provider().get_balance([0xbb; 20].into()).await.unwrap();
-    assert_eq!(paid, U256::from(2 * BOND));
+    assert_eq!(paid, U256::from(BOND));
+}
+
+/// More epochs than a transaction holds, some of them claimed by others in between: one stake, and a few transactions.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_epochs_are_claimed_and_finalized_together() {
+    const EPOCHS: u64 = 40;
+    let (harness, derived) = start().await;
+    let (mut proposer, status) = proposer(&harness, &derived).await;
+    for seed in 0..3 {
+        post(&harness, &derived, seed).await;
+    }
+    proposer.round().await.unwrap();
+    // Two epochs that others claim between ours, under another key each.
+    let settlement = FraudSettlement::new(harness.deployment.chain.settlement, harness.client.provider());
+    let account = harness.anvil.keys()[3].address();
+    let mut parent = settlement.stakeOf(account).call().await.unwrap().tip;
+    for key in [4, 5] {
+        let output = post(&harness, &derived, key).await;
+        parent = claim_as(&harness, harness.anvil.keys()[usize::from(key)].clone(), parent, output).await;
+    }
+    let mut last = None;
+    for seed in 5..EPOCHS as u8 {
+        last = Some(post(&harness, &derived, seed).await);
+    }
+    let nonce = || async { harness.client.nonce(account).await.unwrap() };
+    let before = nonce().await;
+    proposer.round().await.unwrap();
+    assert_eq!((status.borrow().claimed_epoch, status.borrow().alarm), (EPOCHS, None));
+    assert_eq!(nonce().await - before, 3, "35 claims");
+    assert_eq!(settlement.stakeOf(account).call().await.unwrap().amount, u128::from(BOND));
+
+    pass_window(&harness).await;
+    let before = nonce().await;
+    proposer.round().await.unwrap();
+    assert_eq!(status.borrow().final_epoch, EPOCHS);
+    assert_eq!(nonce().await - before, 2, "40 finalizations");
+    assert!(is_final(&harness, &last.unwrap()).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -191,8 +245,11 @@ async fn a_slot_contested_by_wrong_claims_alone_gets_the_right_one() {
     let (harness, derived) = start().await;
     let right = post(&harness, &derived, 1).await;
     let next = post(&harness, &derived, 2).await;
-    for byte in [0xbd, 0xbe] {
-        claim_as_stranger(&harness, OutputFields { state_root: B256::repeat_byte(byte), ..right }).await;
+    let settlement = FraudSettlement::new(harness.deployment.chain.settlement, harness.client.provider());
+    let genesis = settlement.genesisClaim().call().await.unwrap();
+    for (byte, key) in [(0xbd, 4), (0xbe, 5)] {
+        let wrong = OutputFields { state_root: B256::repeat_byte(byte), ..right };
+        claim_as(&harness, harness.anvil.keys()[key].clone(), genesis, wrong).await;
     }
     let (mut proposer, status) = proposer(&harness, &derived).await;
     proposer.round().await.unwrap();

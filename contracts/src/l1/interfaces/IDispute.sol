@@ -11,6 +11,9 @@ interface IDispute {
         Failed // the guest program has no answer
     }
 
+    /// @notice A claim must be open to rivals for at least so long, in seconds: to detect, compute and be included.
+    function claimWindowSecondsMin() external view returns (uint32);
+
     /// @notice The verdict on a slot. Once it is not None it never changes.
     /// @param slotId the contested slot of the calling settlement
     /// @return verdict None, Output or Failed

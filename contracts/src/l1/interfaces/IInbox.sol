@@ -15,6 +15,12 @@ interface IInbox {
     /// @return index its position in the queue
     function enqueue(Message calldata message) external returns (uint64 index);
 
+    /// @notice Index of the last batch.
+    function batchCount() external view returns (uint64);
+
+    /// @notice Number of closed epochs.
+    function epochCount() external view returns (uint64);
+
     /// @notice Hash of an appended batch; zero for genesis and for batches that do not exist.
     function batchHashOf(uint64 batchIndex) external view returns (bytes32);
 

@@ -3,6 +3,18 @@ pragma solidity ^0.8.30;
 
 import { Entry } from "../Types.sol";
 
+/// @notice The part of an entry that claims obey.
+/// @param entryHash of the whole entry (L1-SCHED-1)
+/// @param since the first batch for which the entry holds instead of another; zero for the first entry
+struct ClaimTerms {
+    bytes32 entryHash;
+    bytes32 configHash;
+    address dispute;
+    uint32 claimWindowSeconds;
+    uint128 claimBond;
+    uint64 since;
+}
+
 /// @title What the other contracts read from the schedule.
 interface ISchedule {
     /// @notice The Inbox, whose batches activate entries.
@@ -20,6 +32,12 @@ interface ISchedule {
     /// @notice How long a message may wait before batches must take it, seconds.
     function forcedInclusionWindowSeconds() external view returns (uint64);
 
+    /// @notice From an owner's decision to its maturity, seconds.
+    function delaySeconds() external view returns (uint64);
+
+    /// @notice From the finality of the last epoch under old rules to what follows under new ones, seconds.
+    function graceSeconds() external view returns (uint64);
+
     /// @notice The entry for batch `batchIndex`, which is being appended; activates the next entry if it has matured.
     /// @return entry what holds for the batch
     /// @return activated whether the batch is the first of this entry
@@ -30,4 +48,7 @@ interface ISchedule {
 
     /// @notice The entry of an appended batch and its hash.
     function entryOf(uint64 batchIndex) external view returns (Entry memory entry, bytes32 entryHash);
+
+    /// @notice What a claim needs to know of the entry of an appended batch.
+    function claimTermsOf(uint64 batchIndex) external view returns (ClaimTerms memory);
 }

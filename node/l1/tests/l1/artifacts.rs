@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use alloy::json_abi::{Error, Event, Function, JsonAbi, Param};
 use serde::Deserialize;
-use tandem_l1::bindings::{Bridge, Erc20, FraudSettlement, Inbox, Schedule};
+use tandem_l1::bindings::{Bridge, Erc20, FraudSettlement, Inbox, Schedule, UpgradeGate};
 
 #[derive(Deserialize)]
 struct Artifact {
@@ -25,12 +25,13 @@ struct Pair {
     compiled: JsonAbi,
 }
 
-fn pairs() -> [Pair; 5] {
+fn pairs() -> [Pair; 6] {
     [
         compare!(Inbox, "Inbox"),
         compare!(FraudSettlement, "FraudSettlement"),
         compare!(Bridge, "Bridge"),
         compare!(Schedule, "Schedule"),
+        compare!(UpgradeGate, "UpgradeGate"),
         compare!(Erc20, "DevnetToken"),
     ]
 }

@@ -168,6 +168,7 @@ pub fn spec(sequencer: Address) -> ChainSpec {
         pause_seconds: 0,
         forced_inclusion_window_seconds: 3_600,
         delay_seconds: 10_800,
+        grace_seconds: 3_600,
         rules: RulesSpec {
             guest_hash: B256::ZERO,
             dispute: Address::ZERO,
