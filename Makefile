@@ -89,3 +89,7 @@ bench-prover: build ## session transactions per second, keys, memory
 
 fuzz-circuits: ## 2,000 random cases of native rules against circuits (twenty minutes)
 	cargo test --workspace --lib agree::exhaustive -- --ignored
+
+.PHONY: sim-settlement
+sim-settlement: build ## years of settlement against hostile sequencer, owner and claimants: the table of docs/settlement.md
+	$(BUILT)/examples/sim_settlement

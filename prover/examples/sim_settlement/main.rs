@@ -1,0 +1,165 @@
+//! A year of L1 time: an honest claimant with one stake against a sequencer that floods with epochs, claimants who lie, copy and
+//! interleave, an owner who changes the rules as often and as badly as he may, and an L1 that censors and reorganises.
+//!
+//! `make sim-settlement`. Seeded; it fails if honest ether is lost, a wrong claim becomes final, or an epoch later than `docs/settlement.md` says,
+//! and prints the table there. What decides contested slots is assumed, not simulated: an honest party that joins wins within the time that
+//! the dispute protocol states.
+
+mod actors;
+mod model;
+
+use actors::{Honest, Hostile, World};
+
+/// One L1 block in fifty, ten minutes.
+pub const STEP: u64 = 600;
+/// In seconds.
+pub const HOUR: u64 = 3_600;
+/// In seconds.
+pub const DAY: u64 = 86_400;
+/// The censorship bound of the dispute protocol; below, its allowance A, detection E0 and E1, turns G and Gs.
+pub const C: u64 = 7 * DAY;
+const A: u64 = C + 12 * HOUR;
+const E0: u64 = 6 * HOUR;
+const E1: u64 = HOUR;
+const G: u64 = HOUR / 2;
+const GS: u64 = 3 * HOUR;
+/// Least claim window: what a dispute contract needs.
+pub const WINDOW_MIN: u64 = E0 + A;
+/// Greatest claim window (L1-SCHED-5).
+pub const WINDOW_MAX: u64 = 30 * DAY;
+/// With a forced-inclusion window of twelve hours (L1-NOTICE-1).
+pub const DELAY: u64 = 37 * DAY + 12 * HOUR;
+/// L1-NOTICE-3.
+pub const GRACE: u64 = 14 * DAY;
+
+/// A claim's bond, in thousandths of an ether.
+pub const BOND: u64 = 1_500;
+/// The bonds of a commitment at both levels, in thousandths of an ether.
+pub const COMMITMENT_BONDS: u64 = 910;
+
+/// How long a dispute with so many opponents takes at most.
+pub fn dispute_time(opponents: u64) -> u64 {
+    let rounds = u64::from((opponents + 1).next_power_of_two().trailing_zeros());
+    E0 + (1 + rounds + rounds * rounds) * A + rounds * (20 * G + E1) + rounds * rounds * (20 * G + GS)
+}
+
+/// What a year is like.
+#[derive(Clone, Copy)]
+pub struct Scenario {
+    name: &'static str,
+    /// Epochs that close in a step while the sequencer floods, which it does in one week of thirteen.
+    flood: u64,
+    /// Slots of the right lineage that are rivalled in a year.
+    attacks: u64,
+    /// Wrong claims in each.
+    opponents: u64,
+    /// Whether others copy and interleave right claims, the owner changes the rules, L1 censors and reorganises.
+    trouble: bool,
+}
+
+const SCENARIOS: [Scenario; 6] = [
+    Scenario { name: "quiet", flood: 0, attacks: 0, opponents: 0, trouble: false },
+    Scenario {
+        name: "copies, interleaved claims, new rules, reorganisations, censorship",
+        flood: 0,
+        attacks: 0,
+        opponents: 0,
+        trouble: true,
+    },
+    Scenario { name: "flood of epochs", flood: 68, attacks: 0, opponents: 0, trouble: true },
+    Scenario { name: "52 rivalled epochs, one opponent each", flood: 0, attacks: 52, opponents: 1, trouble: true },
+    Scenario { name: "52 rivalled epochs, three opponents each", flood: 0, attacks: 52, opponents: 3, trouble: true },
+    Scenario { name: "all of it", flood: 68, attacks: 365, opponents: 3, trouble: true },
+];
+
+fn main() {
+    let seeds: u64 = std::env::args().nth(1).and_then(|argument| argument.parse().ok()).unwrap_or(3);
+    println!(
+        "| year | epochs | honest ether locked at most | honest gas | attackers lose | attackers' gas | epoch final after at most |"
+    );
+    println!("|---|---|---|---|---|---|---|");
+    for scenario in SCENARIOS {
+        let mut worst = Outcome::default();
+        for seed in 0..seeds {
+            worst = worst.max(year(scenario, seed));
+        }
+        println!(
+            "| {} | {} | {} | {:.1} M | {} | {:.1} M | {:.1} days |",
+            scenario.name,
+            worst.epochs,
+            ether(worst.honest_peak),
+            worst.honest_gas as f64 / 1e6,
+            ether(worst.hostile_loss),
+            worst.hostile_gas as f64 / 1e6,
+            worst.latency as f64 / DAY as f64
+        );
+    }
+}
+
+fn ether(thousandths: u64) -> String {
+    format!("{}.{:02}", thousandths / 1_000, thousandths % 1_000 / 10)
+}
+
+/// Of a year; of several, the worst of each.
+#[derive(Clone, Copy, Default)]
+struct Outcome {
+    epochs: usize,
+    honest_peak: u64,
+    honest_gas: u64,
+    hostile_loss: u64,
+    hostile_gas: u64,
+    latency: u64,
+}
+
+impl Outcome {
+    fn max(self, other: Self) -> Self {
+        Self {
+            epochs: self.epochs.max(other.epochs),
+            honest_peak: self.honest_peak.max(other.honest_peak),
+            honest_gas: self.honest_gas.max(other.honest_gas),
+            hostile_loss: self.hostile_loss.max(other.hostile_loss),
+            hostile_gas: self.hostile_gas.max(other.hostile_gas),
+            latency: self.latency.max(other.latency),
+        }
+    }
+}
+
+/// Plays a year and what it takes to settle it, and checks every promise.
+fn year(scenario: Scenario, seed: u64) -> Outcome {
+    let mut world = World::new(scenario, seed);
+    let (mut honest, mut hostile) = (Honest::default(), Hostile::default());
+    let mut saved: Option<(model::Settlement, u64)> = None;
+    let end = 365 * DAY;
+    while world.now < end || world.l1.claims[world.l1.last_final].epoch < world.l1.last_epoch() {
+        assert!(world.now < end + 400 * DAY, "settlement stands still");
+        world.now += STEP;
+        if let Some((before, _)) = saved.take_if(|(_, at)| world.now >= *at) {
+            // A reorganisation: what came since is gone, and comes again or not.
+            world.l1 = before;
+            honest.forget_after(&world.l1);
+            hostile.forget_after(&world.l1);
+        }
+        if scenario.trouble && saved.is_none() && world.rng.one_in(300) {
+            saved = Some((world.l1.clone(), world.now + STEP * (1 + world.rng.below(3))));
+        }
+        if world.now < end {
+            world.close_epochs();
+            hostile.act(&mut world);
+        }
+        hostile.insist(&mut world);
+        honest.act(&mut world);
+        world.decide();
+        world.l1.check();
+    }
+    honest.finish(&mut world);
+    hostile.insist(&mut world);
+    let latency = world.check_finality();
+    Outcome {
+        epochs: world.l1.last_epoch(),
+        honest_peak: honest.peak,
+        honest_gas: honest.gas,
+        hostile_loss: hostile.paid(&world),
+        hostile_gas: hostile.gas + world.flood_gas(),
+        latency,
+    }
+}
