@@ -21,6 +21,10 @@ pub use events::{BadEvent, ClaimEvent, ClosedEpoch, L1Block, PostedBatch, Queued
 use history::History;
 use std::{collections::VecDeque, time::Duration};
 use tandem_chain::derive::Policy;
+use tandem_service::{Readiness, Trouble};
+
+/// An endpoint that fails for longer is a reason not to be ready, and is told in the log.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
 
 /// Up to this distance from the tip blocks come one by one, each with its own logs; farther away by ranges.
 const FOLLOW_BLOCKS_MAX: u64 = 4;
@@ -42,6 +46,8 @@ pub struct ReaderConfig {
     pub backfill_blocks_max: u64,
     /// Most blocks remembered for finding out how deep a reorg is; a deeper one goes back to before `start_block`.
     pub history_blocks_max: usize,
+    /// Where it is said that the endpoint is silent.
+    pub readiness: Readiness,
 }
 
 impl ReaderConfig {
@@ -55,6 +61,7 @@ impl ReaderConfig {
             poll_interval: Duration::from_millis(500),
             backfill_blocks_max: 2_000,
             history_blocks_max: 8_192,
+            readiness: Readiness::default(),
         }
     }
 }
@@ -131,6 +138,7 @@ pub struct Reader {
     heads: L1Heads,
     range_blocks: u64,
     ready: VecDeque<L1Update>,
+    silence: Trouble,
 }
 
 impl Reader {
@@ -143,6 +151,7 @@ impl Reader {
     /// a [`L1Update::Reorg`] comes first.
     pub fn resume(client: L1Client, config: ReaderConfig, known: Vec<BlockRef>) -> Self {
         let range_blocks = config.backfill_blocks_max.max(1);
+        let silence = config.readiness.trouble("L1", SILENCE_MAX);
         Self {
             client,
             config,
@@ -151,6 +160,7 @@ impl Reader {
             heads: L1Heads::default(),
             range_blocks,
             ready: VecDeque::new(),
+            silence,
         }
     }
 
@@ -172,15 +182,20 @@ impl Reader {
                 return update;
             }
             match self.poll().await {
-                Ok(()) if self.ready.is_empty() => {
-                    backoff.reset();
-                    tokio::time::sleep(self.config.poll_interval).await;
+                Ok(()) => {
+                    if let Some(lasted) = self.silence.is_over() {
+                        tracing::info!(?lasted, "L1 can be read again");
+                    }
+                    if self.ready.is_empty() {
+                        backoff.reset();
+                        tokio::time::sleep(self.config.poll_interval).await;
+                    }
                 }
-                Ok(()) => {}
                 Err(error) => {
-                    let delay = backoff.delay();
-                    tracing::warn!(%error, ?delay, "cannot read L1");
-                    tokio::time::sleep(delay).await;
+                    if let Some(lasts) = self.silence.holds(|| format!("cannot be read: {error}")) {
+                        tracing::warn!(%error, ?lasts, "L1 cannot be read: check the endpoint and --l1-rpc; trying on");
+                    }
+                    tokio::time::sleep(backoff.delay()).await;
                 }
             }
         }
