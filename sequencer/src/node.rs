@@ -2,11 +2,13 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use tandem_chain::ChainConfig;
 use tandem_l1::{
     Archive, BeaconClient, BlobSource, Deployment, DeploymentError, L1Client, PayloadFetcher, ReaderConfig, RpcFailure,
     submit::{FileJournal, SubmitError, Submitter, SubmitterConfig},
 };
 use tandem_proto::v1::block_feed_server::BlockFeedServer;
+use tandem_service::Readiness;
 use tandem_store::{Options, Store, StoreError};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -106,7 +108,9 @@ impl Node {
         let signals = Signals::default();
         let (engine, handle) =
             Engine::new(chain.clone(), flags.engine(), store.clone(), Clock::system(), signals.changed.clone())?;
-        let (watcher, l1_heads) = watcher(&flags, &deployment, &client, store.clone(), handle.clone(), &signals)?;
+        let readiness = Readiness::default();
+        let reading = reader_config(&flags, &deployment, readiness.clone());
+        let (watcher, l1_heads) = watcher(&flags, reading, &chain, &client, store.clone(), handle.clone(), &signals)?;
         let poster = poster(&flags, &deployment, client, store.clone(), handle.clone(), signals).await?;
         let listener =
             TcpListener::bind(flags.rpc).await.map_err(|error| NodeError::Listen { address: flags.rpc, error })?;
@@ -127,7 +131,7 @@ impl Node {
                 async move { Ok(Server::builder().add_service(feed).serve_with_shutdown(address, ended).await?) },
             );
         }
-        let context = RpcContext::new(chain, store, handle, l1_heads);
+        let context = RpcContext::new(chain, store, handle, l1_heads).with_readiness(readiness);
         let token = cancel.clone();
         tasks.spawn(async move { rpc::serve(listener, context, token).await.map_err(NodeError::Rpc) });
         Ok(Self { tasks, cancel, rpc_address })
@@ -153,27 +157,31 @@ impl Node {
     }
 }
 
+fn reader_config(flags: &SequencerFlags, deployment: &Deployment, readiness: Readiness) -> ReaderConfig {
+    let chain = &deployment.chain;
+    ReaderConfig {
+        poll_interval: Duration::from_millis(flags.l1_poll_ms),
+        readiness,
+        ..ReaderConfig::new(chain.inbox, chain.settlement, deployment.start_block)
+    }
+}
+
 fn watcher(
     flags: &SequencerFlags,
-    deployment: &Deployment,
+    config: ReaderConfig,
+    chain: &ChainConfig,
     client: &L1Client,
     store: Store,
     engine: crate::engine::EngineHandle,
     signals: &Signals,
 ) -> Result<(Watcher, tokio::sync::watch::Receiver<tandem_l1::L1Heads>), NodeError> {
-    let chain = deployment.chain.clone();
     let sources = match &flags.l1_beacon {
         Some(url) => vec![BlobSource::Beacon(BeaconClient::new(url.clone(), L1_TIMEOUT)?)],
         None => Vec::new(),
     };
     let archive = Archive::new(flags.data_dir.join("payloads"));
     let payloads = PayloadFetcher::new(client.clone(), chain.inbox, sources, archive);
-    let config = ReaderConfig {
-        start_block: deployment.start_block,
-        poll_interval: Duration::from_millis(flags.l1_poll_ms),
-        ..ReaderConfig::new(chain.inbox, chain.settlement, deployment.start_block)
-    };
-    Ok(Watcher::new(store, engine, client.clone(), payloads, config, chain.hash(), signals.clone())?)
+    Ok(Watcher::new(store, engine, client.clone(), payloads, config, chain, signals.clone())?)
 }
 
 async fn poster(

@@ -15,8 +15,22 @@ struct Entry {
     batch_index: u64,
 }
 
-/// L1 block `l1_number` made `output` final.
-pub fn record(store: &Store, l1_number: u64, output: B256) -> Result<(), StoreError> {
+/// What an output that L1 made final is to this node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// The chain's beginning, which L1 makes final when the contracts are deployed.
+    Genesis,
+    /// The output after this batch.
+    Batch(u64),
+    /// Nothing that follows from L1's batches here.
+    Unknown,
+}
+
+/// L1 block `l1_number` made `output` final. `genesis` is the output that the chain begins with.
+pub fn record(store: &Store, genesis: B256, l1_number: u64, output: B256) -> Result<Settled, StoreError> {
+    if output == genesis {
+        return Ok(Settled::Genesis);
+    }
     let mut entries = read(store)?;
     let first = entries.last().map_or(1, |entry| entry.batch_index);
     let last = store.last_batch()?.map_or(0, |batch| batch.header.index);
@@ -28,11 +42,16 @@ pub fn record(store: &Store, l1_number: u64, output: B256) -> Result<(), StoreEr
             }
             let surplus = entries.len().saturating_sub(ENTRIES_MAX);
             entries.drain(..surplus);
-            return write(store, &entries);
+            write(store, &entries)?;
+            return Ok(Settled::Batch(batch_index));
         }
     }
-    error!(%output, l1_number, "L1 made an output final that follows from none of its batches here");
-    Ok(())
+    error!(
+        %output,
+        l1_number,
+        "L1 made an output final that follows from none of its batches here: do not trust this node, compare it with a replica"
+    );
+    Ok(Settled::Unknown)
 }
 
 /// L1 blocks above `to` are void.

@@ -3,15 +3,17 @@
 //! L1's endpoint is untrusted in content: messages and batches are checked by hash where they are used. Every block is processed to its
 //! end before it is recorded as processed, so that a restart repeats at most one block, and repeating changes nothing.
 
+use std::time::Duration;
+
 use alloy::primitives::{B256, Bytes, U256};
 use tandem_chain::{
-    BatchHeader, DataKind, Message,
+    BatchHeader, ChainConfig, DataKind, Message,
     batch::{blobs_hash, calldata_hash},
     blob,
 };
 use tandem_l1::{
-    Backoff, BlockRef, ClaimEvent, L1Block, L1Client, L1Heads, L1Update, PayloadError, PayloadFetcher, PostedBatch,
-    Reader, ReaderConfig, payload::versioned_hashes,
+    Backoff, BlockRef, ClaimEvent, L1Block, L1Client, L1Heads, L1Update, PayloadFetcher, PostedBatch, Reader,
+    ReaderConfig, payload::versioned_hashes,
 };
 use tandem_store::{BatchJob, L1BlockRecord, Store, StoreError};
 use tokio::sync::watch;
@@ -71,6 +73,8 @@ pub struct Watcher {
     reader: Reader,
     config: ReaderConfig,
     config_hash: B256,
+    /// Hash of the output that the chain begins with.
+    genesis_output: B256,
     /// L1's base fee as it was told last, in wei.
     base_fee: U256,
     /// How long to wait before L1 is read again.
@@ -89,7 +93,7 @@ impl Watcher {
         client: L1Client,
         payloads: PayloadFetcher,
         config: ReaderConfig,
-        config_hash: B256,
+        chain: &ChainConfig,
         signals: Signals,
     ) -> Result<(Self, watch::Receiver<L1Heads>), StoreError> {
         let known = known_blocks(&store)?;
@@ -103,7 +107,8 @@ impl Watcher {
             payloads,
             reader,
             config,
-            config_hash,
+            config_hash: chain.hash(),
+            genesis_output: tandem_evm::genesis(chain).map_err(|_| StoreError::Genesis)?.output.hash(),
             base_fee: U256::ZERO,
             backoff: Backoff::default(),
             heads,
@@ -199,7 +204,7 @@ impl Watcher {
         }
         for claim in &block.claims {
             if let ClaimEvent::Finalized { output, .. } = claim {
-                settled::record(&self.store, block.number, *output)?;
+                settled::record(&self.store, self.genesis_output, block.number, *output)?;
             }
         }
         self.store.put_meta(PROCESSED, &block.number.to_be_bytes())?;
@@ -288,10 +293,26 @@ impl Watcher {
         cancel: &CancellationToken,
     ) -> Option<tandem_chain::derive::L1Batch> {
         let mut backoff = Backoff::default();
+        let index = posted.header.index;
+        let mut missing = self.config.readiness.trouble("payload", Duration::ZERO);
         loop {
             match self.payloads.fetch(posted, block.number, block.timestamp).await {
-                Ok(batch) => return Some(batch),
-                Err(error) => report(posted.header.index, &error),
+                Ok(batch) => {
+                    if let Some(lasted) = missing.is_over() {
+                        info!(index, ?lasted, "the payload of the batch is there");
+                    }
+                    return Some(batch);
+                }
+                Err(error) => {
+                    if let Some(lasts) = missing.holds(|| format!("that of batch {index} is not available: {error}")) {
+                        warn!(
+                            index,
+                            %error,
+                            ?lasts,
+                            "the payload of a batch is not available: add a blob source or an archive that has it; trying on"
+                        );
+                    }
+                }
             }
             tokio::select! {
                 () = cancel.cancelled() => return None,
@@ -311,10 +332,6 @@ impl Watcher {
         }
         Ok(())
     }
-}
-
-fn report(index: u64, error: &PayloadError) {
-    warn!(index, %error, "payload of a batch is not available yet: add a blob source or an archive that has it");
 }
 
 /// Whether the batch on L1 is this job, as calldata or as blobs.

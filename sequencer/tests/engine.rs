@@ -9,7 +9,11 @@ use alloy::{
 use common::{ETHER, Rig, call, config, deposit, transfer, user};
 use tandem_chain::{DataKind, L1Batch, L1Data};
 use tandem_evm::predeploys::ADDRESS_TABLE;
-use tandem_sequencer::{engine::SubmitError, mempool::Refused, settled};
+use tandem_sequencer::{
+    engine::SubmitError,
+    mempool::Refused,
+    settled::{self, Settled},
+};
 use tandem_store::Store;
 
 sol! {
@@ -277,13 +281,16 @@ async fn what_l1_made_final_is_settled_until_l1_takes_it_back() {
     rig.land().await;
     let output = |index| rig.store.batch(index).unwrap().unwrap().output.hash();
     let settled = || settled::last(&rig.store).unwrap().map(|batch| batch.header.index);
-    settled::record(&rig.store, 20, B256::repeat_byte(1)).unwrap();
-    assert_eq!(settled(), None, "an output of no batch here");
+    let genesis = tandem_evm::genesis(&common::chain()).unwrap().output.hash();
+    let record = |l1_number, output| settled::record(&rig.store, genesis, l1_number, output).unwrap();
+    assert_eq!(record(1, genesis), Settled::Genesis, "what L1 makes final when the contracts are deployed");
+    assert_eq!(record(20, B256::repeat_byte(1)), Settled::Unknown);
+    assert_eq!(settled(), None, "neither is an output after a batch");
     for _ in 0..2 {
-        settled::record(&rig.store, 20, output(1)).unwrap();
+        assert_eq!(record(20, output(1)), Settled::Batch(1));
         assert_eq!(settled(), Some(1), "twice is once");
     }
-    settled::record(&rig.store, 21, output(2)).unwrap();
+    record(21, output(2));
     assert_eq!(settled(), Some(2));
     settled::unwind(&rig.store, 20).unwrap();
     assert_eq!(settled(), Some(1));

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use tandem_evm::{Recovered, payload::SignedTransaction};
 use tandem_l1::L1Heads;
 use tandem_sequencer::rpc::{RpcContext, serve};
+use tandem_service::Readiness;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -34,7 +35,8 @@ struct Node {
     rig: Rig,
     address: SocketAddr,
     alice: PrivateKeySigner,
-    _l1_heads: watch::Sender<L1Heads>,
+    l1_heads: watch::Sender<L1Heads>,
+    readiness: Readiness,
     _directory: tempfile::TempDir,
 }
 
@@ -48,8 +50,9 @@ impl Node {
         let address = listener.local_addr().unwrap();
         let (sender, l1_heads) = watch::channel(L1Heads::default());
         let context = RpcContext::new(chain(), rig.store.clone(), rig.engine.clone(), l1_heads);
-        tokio::spawn(serve(listener, context, rig.cancel.clone()));
-        Self { rig, address, alice, _l1_heads: sender, _directory: directory }
+        let readiness = Readiness::default();
+        tokio::spawn(serve(listener, context.with_readiness(readiness.clone()), rig.cancel.clone()));
+        Self { rig, address, alice, l1_heads: sender, readiness, _directory: directory }
     }
 
     /// Status and body of the answer to these bytes.
@@ -361,7 +364,16 @@ async fn malformed_requests_are_answered_and_harm_nothing() {
     assert_eq!(node.http("POST / HTTP/1.1\r\nContent-Length: 3000000", b"").await.0, 413);
     assert_eq!(node.http("OPTIONS / HTTP/1.1\r\nOrigin: http://a.example", b"").await.0, 204);
     assert_eq!(node.http("GET /healthz HTTP/1.1", b"").await.0, 200);
-    assert_eq!(node.http("GET /readyz HTTP/1.1", b"").await.0, 503, "this L1 was never reached");
+    let ready = || async { node.http("GET /readyz HTTP/1.1", b"").await };
+    assert_eq!(ready().await.0, 503, "this L1 was never reached");
+    node.l1_heads.send_modify(|heads| heads.latest.number = 1);
+    assert_eq!(ready().await.0, 200);
+    let mut missing = node.readiness.trouble("payload", Duration::ZERO);
+    missing.holds(|| "that of batch 7 is not available".into());
+    let (status, reason) = ready().await;
+    assert!(status == 503 && reason.contains("payload: that of batch 7 is not available"), "{reason}");
+    drop(missing);
+    assert_eq!(ready().await.0, 200);
     node.rig.stop();
 }
 

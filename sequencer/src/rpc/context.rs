@@ -9,6 +9,7 @@ use alloy::{
 use tandem_chain::ChainConfig;
 use tandem_evm::WorldState;
 use tandem_l1::L1Heads;
+use tandem_service::Readiness;
 use tandem_store::{Head, Store};
 use tokio::sync::{Semaphore, watch};
 
@@ -27,6 +28,8 @@ pub struct RpcContext {
     pub(super) store: Store,
     pub(super) engine: EngineHandle,
     l1_heads: watch::Receiver<L1Heads>,
+    /// What keeps the node from its work.
+    readiness: Readiness,
     /// Counts all blocking work. A semaphore rather than a channel: refusal must be immediate.
     waiting: Arc<Semaphore>,
     /// Counts what works.
@@ -43,9 +46,20 @@ impl RpcContext {
             store,
             engine,
             l1_heads,
+            readiness: Readiness::default(),
             waiting: Arc::new(Semaphore::new(WAITING_MAX)),
             working,
         }
+    }
+
+    /// With the reasons that other parts of the node have not to be ready.
+    pub fn with_readiness(self, readiness: Readiness) -> Self {
+        Self { readiness, ..self }
+    }
+
+    /// Why the node is not ready, as its parts say.
+    pub(super) fn unready(&self) -> Vec<String> {
+        self.readiness.reasons()
     }
 
     /// Runs reading or executing work off the network threads.

@@ -72,14 +72,18 @@ async fn bounded(request: axum::extract::Request, next: Next) -> Response {
     }
 }
 
-/// Ready when L1 was seen and the head can be read.
-async fn ready(State(context): State<RpcContext>) -> (StatusCode, &'static str) {
+/// Ready when L1 was seen, the head can be read, and nothing keeps the node from its work; else it says why.
+async fn ready(State(context): State<RpcContext>) -> (StatusCode, String) {
+    let mut reasons = context.unready();
     if context.l1_heads().latest.number == 0 {
-        return (StatusCode::SERVICE_UNAVAILABLE, "L1 is not reached yet\n");
+        reasons.push("L1 is not reached yet".into());
     }
-    match context.head() {
-        Ok(_) => (StatusCode::OK, "ready\n"),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "database does not answer\n"),
+    if context.head().is_err() {
+        reasons.push("database does not answer".into());
+    }
+    match reasons.is_empty() {
+        true => (StatusCode::OK, "ready\n".into()),
+        false => (StatusCode::SERVICE_UNAVAILABLE, reasons.join("\n") + "\n"),
     }
 }
 
