@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 # Everything is built together, tests and examples included: cargo builds a package otherwise for every other set of features around it.
 BUILT = $(or $(CARGO_TARGET_DIR),target)/debug
 
-.PHONY: help setup build devnet test release install e2e check check-bare guest bench-batch bench-engine bench-fees compat-fees bench-state bench-vm bench-opcodes worst-vm bench-circuits bench-prover fuzz-circuits
+.PHONY: help setup build devnet test release install e2e check check-bare guest bench-batch bench-engine bench-fees compat-fees bench-state bench-vm bench-opcodes worst-vm bench-devnet bench-circuits bench-prover fuzz-circuits
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -16,8 +16,9 @@ setup: ## install what is missing
 build: setup ## build everything, tests included
 	cargo build --workspace --all-targets
 
-devnet: build ## a local L1 and a Tandem chain on it; FRESH=1 begins anew
-	@$(BUILT)/tandem-devnet $(if $(FRESH),--fresh)
+devnet: ## a local L1 and a Tandem chain on it; FRESH=1 begins anew
+	@devnet/build.sh
+	@"$(BUILT)/tandem-devnet" $(if $(FRESH),--fresh)
 
 test: build ## all tests: Rust, Solidity, SDK, end to end
 	cargo test --workspace
@@ -80,6 +81,9 @@ bench-opcodes: build ## steps per gas of every precompile and of the costliest o
 
 worst-vm: build ## the worst batches that the limits allow, in the machine: an hour of one core, 12 GB
 	$(BUILT)/examples/worst
+
+bench-devnet: build ## what a devnet takes after 86,400 L1 blocks: a quarter of an hour
+	cargo test --workspace --test l1_kept a_day -- --ignored --nocapture
 
 bench-circuits: build ## constraints per operation
 	$(BUILT)/examples/bench_circuits

@@ -59,7 +59,7 @@ python_packages() { # FOLDER: what its requirements.txt names, in its .venv
 
 need_cargo
 # RocksDB's build reads headers with libclang, which libclang-cpp beside it is not.
-packages g++=g++ make=make jq=jq node=nodejs npm=npm qemu-riscv64=qemu-user \
+packages g++=g++ make=make curl=curl jq=jq node=nodejs npm=npm qemu-riscv64=qemu-user \
   '/usr/lib/llvm-*/lib/libclang[.-][s0-9]*=libclang-dev' '/usr/lib/clang/*/include/stddef.h=libclang-dev'
 if [ "${1:-}" = riscv ]; then
   packages /usr/bin/rustc=rustc-web /usr/bin/cargo=cargo-web '/usr/src/rustc-*/library/core/Cargo.toml=rust-web-src' ld.lld-22=lld-22

@@ -26,7 +26,18 @@ struct Recipe {
     program: PathBuf,
     arguments: Vec<String>,
     key: (&'static str, String),
+    /// Further variables.
+    environment: Vec<(String, String)>,
     log: PathBuf,
+}
+
+/// Where the services find L1.
+#[derive(Clone, Debug)]
+pub struct L1Endpoints {
+    /// JSON-RPC.
+    pub rpc: Url,
+    /// Beacon API.
+    pub beacon: Url,
 }
 
 /// The running services.
@@ -49,7 +60,7 @@ impl Services {
     pub fn start(
         flags: &DevnetFlags,
         dir: &Path,
-        l1_rpc: &Url,
+        l1: &L1Endpoints,
         sequencer: &PrivateKeySigner,
         proposer: &PrivateKeySigner,
     ) -> anyhow::Result<Self> {
@@ -58,7 +69,7 @@ impl Services {
                 vec!["--deployment".into(), dir.join("deployment.json").display().to_string()];
             arguments.extend(["--data-dir".into(), dir.join(data).display().to_string()]);
             arguments.push("--end-with-stdin".into());
-            arguments.extend(["--l1-rpc".into(), l1_rpc.to_string(), "--l1-beacon".into(), l1_rpc.to_string()]);
+            arguments.extend(["--l1-rpc".into(), l1.rpc.to_string(), "--l1-beacon".into(), l1.beacon.to_string()]);
             arguments
         };
         let mut sequencer_arguments = common("sequencer");
@@ -85,6 +96,7 @@ impl Services {
                 program: beside_us("tandem-sequencer")?,
                 arguments: sequencer_arguments,
                 key: ("TANDEM_SEQUENCER_KEY", hex(sequencer)),
+                environment: Vec::new(),
                 log: dir.join("sequencer.log"),
             },
             Recipe {
@@ -92,6 +104,7 @@ impl Services {
                 program: beside_us("tandem-prover")?,
                 arguments: prover_arguments,
                 key: ("TANDEM_PROPOSER_KEY", hex(proposer)),
+                environment: Vec::new(),
                 log: dir.join("prover.log"),
             },
         ];
@@ -108,6 +121,7 @@ impl Services {
         let child = Command::new(&recipe.program)
             .args(&recipe.arguments)
             .env(recipe.key.0, &recipe.key.1)
+            .envs(recipe.environment.iter().map(|(name, value)| (name, value)))
             .env_remove("TANDEM_CONFIG")
             .stdin(Stdio::piped())
             .stdout(log.try_clone()?)
@@ -118,6 +132,11 @@ impl Services {
             .with_context(|| format!("cannot start {}", recipe.program.display()))?;
         self.children[service as usize] = Some(child);
         Ok(())
+    }
+
+    /// Variables that a service gets when it is started again.
+    pub fn set_environment(&mut self, service: Service, environment: Vec<(String, String)>) {
+        self.recipes[service as usize].environment = environment;
     }
 
     /// Ends a service at once, as kill -9 does.

@@ -5,9 +5,11 @@ use std::path::Path;
 use anyhow::Context;
 use tandem_cli::devnet_info;
 
+use crate::l1;
+
 /// Everything that a devnet writes, and so may remove.
-const FILES: [&str; 5] = [devnet_info::FILE, "deployment.json", "l1-state.json", "sequencer.log", "prover.log"];
-const DIRECTORIES: [&str; 2] = ["sequencer", "prover"];
+const FILES: [&str; 6] = [devnet_info::FILE, "deployment.json", l1::STATE, l1::DUMP, "sequencer.log", "prover.log"];
+const DIRECTORIES: [&str; 3] = ["sequencer", "prover", l1::BLOBS];
 
 /// Removes what a devnet wrote, and nothing else that may be in its directory.
 pub fn forget(dir: &Path) -> anyhow::Result<()> {

@@ -1,4 +1,5 @@
-//! The devnet's faucet: `POST /faucet/{address}` transfers a little ether on L2. Loopback only.
+//! What the devnet itself serves, on loopback only: the faucet, `POST /faucet/{address}`, which transfers a little ether on L2, and the beacon
+//! API of its L1.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -20,7 +21,7 @@ use tokio::{net::TcpListener, sync::Mutex, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::START_PATIENCE;
+use crate::{START_PATIENCE, l1::Beacon};
 
 /// What one request gives.
 const GIFT_ETHER: u64 = 10;
@@ -37,11 +38,11 @@ type Giver = Arc<Mutex<(L1Client, PrivateKeySigner)>>;
 
 impl Faucet {
     /// Listens.
-    pub async fn start(port: u16, l2: L1Client, key: PrivateKeySigner) -> anyhow::Result<Self> {
+    pub async fn start(port: u16, l2: L1Client, key: PrivateKeySigner, beacon: Beacon) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", port)).await.with_context(|| format!("faucet port {port}"))?;
         let address = listener.local_addr()?;
         let giver: Giver = Arc::new(Mutex::new((l2, key)));
-        let router = Router::new().route("/faucet/{address}", post(give)).with_state(giver);
+        let router = Router::new().route("/faucet/{address}", post(give)).with_state(giver).merge(beacon.router());
         let cancel = CancellationToken::new();
         let ending = cancel.clone().cancelled_owned();
         let task = tokio::spawn(async move {

@@ -19,7 +19,7 @@ pub fn text(info: &DevnetInfo, deployment: &Deployment, dir: &Path) -> String {
         let _ = writeln!(text, "{line}");
     };
     let chain = &deployment.chain;
-    line(format!("\nL1        {}   (chain {}, Anvil; beacon API at the same address)", info.l1_rpc, chain.l1_chain_id));
+    line(format!("\nL1        {}   (chain {}, Anvil; beacon API at {})", info.l1_rpc, chain.l1_chain_id, info.faucet));
     line(format!("L2        {}   (chain {})", info.l2_rpc, chain.l2_chain_id));
     line(format!("faucet    {}faucet/ADDRESS   (POST; ether on L2)", info.faucet));
     line(format!("files     {0}/deployment.json (addresses, ABIs), {0}/devnet.json, {0}/*.log", dir.display()));
@@ -32,10 +32,10 @@ pub fn text(info: &DevnetInfo, deployment: &Deployment, dir: &Path) -> String {
         line(format!("  {}  {}", account.address, account.key));
     }
     let [first, second, ..] = info.accounts.as_slice() else { return text };
-    let cast = cast();
+    let cast = quoted(&cast());
     let tandem = match dir == Path::new(".devnet") {
-        true => tandem_name(),
-        false => format!("{} --dir {}", tandem_name(), dir.display()),
+        true => quoted(&tandem_name()),
+        false => format!("{} --dir {}", quoted(&tandem_name()), quoted(&dir.display().to_string())),
     };
     line("\nTry this:".into());
     for command in [
@@ -52,6 +52,15 @@ pub fn text(info: &DevnetInfo, deployment: &Deployment, dir: &Path) -> String {
         line(format!("  {command}"));
     }
     text
+}
+
+/// A word as a shell must be given it; the same word where nothing in it means something to a shell.
+fn quoted(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_./:@%+=,-".contains(&byte);
+    match !word.is_empty() && word.bytes().all(is_plain) {
+        true => word.into(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
 }
 
 /// The users' command, which is built beside this program.
@@ -99,5 +108,21 @@ pub async fn live_line(l1: &L1Client, l2: &L1Client, deployment: &Deployment, qu
             status.latest.number, status.safe, head.id.number
         );
         let _ = std::io::stderr().flush();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_shell_reads_back_what_was_quoted() {
+        for word in ["target/debug/tandem", "a b", "Jo's $HOME", "`id` \"x\" \\ #;&|", "", "two\nlines", "*", "~"] {
+            let output = Command::new("sh").args(["-c", &format!("printf %s {}", quoted(word))]).output().unwrap();
+            assert_eq!(String::from_utf8(output.stdout).unwrap(), word);
+        }
+        assert_eq!(quoted("target/debug/tandem"), "target/debug/tandem", "what needs no quotes has none");
     }
 }

@@ -8,22 +8,21 @@ mod directory;
 mod faucet;
 mod fund;
 mod guide;
+pub mod l1;
 
 use std::{net::TcpListener, path::Path, time::Duration};
 
 use alloy::{primitives::Address, signers::local::PrivateKeySigner};
 use anyhow::{Context, ensure};
-pub use children::{Service, Services};
+pub use children::{L1Endpoints, Service, Services};
+use l1::{Beacon, L1, L1Options};
 use tandem_cli::{
     chain::{RollupStatus, ask},
     deploy,
     devnet_info::{Account, DevnetInfo},
     spec::{Limits, Roles, Settlement, SpecFile},
 };
-use tandem_l1::{
-    Deployment, L1Client,
-    anvil::{Anvil, AnvilOptions},
-};
+use tandem_l1::{Deployment, L1Client};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -41,13 +40,13 @@ pub struct DevnetFlags {
     /// Begin anew: forget chain and state
     #[arg(long, env = "FRESH", value_parser = clap::builder::FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
     pub fresh: bool,
-    /// L1 port (JSON-RPC and beacon API)
+    /// L1 port (JSON-RPC)
     #[arg(long, env = "L1_PORT", default_value_t = 8545)]
     pub l1_port: u16,
     /// L2 JSON-RPC port
     #[arg(long, env = "RPC_PORT", default_value_t = 9545)]
     pub rpc_port: u16,
-    /// Faucet port
+    /// Port of the faucet, and of L1's beacon API
     #[arg(long, env = "FAUCET_PORT", default_value_t = 9546)]
     pub faucet_port: u16,
     /// Time between L1 blocks, in milliseconds
@@ -71,11 +70,18 @@ pub struct DevnetFlags {
     /// No live status line
     #[arg(long)]
     pub quiet: bool,
+    /// Where sequencer and prover find L1, if it is not Anvil itself: tests put something in between.
+    #[arg(skip)]
+    pub services_l1_rpc: Option<Url>,
+    /// How often L1 writes its state, in seconds: a kill loses as much.
+    #[arg(skip = l1::DUMP_INTERVAL_S)]
+    pub l1_dump_interval_s: u64,
 }
 
 /// A running devnet. [`Devnet::stop`] ends it; dropping it ends Anvil, and kills the services.
 pub struct Devnet {
-    anvil: Anvil,
+    /// What L1 runs in.
+    pub l1_process: L1,
     /// Sequencer and prover.
     pub services: Services,
     faucet: faucet::Faucet,
@@ -140,13 +146,25 @@ impl Devnet {
         if flags.fresh || known.is_none() {
             directory::forget(dir)?;
         }
-        let anvil = start_anvil(flags, dir)?;
-        let keys = anvil.keys().to_vec();
+        let block_time = Some(Duration::from_millis(flags.l1_block_time_ms));
+        let options = L1Options {
+            dir: dir.into(),
+            port: flags.l1_port,
+            accounts: ACCOUNTS,
+            block_time,
+            dump_interval_s: flags.l1_dump_interval_s,
+        };
+        let l1_process = L1::start(options).await?;
+        let keys = l1_process.keys().to_vec();
         ensure!(keys.len() == ACCOUNTS, "Anvil names {} accounts instead of {ACCOUNTS}", keys.len());
         let (users, roles) = keys.split_at(USERS);
         let [faucet_key, sequencer, proposer, owner] = roles else { anyhow::bail!("Anvil names too few accounts") };
-        let l1_rpc = anvil.url()?;
+        let l1_rpc = l1_process.url().clone();
         let l1 = L1Client::connect(&l1_rpc, TIMEOUT).await?;
+        let l2_rpc = Url::parse(&format!("http://127.0.0.1:{}", flags.rpc_port))?;
+        let l2 = L1Client::connect(&l2_rpc, TIMEOUT).await?;
+        let beacon = Beacon::new(l1_rpc.clone(), l1_process.archive());
+        let faucet = faucet::Faucet::start(flags.faucet_port, l2.clone(), faucet_key.clone(), beacon).await?;
 
         let path = dir.join("deployment.json");
         let fresh = !path.exists();
@@ -160,18 +178,17 @@ impl Devnet {
             deploy::verify(&l1, &deployment).await.context(hint)?;
             deployment
         };
-        let services = Services::start(flags, dir, &l1_rpc, sequencer, proposer)?;
+        let services_l1_rpc = flags.services_l1_rpc.clone().unwrap_or_else(|| l1_rpc.clone());
+        let endpoints = L1Endpoints { rpc: services_l1_rpc, beacon: faucet.url()? };
+        let services = Services::start(flags, dir, &endpoints, sequencer, proposer)?;
         let token = match known.filter(|_| !fresh) {
             Some(info) => info.token,
             None => fund::on_l1(&l1, faucet_key, users, &deployment).await?,
         };
-        let l2_rpc = Url::parse(&format!("http://127.0.0.1:{}", flags.rpc_port))?;
-        let l2 = L1Client::connect(&l2_rpc, TIMEOUT).await?;
-        let faucet = faucet::Faucet::start(flags.faucet_port, l2.clone(), faucet_key.clone()).await?;
         let accounts = users.iter().map(Account::of).collect();
         let info = DevnetInfo { l1_rpc, l2_rpc, faucet: faucet.url()?, token, accounts };
         let roles = RoleKeys { faucet: faucet_key.clone(), sequencer: sequencer.clone() };
-        let mut devnet = Self { roles, anvil, services, faucet, info, deployment, users: users.to_vec(), l1, l2 };
+        let mut devnet = Self { roles, l1_process, services, faucet, info, deployment, users: users.to_vec(), l1, l2 };
         devnet.wait_until_ready(fresh).await?;
         devnet.info.write(dir)?;
         Ok(devnet)
@@ -207,24 +224,16 @@ impl Devnet {
 
     /// Ends the services, then L1, which writes its state.
     pub async fn stop(self) {
-        let Self { anvil, mut services, faucet, .. } = self;
-        faucet.stop().await;
+        let Self { l1_process, mut services, faucet, .. } = self;
         services.stop().await;
-        let _ = tokio::task::spawn_blocking(move || drop(anvil)).await;
+        faucet.stop().await;
+        if let Err(error) = l1_process.stop().await {
+            tracing::error!(
+                error = format!("{error:#}"),
+                "the state of L1 was not written: the next start lacks the last minute"
+            );
+        }
     }
-}
-
-fn start_anvil(flags: &DevnetFlags, dir: &Path) -> anyhow::Result<Anvil> {
-    let arguments = format!(
-        "--accounts {ACCOUNTS} --slots-in-an-epoch 1 --gas-limit 60000000 --state-interval 10 --preserve-historical-states"
-    );
-    Ok(Anvil::start(AnvilOptions {
-        port: flags.l1_port,
-        block_time: Some(Duration::from_millis(flags.l1_block_time_ms)),
-        state: Some(dir.join("l1-state.json")),
-        arguments: arguments.split(' ').map(Into::into).collect(),
-        ..AnvilOptions::default()
-    })?)
 }
 
 /// After so long an epoch may close.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use alloy::primitives::B256;
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
-use tandem_chain::{Derivation, StateMachine};
+use tandem_chain::{Derivation, OutputFields, StateMachine};
 use tandem_cli::chain::ask;
 use tandem_evm::Evm;
 use tandem_l1::{
@@ -38,15 +38,40 @@ pub struct Chain<'a> {
     pub deployment: &'a Deployment,
     /// L1.
     pub l1: &'a L1Client,
-    /// L1 once more, where it serves blobs.
+    /// Where L1's blobs are served.
     pub l1_rpc: &'a Url,
     /// The sequencer.
     pub l2: &'a L1Client,
 }
 
+/// A chain derived from L1 alone.
+struct Derived {
+    batches: Vec<Batch>,
+    /// The genesis output, then that of each batch.
+    outputs: Vec<OutputFields>,
+    store: MemoryStore<<Evm as StateMachine>::Block>,
+    payloads: PayloadFetcher,
+    reader: ReaderConfig,
+    // The payloads are in there.
+    _archive: tempfile::TempDir,
+}
+
 /// Derives everything that L1 has now, and fails unless the sequencer has the same blocks at the same places, and the machine comes to the
 /// same outputs. Returns the batches.
 pub async fn check(at: Chain<'_>) -> anyhow::Result<Vec<Batch>> {
+    let derived = derive(at).await?;
+    let reader = Reader::new(at.l1.clone(), derived.reader);
+    let derivation = Derivation::genesis(at.deployment.chain.clone());
+    guest::check(reader, &derived.payloads, derivation, &derived.store, &derived.outputs).await?;
+    Ok(derived.batches)
+}
+
+/// The same without the machine, which takes minutes where there are hundreds of batches.
+pub async fn check_blocks(at: Chain<'_>) -> anyhow::Result<Vec<Batch>> {
+    Ok(derive(at).await?.batches)
+}
+
+async fn derive(at: Chain<'_>) -> anyhow::Result<Derived> {
     let chain = at.deployment.chain.clone();
     let count = Inbox::new(chain.inbox, at.l1.provider()).batchCount().call().await?;
     let genesis = tandem_evm::genesis(&chain)?;
@@ -57,7 +82,6 @@ pub async fn check(at: Chain<'_>) -> anyhow::Result<Vec<Batch>> {
     let again = payloads.clone();
     let reader = ReaderConfig::new(chain.inbox, chain.settlement, at.deployment.start_block);
     let reader = ReaderConfig { poll_interval: Duration::from_millis(100), ..reader };
-    let derivation = Derivation::genesis(chain.clone());
     let config = ReplicaConfig { chain, genesis: genesis.output, reader: reader.clone() };
     let (replica, handle) = Replica::new(Evm, store.clone(), at.l1.clone(), payloads, config);
     let token = CancellationToken::new();
@@ -104,6 +128,5 @@ pub async fn check(at: Chain<'_>) -> anyhow::Result<Vec<Batch>> {
             transactions: blocks.iter().map(signed).sum(),
         });
     }
-    guest::check(Reader::new(at.l1.clone(), reader), &again, derivation, &store, &outputs).await?;
-    Ok(batches)
+    Ok(Derived { batches, outputs, store, payloads: again, reader, _archive: archive })
 }

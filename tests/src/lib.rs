@@ -4,7 +4,7 @@
 //! * [`money`]: sums that must come out to the wei.
 //! * [`derivation`]: the chain derived from L1 alone, compared with what the sequencer says.
 //! * [`guest`]: the same batches in the fraud-proof machine.
-//! * [`proxy`]: an L1 endpoint that leaves things out.
+//! * [`proxy`]: an L1 endpoint that leaves things out, or is not there.
 //! * [`adversary`]: what others can do to the chain.
 
 pub mod adversary;

@@ -2,9 +2,9 @@
 
 use std::{
     net::TcpListener,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Output, Stdio},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use alloy::{
@@ -22,8 +22,9 @@ use tandem_cli::{
 use tandem_devnet::{Devnet, DevnetFlags};
 use tandem_l1::{L1Client, anvil};
 use tempfile::TempDir;
+use url::Url;
 
-use crate::derivation::Chain;
+use crate::{derivation::Chain, proxy::L1Proxy};
 
 /// Nothing that a scenario waits for may take longer, even on a loaded machine.
 pub const DEADLINE: Duration = Duration::from_secs(90);
@@ -40,11 +41,13 @@ pub struct WorldOptions {
     pub claim_window_s: u32,
     /// Time after which L1 messages must be taken, in seconds.
     pub forced_window_s: u64,
+    /// How often L1 writes its state, in seconds.
+    pub l1_dump_interval_s: u64,
 }
 
 impl Default for WorldOptions {
     fn default() -> Self {
-        Self { data: "auto", batch_age_ms: 3_000, claim_window_s: 6, forced_window_s: 300 }
+        Self { data: "auto", batch_age_ms: 3_000, claim_window_s: 6, forced_window_s: 300, l1_dump_interval_s: 60 }
     }
 }
 
@@ -52,14 +55,20 @@ impl Default for WorldOptions {
 pub struct World {
     /// The devnet itself.
     pub devnet: Devnet,
+    /// What stands between the services and L1.
+    pub proxy: L1Proxy,
+    /// When users had their money and the RPC answered.
+    pub ready_at: SystemTime,
     dir: TempDir,
 }
 
 impl World {
     /// Starts a devnet in a new directory, on free ports.
     pub async fn start(options: WorldOptions) -> anyhow::Result<Self> {
-        let dir = tempfile::tempdir()?;
+        // A path that needs quoting, as users have.
+        let dir = tempfile::Builder::new().prefix("a devnet's ").tempdir()?;
         let [l1_port, rpc_port, faucet_port] = free_ports()?;
+        let proxy = L1Proxy::start(Url::parse(&format!("http://127.0.0.1:{l1_port}"))?).await?;
         let flags = DevnetFlags {
             fresh: true,
             l1_port,
@@ -72,14 +81,21 @@ impl World {
             claim_window_s: options.claim_window_s,
             forced_window_s: options.forced_window_s,
             quiet: true,
+            services_l1_rpc: Some(proxy.url.clone()),
+            l1_dump_interval_s: options.l1_dump_interval_s,
         };
         let devnet = Devnet::start(&flags, dir.path()).await?;
-        Ok(Self { devnet, dir })
+        Ok(Self { devnet, proxy, ready_at: SystemTime::now(), dir })
     }
 
     /// Ends it in order.
     pub async fn stop(self) {
         self.devnet.stop().await;
+    }
+
+    /// Where everything of it is written.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
     }
 
     /// The key of a user.
@@ -137,7 +153,7 @@ impl World {
     /// Where the chain is.
     pub fn chain(&self) -> Chain<'_> {
         let Devnet { deployment, l1, l2, info, .. } = &self.devnet;
-        Chain { deployment, l1, l1_rpc: &info.l1_rpc, l2 }
+        Chain { deployment, l1, l1_rpc: &info.faucet, l2 }
     }
 
     /// Asks the sequencer.

@@ -17,11 +17,11 @@ pub const FILE: &str = "devnet.json";
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DevnetInfo {
-    /// L1 JSON-RPC and beacon API.
+    /// L1 JSON-RPC.
     pub l1_rpc: Url,
     /// L2 JSON-RPC.
     pub l2_rpc: Url,
-    /// `POST /faucet/{address}`.
+    /// `POST /faucet/{address}`, and the beacon API of L1.
     pub faucet: Url,
     /// An ERC-20 on L1, of which every account holds some.
     pub token: Address,

@@ -2,6 +2,7 @@
 
 mod batches;
 mod derived;
+mod guide;
 mod money;
 mod processes;
 mod steps;

@@ -22,7 +22,7 @@ use tandem_l1::{
 };
 use tandem_tests::{
     derivation::{self, Chain},
-    proxy::ForgetfulProxy,
+    proxy::L1Proxy,
     world::{DEADLINE, built, execute, free_ports, milliether, wait_until, wait_until_posted},
 };
 use tokio::process::{Child, Command};
@@ -47,7 +47,7 @@ async fn a_killed_devnet_leaves_nothing_behind_and_goes_on() -> anyhow::Result<(
     let deployment = Deployment::read(&dir.path().join("deployment.json"))?;
     let l1 = L1Client::connect(&info.l1_rpc, DEADLINE).await?;
     wait_until_posted(&l2).await?;
-    derivation::check(Chain { deployment: &deployment, l1: &l1, l1_rpc: &info.l1_rpc, l2: &l2 }).await?;
+    derivation::check(Chain { deployment: &deployment, l1: &l1, l1_rpc: &info.faucet, l2: &l2 }).await?;
     let id = devnet.id().context("the devnet ended")?.to_string();
     execute("kill".into(), &["-INT", &id], &[]).await?;
     let status = tokio::time::timeout(DEADLINE, devnet.wait()).await.context("Ctrl-C does not end it")??;
@@ -110,7 +110,7 @@ async fn a_chain_is_deployed_and_run_part_by_part() -> anyhow::Result<()> {
         ),
         (("TANDEM_PROPOSER_KEY", proposer), String::new()),
     ]);
-    let proxy = ForgetfulProxy::start(l1_rpc.parse()?).await?;
+    let proxy = L1Proxy::start(l1_rpc.parse()?).await?;
     let mut running = Vec::new();
     for (name, ((variable, key), flags)) in services {
         let mut command = Command::new(built(name)?);
