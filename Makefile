@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 # Everything is built together, tests and examples included: cargo builds a package otherwise for every other set of features around it.
 BUILT = $(or $(CARGO_TARGET_DIR),target)/debug
 
-.PHONY: help setup build devnet test release install e2e check check-bare guest bench-batch bench-engine bench-fees compat-fees bench-state bench-vm bench-opcodes worst-vm bench-devnet bench-circuits bench-prover fuzz-circuits
+.PHONY: help setup build devnet test release install e2e e2e-faults check check-bare guest bench-batch bench-engine bench-fees compat-fees bench-state bench-vm bench-opcodes worst-vm bench-devnet bench-circuits bench-prover fuzz-circuits
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -37,6 +37,10 @@ install: ## put programs, systemd units and shell completions under PREFIX (/usr
 
 e2e: build ## the end-to-end scenarios alone
 	cargo test --workspace --test e2e -- --nocapture
+
+e2e-faults: build ## kills, reorganisations, outages and wrong clocks under traffic: a quarter of an hour; SEED=n repeats a run
+	@devnet/install.sh faults
+	$(if $(SEED),TANDEM_FAULTS_SEED=$(SEED)) cargo test --workspace --test e2e all_faults -- --ignored --nocapture
 
 check: check-bare ## formatting, lints, bare-target build, committed artefacts
 	cargo fmt --all --check

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what building and testing Tandem takes, as far as it is missing; says what to do where it cannot.
 #   devnet/install.sh            what `make devnet` and `make test` need
+#   devnet/install.sh faults     also what gives processes a wrong clock (`make e2e-faults`)
 #   devnet/install.sh riscv      also the toolchain of the fraud-proof guest (`make guest`, `make check`)
 #   devnet/install.sh wallets    also Hardhat and web3.py (`make compat-fees`)
 set -euo pipefail
@@ -64,6 +65,7 @@ packages g++=g++ make=make curl=curl jq=jq node=nodejs npm=npm qemu-riscv64=qemu
 if [ "${1:-}" = riscv ]; then
   packages /usr/bin/rustc=rustc-web /usr/bin/cargo=cargo-web '/usr/src/rustc-*/library/core/Cargo.toml=rust-web-src' ld.lld-22=lld-22
 fi
+if [ "${1:-}" = faults ]; then packages '/usr/lib/*/faketime/libfaketime.so.1=faketime'; fi
 node_modules contracts
 if [ -e sdk/package-lock.json ]; then node_modules sdk; fi
 node_modules tests/wallets

@@ -2,6 +2,7 @@
 
 mod batches;
 mod derived;
+mod faults;
 mod guide;
 mod money;
 mod processes;
