@@ -18,7 +18,7 @@ use tandem_l1::{
 use tandem_store::{BatchJob, L1BlockRecord, Store, StoreError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::{
     engine::{EngineHandle, L1Tip, Landed, Place, SubmitError},
@@ -203,8 +203,23 @@ impl Watcher {
             }
         }
         for claim in &block.claims {
-            if let ClaimEvent::Finalized { output, .. } = claim {
-                settled::record(&self.store, self.genesis_output, block.number, *output)?;
+            match *claim {
+                ClaimEvent::Finalized { output, .. } => {
+                    settled::record(&self.store, self.genesis_output, block.number, output)?;
+                }
+                ClaimEvent::Contested { slot_id } => {
+                    warn!(%slot_id, "claims on L1 contradict each other: withdrawals wait for the dispute");
+                }
+                ClaimEvent::Failed { slot_id } => {
+                    error!(%slot_id, "a dispute found that the fraud-proof program has no answer: nothing becomes final until the owner replaces it");
+                }
+                ClaimEvent::Decided { slot_id, winner, output } => {
+                    info!(%slot_id, %winner, %output, "a dispute is decided");
+                }
+                ClaimEvent::Discarded { claim_id, status, burned } => {
+                    info!(%claim_id, ?status, %burned, "a claim is out")
+                }
+                ClaimEvent::Posted { .. } => {}
             }
         }
         self.store.put_meta(PROCESSED, &block.number.to_be_bytes())?;

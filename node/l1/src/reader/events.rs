@@ -1,12 +1,12 @@
-//! Logs into typed events. Rules L1-MSG-6, L1-CP-3, L1-BATCH-1, L1-BATCH-8, L1-EPOCH-1, L1-CLAIM-1.
+//! Logs into typed events. Rules L1-MSG-6, L1-CP-3, L1-BATCH-1, L1-BATCH-8, L1-EPOCH-1, L1-CLAIM-1, L1-CLAIM-4, L1-CLAIM-5.
 
 use super::{ReaderConfig, ReaderError};
 use crate::{
-    bindings::{FraudSettlement, Inbox},
+    bindings::{FraudSettlement, FraudSettlement::ClaimStatus, Inbox},
     client::{BlockRef, L1Header},
 };
 use alloy::{
-    primitives::{Address, B256, TxHash},
+    primitives::{Address, B256, TxHash, U256},
     rpc::types::Log,
     sol_types::SolEvent,
 };
@@ -79,6 +79,29 @@ pub enum ClaimEvent {
         /// Their slot.
         slot_id: B256,
     },
+    /// A dispute was decided.
+    Decided {
+        /// The slot.
+        slot_id: B256,
+        /// The claim that is right; posted by nobody, if nobody claimed the output.
+        winner: B256,
+        /// Hash of the right output.
+        output: B256,
+    },
+    /// A dispute found that the fraud-proof program has no answer: nothing above the slot's parent becomes final until the owner replaces it.
+    Failed {
+        /// The slot.
+        slot_id: B256,
+    },
+    /// A claim is out.
+    Discarded {
+        /// Claim.
+        claim_id: B256,
+        /// Defeated or void.
+        status: ClaimStatus,
+        /// Wei of its bond that burned.
+        burned: U256,
+    },
 }
 
 /// An L1 block with everything in it that concerns the chain, each list in the order of the logs.
@@ -149,6 +172,9 @@ pub(super) fn topics() -> Vec<B256> {
         FraudSettlement::ClaimPosted::SIGNATURE_HASH,
         FraudSettlement::ClaimFinalized::SIGNATURE_HASH,
         FraudSettlement::SlotContested::SIGNATURE_HASH,
+        FraudSettlement::SlotDecided::SIGNATURE_HASH,
+        FraudSettlement::SlotFailed::SIGNATURE_HASH,
+        FraudSettlement::ClaimDiscarded::SIGNATURE_HASH,
     ]
 }
 
@@ -241,6 +267,19 @@ fn claim(topic: B256, log: &Log) -> Result<Option<ClaimEvent>, BadEvent> {
         FraudSettlement::SlotContested::SIGNATURE_HASH => {
             let event = FraudSettlement::SlotContested::decode_log_validate(&log.inner)?.data;
             Some(ClaimEvent::Contested { slot_id: event.slotId })
+        }
+        FraudSettlement::SlotDecided::SIGNATURE_HASH => {
+            let event = FraudSettlement::SlotDecided::decode_log_validate(&log.inner)?.data;
+            check_hash(event.winner, claim_id(event.slotId, event.output))?;
+            Some(ClaimEvent::Decided { slot_id: event.slotId, winner: event.winner, output: event.output })
+        }
+        FraudSettlement::SlotFailed::SIGNATURE_HASH => {
+            let event = FraudSettlement::SlotFailed::decode_log_validate(&log.inner)?.data;
+            Some(ClaimEvent::Failed { slot_id: event.slotId })
+        }
+        FraudSettlement::ClaimDiscarded::SIGNATURE_HASH => {
+            let event = FraudSettlement::ClaimDiscarded::decode_log_validate(&log.inner)?.data;
+            Some(ClaimEvent::Discarded { claim_id: event.claimId, status: event.status, burned: event.burned })
         }
         _ => None,
     })
@@ -345,6 +384,39 @@ mod tests {
     fn a_truncated_message_is_refused() {
         let event = Inbox::MessageEnqueued { index: 0, queueHash: B256::ZERO, message: Bytes::from_static(&[0; 100]) };
         assert!(matches!(reason(vec![log(event.encode_log_data())]), BadEvent::Message(_)));
+    }
+
+    #[test]
+    fn what_becomes_of_claims_is_told_in_order() {
+        let settled = |data, log_index| {
+            let mut log = Log { log_index: Some(log_index), ..log(data) };
+            log.inner.address = config().settlement;
+            log
+        };
+        let (slot_id, output) = (B256::repeat_byte(3), B256::repeat_byte(4));
+        let winner = claim_id(slot_id, output);
+        let decided = FraudSettlement::SlotDecided { slotId: slot_id, winner, output };
+        let failed = FraudSettlement::SlotFailed { slotId: slot_id };
+        let discarded =
+            FraudSettlement::ClaimDiscarded { claimId: winner, status: ClaimStatus::Defeated, burned: U256::from(5) };
+        let logs = vec![
+            settled(discarded.encode_log_data(), 3),
+            settled(decided.encode_log_data(), 1),
+            settled(failed.encode_log_data(), 2),
+        ];
+        assert_eq!(
+            collect(&header(), &config(), logs).unwrap().claims,
+            [
+                ClaimEvent::Decided { slot_id, winner, output },
+                ClaimEvent::Failed { slot_id },
+                ClaimEvent::Discarded { claim_id: winner, status: ClaimStatus::Defeated, burned: U256::from(5) },
+            ]
+        );
+        for known in [decided.encode_log_data(), failed.encode_log_data(), discarded.encode_log_data()] {
+            assert!(topics().contains(&known.topics()[0]), "the reader asks for it");
+        }
+        let wrong = FraudSettlement::SlotDecided { slotId: slot_id, winner: slot_id, output };
+        assert!(matches!(reason(vec![settled(wrong.encode_log_data(), 1)]), BadEvent::WrongHash { .. }));
     }
 
     #[test]
