@@ -58,8 +58,17 @@ pub mod fast {
             self.0.write(bytes);
         }
 
+        // Hashes and addresses come as numbers of this width, one after the other: as bytes each would be put together again.
+        fn write_usize(&mut self, number: usize) {
+            self.0.write_usize(number);
+        }
+
         fn write_u8(&mut self, number: u8) {
             self.0.write_u8(number);
+        }
+
+        fn write_u16(&mut self, number: u16) {
+            self.0.write_u16(number);
         }
 
         fn write_u32(&mut self, number: u32) {
