@@ -4,13 +4,15 @@ use alloc::vec::Vec;
 use alloy_primitives::{Address, B256, Bytes, U160, U256, keccak256};
 
 /// Bytes before `data` in an encoded message.
-const HEAD_BYTES: usize = 101;
+const HEAD_BYTES: usize = 133;
 /// Most bytes of `data` that the Inbox accepts (L1-MSG-5).
 pub const MESSAGE_DATA_BYTES_MAX: usize = 32_768;
 /// Most gas that one message may ask for (L1-MSG-5).
 pub const MESSAGE_GAS_MAX: u64 = 8_000_000;
 /// Kind of a call (L1-MSG-4).
 pub const KIND_CALL: u8 = 0;
+/// As a message's `value`: everything that the sender has when the call begins (L1-MSG-4).
+pub const VALUE_ALL: U256 = U256::MAX;
 /// What an L1 contract's address is moved by when it sends a message (L1-MSG-3).
 const ALIAS_OFFSET: U160 = U160::from_limbs([0x1111, 0, 0x1111_0000]);
 
@@ -24,11 +26,13 @@ pub struct Message {
     pub sender: Address,
     /// Whom it calls.
     pub to: Address,
-    /// Wei credited to `sender` and passed along.
+    /// Wei sent along on L1, credited to `sender`.
+    pub mint: U256,
+    /// Wei that the call passes on, of all that `sender` has after `mint`; [`VALUE_ALL`] is all of it.
     pub value: U256,
     /// L2 gas.
     pub gas_limit: u64,
-    /// Who gets `value` if the call fails.
+    /// Who gets `mint` if the call fails.
     pub refund: Address,
     /// Call data.
     pub data: Bytes,
@@ -49,6 +53,7 @@ impl Message {
         bytes.push(self.kind);
         bytes.extend_from_slice(self.sender.as_slice());
         bytes.extend_from_slice(self.to.as_slice());
+        bytes.extend_from_slice(&self.mint.to_be_bytes::<32>());
         bytes.extend_from_slice(&self.value.to_be_bytes::<32>());
         bytes.extend_from_slice(&self.gas_limit.to_be_bytes());
         bytes.extend_from_slice(self.refund.as_slice());
@@ -62,6 +67,7 @@ impl Message {
         let (kind, rest) = bytes.split_first().ok_or(short)?;
         let (sender, rest) = rest.split_first_chunk::<20>().ok_or(short)?;
         let (to, rest) = rest.split_first_chunk::<20>().ok_or(short)?;
+        let (mint, rest) = rest.split_first_chunk::<32>().ok_or(short)?;
         let (value, rest) = rest.split_first_chunk::<32>().ok_or(short)?;
         let (gas_limit, rest) = rest.split_first_chunk::<8>().ok_or(short)?;
         let (refund, data) = rest.split_first_chunk::<20>().ok_or(short)?;
@@ -69,6 +75,7 @@ impl Message {
             kind: *kind,
             sender: sender.into(),
             to: to.into(),
+            mint: U256::from_be_bytes(*mint),
             value: U256::from_be_bytes(*value),
             gas_limit: u64::from_be_bytes(*gas_limit),
             refund: refund.into(),
@@ -103,7 +110,8 @@ mod tests {
             kind: KIND_CALL,
             sender: Address::repeat_byte(1),
             to: Address::repeat_byte(2),
-            value: U256::from(3),
+            mint: U256::from(3),
+            value: U256::from(5),
             gas_limit: 100_000,
             refund: Address::repeat_byte(4),
             data: Bytes::from_static(b"data"),

@@ -83,13 +83,15 @@ fn messages() {
             kind: case as u8 * 36,
             sender: address("sender", case),
             to: address("to", case),
+            mint: uint256("mint", case),
             value: uint256("value", case),
             gas_limit: uint64("gas", case),
             refund: address("refund", case),
             data: data(case).into(),
         };
         json!({
-            "kind": quantity(message.kind), "sender": message.sender, "to": message.to, "value": quantity(message.value),
+            "kind": quantity(message.kind), "sender": message.sender, "to": message.to, "mint": quantity(message.mint),
+            "value": quantity(message.value),
             "gasLimit": quantity(message.gas_limit), "refund": message.refund, "data": octets(&message.data),
             "encoded": octets(message.encode()), "hash": message.hash(),
         })

@@ -29,7 +29,7 @@ impl StateMachine for Adder {
         let posted: Option<[u8; 8]> = batch.payload.as_ref().try_into().ok();
         let posted = U256::from(posted.map_or(0, u64::from_be_bytes));
         let after =
-            batch.messages.iter().fold(before.wrapping_add(posted), |sum, message| sum.wrapping_add(message.value));
+            batch.messages.iter().fold(before.wrapping_add(posted), |sum, message| sum.wrapping_add(message.mint));
         let bytes = Bytes::from(after.to_be_bytes_vec());
         let state_root = keccak256(&bytes);
         let output = OutputFields {
@@ -82,8 +82,8 @@ fn config() -> ChainConfig {
     }
 }
 
-fn message(value: u64) -> Message {
-    Message { value: U256::from(value), ..Default::default() }
+fn message(mint: u64) -> Message {
+    Message { mint: U256::from(mint), ..Default::default() }
 }
 
 /// What the Inbox would emit for the next batch.

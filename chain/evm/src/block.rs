@@ -98,6 +98,17 @@ impl<E: core::error::Error + Send + Sync + 'static> From<EVMError<StateError<E>>
     }
 }
 
+/// What the sender of a deposit may do (EVM-DEP-3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Caller {
+    /// It calls.
+    Calls,
+    /// The kind is unknown: the message counts in its nonce, and that is all.
+    CallsNothing,
+    /// A reserved address (PRE-3): nothing of it changes.
+    Reserved,
+}
+
 /// A block under construction.
 #[derive(Debug)]
 pub struct BlockBuilder<'a, S> {
@@ -134,7 +145,7 @@ impl<'a, S: PreimageSource> BlockBuilder<'a, S> {
         };
         if attributes.first_of_batch {
             let deposit = DepositTransaction::from_checkpoint(builder.header.number, &attributes.checkpoint);
-            builder.execute_deposit(deposit, true)?;
+            builder.execute_deposit(deposit, Caller::Calls)?;
         }
         Ok(builder)
     }
@@ -166,10 +177,15 @@ impl<'a, S: PreimageSource> BlockBuilder<'a, S> {
         }
         let mut deposit = DepositTransaction::from_message(index, message);
         deposit.gas_limit = deposit.gas_limit.min(self.gas_left());
-        let may_call = message.kind == KIND_CALL && !predeploys::is_reserved(message.sender);
-        let succeeded = self.execute_deposit(deposit, may_call)?;
-        if !succeeded && self.state.debit(message.sender, message.value)? {
-            self.state.credit(message.refund, message.value)?;
+        let caller = match message.kind {
+            _ if predeploys::is_reserved(message.sender) => Caller::Reserved,
+            KIND_CALL => Caller::Calls,
+            _ => Caller::CallsNothing,
+        };
+        let succeeded = self.execute_deposit(deposit, caller)?;
+        // What the call would have passed on is the sender's again; what came with the message is there, whatever it was to be.
+        if !succeeded && self.state.debit(message.sender, message.mint)? {
+            self.state.credit(message.refund, message.mint)?;
         }
         self.message_count += 1;
         Ok(true)
@@ -226,25 +242,39 @@ impl<'a, S: PreimageSource> BlockBuilder<'a, S> {
         Ok((block, preimages))
     }
 
-    /// Mints, executes and records a deposit. Says whether its call succeeded.
-    fn execute_deposit(&mut self, deposit: DepositTransaction, may_call: bool) -> Result<bool, Error<S>> {
+    /// Mints, executes and records a deposit (EVM-DEP-3). Says whether its call succeeded.
+    fn execute_deposit(&mut self, deposit: DepositTransaction, caller: Caller) -> Result<bool, Error<S>> {
         self.state.credit(deposit.from, deposit.mint)?;
         let mut cfg = self.cfg();
         cfg.disable_nonce_check = true;
         cfg.disable_base_fee = true;
         cfg.disable_eip3607 = true;
-        let executed = if may_call {
-            transact(self.state, block_env(&self.header), cfg, deposit_env(&deposit), DataCharge::default())
-        } else {
-            Err(Rejected::BlockFull { gas_limit: 0, gas_left: 0 })
+        let executed = match caller {
+            Caller::Calls => {
+                let balance = self.state.balance(deposit.from)?;
+                transact(
+                    self.state,
+                    block_env(&self.header),
+                    cfg,
+                    deposit_env(&deposit, balance),
+                    DataCharge::default(),
+                )
+                .map(Some)
+            }
+            Caller::CallsNothing | Caller::Reserved => Ok(None),
         };
         let result = match executed {
-            Ok(ResultAndState { result, state }) => {
+            Ok(Some(ResultAndState { result, state })) => {
                 self.state.commit(state);
                 result
             }
             Err(Rejected::State(error)) => return Err(error),
-            Err(_) => not_executed(),
+            Ok(None) | Err(_) => {
+                if caller != Caller::Reserved {
+                    self.state.count_nonce(deposit.from)?;
+                }
+                not_executed()
+            }
         };
         let succeeded = result.is_success();
         self.record(Transaction::Deposit(deposit), result);

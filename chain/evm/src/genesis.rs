@@ -32,7 +32,10 @@ pub fn genesis_accounts(config: &ChainConfig) -> Vec<(Address, GenesisAccount)> 
         contract(
             predeploys::MESSAGE_PASSER,
             bytecode::MESSAGE_PASSER,
-            &[(predeploys::MESSAGE_ROOT_SLOT, U256::from_be_bytes(empty_message_root.0))],
+            &[
+                (predeploys::MESSAGE_ROOT_SLOT, U256::from_be_bytes(empty_message_root.0)),
+                (predeploys::PASSER_L1_BRIDGE_SLOT, word(config.bridge)),
+            ],
         ),
         contract(predeploys::L2_BRIDGE, bytecode::L2_BRIDGE, &[(predeploys::L1_BRIDGE_SLOT, word(config.bridge))]),
         contract(predeploys::L1_INFO, bytecode::L1_INFO, &[]),

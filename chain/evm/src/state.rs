@@ -174,6 +174,14 @@ impl<S: PreimageSource> WorldState<S> {
         Ok(true)
     }
 
+    /// Counts a transaction in an account's nonce. Saturates: there are fewer than 2^64.
+    pub(crate) fn count_nonce(&mut self, address: Address) -> Result<(), StateError<S::Error>> {
+        let mut info = self.account(address)?.unwrap_or_default();
+        info.nonce = info.nonce.saturating_add(1);
+        self.set_info(address, info);
+        Ok(())
+    }
+
     /// Puts a genesis account in place.
     pub fn insert(&mut self, address: Address, nonce: u64, balance: U256, code: &Bytes, storage: &[(U256, U256)]) {
         let bytecode = Bytecode::new_raw(code.clone());

@@ -14,7 +14,11 @@ use revm::{
     },
     primitives::eip7825::TX_GAS_LIMIT_CAP,
 };
-use tandem_chain::{Checkpoint, Message, config::BLOCK_GAS_LIMIT_MIN, message::MESSAGE_GAS_MAX};
+use tandem_chain::{
+    Checkpoint, Message,
+    config::BLOCK_GAS_LIMIT_MIN,
+    message::{MESSAGE_GAS_MAX, VALUE_ALL},
+};
 
 use crate::{
     block::FORK,
@@ -42,9 +46,9 @@ pub struct DepositTransaction {
     pub from: Address,
     /// Callee.
     pub to: Address,
-    /// Wei created for the sender.
+    /// Wei created for the sender: what came from L1.
     pub mint: U256,
-    /// Wei passed along.
+    /// Wei passed along, of all that the sender has; [`VALUE_ALL`] is all of it.
     pub value: U256,
     /// Gas limit.
     pub gas_limit: u64,
@@ -55,13 +59,13 @@ pub struct DepositTransaction {
 }
 
 impl DepositTransaction {
-    /// The transaction that a message becomes (EVM-DEP-1).
+    /// The transaction that a message becomes (EVM-DEP-1): a function of the message alone, so that its hash is known from L1.
     pub fn from_message(index: u64, message: &Message) -> Self {
         Self {
             source_hash: source_hash(0, message.hash(), index),
             from: message.sender,
             to: message.to,
-            mint: message.value,
+            mint: message.mint,
             value: message.value,
             gas_limit: message.gas_limit,
             is_system: false,
@@ -80,6 +84,11 @@ impl DepositTransaction {
             data: predeploys::set_checkpoint_calldata(checkpoint),
             ..Default::default()
         }
+    }
+
+    /// The wei that the call passes on where the sender has `balance` (EVM-DEP-3). It may be more than that.
+    pub fn spends(&self, balance: U256) -> U256 {
+        if self.value == VALUE_ALL { balance } else { self.value }
     }
 
     fn encode_2718(&self) -> Vec<u8> {
@@ -259,13 +268,13 @@ fn env_without_authorizations(transaction: &Recovered) -> TxEnv {
     }
 }
 
-/// What the EVM executes for a deposit.
-pub(crate) fn deposit_env(deposit: &DepositTransaction) -> TxEnv {
+/// What the EVM executes for a deposit whose sender has `balance`.
+pub(crate) fn deposit_env(deposit: &DepositTransaction, balance: U256) -> TxEnv {
     TxEnv {
         caller: deposit.from,
         gas_limit: deposit.gas_limit,
         kind: TxKind::Call(deposit.to),
-        value: deposit.value,
+        value: deposit.spends(balance),
         data: deposit.data.clone(),
         chain_id: None,
         ..Default::default()

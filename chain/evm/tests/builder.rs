@@ -15,7 +15,7 @@ use alloy_sol_types::{SolCall, sol};
 use common::{GWEI, Memory, TestChain, User, access_list, block, config, delegate, deposit, legacy, paid};
 use proptest::{collection::vec, prelude::*, sample::select};
 use supply::supply;
-use tandem_chain::{BatchInput, ChainConfig, Message, PreimageSource};
+use tandem_chain::{BatchInput, ChainConfig, Message, PreimageSource, message::VALUE_ALL};
 use tandem_evm::{
     BlockAttributes, BlockBuilder, EvmBlock, Recovered, Rejected, WorldState,
     block::MIN_WORK_GAS,
@@ -75,6 +75,12 @@ enum Letter {
     UnknownKind,
     /// From a user, whose nonce it takes.
     FromUser,
+    /// Spends what a user has on L2, of what it brings and beyond.
+    Spend,
+    /// Everything a user has.
+    SpendAll,
+    /// More than a user has.
+    Uncovered,
     Withdraw,
 }
 
@@ -118,7 +124,21 @@ fn wish() -> impl Strategy<Value = Wish> {
 
 fn letter() -> impl Strategy<Value = (Letter, u8)> {
     use Letter::*;
-    (select(vec![Deposit, Refused, TooLittleGas, OutOfGas, UnknownKind, FromUser, Withdraw]), 1u8..4)
+    (
+        select(vec![
+            Deposit,
+            Refused,
+            TooLittleGas,
+            OutOfGas,
+            UnknownKind,
+            FromUser,
+            Spend,
+            SpendAll,
+            Uncovered,
+            Withdraw,
+        ]),
+        1u8..4,
+    )
 }
 
 fn batch() -> impl Strategy<Value = Batch> {
@@ -153,6 +173,12 @@ fn message((letter, user): (Letter, u8)) -> Message {
         },
         Letter::UnknownKind => Message { kind: user, ..plain },
         Letter::FromUser => Message { sender: User::new(user).address(), ..plain },
+        Letter::Spend => Message { sender: User::new(user).address(), value: U256::from(5_000), ..plain },
+        Letter::SpendAll => {
+            let to = User::new(user % 3 + 1).address();
+            Message { sender: User::new(user).address(), to, value: VALUE_ALL, ..plain }
+        }
+        Letter::Uncovered => Message { sender: User::new(user).address(), value: VALUE_ALL - U256::ONE, ..plain },
         Letter::Withdraw => {
             let call = sendCall { target: stranger, gasLimit: 1, data: Bytes::new() };
             Message { to: predeploys::MESSAGE_PASSER, data: call.abi_encode().into(), gas_limit: 500_000, ..plain }
@@ -280,7 +306,7 @@ impl<'a> Sequencer<'a> {
 /// Builds a batch, posts it, derives it: all the same. Returns what the users paid and what L1 brought.
 fn build_post_and_derive(chain: &mut TestChain, batch: &Batch) {
     let messages: Vec<Message> = batch.letters.iter().copied().map(message).collect();
-    let minted: U256 = messages.iter().map(|message| message.value).sum();
+    let minted: U256 = messages.iter().map(|message| message.mint).sum();
     chain.l1_prices = batch.l1_prices;
     let unposted = chain.input(messages.clone(), Bytes::new());
     let mut sequencer = Sequencer::new(chain, &unposted);
@@ -363,14 +389,32 @@ pub(crate) fn each_wish_and_letter_does_what_its_name_says() {
     use Wish::*;
     let mut chain = funded(small_config());
     let l1_prices = chain.l1_prices;
-    let letters = [L::Deposit, L::Refused, L::TooLittleGas, L::OutOfGas, L::UnknownKind, L::FromUser, L::Withdraw]
-        .map(|letter| (letter, 1));
+    let letters = [
+        L::Deposit,
+        L::Refused,
+        L::TooLittleGas,
+        L::OutOfGas,
+        L::UnknownKind,
+        L::FromUser,
+        L::Spend,
+        L::Uncovered,
+        L::SpendAll,
+        L::Withdraw,
+    ]
+    .map(|letter| (letter, 1));
     build_post_and_derive(
         &mut chain,
-        &Batch { l1_prices, letters: letters.to_vec(), blocks: vec![(1, 9, vec![])], posts_refused: false },
+        &Batch { l1_prices, letters: letters.to_vec(), blocks: vec![(1, 10, vec![])], posts_refused: false },
     );
-    for (address, value) in [(Address::repeat_byte(0xf1), 4 * 1_001), (predeploys::MESSAGE_PASSER, 1_001)] {
-        assert_eq!(chain.balance(address), U256::from(value));
+    let stranger = Address::repeat_byte(0xe1);
+    let balances = [
+        (Address::repeat_byte(0xf1), 5 * 1_001),
+        (predeploys::MESSAGE_PASSER, 1_001),
+        (stranger, 1_001 + 5_000),
+        (User::new(1).address(), 0),
+    ];
+    for (address, value) in balances {
+        assert_eq!(chain.balance(address), U256::from(value), "{address}");
     }
 
     let accepted =

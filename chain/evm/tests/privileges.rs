@@ -12,7 +12,10 @@ use alloy_primitives::{Address, B256, Bytes, TxKind, U256, bytes};
 use alloy_sol_types::{SolCall, sol};
 use common::{GWEI, TestChain, User, block, config, deposit, paid};
 use supply::supply;
-use tandem_chain::{Message, PreimageSource, message};
+use tandem_chain::{
+    Message, PreimageSource,
+    message::{self, VALUE_ALL},
+};
 use tandem_evm::{
     BlockAttributes, BlockBuilder, Recovered, Rejected, WorldState,
     payload::SignedTransaction,
@@ -112,8 +115,11 @@ pub(crate) fn a_message_calls_nothing_privileged_unless_it_is_the_bridges() {
         assert_ne!(stored_checkpoint(&chain).number, 99);
     }
     let mut chain = funded(&alice);
-    let good =
-        Message { value: U256::ZERO, ..message_from(message::alias(bridge), L2_BRIDGE, deposit_call(alice.address())) };
+    let good = Message {
+        mint: U256::ZERO,
+        value: U256::ZERO,
+        ..message_from(message::alias(bridge), L2_BRIDGE, deposit_call(alice.address()))
+    };
     assert!(chain.batch(vec![good], vec![])[0].receipts[1].success);
 }
 
@@ -127,6 +133,17 @@ pub(crate) fn a_message_from_a_reserved_address_only_gets_its_ether_back() {
         let blocks = chain.batch(vec![message_from(reserved, MESSAGE_PASSER, send_call(beyond))], vec![]);
         assert!(!blocks[0].receipts[1].success);
         assert_eq!(chain.balance(reserved), before, "{reserved}");
+        // Not even what it has there of its own.
+        let all = Message {
+            mint: U256::ZERO,
+            value: VALUE_ALL,
+            ..message_from(reserved, Address::repeat_byte(0xe0), vec![])
+        };
+        let nonce = chain.nonce(reserved);
+        let mut robbed = chain.clone();
+        assert!(!robbed.batch(vec![all], vec![])[0].receipts[1].success);
+        assert_eq!(robbed.balance(Address::repeat_byte(0xe0)), U256::ZERO, "{reserved}");
+        assert_eq!(robbed.nonce(reserved), nonce + u64::from(reserved == SYSTEM), "{reserved}");
         assert_eq!(chain.balance(Address::repeat_byte(0xf1)), U256::from(5));
         assert_eq!(chain.nonce(SYSTEM), 2, "that of the two checkpoints");
     }
@@ -254,7 +271,7 @@ pub(crate) fn the_vault_takes_what_it_is_given_and_gives_it_all_to_l1() {
     let input = [&[0x73][..], FEE_VAULT.as_slice(), &[0xff]].concat().into();
     let destroy = TxEip1559 { to: TxKind::Create, value: U256::from(13), input, ..alice.template(3) };
     let blocks = chain.batch(
-        vec![Message { to: FEE_VAULT, value: U256::from(11), ..deposit(Address::repeat_byte(0xd1), 0) }, refused],
+        vec![Message { to: FEE_VAULT, ..deposit(Address::repeat_byte(0xd1), 11) }, refused],
         vec![block(1_020, 2, vec![alice.transfer(2, FEE_VAULT, 7)]), block(1_021, 0, vec![alice.sign(destroy)])],
     );
     assert!(blocks.iter().flat_map(|block| &block.receipts).filter(|receipt| !receipt.success).count() == 1);

@@ -6,9 +6,17 @@ pub(crate) mod common;
 
 use alloy_consensus::TxEip1559;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, bytes};
+use alloy_sol_types::{SolCall, sol};
 use common::{Memory, TestChain, User, block, config, deposit};
-use tandem_chain::{PreimageSource, StateMachine, Transition};
-use tandem_evm::{Evm, Transaction, predeploys};
+use tandem_chain::{
+    Message, PreimageSource, StateMachine, Transition,
+    message::{VALUE_ALL, alias},
+};
+use tandem_evm::{Evm, Transaction, payload::SignedTransaction, predeploys};
+
+sol! {
+    function withdrawETH(address to);
+}
 
 const ETHER: u64 = 1_000_000_000_000_000_000;
 
@@ -40,23 +48,104 @@ pub(crate) fn ether_of_a_failing_message_goes_to_its_refund_address() {
     let refund = Address::repeat_byte(0xf1);
     let failing = [
         // The bridge predeploy refuses calls that are not from L1's Bridge.
-        tandem_chain::Message {
-            to: predeploys::L2_BRIDGE,
-            data: bytes!("deadbeef"),
-            refund,
-            ..deposit(Address::repeat_byte(1), 5)
-        },
+        Message { to: predeploys::L2_BRIDGE, data: bytes!("deadbeef"), refund, ..deposit(Address::repeat_byte(1), 5) },
         // Less gas than the call's intrinsic cost.
-        tandem_chain::Message { gas_limit: 10, refund, ..deposit(Address::repeat_byte(2), 7) },
+        Message { gas_limit: 10, refund, ..deposit(Address::repeat_byte(2), 7) },
         // A kind of another chain.
-        tandem_chain::Message { kind: 9, refund, ..deposit(Address::repeat_byte(3), 11) },
+        Message { kind: 9, refund, ..deposit(Address::repeat_byte(3), 11) },
     ];
     let blocks = chain.batch(failing.to_vec(), vec![]);
     assert!(blocks[0].receipts[1..].iter().all(|receipt| !receipt.success));
     assert_eq!(chain.balance(refund), U256::from(5 + 7 + 11));
     for sender in 1..=3 {
         assert_eq!(chain.balance(Address::repeat_byte(sender)), U256::ZERO);
+        assert_eq!(chain.nonce(Address::repeat_byte(sender)), 1, "a message counts, whether or not it could start");
     }
+}
+
+/// A censored account, and the alias of a contract that has no code on L2: both have ether there and nothing else to move it with.
+#[test]
+pub(crate) fn a_message_spends_what_its_sender_has_on_l2() {
+    let bob = Address::repeat_byte(0xb0);
+    for sender in [User::new(1).address(), alias(Address::repeat_byte(0x77))] {
+        let mut chain = TestChain::new(config());
+        chain.batch(vec![deposit(sender, ETHER)], vec![]);
+        let message = |mint: u64, value: u64| Message {
+            to: bob,
+            mint: U256::from(mint),
+            value: U256::from(value),
+            ..deposit(sender, 0)
+        };
+        let blocks = chain.batch(vec![message(0, 300), message(7, 10), message(7, 0), message(0, ETHER - 296)], vec![]);
+        assert!(blocks[0].receipts.iter().all(|receipt| receipt.success));
+        assert_eq!(chain.balance(bob), U256::from(300 + 10 + ETHER - 296));
+        assert_eq!(chain.balance(sender), U256::ZERO, "all that was there, and not a wei more");
+        assert_eq!(chain.nonce(sender), 5);
+        let Transaction::Deposit(second) = &blocks[0].transactions[2] else { panic!("a deposit") };
+        assert_eq!((second.mint, second.value), (U256::from(7), U256::from(10)), "the transaction shows both");
+    }
+}
+
+/// A censor who holds an older signed transaction of the account includes it first, and again and again, so that no fixed value is covered.
+#[test]
+pub(crate) fn everything_is_asked_for_whatever_a_censor_includes_first() {
+    let (alice, held) = (User::new(1), alice_transfer());
+    let mut chain = TestChain::new(config());
+    chain.batch(vec![deposit(alice.address(), ETHER)], vec![]);
+    let out = withdrawETHCall { to: alice.address() }.abi_encode();
+    let message = |value| Message {
+        to: predeploys::L2_BRIDGE,
+        value,
+        data: out.clone().into(),
+        gas_limit: 400_000,
+        ..deposit(alice.address(), 0)
+    };
+    let fixed = message(U256::from(ETHER));
+    let blocks = chain.clone().batch(vec![fixed], vec![block(1_020, 0, vec![held.clone()]), block(1_020, 1, vec![])]);
+    assert!(!blocks[1].receipts[0].success, "a fixed value is not covered any more");
+
+    let blocks = chain.batch(vec![message(VALUE_ALL)], vec![block(1_020, 0, vec![held]), block(1_020, 1, vec![])]);
+    let log = blocks[1].receipts[0].logs.iter().find_map(predeploys::message_from_log).unwrap();
+    let spent = U256::from(1_234) + chain.balance(predeploys::FEE_VAULT);
+    assert_eq!((log.target, log.value), (alice.address(), U256::from(ETHER) - spent));
+    assert_eq!(chain.balance(predeploys::MESSAGE_PASSER), log.value, "burned on L2, to be paid on L1");
+    assert_eq!(chain.balance(alice.address()), U256::ZERO);
+
+    // With nothing left, everything is nothing; with what it brings, everything is that as well.
+    let blocks = chain.batch(vec![message(VALUE_ALL)], vec![]);
+    assert!(!blocks[0].receipts[1].success, "the bridge withdraws no nothing");
+    chain.batch(vec![deposit(alice.address(), 5), Message { mint: U256::from(6), ..message(VALUE_ALL) }], vec![]);
+    assert_eq!(chain.balance(predeploys::MESSAGE_PASSER), log.value + U256::from(11));
+}
+
+fn alice_transfer() -> SignedTransaction {
+    User::new(1).transfer(1, Address::repeat_byte(0xb0), 1_234)
+}
+
+#[test]
+pub(crate) fn a_message_that_is_not_covered_moves_nothing_but_what_it_brought() {
+    let (sender, bob, refund) = (Address::repeat_byte(0x51), Address::repeat_byte(0xb0), Address::repeat_byte(0xf1));
+    let mut chain = TestChain::new(config());
+    chain.batch(vec![deposit(sender, 100)], vec![]);
+    let message =
+        |mint: u64, value: U256| Message { to: bob, mint: U256::from(mint), value, refund, ..deposit(sender, 0) };
+    let uncovered = [message(7, U256::from(108)), message(0, U256::from(101)), message(3, VALUE_ALL - U256::ONE)];
+    let mut nonce = chain.nonce(sender);
+    for message in uncovered {
+        let mint = message.mint;
+        let before = chain.balance(refund);
+        let blocks = chain.batch(vec![message], vec![]);
+        assert!(!blocks[0].receipts[1].success);
+        assert_eq!(chain.balance(refund), before + mint, "what came with it, never what it names");
+        assert_eq!(chain.balance(sender), U256::from(100));
+        assert_eq!(chain.balance(bob), U256::ZERO);
+        nonce += 1;
+        assert_eq!(chain.nonce(sender), nonce, "it counts");
+    }
+    // A call that starts and fails gives back what it passed on, and moves only what came with it.
+    let refused = Message { to: predeploys::L2_BRIDGE, data: bytes!("deadbeef"), ..message(9, U256::from(50)) };
+    assert!(!chain.batch(vec![refused], vec![])[0].receipts[1].success);
+    assert_eq!((chain.balance(refund), chain.balance(sender)), (U256::from(7 + 3 + 9), U256::from(100)));
 }
 
 #[test]
@@ -109,8 +198,7 @@ pub(crate) fn garbage_is_an_empty_payload_and_every_message_still_executes() {
 #[test]
 pub(crate) fn messages_left_over_go_into_extra_blocks() {
     let mut chain = TestChain::new(config());
-    let heavy =
-        |seed| tandem_chain::Message { gas_limit: 8_000_000, ..deposit(Address::repeat_byte(seed), u64::from(seed)) };
+    let heavy = |seed| Message { gas_limit: 8_000_000, ..deposit(Address::repeat_byte(seed), u64::from(seed)) };
     let blocks = chain.batch((1..=8).map(heavy).collect(), vec![block(1_000, 2, vec![])]);
     let counts: Vec<u64> = blocks.iter().map(|block| block.message_count).collect();
     assert_eq!(counts, [2, 6], "six unspent limits of 8 million fit 30 million, as each uses only 21,000");

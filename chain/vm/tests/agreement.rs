@@ -56,9 +56,12 @@ fn assert_all_run(suite: &str, scenarios: usize) {
 
 #[test]
 fn batches_of_the_transition_suite() {
-    let scenarios: [(&str, fn()); 10] = [
+    let scenarios: [(&str, fn()); 13] = [
         ("ether", transition::ether_comes_by_deposit_moves_and_pays_fees_to_the_vault),
         ("refunds", transition::ether_of_a_failing_message_goes_to_its_refund_address),
+        ("spending", transition::a_message_spends_what_its_sender_has_on_l2),
+        ("everything", transition::everything_is_asked_for_whatever_a_censor_includes_first),
+        ("not covered", transition::a_message_that_is_not_covered_moves_nothing_but_what_it_brought),
         ("skipped transactions", transition::what_cannot_be_executed_leaves_no_trace),
         ("garbage", transition::garbage_is_an_empty_payload_and_every_message_still_executes),
         ("messages left over", transition::messages_left_over_go_into_extra_blocks),

@@ -2,7 +2,10 @@
 pragma solidity ^0.8.30;
 
 interface IBridgeOnL1 {
-    function sendMessage(address to, uint64 gasLimit, address refund, bytes calldata data) external payable returns (uint64);
+    function sendMessage(address to, uint256 value, uint64 gasLimit, address refund, bytes calldata data)
+        external
+        payable
+        returns (uint64);
 }
 
 interface IPasserOnL2 {
@@ -28,7 +31,7 @@ contract Messenger {
     /// @notice On L1: has `target.note(number)` called on L2.
     function noteOnL2(address bridge, address target, uint64 gasLimit, uint256 number) external payable {
         bytes memory data = abi.encodeCall(this.note, (number));
-        IBridgeOnL1(bridge).sendMessage{ value: msg.value }(target, gasLimit, msg.sender, data);
+        IBridgeOnL1(bridge).sendMessage{ value: msg.value }(target, msg.value, gasLimit, msg.sender, data);
     }
 
     /// @notice On L2: has `target.note(number)` called on L1.

@@ -32,7 +32,12 @@ contract Bridge is Initializable, ReentrancyGuardTransient {
     /// @notice L2 gas of a token deposit, enough to create the bridged token.
     uint64 public constant TOKEN_MESSAGE_GAS = 1_500_000;
 
+    /// @notice Most that the guardian's pauses may last, all together (L1-BR-6).
+    uint64 public constant MAX_PAUSE_SECONDS = 30 days;
+
     uint8 private constant KIND_CALL = 0;
+    /// @dev Upper bound of what calling a token costs before its first instruction.
+    uint256 private constant RELEASE_OVERHEAD_GAS = 10_000;
     uint256 private constant RELEASE_BYTES = 4 + 3 * 32;
 
     ISchedule public immutable schedule;
@@ -51,7 +56,7 @@ contract Bridge is Initializable, ReentrancyGuardTransient {
     /// @notice How long deposits can be paused in future, all pauses together, seconds.
     uint64 public pauseSecondsLeft;
 
-    event MessageSent(uint64 indexed index, address indexed from, address indexed to, uint256 value);
+    event MessageSent(uint64 indexed index, address indexed from, address indexed to, uint256 mint, uint256 value);
     event ETHDeposited(uint64 indexed index, address indexed from, address indexed to, uint256 amount);
     event ERC20Deposited(uint64 indexed index, address indexed token, address indexed from, address to, uint256 amount);
     event MessageExecuted(uint64 indexed index, address indexed sender, address indexed target, uint256 value);
@@ -73,6 +78,7 @@ contract Bridge is Initializable, ReentrancyGuardTransient {
     error Bridge_ValueToBridge(uint256 value);
     error Bridge_MalformedRelease(bytes data);
     error Bridge_EscrowTooSmall(address token, uint256 escrow, uint256 amount);
+    error Bridge_TooLittleGas(uint256 available, uint64 gasLimit);
     error Bridge_NotGuardian(address caller);
     error Bridge_NotOwner(address caller);
     error Bridge_AlreadyPaused(uint64 until);
@@ -91,13 +97,14 @@ contract Bridge is Initializable, ReentrancyGuardTransient {
 
     /// @notice Called once, by the proxy's constructor: checks that the other contracts name the proxy.
     /// @param guardian_ may be zero: nobody can pause
-    /// @param pauseSecondsLeft_ what all pauses together may last
+    /// @param pauseSecondsLeft_ what all pauses together may last; at most MAX_PAUSE_SECONDS
     function initialize(address guardian_, uint64 pauseSecondsLeft_) external initializer {
         if (schedule.bridge() != address(this)) revert Bridge_WrongAddress(schedule.bridge(), address(this));
         if (inbox.bridge() != address(this)) revert Bridge_WrongAddress(inbox.bridge(), address(this));
         if (inbox.schedule() != address(schedule)) revert Bridge_WrongAddress(inbox.schedule(), address(schedule));
         if (executor.bridge() != address(this)) revert Bridge_WrongAddress(executor.bridge(), address(this));
         if (address(settlement).code.length == 0) revert Bridge_WrongAddress(address(settlement), address(0));
+        if (pauseSecondsLeft_ > MAX_PAUSE_SECONDS) revert Bridge_PauseTooLong(pauseSecondsLeft_, MAX_PAUSE_SECONDS);
         guardian = guardian_;
         pauseSecondsLeft = pauseSecondsLeft_;
         emit GuardianChanged(address(0), guardian_);
@@ -117,22 +124,24 @@ contract Bridge is Initializable, ReentrancyGuardTransient {
     function depositETH(address to, address refund) public payable returns (uint64 index) {
         if (msg.value == 0) revert Bridge_ZeroValue();
         if (to == address(0)) revert Bridge_ZeroAddress();
-        index = _send(to, ETH_MESSAGE_GAS, refund, "");
+        index = _send(to, msg.value, ETH_MESSAGE_GAS, refund, "");
         emit ETHDeposited(index, msg.sender, to, msg.value);
     }
 
-    /// @notice Has `to` called on L2, from the caller's address there (L1-MSG-3), with the ETH sent along. Caller: anyone; with value,
-    /// unless deposits are paused.
+    /// @notice Has `to` called on L2, from the caller's address there (L1-MSG-3). The ETH sent along is credited to that address first;
+    /// what the call passes on comes out of everything that it has then, so that ETH on L2 can be moved from here. Caller: anyone; with
+    /// ETH, unless deposits are paused.
+    /// @param value wei that the call passes on; 2^256 - 1: everything. More than there is: the call fails (L1-MSG-4)
     /// @param gasLimit L2 gas; bounded below by the length of `data` (L1-MSG-5)
-    /// @param refund who gets the ETH on L2 if the call fails
+    /// @param refund who gets the ETH sent along on L2 if the call fails
     /// @return index position in the queue
-    function sendMessage(address to, uint64 gasLimit, address refund, bytes calldata data)
+    function sendMessage(address to, uint256 value, uint64 gasLimit, address refund, bytes calldata data)
         external
         payable
         returns (uint64 index)
     {
-        index = _send(to, gasLimit, refund, data);
-        emit MessageSent(index, msg.sender, to, msg.value);
+        index = _send(to, value, gasLimit, refund, data);
+        emit MessageSent(index, msg.sender, to, msg.value, value);
     }
 
     /// @notice Deposits tokens that the caller has approved. Caller: anyone, unless deposits are paused.
@@ -169,6 +178,7 @@ contract Bridge is Initializable, ReentrancyGuardTransient {
                 kind: KIND_CALL,
                 sender: Hashing.aliasOf(address(this)),
                 to: L2_BRIDGE,
+                mint: 0,
                 value: 0,
                 gasLimit: TOKEN_MESSAGE_GAS,
                 refund: to,
@@ -222,7 +232,10 @@ contract Bridge is Initializable, ReentrancyGuardTransient {
         guardian = next;
     }
 
-    function _send(address to, uint64 gasLimit, address refund, bytes memory data) private returns (uint64) {
+    function _send(address to, uint256 value, uint64 gasLimit, address refund, bytes memory data)
+        private
+        returns (uint64)
+    {
         if (msg.value != 0) _checkNotPaused();
         if (refund == address(0)) revert Bridge_ZeroAddress();
         return inbox.enqueue(
@@ -230,7 +243,8 @@ contract Bridge is Initializable, ReentrancyGuardTransient {
                 kind: KIND_CALL,
                 sender: msg.sender == tx.origin ? msg.sender : Hashing.aliasOf(msg.sender),
                 to: to,
-                value: msg.value,
+                mint: msg.value,
+                value: value,
                 gasLimit: gasLimit,
                 refund: refund,
                 data: data
@@ -250,6 +264,11 @@ contract Bridge is Initializable, ReentrancyGuardTransient {
         if (amount > escrow) revert Bridge_EscrowTooSmall(token, escrow, amount);
         escrowOf[token] = escrow - amount;
         emit ERC20Released(message.index, token, to, amount);
+        // A token that catches failures of its own must not be starved by whoever pays for this transaction.
+        uint256 available = gasleft();
+        if (available < RELEASE_OVERHEAD_GAS + uint256(message.gasLimit) * 64 / 63) {
+            revert Bridge_TooLittleGas(available, message.gasLimit);
+        }
         IERC20(token).safeTransfer(to, amount);
     }
 

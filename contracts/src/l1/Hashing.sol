@@ -14,7 +14,14 @@ library Hashing {
     /// @notice L1-MSG-1: the bytes of a message.
     function encodeMessage(Message memory message) internal pure returns (bytes memory) {
         return abi.encodePacked(
-            message.kind, message.sender, message.to, message.value, message.gasLimit, message.refund, message.data
+            message.kind,
+            message.sender,
+            message.to,
+            message.mint,
+            message.value,
+            message.gasLimit,
+            message.refund,
+            message.data
         );
     }
 

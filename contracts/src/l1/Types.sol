@@ -8,14 +8,16 @@ pragma solidity ^0.8.30;
 /// @param kind 0: a call on the EVM chain. Other kinds belong to other chains.
 /// @param sender who acts on L2; aliased if a contract sent it (L1-MSG-3)
 /// @param to the callee on L2
-/// @param value wei credited on L2
+/// @param mint wei sent along, credited to `sender` on L2
+/// @param value wei that the call passes on, out of all that `sender` has on L2 then; 2^256 - 1: everything (L1-MSG-4)
 /// @param gasLimit L2 gas of the call
-/// @param refund who gets `value` on L2 if the call fails
+/// @param refund who gets `mint` on L2 if the call fails
 /// @param data input of the call
 struct Message {
     uint8 kind;
     address sender;
     address to;
+    uint256 mint;
     uint256 value;
     uint64 gasLimit;
     address refund;

@@ -4,7 +4,8 @@ pragma solidity 0.8.37;
 /// @title Messages from L2 to L1: every one ever sent is a leaf of one cumulative tree (L1-WD-1, L1-WD-2, PRE-MSG-*).
 /// @notice Anyone may send. Ether that comes with a message never leaves this contract: on L2 it is burned, and L1 pays it
 /// out. There is no owner, no call to another contract and no other way to change the tree.
-/// @dev Storage is read by the rulebook from state: slot 0 root, slot 1 count, slots 2 to 33 the branch.
+/// @dev Storage is read by the rulebook from state: slot 0 root, slot 1 count, slots 2 to 33 the branch, slot 34 the L1 Bridge, set by
+/// genesis and never written.
 /// Twins: `chain/src/message_tree.rs`, `src/l1/FraudSettlement.sol`.
 contract MessagePasser {
     /// @notice Height of the tree.
@@ -22,6 +23,8 @@ contract MessagePasser {
     uint256 public messageCount;
     /// @dev `_branch[h]` is the left neighbour at height `h` of the path that the next leaf takes, if it has one there.
     bytes32[TREE_DEPTH] private _branch;
+    /// @notice The Bridge on L1, which accepts no ether in messages.
+    address public l1Bridge;
 
     /// @notice One message, and everything that its proof on L1 needs besides the tree.
     event MessageSent(
@@ -36,14 +39,17 @@ contract MessagePasser {
 
     error MessagePasser_DataTooLong(uint256 length);
     error MessagePasser_GasLimitTooHigh(uint64 gasLimit);
+    error MessagePasser_ValueToBridge(uint256 value);
     error MessagePasser_TreeFull();
 
     /// @notice Sends a message from the caller: once its output is final, L1 calls `target` with the ether sent along,
-    /// `gasLimit` gas and `data`. Reverts if `data` or `gasLimit` exceeds its cap, or when the tree is full.
+    /// `gasLimit` gas and `data`. Reverts if `data` or `gasLimit` exceeds its cap, if ether is sent to the L1 Bridge, which would refuse it
+    /// for ever, or when the tree is full.
     /// @return index Position of the message in the tree, from 0.
     function send(address target, uint64 gasLimit, bytes calldata data) external payable returns (uint64 index) {
         if (data.length > DATA_BYTES_MAX) revert MessagePasser_DataTooLong(data.length);
         if (gasLimit > GAS_LIMIT_MAX) revert MessagePasser_GasLimitTooHigh(gasLimit);
+        if (msg.value != 0 && target == l1Bridge) revert MessagePasser_ValueToBridge(msg.value);
         uint256 count = messageCount;
         if (count >= MESSAGES_MAX) revert MessagePasser_TreeFull();
 

@@ -56,6 +56,7 @@ abstract contract DepositFixture is Fixture {
             kind: 0,
             sender: aliasOf(address(bridge)),
             to: L2_BRIDGE,
+            mint: 0,
             value: 0,
             gasLimit: 1_500_000,
             refund: to,
@@ -75,20 +76,29 @@ abstract contract DepositFixture is Fixture {
 
 /// @title `Bridge.sendMessage`: L1-MSG-1, L1-MSG-3, L1-MSG-4, L1-BR-1.
 contract BridgeSendMessageTest is DepositFixture {
-    function testFuzz_sendMessage_fromAccount(address to, uint96 value, uint64 gasLimit, bytes memory data) external {
+    /// @notice What is sent along is minted, and only that; what the call spends is for the sender to say.
+    function testFuzz_sendMessage_fromAccount(
+        address to,
+        uint96 mint,
+        uint256 value,
+        uint64 gasLimit,
+        bytes memory data
+    ) external {
         gasLimit = uint64(bound(gasLimit, 100_000 + 40 * data.length, 8_000_000));
-        vm.deal(alice, value);
-        expectMessage(Message(0, alice, to, value, gasLimit, bob, data));
+        vm.deal(alice, mint);
+        expectMessage(Message(0, alice, to, mint, value, gasLimit, bob, data));
+        vm.expectEmit(address(bridge));
+        emit Bridge.MessageSent(0, alice, to, mint, value);
         vm.prank(alice, alice);
-        vm.assertEq(bridge.sendMessage{ value: value }(to, gasLimit, bob, data), 0);
-        vm.assertEq(address(bridge).balance, value);
+        vm.assertEq(bridge.sendMessage{ value: mint }(to, value, gasLimit, bob, data), 0);
+        vm.assertEq(address(bridge).balance, mint);
     }
 
     function testFuzz_sendMessage_fromContractIsAliased(address sender, address origin, address to) external {
         vm.assume(sender != origin && sender != address(gate.admin()));
-        expectMessage(Message(0, aliasOf(sender), to, 0, 100_000, bob, ""));
+        expectMessage(Message(0, aliasOf(sender), to, 0, type(uint256).max, 100_000, bob, ""));
         vm.prank(sender, origin);
-        bridge.sendMessage(to, 100_000, bob, "");
+        bridge.sendMessage(to, type(uint256).max, 100_000, bob, "");
     }
 
     function testFuzz_sendMessage_revertsWithoutRefund(address to, uint96 value, uint64 gasLimit, bytes memory data)
@@ -97,29 +107,29 @@ contract BridgeSendMessageTest is DepositFixture {
         vm.deal(alice, value);
         vm.expectRevert(Bridge.Bridge_ZeroAddress.selector);
         vm.prank(alice, alice);
-        bridge.sendMessage{ value: value }(to, gasLimit, address(0), data);
+        bridge.sendMessage{ value: value }(to, value, gasLimit, address(0), data);
     }
 
     function testFuzz_sendMessage_revertsOnGasOutOfRange(uint64 gasLimit) external {
         vm.assume(gasLimit < 100_000 || gasLimit > 8_000_000);
         vm.expectRevert(abi.encodeWithSelector(Inbox.Inbox_MessageGasOutOfRange.selector, gasLimit, 100_000, 8_000_000));
         vm.prank(alice, alice);
-        bridge.sendMessage(bob, gasLimit, alice, "");
+        bridge.sendMessage(bob, 0, gasLimit, alice, "");
     }
 
-    /// @notice L1-BR-6: a pause stops value and nothing else.
-    function testFuzz_sendMessage_pausedOnlyWithValue(uint96 value) external {
-        value = uint96(bound(value, 1, type(uint96).max));
-        vm.deal(alice, value);
+    /// @notice L1-BR-6: a pause stops ether on its way in and nothing else: what moves ether that L2 has already passes.
+    function testFuzz_sendMessage_pausedOnlyWithEther(uint96 mint, uint256 value) external {
+        mint = uint96(bound(mint, 1, type(uint96).max));
+        vm.deal(alice, mint);
         pause();
         vm.expectRevert(pausedError());
         vm.prank(alice, alice);
-        bridge.sendMessage{ value: value }(bob, 100_000, alice, "");
+        bridge.sendMessage{ value: mint }(bob, value, 100_000, alice, "");
         vm.prank(alice, alice);
-        bridge.sendMessage(bob, 100_000, alice, "");
+        bridge.sendMessage(bob, value, 100_000, alice, "");
         skipTime(1 days);
         vm.prank(alice, alice);
-        bridge.sendMessage{ value: value }(bob, 100_000, alice, "");
+        bridge.sendMessage{ value: mint }(bob, value, 100_000, alice, "");
     }
 }
 
@@ -129,7 +139,7 @@ contract BridgeDepositETHTest is DepositFixture {
         vm.assume(to != address(0) && refund != address(0));
         value = uint96(bound(value, 1, type(uint96).max));
         vm.deal(alice, value);
-        expectMessage(Message(0, alice, to, value, 100_000, refund, ""));
+        expectMessage(Message(0, alice, to, value, value, 100_000, refund, ""));
         vm.expectEmit(address(bridge));
         emit Bridge.ETHDeposited(0, alice, to, value);
         vm.prank(alice, alice);
@@ -141,7 +151,7 @@ contract BridgeDepositETHTest is DepositFixture {
         vm.assume(sender != alice && sender != address(gate.admin()) && sender != address(bridge));
         value = uint96(bound(value, 1, type(uint96).max));
         vm.deal(sender, value);
-        expectMessage(Message(0, aliasOf(sender), bob, value, 100_000, bob, ""));
+        expectMessage(Message(0, aliasOf(sender), bob, value, value, 100_000, bob, ""));
         vm.prank(sender, alice);
         bridge.depositETH{ value: value }(bob, bob);
     }
@@ -164,7 +174,7 @@ contract BridgeDepositETHTest is DepositFixture {
     function testFuzz_receive_depositsToSelf(uint96 value) external {
         value = uint96(bound(value, 1, type(uint96).max));
         vm.deal(alice, value);
-        expectMessage(Message(0, alice, alice, value, 100_000, alice, ""));
+        expectMessage(Message(0, alice, alice, value, value, 100_000, alice, ""));
         vm.prank(alice, alice);
         (bool success,) = address(bridge).call{ value: value }("");
         vm.assertTrue(success);

@@ -10,7 +10,7 @@ import { L2Message, OutputFields } from "../../src/l1/Types.sol";
 import { IERC20Release } from "../../src/l1/interfaces/IL2Bridge.sol";
 import { vm } from "../utils/Vm.sol";
 import { DepositFixture } from "./BridgeDeposit.t.sol";
-import { FalseToken, NoReturnToken, PlainToken, RebasingToken, ReentrantToken } from "./Tokens.sol";
+import { CatchingToken, FalseToken, NoReturnToken, PlainToken, RebasingToken, ReentrantToken } from "./Tokens.sol";
 
 /// @title A callee that remembers, or does what the test wants.
 contract Callee {
@@ -406,6 +406,41 @@ contract BridgeReleaseTest is ExecuteFixture {
         failing.setFailing(false);
         execute(fields, sent);
         vm.assertEq(failing.balanceOf(bob), 10);
+    }
+
+    /// @notice A token that catches failures of its own has the gas that L2 promised, or nothing happens: whoever pays cannot have its
+    /// bookkeeping fail on its own.
+    function testFuzz_release_gasIsGuaranteed(uint64 gasLimit, uint256 gas_) external {
+        gasLimit = uint64(bound(gasLimit, 100_000, 3_000_000));
+        CatchingToken catching = new CatchingToken();
+        _deposit(catching, 10);
+        bytes memory data = abi.encodeCall(IERC20Release.releaseERC20, (address(catching), bob, 10));
+        L2Message memory sent = sendFromL2(L2_BRIDGE, address(bridge), 0, gasLimit, data);
+        (OutputFields memory fields,) = settle();
+        bytes memory proof = proofOf(fields, 0);
+        bytes32 output = fields.hash();
+        gas_ = bound(gas_, 100_000, uint256(gasLimit) + 300_000);
+        try bridge.executeMessage{ gas: gas_ }(output, sent, proof) {
+            vm.assertGe(catching.gasSeen() + 500, gasLimit);
+        } catch {
+            vm.assertFalse(bridge.isExecuted(0));
+            vm.assertEq(bridge.escrowOf(address(catching)), 10);
+        }
+    }
+
+    /// @notice As much gas as the promise takes is enough for a token that needs less.
+    function test_release_withTheGasOfTheMessage() external {
+        bytes memory data = abi.encodeCall(IERC20Release.releaseERC20, (address(token), bob, 10));
+        L2Message memory sent = sendFromL2(L2_BRIDGE, address(bridge), 0, 300_000, data);
+        (OutputFields memory fields,) = settle();
+        bytes memory call_ = abi.encodeCall(bridge.executeMessage, (fields.hash(), sent, proofOf(fields, 0)));
+        (bool success, bytes memory failure) = address(bridge).call{ gas: 300_000 }(call_);
+        vm.assertFalse(success);
+        vm.assertEq(bytes32(bytes4(failure)), bytes32(Bridge.Bridge_TooLittleGas.selector));
+        vm.assertFalse(bridge.isExecuted(0));
+        (success,) = address(bridge).call{ gas: 500_000 }(call_);
+        vm.assertTrue(success);
+        vm.assertEq(token.balanceOf(bob), 10);
     }
 
     function test_release_noReturnValue() external {

@@ -69,6 +69,19 @@ contract DeployTest is Fixture {
         implementation.initialize(mallory, 1);
     }
 
+    /// @notice L1-BR-6: whoever deploys cannot give the guardian more than the ceiling.
+    function testFuzz_bridgeInitialize_revertsBeyondThePauseCeiling(uint64 seconds_) external {
+        seconds_ = uint64(bound(seconds_, 30 days + 1, type(uint64).max));
+        address self = vm.computeCreateAddress(address(this), vm.getNonce(address(this)));
+        _mockAddress(address(schedule), "bridge()", self);
+        _mockAddress(address(inbox), "bridge()", self);
+        _mockAddress(address(executor), "bridge()", self);
+        vm.expectRevert(abi.encodeWithSelector(Bridge.Bridge_PauseTooLong.selector, seconds_, 30 days));
+        new BridgeProxy(
+            address(implementation), address(gate), abi.encodeCall(Bridge.initialize, (guardian, seconds_))
+        );
+    }
+
     function testFuzz_inboxConstructor_revertsUnlessNamed(address inbox_) external {
         address self = vm.computeCreateAddress(address(this), vm.getNonce(address(this)));
         vm.assume(inbox_ != self);

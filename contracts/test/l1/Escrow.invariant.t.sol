@@ -29,6 +29,8 @@ contract EscrowInvariantTest is DepositFixture {
     struct Deposit {
         address asset;
         uint256 amount;
+        bool withdraws; // a message that has the L2 bridge withdraw `value`
+        uint256 value;
     }
 
     address[] private _assets;
@@ -43,7 +45,7 @@ contract EscrowInvariantTest is DepositFixture {
     function setUp() public override {
         super.setUp();
         _assets = [ETH, address(new PlainToken("Plain", "PLN")), address(new FeeToken()), address(new NoReturnToken())];
-        bytes4[] memory selectors = new bytes4[](9);
+        bytes4[] memory selectors = new bytes4[](10);
         selectors[0] = this.actDepositETH.selector;
         selectors[1] = this.actDepositToken.selector;
         selectors[2] = this.actConsume.selector;
@@ -53,6 +55,7 @@ contract EscrowInvariantTest is DepositFixture {
         selectors[6] = this.actClaim.selector;
         selectors[7] = this.actClaimFalsely.selector;
         selectors[8] = this.actGive.selector;
+        selectors[9] = this.actForceWithdraw.selector;
         targetContract(address(this));
         targetSelector(address(this), selectors);
     }
@@ -62,9 +65,9 @@ contract EscrowInvariantTest is DepositFixture {
         amount = uint96(bound(amount, 1, 1e24));
         vm.deal(alice, amount);
         vm.prank(alice, alice);
-        if (asMessage) bridge.sendMessage{ value: amount }(bob, 200_000, alice, "hello");
+        if (asMessage) bridge.sendMessage{ value: amount }(bob, amount, 200_000, alice, "hello");
         else bridge.depositETH{ value: amount }(bob, alice);
-        _deposits.push(Deposit(ETH, amount));
+        _deposits.push(Deposit(ETH, amount, false, 0));
         _model[ETH].unconsumed += amount;
     }
 
@@ -78,8 +81,32 @@ contract EscrowInvariantTest is DepositFixture {
         vm.prank(alice);
         bridge.depositERC20(token, bob, amount);
         uint256 arrived = token == _assets[2] ? amount - amount / 100 : amount;
-        _deposits.push(Deposit(token, arrived));
+        _deposits.push(Deposit(token, arrived, false, 0));
         _model[token].unconsumed += arrived;
+    }
+
+    /// @dev Moves what L2 holds out by a message, with ether sent along or without, covered or not. What is unconsumed is what was sent
+    /// along and never what the message names.
+    function actForceWithdraw(uint96 mint, uint256 value, bool all) external {
+        nextBlock();
+        mint = uint96(bound(mint, 0, 1e24));
+        if (all) value = type(uint256).max;
+        else value = bound(value, 0, 2e24);
+        vm.deal(bob, mint);
+        vm.prank(bob, bob);
+        bridge.sendMessage{ value: mint }(L2_BRIDGE, value, 400_000, bob, abi.encodeWithSignature("withdrawETH(address)", bob));
+        _deposits.push(Deposit(ETH, mint, true, value));
+        _model[ETH].unconsumed += mint;
+    }
+
+    /// @dev L1-MSG-4 for a chain on which Bob has all ether.
+    function _spend(Asset storage asset, uint256 value) private {
+        if (value == type(uint256).max) value = asset.supply;
+        if (value == 0 || value > asset.supply) return;
+        asset.supply -= value;
+        asset.unclaimed += value;
+        _withdrawn.push(Deposit(ETH, value, false, 0));
+        _withdrawals.push(sendFromL2(L2_BRIDGE, bob, value, 100_000, ""));
     }
 
     function actConsume() external {
@@ -89,6 +116,7 @@ contract EscrowInvariantTest is DepositFixture {
             Asset storage asset = _model[_deposits[i].asset];
             asset.unconsumed -= _deposits[i].amount;
             asset.supply += _deposits[i].amount;
+            if (_deposits[i].withdraws) _spend(asset, _deposits[i].value);
         }
     }
 
@@ -97,7 +125,7 @@ contract EscrowInvariantTest is DepositFixture {
         amount = bound(amount, 0, _model[token].supply);
         _model[token].supply -= amount;
         _model[token].unclaimed += amount;
-        _withdrawn.push(Deposit(token, amount));
+        _withdrawn.push(Deposit(token, amount, false, 0));
         _withdrawals.push(
             token == ETH
                 ? sendFromL2(bob, bob, amount, 50_000, "")
@@ -202,6 +230,27 @@ contract EscrowInvariantTest is DepositFixture {
         }
         vm.assertEq(address(bridge).balance, 0);
         vm.assertEq(bob.balance, 5 ether);
+    }
+
+    /// @notice A message that names more than it brings takes what L2 holds and not a wei of the escrow of others' deposits.
+    function test_escrow_forcedWithdrawals() external {
+        this.actDepositETH(5 ether, false);
+        this.actForceWithdraw(1 ether, 7 ether, false); // not covered: Bob has 6
+        this.actForceWithdraw(0, 2 ether, false);
+        this.actForceWithdraw(0, 0, true);
+        this.actDepositETH(3 ether, false);
+        this.actForceWithdraw(0, 1 ether, false);
+        vm.assertEq(_model[ETH].unconsumed, 9 ether);
+        this.actConsume();
+        this.invariant_escrowEquation();
+        vm.assertEq(_model[ETH].supply, 2 ether);
+        this.actSettle();
+        for (uint256 i = 0; i < 3; ++i) {
+            this.actClaim(i);
+        }
+        this.invariant_escrowEquation();
+        vm.assertEq(bob.balance, 7 ether);
+        vm.assertEq(address(bridge).balance, 2 ether);
     }
 
     function _proof(uint64 index) private view returns (bytes memory) {

@@ -187,7 +187,7 @@ abstract contract Fixture is Test {
 
     /// @dev A message that the Bridge would queue.
     function message(uint64 gasLimit, bytes memory data) internal view returns (Message memory) {
-        return Message(0, alice, bob, 0, gasLimit, alice, data);
+        return Message(0, alice, bob, 0, 0, gasLimit, alice, data);
     }
 
     function enqueue(uint64 gasLimit) internal {

@@ -38,7 +38,7 @@ contract GasTest is DepositFixture {
         nextBlock();
         bridge.depositERC20(address(token), alice, 1);
         vm.snapshotGasLastCall("l1", "gas Bridge.depositERC20");
-        bridge.sendMessage(bob, 200_000, alice, new bytes(1000));
+        bridge.sendMessage(bob, type(uint256).max, 200_000, alice, new bytes(1000));
         vm.snapshotGasLastCall("l1", "gas Bridge.sendMessage 1000 bytes");
     }
 

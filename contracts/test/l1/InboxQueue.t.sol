@@ -14,9 +14,9 @@ contract InboxEnqueueTest is Fixture {
         if (first.data.length > 32_768) first.data = "";
         first.gasLimit = uint64(bound(first.gasLimit, 100_000 + 40 * first.data.length, 8_000_000));
         bytes memory encoded = abi.encodePacked(
-            first.kind, first.sender, first.to, first.value, first.gasLimit, first.refund, first.data
+            first.kind, first.sender, first.to, first.mint, first.value, first.gasLimit, first.refund, first.data
         );
-        vm.assertEq(encoded.length, 101 + first.data.length);
+        vm.assertEq(encoded.length, 133 + first.data.length);
         bytes32 hashAfterFirst = keccak256(abi.encode(bytes32(0), keccak256(encoded)));
         vm.expectEmit(address(inbox));
         emit Inbox.MessageEnqueued(0, hashAfterFirst, encoded);

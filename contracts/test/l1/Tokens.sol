@@ -215,3 +215,20 @@ contract RawToken is PlainToken("", "") {
         }
     }
 }
+
+/// @title A token whose transfers note something, and go on if that fails.
+contract CatchingToken is PlainToken {
+    uint256 public gasSeen;
+
+    constructor() PlainToken("Catching", "CAT") { }
+
+    function transfer(address to, uint256 amount) public override returns (bool) {
+        uint256 gas_ = gasleft();
+        try this.note(gas_) { } catch { }
+        return super.transfer(to, amount);
+    }
+
+    function note(uint256 gas_) external {
+        gasSeen = gas_;
+    }
+}

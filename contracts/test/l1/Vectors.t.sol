@@ -59,6 +59,7 @@ contract VectorsTest is Fixture {
             kind: uint8(_uint("kind")),
             sender: _address("sender"),
             to: _address("to"),
+            mint: _uint("mint"),
             value: _uint("value"),
             gasLimit: uint64(_uint("gasLimit")),
             refund: _address("refund"),

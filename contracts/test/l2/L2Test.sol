@@ -52,6 +52,7 @@ abstract contract L2Test is Test {
         vm.etch(Predeploys.BRIDGED_TOKEN, type(BridgedToken).runtimeCode);
         vm.etch(Predeploys.ADDRESS_TABLE, type(AddressTable).runtimeCode);
         vm.store(Predeploys.MESSAGE_PASSER, bytes32(0), NaiveTree.emptyRoot(32));
+        vm.store(Predeploys.MESSAGE_PASSER, bytes32(uint256(34)), bytes32(uint256(uint160(L1_BRIDGE))));
         vm.store(Predeploys.L2_BRIDGE, bytes32(0), bytes32(uint256(uint160(L1_BRIDGE))));
         vm.store(Predeploys.FEE_VAULT, bytes32(0), bytes32(uint256(uint160(FEE_RECIPIENT))));
     }

@@ -33,7 +33,7 @@ contract MessagePasserTest is L2Test {
         uint64 gasLimit,
         bytes calldata data
     ) external {
-        vm.assume(sender != Predeploys.MESSAGE_PASSER);
+        vm.assume(sender != Predeploys.MESSAGE_PASSER && target != L1_BRIDGE);
         gasLimit = uint64(bound(gasLimit, 0, PASSER.GAS_LIMIT_MAX()));
         vm.deal(sender, value);
         vm.deal(Predeploys.MESSAGE_PASSER, 0);
@@ -71,6 +71,18 @@ contract MessagePasserTest is L2Test {
         gasLimit = uint64(bound(gasLimit, PASSER.GAS_LIMIT_MAX() + 1, type(uint64).max));
         vm.expectRevert(abi.encodeWithSelector(MessagePasser.MessagePasser_GasLimitTooHigh.selector, gasLimit));
         PASSER.send(address(1), gasLimit, "");
+    }
+
+    /// @notice Ether for the L1 Bridge would be burned here and refused there, for ever. Messages without ether are the Bridge's to judge.
+    function testFuzz_send_refusesEtherForTheL1Bridge(address sender, uint256 value, bytes calldata data) external {
+        value = bound(value, 1, type(uint256).max);
+        vm.deal(sender, value);
+        vm.expectRevert(abi.encodeWithSelector(MessagePasser.MessagePasser_ValueToBridge.selector, value));
+        vm.prank(sender);
+        PASSER.send{ value: value }(L1_BRIDGE, 0, data);
+        vm.prank(sender);
+        vm.assertEq(PASSER.send(L1_BRIDGE, 0, data), 0);
+        vm.assertEq(sender.balance, value);
     }
 
     function testFuzz_send_refusesWhenFull(uint256 count) external {

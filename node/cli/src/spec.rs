@@ -298,6 +298,7 @@ mod tests {
             ("[settlement]\ncheckpoint-age-seconds = 3599", "[settlement]\ncheckpoint-age-seconds = 3600"),
             ("[settlement]\nclaim-window-seconds = 0", "[settlement]\nclaim-window-seconds = 1"),
             ("[settlement]\nforced-inclusion-window-seconds = 0", "[settlement]\nforced-inclusion-window-seconds = 1"),
+            ("[settlement]\npause-seconds = 2592001", "[settlement]\npause-seconds = 2592000"),
             ("[settlement]\ndelay-seconds = 43199", "[settlement]\ndelay-seconds = 43200"),
             ("[settlement]\nclaim-window-seconds = 2592001", "[settlement]\nclaim-window-seconds = 2592000"),
             // One more batch per epoch does not fit the machine.

@@ -269,7 +269,7 @@ sol! {
     #[sol(rpc)]
     #[derive(Debug, PartialEq, Eq)]
     contract Bridge {
-        event MessageSent(uint64 indexed index, address indexed from, address indexed to, uint256 value);
+        event MessageSent(uint64 indexed index, address indexed from, address indexed to, uint256 mint, uint256 value);
         event ETHDeposited(uint64 indexed index, address indexed from, address indexed to, uint256 amount);
         event ERC20Deposited(uint64 indexed index, address indexed token, address indexed from, address to, uint256 amount);
         event MessageExecuted(uint64 indexed index, address indexed sender, address indexed target, uint256 value);
@@ -291,6 +291,7 @@ sol! {
         error Bridge_ValueToBridge(uint256 value);
         error Bridge_MalformedRelease(bytes data);
         error Bridge_EscrowTooSmall(address token, uint256 escrow, uint256 amount);
+        error Bridge_TooLittleGas(uint256 available, uint64 gasLimit);
         error Bridge_NotGuardian(address caller);
         error Bridge_NotOwner(address caller);
         error Bridge_AlreadyPaused(uint64 until);
@@ -299,7 +300,7 @@ sol! {
 
         function initialize(address guardian_, uint64 pauseSecondsLeft_) external;
         function depositETH(address to, address refund) external payable returns (uint64 index);
-        function sendMessage(address to, uint64 gasLimit, address refund, bytes data) external payable returns (uint64 index);
+        function sendMessage(address to, uint256 value, uint64 gasLimit, address refund, bytes data) external payable returns (uint64 index);
         function depositERC20(address token, address to, uint256 amount) external returns (uint64 index);
         function executeMessage(bytes32 output, L2Message message, bytes proof) external;
         function pauseDeposits(uint64 seconds_) external;
@@ -315,6 +316,7 @@ sol! {
         function guardian() external view returns (address);
         function pausedUntil() external view returns (uint64);
         function pauseSecondsLeft() external view returns (uint64);
+        function MAX_PAUSE_SECONDS() external view returns (uint64);
     }
 
     /// Which rules hold for which batches (L1-SCHED, L1-CFG).

@@ -27,7 +27,8 @@ pub const DEVNET_CHAIN_IDS: [u64; 2] = [31_337, 1_337];
 pub const NOTICE_SECONDS_MIN: u64 = 37 * 86_400;
 /// Elsewhere the grace is at least so long, in seconds (L1-NOTICE-3).
 pub const GRACE_SECONDS_MIN: u64 = 14 * 86_400;
-
+/// What the guardian's pauses may last together (L1-BR-6); twin: `Bridge.MAX_PAUSE_SECONDS`.
+const PAUSE_SECONDS_MAX: u128 = 30 * 86_400;
 /// Gas of a creation beside what its bytes cost.
 const CREATION_GAS: u64 = 1_500_000;
 /// Gas per byte of a creation: calldata, initcode and code deposit.
@@ -58,7 +59,7 @@ pub struct ChainSpec {
 }
 
 impl ChainSpec {
-    /// Refuses what `Schedule.sol` would refuse, and what no chain works with (L1-NOTICE-1 to L1-NOTICE-3, L1-SCHED-5, L1-SCHED-6). While the
+    /// Refuses what `Schedule.sol` would refuse, and what no chain works with (L1-NOTICE-1 to L1-NOTICE-3, L1-SCHED-5, L1-SCHED-6), and `Bridge.sol` (L1-BR-6). While the
     /// L1 chain id is 0, not known yet, a devnet's is assumed; [`deploy`] checks again.
     pub fn check(&self) -> Result<(), DeployError> {
         let rules = &self.rules;
@@ -76,6 +77,7 @@ impl ChainSpec {
             ("forced-inclusion window in seconds", 1, unbounded, self.forced_inclusion_window_seconds.into()),
             ("delay in seconds", delay_min.into(), unbounded, self.delay_seconds.into()),
             ("grace in seconds", grace_min.into(), unbounded, self.grace_seconds.into()),
+            ("all pauses together in seconds", 0, PAUSE_SECONDS_MAX, self.pause_seconds.into()),
         ] {
             if !(min..=max).contains(&found) {
                 return Err(DeployError::Bounds { rule, min, max, found });

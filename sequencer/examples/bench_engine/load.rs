@@ -42,6 +42,7 @@ impl Senders {
             kind: 0,
             sender: to,
             to,
+            mint: U256::from(ETHER),
             value: U256::from(ETHER),
             gas_limit: 100_000,
             refund: to,

@@ -234,7 +234,8 @@ impl Rig {
 }
 
 pub fn deposit(to: Address, value: u64) -> Message {
-    Message { kind: 0, sender: to, to, value: U256::from(value), gas_limit: 100_000, refund: to, data: Bytes::new() }
+    let value = U256::from(value);
+    Message { kind: 0, sender: to, to, mint: value, value, gas_limit: 100_000, refund: to, data: Bytes::new() }
 }
 
 pub fn user(seed: u8) -> PrivateKeySigner {

@@ -28,7 +28,7 @@ macro_rules! bytecode {
 
 /// `MessagePasser.sol`.
 pub const MESSAGE_PASSER: Bytecode =
-    bytecode!("MessagePasser", "a3e4c3138a41086c6b6fc719f05b2bec2d5a748e3b643c7bc0a3a01b0ce015a7");
+    bytecode!("MessagePasser", "e14665840a780a2fdc1796adebc7e550e0994d640af5f90abe3cd450e38a383e");
 /// `L2Bridge.sol`.
 pub const L2_BRIDGE: Bytecode =
     bytecode!("L2Bridge", "0d8078789dbedd8c279493c9efcad234ac29b2b8e2bda8df3855513ce26774c1");

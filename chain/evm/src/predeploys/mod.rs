@@ -42,6 +42,8 @@ pub fn is_reserved(address: Address) -> bool {
 pub const MESSAGE_ROOT_SLOT: U256 = U256::ZERO;
 /// Slot of the message passer with the number of messages (PRE-MSG-2).
 pub const MESSAGE_COUNT_SLOT: U256 = U256::ONE;
+/// Slot of the message passer with the address of the Bridge on L1 (PRE-MSG-2).
+pub const PASSER_L1_BRIDGE_SLOT: U256 = U256::from_limbs([34, 0, 0, 0]);
 /// Slot of the bridge with the address of the Bridge on L1 (PRE-BRIDGE-2).
 pub const L1_BRIDGE_SLOT: U256 = U256::ZERO;
 /// Slot of the fee vault with the recipient on L1 (PRE-FEE-1).

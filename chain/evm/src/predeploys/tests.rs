@@ -183,6 +183,7 @@ fn genesis_storage_is_read_by_the_contracts() {
     let config = test_config();
     let mut chain = Chain::at_genesis(&config);
     assert_eq!(chain.call(L2_BRIDGE, &l1BridgeCall {}), config.bridge);
+    assert_eq!(chain.call(MESSAGE_PASSER, &l1BridgeCall {}), config.bridge);
     assert_eq!(chain.call(FEE_VAULT, &l1FeeRecipientCall {}), config.l1_fee_recipient);
     assert_eq!(chain.call(MESSAGE_PASSER, &messageRootCall {}), MessageTree::default().root());
 }

@@ -248,7 +248,8 @@ pub fn delegate(user: &User, plain: TxEip1559) -> SignedTransaction {
 }
 
 pub fn deposit(to: Address, value: u64) -> Message {
-    Message { kind: 0, sender: to, to, value: U256::from(value), gas_limit: 100_000, refund: to, data: Bytes::new() }
+    let value = U256::from(value);
+    Message { kind: 0, sender: to, to, mint: value, value, gas_limit: 100_000, refund: to, data: Bytes::new() }
 }
 
 pub fn block(timestamp: u64, message_count: u32, transactions: Vec<SignedTransaction>) -> PayloadBlock {

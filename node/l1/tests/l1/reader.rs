@@ -40,7 +40,7 @@ async fn events_feed_derivation_near_the_tip_and_far_from_it() {
         let L1Batch { header, checkpoint, data } =
             L1Batch { header: batch.header, checkpoint: batch.checkpoint, data: L1Data::Calldata(payload.clone()) };
         let input = derivation.next(L1Batch { header, checkpoint, data }).unwrap();
-        assert_eq!(input.messages.iter().map(|message| message.value.to::<u64>()).collect::<Vec<_>>(), [5, 6]);
+        assert_eq!(input.messages.iter().map(|message| message.mint.to::<u64>()).collect::<Vec<_>>(), [5, 6]);
         assert_eq!(input.payload, payload);
     }
 }
