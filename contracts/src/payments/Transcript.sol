@@ -43,7 +43,14 @@ library Transcript {
         return keccak256(
             bytes.concat(
                 abi.encode(TAG, header.configHash, keySetHash, header.index, header.rootIn, header.leafCountIn),
-                abi.encode(header.queueStart, header.queueHashStart, header.queueEnd, header.queueHashEnd, header.env),
+                abi.encode(
+                    header.queueStart,
+                    header.queueHashStart,
+                    header.queueEnd,
+                    header.queueHashEnd,
+                    header.env,
+                    header.dom
+                ),
                 abi.encode(segments[0].length, keccak256(segments[0])),
                 abi.encode(segments[1].length, keccak256(segments[1])),
                 abi.encode(segments[2].length, keccak256(segments[2])),

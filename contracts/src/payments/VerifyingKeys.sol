@@ -28,8 +28,8 @@ library VerifyingKeys {
     error Keys_WrongInputCount(uint256 circuit, uint256 inputs);
     error Keys_Identity(uint256 circuit);
     error Keys_InvalidPoint(uint256 circuit);
-    error Keys_GammaIsDelta(uint256 circuit);
-    error Keys_DeltaIsGenerator(uint256 circuit);
+    error Keys_NotDistinct(uint256 circuit);
+    error Keys_IsGenerator(uint256 circuit);
     error Keys_NotStored();
 
     /// @notice Public inputs of a circuit; 0 if there is no such circuit (PAY-PUBLIC).
@@ -39,9 +39,10 @@ library VerifyingKeys {
         return 0;
     }
 
-    /// @notice Checks a set and stores it. Reverts on a malformed one, on points off the curve or outside the subgroup,
-    /// on identities, and on gamma equal to delta or delta the generator, with which anybody could forge proofs (the
-    /// latter with the powers of tau: a key to which phase 2 contributed nothing).
+    /// @notice Checks a set and stores it (PAY-KEY). Reverts on a malformed one, on points off the curve or outside the subgroup, and on
+    /// identities: among the inputs' points one would leave that input free. Reverts unless beta, gamma and delta differ pairwise up to
+    /// sign, and on beta or delta the generator: with any of these anybody could forge proofs (the last two with the powers of tau: keys to
+    /// which phase 1 or phase 2 contributed nothing).
     /// @return set address of the data contract
     function store(bytes memory keys) internal returns (address set) {
         check(keys);
@@ -105,15 +106,19 @@ library VerifyingKeys {
         }
         if (!_isG1(key + ALPHA)) revert Keys_InvalidPoint(circuit);
         for (uint256 i = 0; i <= inputs; ++i) {
+            if (_isZero(key, POINTS + i * 0x40, 2)) revert Keys_Identity(circuit);
             if (!_isG1(key + POINTS + i * 0x40)) revert Keys_InvalidPoint(circuit);
         }
-        // Equal or opposite: the x coordinates tell.
-        if (word(key, GAMMA) == word(key, DELTA) && word(key, GAMMA + 0x20) == word(key, DELTA + 0x20)) {
-            revert Keys_GammaIsDelta(circuit);
-        }
-        if (word(key, DELTA) == GENERATOR_X1 && word(key, DELTA + 0x20) == GENERATOR_X0) {
-            revert Keys_DeltaIsGenerator(circuit);
-        }
+        if (_hasX(key, BETA, word(key, GAMMA), word(key, GAMMA + 0x20))) revert Keys_NotDistinct(circuit);
+        if (_hasX(key, BETA, word(key, DELTA), word(key, DELTA + 0x20))) revert Keys_NotDistinct(circuit);
+        if (_hasX(key, GAMMA, word(key, DELTA), word(key, DELTA + 0x20))) revert Keys_NotDistinct(circuit);
+        if (_hasX(key, BETA, GENERATOR_X1, GENERATOR_X0)) revert Keys_IsGenerator(circuit);
+        if (_hasX(key, DELTA, GENERATOR_X1, GENERATOR_X0)) revert Keys_IsGenerator(circuit);
+    }
+
+    /// @dev Whether a point of G2 has these coordinates x, and so is a given point or its opposite.
+    function _hasX(uint256 key, uint256 offset, uint256 x1, uint256 x0) private pure returns (bool) {
+        return word(key, offset) == x1 && word(key, offset + 0x20) == x0;
     }
 
     /// @dev The pairing precompile checks coordinates, curve and subgroup of both points.

@@ -461,29 +461,111 @@ contract PaymentsPartsTest is PaymentsFixture {
         harness.store(cut);
     }
 
-    function test_keySet_refusesGammaEqualToDelta() external {
-        bytes memory changed = keys;
-        assembly ("memory-safe") {
-            let key := add(changed, 0x20)
-            mcopy(add(key, 0x180), add(key, 0x100), 0x80)
+    /// @notice With two of beta, gamma and delta equal or opposite, a proof of anything at all is made of the key's own points: it
+    /// verifies, so such a set must not be stored.
+    function test_keySet_refusesEqualAndOppositeSecrets() external {
+        for (uint256 pair = 0; pair < 3; ++pair) {
+            for (uint256 sign = 0; sign < 2; ++sign) {
+                bytes memory changed = _withEqualSecrets(pair, sign == 1);
+                Groth16Batch.Claim[] memory claims = new Groth16Batch.Claim[](1);
+                claims[0] = _forgery(changed, pair, sign == 1);
+                harness.verifyClaims(changed, claims, bytes32(uint256(1)));
+                vm.expectRevert(abi.encodeWithSelector(VerifyingKeys.Keys_NotDistinct.selector, 3));
+                harness.store(changed);
+            }
         }
-        vm.expectRevert(abi.encodeWithSelector(VerifyingKeys.Keys_GammaIsDelta.selector, 1));
-        harness.store(changed);
     }
 
-    function test_keySet_refusesDeltaWithoutAContribution() external {
-        bytes memory changed = keys;
+    /// @dev The key of circuit 3 with gamma made beta (pair 0), delta made beta (1) or delta made gamma (2), or the opposite.
+    function _withEqualSecrets(uint256 pair, bool opposite) private view returns (bytes memory changed) {
+        uint256 second = VerifyingKeys.length(19);
+        uint256 from = second + (pair == 2 ? VerifyingKeys.GAMMA : VerifyingKeys.BETA);
+        uint256 to = second + (pair == 0 ? VerifyingKeys.GAMMA : VerifyingKeys.DELTA);
+        changed = keys;
+        for (uint256 i = 0; i < 4; ++i) {
+            uint256 value = _word(from + i * 0x20);
+            if (opposite && i > 1) value = P - value;
+            assembly ("memory-safe") {
+                mstore(add(add(changed, 0x20), add(to, mul(i, 0x20))), value)
+            }
+        }
+    }
+
+    /// @dev A claim about inputs that nobody chose with care. The equation is e(A, B) = e(alpha, beta) e(L, gamma) e(C, delta).
+    function _forgery(bytes memory changed, uint256 pair, bool opposite)
+        private
+        view
+        returns (Groth16Batch.Claim memory claim)
+    {
+        uint256 second = VerifyingKeys.length(19);
+        claim.circuit = 3;
+        claim.inputs = new uint256[](3);
+        uint256[2] memory sum = _g1(changed, second + VerifyingKeys.POINTS);
+        for (uint256 i = 0; i < 3; ++i) {
+            claim.inputs[i] = 1000 + i;
+            uint256[2] memory point = _g1(changed, second + VerifyingKeys.POINTS + (i + 1) * 0x40);
+            (bool ok, bytes memory product) = address(7).staticcall(abi.encode(point, claim.inputs[i]));
+            vm.assertTrue(ok);
+            (uint256 x, uint256 y) = abi.decode(product, (uint256, uint256));
+            (sum[0], sum[1]) = _add(sum[0], sum[1], x, y);
+        }
+        uint256[2] memory alpha = _g1(changed, second + VerifyingKeys.ALPHA);
+        uint256[2] memory a;
+        uint256[2] memory c;
+        if (pair == 0) {
+            // gamma = ±beta: A = alpha ± L, B = beta, C = 0
+            (a[0], a[1]) = _add(alpha[0], alpha[1], sum[0], opposite ? P - sum[1] : sum[1]);
+        } else if (pair == 1) {
+            // delta = ±beta: A = L, B = gamma, C = ∓alpha
+            (a, c) = (sum, [alpha[0], opposite ? alpha[1] : P - alpha[1]]);
+        } else {
+            // delta = ±gamma: A = alpha, B = beta, C = ∓L
+            (a, c) = (alpha, [sum[0], opposite ? sum[1] : P - sum[1]]);
+        }
+        (claim.proof[0], claim.proof[1], claim.proof[6], claim.proof[7]) = (a[0], a[1], c[0], c[1]);
+        uint256 b = second + (pair == 1 ? VerifyingKeys.GAMMA : VerifyingKeys.BETA);
+        for (uint256 i = 0; i < 4; ++i) {
+            claim.proof[2 + i] = VerifyingKeys.word(VerifyingKeys.pointerTo(changed), b + i * 0x20);
+        }
+    }
+
+    function _g1(bytes memory set_, uint256 cursor) private pure returns (uint256[2] memory) {
+        uint256 start = VerifyingKeys.pointerTo(set_);
+        return [VerifyingKeys.word(start, cursor), VerifyingKeys.word(start, cursor + 0x20)];
+    }
+
+    /// @notice An input whose point is the identity is anybody's to choose.
+    function test_keySet_refusesIdentitiesAmongTheInputs() external {
+        uint256 second = VerifyingKeys.length(19);
+        for (uint256 i = 0; i < 24; ++i) {
+            (uint256 circuit, uint256 start) = i < 20 ? (uint256(1), i * 0x40) : (uint256(3), second + (i - 20) * 0x40);
+            bytes memory changed = keys;
+            for (uint256 j = 0; j < 0x40; ++j) {
+                changed[start + VerifyingKeys.POINTS + j] = 0;
+            }
+            vm.expectRevert(abi.encodeWithSelector(VerifyingKeys.Keys_Identity.selector, circuit));
+            harness.store(changed);
+        }
+    }
+
+    /// @notice Beta without a contribution in phase 1, delta without one in phase 2.
+    function test_keySet_refusesSecretsWithoutAContribution() external {
         bytes memory generator = abi.encode(
             0x198e9393920d483a7260bfb731fb5d25f1aa493335a9e71297e485b7aef312c2,
             0x1800deef121f1e76426a00665e5c4479674322d4f75edadd46debd5cd992f6ed,
             0x090689d0585ff075ec9e99ad690c3395bc4b313370b38ef355acdadcd122975b,
             0x12c85ea5db8c6deb4aab71808dcb408fe3d1e7690c43d37b4ce6cc0166fa7daa
         );
-        assembly ("memory-safe") {
-            mcopy(add(changed, 0x1a0), add(generator, 0x20), 0x80)
+        uint256[2] memory offsets = [VerifyingKeys.BETA, VerifyingKeys.DELTA];
+        for (uint256 i = 0; i < 2; ++i) {
+            bytes memory changed = keys;
+            uint256 offset = offsets[i];
+            assembly ("memory-safe") {
+                mcopy(add(add(changed, 0x20), offset), add(generator, 0x20), 0x80)
+            }
+            vm.expectRevert(abi.encodeWithSelector(VerifyingKeys.Keys_IsGenerator.selector, 1));
+            harness.store(changed);
         }
-        vm.expectRevert(abi.encodeWithSelector(VerifyingKeys.Keys_DeltaIsGenerator.selector, 1));
-        harness.store(changed);
     }
 
     function test_keySet_refusesIdentities() external {

@@ -125,6 +125,7 @@ fn transfers(count: usize) -> (Header, Batch, Vec<Authorisation>) {
         queue_end: 7,
         queue_hash_end: B256::ZERO,
         env: U256::ZERO,
+        dom,
     };
     header.env = ENV.pack();
     let mut builder = BatchBuilder::new(state, ENV, dom, 7);

@@ -112,6 +112,7 @@ fn header(state: &State, batch: &Batch, keys: &BTreeMap<CircuitId, Key>) -> Head
         queue_end: counts.message_index + batch.messages.len() as u64 / 2,
         queue_hash_end: keccak256("queue after"),
         env: ENV.pack(),
+        dom: dom(),
     }
 }
 
@@ -167,7 +168,7 @@ fn describe(proven: &ProvenBatch, keys: &BTreeMap<CircuitId, Key>, root_out: Fr,
         U256::from(header.queue_end),
         word(header.queue_hash_end),
         header.env,
-        integer(dom()),
+        integer(header.dom),
     ];
     serde_json::json!({
         "keys": encode(keys.iter().flat_map(|(circuit, key)| key_words(*circuit, key.verifying()))),

@@ -20,7 +20,7 @@ fn u64_of(hash: B256) -> u64 {
     u64::from_be_bytes(core::array::from_fn(|i| hash[i]))
 }
 
-fn describe(case: u8, header: &Header, segments: [Vec<u8>; 3], counts: [usize; 2]) -> Value {
+fn describe(header: &Header, segments: [Vec<u8>; 3], counts: [usize; 2]) -> Value {
     let posted = segments.each_ref().map(|bytes| Segment::of(bytes));
     let t1 = Transcript::new(header, &posted, counts[0], counts[1]).chunks(&[], &[]);
     let words = [
@@ -33,8 +33,7 @@ fn describe(case: u8, header: &Header, segments: [Vec<u8>; 3], counts: [usize; 2
         U256::from(header.queue_end),
         U256::from_be_bytes(header.queue_hash_end.0),
         header.env,
-        // the signing domain, a function of the configuration: not absorbed
-        U256::from(case),
+        integer(header.dom),
     ];
     json!({
         "header": hex::encode_prefixed(words.map(|word| word.to_be_bytes::<32>()).concat()),
@@ -61,12 +60,13 @@ fn cases() -> Vec<Value> {
             queue_end: number("end"),
             queue_hash_end: word(case, "hash end"),
             env: U256::from_be_bytes(word(case, "env").0) >> 32,
+            dom: fr(U256::from_be_bytes(word(case, "dom").0) >> 8),
         };
         let segment =
             |name: &str, elements: u8| word(case, name).repeat(elements.into())[..31 * usize::from(elements)].to_vec();
         let segments =
             [segment("effects", case), segment("withdrawals", 2 * (case / 2)), segment("messages", 2 * (case / 3))];
-        describe(case, &header, segments, [1 + usize::from(case), 300 * usize::from(case)])
+        describe(&header, segments, [1 + usize::from(case), 300 * usize::from(case)])
     });
     let zero = Header {
         config_hash: B256::ZERO,
@@ -79,8 +79,9 @@ fn cases() -> Vec<Value> {
         queue_end: 0,
         queue_hash_end: B256::ZERO,
         env: U256::ZERO,
+        dom: Fr::from(0u64),
     };
-    drawn.chain([describe(9, &zero, [vec![], vec![], vec![]], [0, 0])]).collect()
+    drawn.chain([describe(&zero, [vec![], vec![], vec![]], [0, 0])]).collect()
 }
 
 #[test]

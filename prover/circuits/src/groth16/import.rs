@@ -1,9 +1,9 @@
 //! Keys that were made elsewhere: what can be checked of a proving key is checked before it is used.
 //!
 //! Every byte is adversarial. Checked are the encoding, curve and subgroup of every point, the circuit (digest and
-//! counts), that no part of the verifying key is the identity, gamma is not delta (a deployed mistake that let anybody
-//! forge) and delta not the generator, both halves of beta, of delta and of the B query agree, and a proof of a real chunk verifies, which ties the
-//! remaining queries to the circuit. What cannot be seen in a key is whether somebody knows its secrets: see
+//! counts), that no part of the verifying key is the identity, beta, gamma and delta differ pairwise up to sign (two of them equal: a deployed
+//! mistake that let anybody forge) and neither beta nor delta is the generator (PAY-KEY; twin: `contracts/src/payments/VerifyingKeys.sol`), both
+//! halves of beta, of delta and of the B query agree, and a proof of a real chunk verifies, which ties the remaining queries to the circuit. What cannot be seen in a key is whether somebody knows its secrets: see
 //! `docs/ceremony.md`.
 
 use super::{
@@ -54,12 +54,12 @@ pub enum ImportError {
     /// A part that must not be is the identity.
     #[error("{0} is the identity")]
     Identity(&'static str),
-    /// gamma and delta are equal, or opposite.
-    #[error("gamma equals delta: anybody could forge proofs")]
-    GammaIsDelta,
-    /// delta is the generator: phase 2 has had no contribution.
-    #[error("delta is the generator: with the powers of tau anybody could forge proofs")]
-    DeltaIsGenerator,
+    /// Two secrets are equal, or opposite.
+    #[error("{0} equals {1} or its opposite: anybody could forge proofs")]
+    NotDistinct(&'static str, &'static str),
+    /// A secret is the generator or its opposite: nobody has contributed to it in phase 1 (beta) or phase 2 (delta).
+    #[error("{0} is the generator: with the powers of tau anybody could forge proofs")]
+    IsGenerator(&'static str),
     /// Two parts that encode the same secret do not agree.
     #[error("{0} do not agree")]
     Disagree(&'static str),
@@ -122,6 +122,7 @@ fn check_counts(shape: &Shape, key: &ProvingKey<Bn254>) -> Result<(), ImportErro
     }
 }
 
+/// PAY-KEY.
 fn check_secrets(key: &ProvingKey<Bn254>) -> Result<(), ImportError> {
     let vk = &key.vk;
     for (name, is_identity) in [
@@ -129,16 +130,23 @@ fn check_secrets(key: &ProvingKey<Bn254>) -> Result<(), ImportError> {
         ("beta", vk.beta_g2.is_zero()),
         ("gamma", vk.gamma_g2.is_zero()),
         ("delta", vk.delta_g2.is_zero()),
+        ("a point of an input", vk.gamma_abc_g1.iter().any(G1Affine::is_zero)),
     ] {
         if is_identity {
             return Err(ImportError::Identity(name));
         }
     }
-    if vk.gamma_g2 == vk.delta_g2 || vk.gamma_g2 == -vk.delta_g2 {
-        return Err(ImportError::GammaIsDelta);
+    let same = |a: G2Affine, b: G2Affine| a == b || a == -b;
+    let (beta, gamma, delta) = (("beta", vk.beta_g2), ("gamma", vk.gamma_g2), ("delta", vk.delta_g2));
+    for (first, second) in [(beta, gamma), (beta, delta), (gamma, delta)] {
+        if same(first.1, second.1) {
+            return Err(ImportError::NotDistinct(first.0, second.0));
+        }
     }
-    if vk.delta_g2 == G2Affine::generator() || vk.delta_g2 == -G2Affine::generator() {
-        return Err(ImportError::DeltaIsGenerator);
+    for (name, point) in [beta, delta] {
+        if same(point, G2Affine::generator()) {
+            return Err(ImportError::IsGenerator(name));
+        }
     }
     if !same_ratio(key.beta_g1, vk.beta_g2) {
         return Err(ImportError::Disagree("the halves of beta"));

@@ -6,9 +6,9 @@ use crate::{
     circuit::{Chunk, CircuitId},
 };
 use alloy_primitives::{B256, U256};
-use ark_bn254::{Bn254, Fr, G1Affine, G2Affine};
+use ark_bn254::{Bn254, Fr, G1Affine, G1Projective, G2Affine};
 use ark_ec::{AffineRepr, CurveGroup};
-use ark_ff::{Field, One, UniformRand};
+use ark_ff::{Field, One, UniformRand, Zero};
 use ark_groth16::{Groth16, ProvingKey, VerifyingKey};
 use ark_r1cs_std::{alloc::AllocVar, eq::EqGadget, fields::fp::FpVar};
 use ark_relations::gr1cs::{ConstraintSynthesizer, ConstraintSystemRef, SynthesisError};
@@ -54,7 +54,12 @@ impl ConstraintSynthesizer<Fr> for Toy {
 /// A key whose secrets come from a generator that is not the devnet's.
 fn foreign_key() -> ProvingKey<Bn254> {
     let mut rng = ark_std::test_rng();
-    let [alpha, beta, gamma, delta] = std::array::from_fn(|_| Fr::rand(&mut rng));
+    key_with(std::array::from_fn(|_| Fr::rand(&mut rng)))
+}
+
+/// A key with these secrets alpha, beta, gamma, delta.
+fn key_with([alpha, beta, gamma, delta]: [Fr; 4]) -> ProvingKey<Bn254> {
+    let mut rng = ark_std::test_rng();
     Groth16::<Bn254>::generate_parameters_with_qap(
         Toy::new(3),
         alpha,
@@ -197,12 +202,18 @@ fn every_defect_of_a_foreign_key_is_found() {
         change(&mut key);
         import(&key).unwrap_err()
     };
-    assert!(matches!(changed(|k| k.vk.gamma_g2 = k.vk.delta_g2), ImportError::GammaIsDelta));
-    assert!(matches!(changed(|k| k.vk.gamma_g2 = -k.vk.delta_g2), ImportError::GammaIsDelta));
-    for delta in [G2Affine::generator(), -G2Affine::generator()] {
+    for generator in [G2Affine::generator(), -G2Affine::generator()] {
         let mut key = key.clone();
-        key.vk.delta_g2 = delta;
-        assert!(matches!(import(&key), Err(ImportError::DeltaIsGenerator)));
+        key.vk.delta_g2 = generator;
+        assert!(matches!(import(&key), Err(ImportError::IsGenerator("delta"))));
+        key.vk = foreign_key().vk;
+        key.vk.beta_g2 = generator;
+        assert!(matches!(import(&key), Err(ImportError::IsGenerator("beta"))));
+    }
+    for input in 0..4 {
+        let mut key = key.clone();
+        key.vk.gamma_abc_g1[input] = G1Affine::zero();
+        assert!(matches!(import(&key), Err(ImportError::Identity("a point of an input"))));
     }
     assert!(matches!(changed(|k| k.vk.alpha_g1 = G1Affine::zero()), ImportError::Identity("alpha")));
     assert!(matches!(changed(|k| k.vk.beta_g2 = G2Affine::zero()), ImportError::Identity("beta")));
@@ -226,6 +237,44 @@ fn every_defect_of_a_foreign_key_is_found() {
     assert!(matches!(changed(|k| k.vk.gamma_abc_g1.truncate(3)), ImportError::Count { part: "gamma_abc_g1", .. }));
     assert!(matches!(changed(|k| k.a_query[0].y += ark_bn254::Fq::one()), ImportError::Encoding(_)), "off the curve");
     assert!(matches!(changed(|k| k.vk.gamma_g2 = outside_subgroup()), ImportError::Encoding(_)));
+}
+
+/// Sound in every other way: such keys prove what is true, and under each a proof of anything is made of the key's own points.
+#[test]
+fn keys_with_equal_or_opposite_secrets_are_refused_since_anybody_forges_under_them() {
+    let mut rng = ark_std::test_rng();
+    let [alpha, beta, gamma, delta]: [Fr; 4] = std::array::from_fn(|_| Fr::rand(&mut rng));
+    for sign in [Fr::one(), -Fr::one()] {
+        let keys = [
+            ("beta", "gamma", [beta, beta * sign, delta]),
+            ("beta", "delta", [beta, gamma, beta * sign]),
+            ("gamma", "delta", [beta, gamma, gamma * sign]),
+        ];
+        for (first, second, secrets) in keys {
+            let key = key_with([alpha, secrets[0], secrets[1], secrets[2]]);
+            assert!(verify(&key.vk, &proof(&key_of(key.clone()), 5)), "it proves what is true");
+            let inputs: Vec<Fr> = (1000..1003).map(Fr::from).collect();
+            let vk = &key.vk;
+            let sum = inputs
+                .iter()
+                .zip(&vk.gamma_abc_g1[1..])
+                .fold(G1Projective::from(vk.gamma_abc_g1[0]), |sum, (x, point)| sum + *point * x);
+            // e(A, B) = e(alpha, beta) e(L, gamma) e(C, delta)
+            let (a, b, c) = match (first, second) {
+                ("beta", "gamma") => (sum * sign + vk.alpha_g1, vk.beta_g2, G1Projective::zero()),
+                ("beta", _) => (sum, vk.gamma_g2, -(vk.alpha_g1 * sign)),
+                _ => (vk.alpha_g1.into(), vk.beta_g2, -(sum * sign)),
+            };
+            let forged = Proof { circuit: CircuitId::SessionSmall, inputs, a: a.into(), b, c: c.into() };
+            assert!(verify(vk, &forged), "{first}, {second}: the forgery holds");
+            let refused = import(&key).unwrap_err();
+            assert!(matches!(refused, ImportError::NotDistinct(a, b) if (a, b) == (first, second)), "{refused}");
+        }
+    }
+    for (name, [beta, delta]) in [("beta", [Fr::one(), delta]), ("delta", [beta, -Fr::one()])] {
+        let refused = import(&key_with([alpha, beta, gamma, delta])).unwrap_err();
+        assert!(matches!(refused, ImportError::IsGenerator(found) if found == name), "{refused}");
+    }
 }
 
 /// A point of the twist that is not in the subgroup.
@@ -274,6 +323,7 @@ fn header() -> Header {
         queue_end: 8,
         queue_hash_end: B256::repeat_byte(9),
         env: U256::from(10),
+        dom: Fr::from(11u64),
     }
 }
 
@@ -349,7 +399,7 @@ fn every_field_enters_the_transcript() {
     };
     let mut seen = vec![t1(header(), segments(), apply, (1, 2), &proofs)];
     assert_ne!(seen[0].z(), seen[0].z_join());
-    let headers: [fn(&mut Header); 10] = [
+    let headers: [fn(&mut Header); 11] = [
         |h| h.config_hash = B256::ZERO,
         |h| h.key_set_hash = B256::ZERO,
         |h| h.index += 1,
@@ -360,6 +410,7 @@ fn every_field_enters_the_transcript() {
         |h| h.queue_end += 1,
         |h| h.queue_hash_end = B256::ZERO,
         |h| h.env += U256::from(1),
+        |h| h.dom += Fr::one(),
     ];
     for change in headers {
         let mut header = header();

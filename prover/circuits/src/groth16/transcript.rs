@@ -36,6 +36,8 @@ pub struct Header {
     pub queue_hash_end: B256,
     /// Timestamp and operator, packed (PAY-PUBLIC).
     pub env: U256,
+    /// Signing domain (PAY-OPERATION), a public input of the chunks.
+    pub dom: Fr,
 }
 
 /// A posted data segment.
@@ -120,7 +122,7 @@ impl Transcript {
         words.hash(header.config_hash).hash(header.key_set_hash).word(U256::from(header.index));
         words.element(header.root_in).word(U256::from(header.leaf_count_in));
         words.word(U256::from(header.queue_start)).hash(header.queue_hash_start);
-        words.word(U256::from(header.queue_end)).hash(header.queue_hash_end).word(header.env);
+        words.word(U256::from(header.queue_end)).hash(header.queue_hash_end).word(header.env).element(header.dom);
         for segment in segments {
             words.word(U256::from(segment.length)).hash(segment.hash);
         }
