@@ -25,6 +25,7 @@ use crate::{
     receipt::{Receipt, receipts_root, transactions_root},
     state::{StateError, WorldState},
     transaction::{DepositTransaction, Recovered, Transaction, deposit_env, tx_env, unrecovered_env},
+    validity,
 };
 
 /// The pinned fork (EVM-ENV-1): Ethereum's Osaka.
@@ -193,17 +194,8 @@ impl<'a, S: PreimageSource> BlockBuilder<'a, S> {
 
     /// Executes a signed transaction, or rejects it without a trace. Returns the work that it took of the batch's budget (EVM-WORK-1).
     pub fn push_transaction(&mut self, transaction: Recovered, work_gas_left: u64) -> Result<u64, Rejected<S::Error>> {
-        let gas_limit = transaction.transaction().fields().gas_limit();
-        let gas_left = self.gas_left();
-        if gas_limit > gas_left {
-            return Err(Rejected::BlockFull { gas_limit, gas_left });
-        }
-        if gas_limit.max(MIN_WORK_GAS) > work_gas_left {
-            return Err(Rejected::BatchFull { gas_limit, gas_left: work_gas_left });
-        }
-        if predeploys::is_reserved(transaction.signer()) {
-            return Err(Rejected::Invalid(InvalidTransaction::Str("a reserved address signs nothing".into())));
-        }
+        validity::check_room(&transaction, self.gas_left(), work_gas_left)?;
+        validity::check_signer(&transaction)?;
         let (checkpoint, base_fee) = (&self.attributes.checkpoint, BaseFee::of(&self.header));
         let charge = DataCharge::new(&transaction.transaction().encode_2718(), checkpoint, base_fee);
         self.check_payer(&transaction, charge)?;
@@ -217,9 +209,11 @@ impl<'a, S: PreimageSource> BlockBuilder<'a, S> {
 
     /// Asks the EVM about a transaction with authorisations before they are recovered: one that pays for nothing must not cost that.
     fn check_payer(&mut self, transaction: &Recovered, charge: DataCharge) -> Result<(), Rejected<S::Error>> {
-        let Some(tx) = unrecovered_env(transaction) else { return Ok(()) };
+        if transaction.transaction().authorizations().is_empty() {
+            return Ok(());
+        }
         let (block, cfg) = (block_env(&self.header), self.cfg());
-        validate(self.state, block, cfg, tx, charge)
+        validate(self.state, block, cfg, unrecovered_env(transaction), charge)
     }
 
     /// Seals the block: folds its changes into the state and computes the header. Returns it with the new pre-images.

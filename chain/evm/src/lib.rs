@@ -19,6 +19,7 @@ pub mod receipt;
 pub mod state;
 pub mod transaction;
 pub mod transition;
+pub mod validity;
 
 pub use block::{BlockAttributes, BlockBuilder, EvmBlock, Rejected};
 pub use receipt::Receipt;

@@ -224,7 +224,7 @@ impl SignedTransaction {
             .max(data_gas(&self.encode_2718()))
     }
 
-    fn authorizations(&self) -> &[SignedAuthorization] {
+    pub(crate) fn authorizations(&self) -> &[SignedAuthorization] {
         match self {
             Self::Eip7702(signed) => &signed.tx().authorization_list,
             _ => &[],
@@ -239,15 +239,14 @@ pub(crate) fn tx_env(transaction: &Recovered) -> TxEnv {
     env
 }
 
-/// The same with authorisations that nobody signed, if there are any: enough to ask whether the transaction is valid.
-pub(crate) fn unrecovered_env(transaction: &Recovered) -> Option<TxEnv> {
-    let authorizations = Some(transaction.transaction.authorizations()).filter(|list| !list.is_empty())?;
+/// The same with authorisations that nobody signed: enough to ask whether the transaction is valid.
+pub(crate) fn unrecovered_env(transaction: &Recovered) -> TxEnv {
     let unsigned = |signed: &SignedAuthorization| {
         RecoveredAuthorization::new_unchecked(signed.inner().clone(), RecoveredAuthority::Invalid)
     };
     let mut env = env_without_authorizations(transaction);
-    env.set_recovered_authorization(authorizations.iter().map(unsigned).collect());
-    Some(env)
+    env.set_recovered_authorization(transaction.transaction.authorizations().iter().map(unsigned).collect());
+    env
 }
 
 fn env_without_authorizations(transaction: &Recovered) -> TxEnv {
