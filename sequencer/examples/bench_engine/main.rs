@@ -57,15 +57,12 @@ async fn backlog() -> anyhow::Result<Vec<Value>> {
     load::wait_included(&chain, &hashes).await?;
     let included_s = started.elapsed().as_secs_f64();
     let blocks = chain.store.head()?.number - before;
-    let batches = chain.store.job_summaries()?.len();
-    let waiting_bytes = chain.store.jobs()?.first().map(|job| job.payload.len());
+    let payloads: Vec<usize> = chain.store.jobs()?.iter().map(|job| job.payload.len()).collect();
     chain.stop()?;
     let (count, config) = (BACKLOG as f64, config());
     let most = l1::BLOCK_GAS_LIMIT as f64 / TRANSFER_GAS as f64 * 1_000.0 / config.block_time_ms as f64;
     let included = count / included_s;
-    eprintln!(
-        "{BACKLOG} transfers in {blocks} blocks; {batches} batches closed meanwhile, the first of {waiting_bytes:?} bytes"
-    );
+    eprintln!("{BACKLOG} transfers in {blocks} blocks; batches closed meanwhile have {payloads:?} bytes");
     Ok(vec![
         json!({ "name": "engine.included_tx_per_s", "value": included.round(), "unit": "tx/s", "of_block_limit": included / most }),
         json!({ "name": "engine.accepted_tx_per_s", "value": (count / accepted_s).round(), "unit": "tx/s" }),

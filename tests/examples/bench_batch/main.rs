@@ -33,7 +33,7 @@ alloy::sol! {
 /// Batches that are measured.
 const BATCHES: usize = 2;
 /// Enough to fill them behind whatever was sent before.
-const TRANSACTIONS: usize = 4_500;
+const TRANSACTIONS: usize = 6_000;
 /// The compressor's level when it counts, as the sequencer has it.
 const LEVEL: i32 = 19;
 /// Requests under way at the same time.
