@@ -3,6 +3,7 @@
 //! It runs on a thread of its own, takes commands from a bounded channel, and builds a block whenever one is due. Everything it promises is in
 //! the store before it answers; after kill -9 it continues from there. L1's word (batches landed, foreign batches, reorgs) overrules its own.
 
+mod admission;
 mod assemble;
 mod close;
 mod l1;
@@ -13,20 +14,23 @@ pub use l1::{L1Tip, Landed, Place};
 
 use std::{
     collections::VecDeque,
-    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+    },
     time::{Duration, Instant},
 };
 
 use alloy::{
     consensus::Header,
-    primitives::{Address, B256, U256},
+    primitives::{B256, U256},
 };
-use tandem_chain::{ChainConfig, Checkpoint, Message, TransitionError, derive::L1Batch};
-use tandem_evm::{Recovered, StateError, WorldState, payload::bytes_max};
+use tandem_chain::{ChainConfig, Message, TransitionError, derive::L1Batch};
+use tandem_evm::{Recovered, StateError, WorldState};
 use tandem_store::{MissingPreimage, Store, StoreError};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::info;
 
 use self::{
     close::{Closer, Closing},
@@ -35,8 +39,9 @@ use self::{
 use crate::{
     batch::{BatchPolicy, OpenBatch, PriceAverage},
     clock::{Clock, Moment, Reminder},
-    mempool::{Counts, Mempool, MempoolLimits, Refused},
+    mempool::{Mempool, MempoolLimits, PoolView, Refused},
 };
+use admission::Submissions;
 
 /// Commands that wait at most; more are refused with "overloaded".
 const COMMANDS_MAX: usize = 4_096;
@@ -147,35 +152,12 @@ type SubmitAnswer = Result<B256, SubmitError>;
 /// What others ask of the engine.
 pub(crate) enum Command {
     Submit { transaction: Recovered, reply: oneshot::Sender<SubmitAnswer> },
-    PendingNonce { address: Address, reply: oneshot::Sender<u64> },
-    Transaction { hash: B256, reply: oneshot::Sender<Option<Recovered>> },
-    PoolCounts { reply: oneshot::Sender<Counts> },
-    PoolContent { reply: oneshot::Sender<Vec<(Recovered, bool)>> },
     Landed { landed: Landed, reply: oneshot::Sender<bool> },
     Foreign { batch: Box<L1Batch>, messages: Vec<Message>, place: Place, reply: oneshot::Sender<bool> },
     L1Messages { messages: Vec<(u64, Message)>, tip: L1Tip, reply: oneshot::Sender<()> },
     L1Reorg { to: u64, reply: oneshot::Sender<()> },
     Resequence { reply: oneshot::Sender<()> },
     Synced { reply: oneshot::Sender<()> },
-}
-
-/// Submissions that were decided and not yet answered.
-#[derive(Default)]
-struct Submissions {
-    accepted: Vec<Recovered>,
-    /// What they displaced.
-    displaced: Vec<B256>,
-    replies: Vec<(oneshot::Sender<SubmitAnswer>, SubmitAnswer)>,
-}
-
-impl Submissions {
-    /// Takes a transaction, and takes back those of the group that it displaces.
-    fn accept(&mut self, transaction: Recovered, displaced: Vec<B256>) {
-        self.accepted.retain(|earlier| !displaced.contains(earlier.transaction().hash()));
-        self.displaced.extend(displaced);
-        self.displaced.retain(|hash| hash != transaction.transaction().hash());
-        self.accepted.push(transaction);
-    }
 }
 
 /// The newest block, as everybody may watch it.
@@ -192,6 +174,7 @@ pub struct HeadInfo {
 pub struct EngineHandle {
     commands: SyncSender<Command>,
     head: watch::Receiver<HeadInfo>,
+    pool: Arc<PoolView>,
 }
 
 impl EngineHandle {
@@ -200,24 +183,9 @@ impl EngineHandle {
         self.ask(|reply| Command::Submit { transaction, reply }).await?
     }
 
-    /// The nonce that an account should use next, waiting transactions counted.
-    pub async fn pending_nonce(&self, address: Address) -> Result<u64, SubmitError> {
-        self.ask(|reply| Command::PendingNonce { address, reply }).await
-    }
-
-    /// A waiting transaction.
-    pub async fn waiting(&self, hash: B256) -> Result<Option<Recovered>, SubmitError> {
-        self.ask(|reply| Command::Transaction { hash, reply }).await
-    }
-
-    /// How many transactions wait.
-    pub async fn pool_counts(&self) -> Result<Counts, SubmitError> {
-        self.ask(|reply| Command::PoolCounts { reply }).await
-    }
-
-    /// Everything that waits, each transaction with whether it is executable in nonce order.
-    pub async fn pool_content(&self) -> Result<Vec<(Recovered, bool)>, SubmitError> {
-        self.ask(|reply| Command::PoolContent { reply }).await
+    /// What waits and what was dropped. Asks nothing of the engine.
+    pub fn pool(&self) -> &PoolView {
+        &self.pool
     }
 
     /// A view of the newest block that is told of changes.
@@ -262,6 +230,8 @@ pub struct Engine {
     /// L1 messages consumed up to the head.
     queue_index: u64,
     mempool: Mempool,
+    /// The mempool as everybody reads it.
+    pool: Arc<PoolView>,
     open: Option<OpenBatch>,
     /// Batches that take no further block and are no jobs yet, the oldest first.
     closing: VecDeque<Closing>,
@@ -269,7 +239,7 @@ pub struct Engine {
     price: PriceAverage,
     l1_base_fee: U256,
     /// Told whenever a batch was closed.
-    closed: std::sync::Arc<Notify>,
+    closed: Arc<Notify>,
     /// L1 block up to which a message that blocks consumed and a reorganisation removed may come back.
     reorg_deadline: Option<u64>,
     /// Whether L1 was read to its end once; before, blocks of our own could contradict batches that L1 already holds.
@@ -287,7 +257,7 @@ impl Engine {
         config: EngineConfig,
         store: Store,
         clock: Clock,
-        closed: std::sync::Arc<Notify>,
+        closed: Arc<Notify>,
     ) -> Result<(Self, EngineHandle), EngineError> {
         let (sender, commands) = sync_channel(COMMANDS_MAX);
         let (head_sender, head_receiver) = watch::channel(HeadInfo::default());
@@ -298,6 +268,7 @@ impl Engine {
         let mut engine = Self {
             state: WorldState::open(B256::ZERO, store.clone()),
             mempool: Mempool::new(config.mempool),
+            pool: Arc::new(PoolView::new(config.mempool.dropped_max)),
             head: Header::default(),
             head_hash: B256::ZERO,
             head_since: time.clock.moment(),
@@ -323,7 +294,8 @@ impl Engine {
         engine.check_continuity()?;
         engine.reload_mempool()?;
         info!(head = engine.head.number, waiting = engine.mempool.len(), "engine ready");
-        Ok((engine, EngineHandle { commands: sender, head: head_receiver }))
+        let handle = EngineHandle { commands: sender, head: head_receiver, pool: engine.pool.clone() };
+        Ok((engine, handle))
     }
 
     /// Works until `cancel`, or until the store fails.
@@ -365,45 +337,16 @@ impl Engine {
                     self.handle(other)?;
                 }
             }
-            if group.replies.len() < GROUP_MAX {
+            if group.len() < GROUP_MAX {
                 next = self.commands.try_recv().ok();
             }
         }
         self.acknowledge(&mut group)
     }
 
-    /// Journals what was accepted, then answers.
-    fn acknowledge(&mut self, group: &mut Submissions) -> Result<(), EngineError> {
-        let Submissions { accepted, displaced, replies } = std::mem::take(group);
-        if !accepted.is_empty() {
-            self.store.journal_add(&accepted)?;
-        }
-        if !displaced.is_empty() {
-            self.store.journal_remove(&displaced)?;
-        }
-        for (reply, answer) in replies {
-            // Whoever asked may be gone; the transaction is accepted all the same.
-            let _ = reply.send(answer);
-        }
-        Ok(())
-    }
-
     fn handle(&mut self, command: Command) -> Result<(), EngineError> {
         match command {
             Command::Submit { .. } => unreachable!("submissions are handled in groups"),
-            Command::PendingNonce { address, reply } => {
-                let nonce = self.account(address)?.0;
-                let _ = reply.send(self.mempool.pending_nonce(&address, nonce));
-            }
-            Command::Transaction { hash, reply } => {
-                let _ = reply.send(self.mempool.get(&hash).cloned());
-            }
-            Command::PoolCounts { reply } => {
-                let _ = reply.send(self.mempool.counts());
-            }
-            Command::PoolContent { reply } => {
-                let _ = reply.send(self.mempool.content());
-            }
             Command::Landed { landed, reply } => {
                 let _ = reply.send(self.batch_landed(&landed)?);
             }
@@ -438,49 +381,6 @@ impl Engine {
         Ok(())
     }
 
-    /// Puts a transaction into the mempool if its sender can pay for it.
-    fn admit(
-        &mut self,
-        transaction: Recovered,
-        reply: oneshot::Sender<SubmitAnswer>,
-        group: &mut Submissions,
-    ) -> Result<(), EngineError> {
-        let (nonce, balance) = self.account(transaction.signer())?;
-        let fields = transaction.transaction().fields();
-        // The price of gas has the data fee in it: this is the most, as on Ethereum (EVM-FEE-5).
-        let gas = U256::from(fields.gas_limit()).saturating_mul(U256::from(fields.max_fee_per_gas()));
-        let cost = gas.saturating_add(fields.value());
-        let hash = *transaction.transaction().hash();
-        let (bytes, limit) =
-            (bytes_max(transaction.transaction()), self.config.batch.transaction_bytes_max(&self.chain));
-        let admitted = match bytes > limit {
-            true => Err(Refused::TooLarge { bytes, limit }),
-            false => self.mempool.insert(transaction.clone(), nonce, balance, cost),
-        };
-        let answer = match admitted {
-            Ok(displaced) => {
-                group.accept(transaction, displaced);
-                Ok(hash)
-            }
-            Err(refused) => Err(refused.into()),
-        };
-        group.replies.push((reply, answer));
-        Ok(())
-    }
-
-    /// The checkpoint whose prices the next block charges, as far as it is known.
-    fn fee_checkpoint(&self) -> Result<Checkpoint, EngineError> {
-        match &self.open {
-            Some(open) => Ok(open.checkpoint),
-            None => Ok(self.next_checkpoint()?.unwrap_or_default()),
-        }
-    }
-
-    /// Nonce and balance at the head.
-    fn account(&mut self, address: Address) -> Result<(u64, U256), EngineError> {
-        Ok(self.state.account(address)?.map_or((0, U256::ZERO), |info| (info.nonce, info.balance)))
-    }
-
     /// Reads head and state from the store.
     fn load_head(&mut self) -> Result<(), EngineError> {
         let head = self.store.head()?;
@@ -492,23 +392,6 @@ impl Engine {
         self.head_since = self.time.moment_of(self.head.timestamp, Duration::from_millis(self.config.heartbeat_ms));
         self.confirmations_owed = self.count_confirmations_owed()?;
         self.head_sender.send_replace(HeadInfo { number: head.number, hash: head.hash });
-        Ok(())
-    }
-
-    /// Fills the mempool from the journal: what was acknowledged and is in no block. Whoever paid when it was acknowledged may pay
-    /// again only after a deposit that was displaced as well, so funds are not asked for here.
-    fn reload_mempool(&mut self) -> Result<(), EngineError> {
-        self.mempool.drain();
-        let mut dropped = Vec::new();
-        for transaction in self.store.journal()? {
-            let (nonce, _) = self.account(transaction.signer())?;
-            let hash = *transaction.transaction().hash();
-            if !self.mempool.restore(transaction, nonce) {
-                warn!(%hash, nonce, "journaled transaction can no longer be executed: its account is past it");
-                dropped.push(hash);
-            }
-        }
-        self.store.journal_remove(&dropped)?;
         Ok(())
     }
 }

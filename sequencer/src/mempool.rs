@@ -2,7 +2,18 @@
 //!
 //! A plain data structure, owned by the engine. Everything in it comes from users; limits bound what one sender and all together hold.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod dropped;
+mod refused;
+mod view;
+
+pub use dropped::Dropped;
+pub use refused::{Refused, words};
+pub use view::{Change, Fate, PoolView, Standing};
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use alloy::primitives::{Address, B256, U256};
 use tandem_evm::{Recovered, payload::bytes_max};
@@ -29,6 +40,8 @@ pub struct MempoolLimits {
     pub nonce_gap_max: u64,
     /// By how many percent a replacement must pay more.
     pub replacement_bump_percent: u128,
+    /// Dropped transactions whose reason is remembered.
+    pub dropped_max: usize,
 }
 
 impl Default for MempoolLimits {
@@ -40,66 +53,17 @@ impl Default for MempoolLimits {
             transaction_bytes_max: 98_304,
             nonce_gap_max: 256,
             replacement_bump_percent: 10,
+            dropped_max: 10_000,
         }
     }
-}
-
-/// Why a transaction is not taken.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    /// Known by its hash.
-    #[error("already known")]
-    AlreadyKnown,
-    /// The account is past it.
-    #[error("nonce too low: next nonce {next}, tx nonce {nonce}")]
-    NonceTooLow {
-        /// Of the account.
-        next: u64,
-        /// Of the transaction.
-        nonce: u64,
-    },
-    /// More bytes than a batch should spend on one.
-    #[error("oversized data: transaction of {bytes} bytes, at most {limit} are taken")]
-    TooLarge {
-        /// Of the transaction.
-        bytes: usize,
-        /// The limit.
-        limit: usize,
-    },
-    /// Too far ahead.
-    #[error("nonce too high: next nonce {next}, tx nonce {nonce}")]
-    NonceTooHigh {
-        /// Of the account.
-        next: u64,
-        /// Of the transaction.
-        nonce: u64,
-    },
-    /// The one with the same nonce pays as much.
-    #[error("replacement transaction underpriced")]
-    Underpriced,
-    /// Cannot pay for gas and value.
-    #[error("insufficient funds for gas * price + value: balance {balance}, cost {cost}")]
-    InsufficientFunds {
-        /// Of the sender, in wei.
-        balance: U256,
-        /// Most that the transaction may cost, in wei.
-        cost: U256,
-    },
-    /// Sender holds its share of the pool.
-    #[error("{limit} transactions of this sender wait already")]
-    SenderFull {
-        /// The limit.
-        limit: usize,
-    },
-    /// The pool is full of transactions that can be executed and pay as much.
-    #[error("transaction pool is full: a higher fee, or a nonce without a gap before it, makes room")]
-    PoolFull,
 }
 
 /// One waiting transaction.
 #[derive(Clone, Debug)]
 struct Waiting {
-    transaction: Recovered,
+    transaction: Arc<Recovered>,
+    /// The most that it takes from its sender, in wei.
+    cost: U256,
     tip_max: u128,
     fee_max: u128,
     /// Order of admission, which decides between equals.
@@ -109,7 +73,7 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn new(transaction: Recovered, arrival: u64) -> Self {
+    fn new(transaction: Arc<Recovered>, cost: U256, arrival: u64) -> Self {
         let fields = transaction.transaction().fields();
         let fee_max = fields.max_fee_per_gas();
         Self {
@@ -117,6 +81,7 @@ impl Waiting {
             fee_max,
             arrival,
             bytes: ENTRY_BYTES + bytes_max(transaction.transaction()),
+            cost,
             transaction,
         }
     }
@@ -186,24 +151,15 @@ impl Mempool {
     }
 
     /// A waiting transaction.
-    pub fn get(&self, hash: &B256) -> Option<&Recovered> {
+    pub fn get(&self, hash: &B256) -> Option<&Arc<Recovered>> {
         let (sender, nonce) = self.hashes.get(hash)?;
         Some(&self.senders.get(sender)?.by_nonce.get(nonce)?.transaction)
     }
 
-    /// Takes a transaction of an account whose nonce and balance these are; `cost` is the most it may cost. Returns what it displaces: the one
-    /// with its nonce, or those that are worth less in a full pool.
-    pub fn insert(
-        &mut self,
-        transaction: Recovered,
-        next: u64,
-        balance: U256,
-        cost: U256,
-    ) -> Result<Vec<B256>, Refused> {
-        let (sender, hash) = (transaction.signer(), *transaction.transaction().hash());
-        let fields = transaction.transaction().fields();
-        let nonce = fields.nonce();
-        if self.hashes.contains_key(&hash) {
+    /// Refuses what is known already, is too large, or has a nonce that is not near its account's next one.
+    pub fn check(&self, transaction: &Recovered, next: u64) -> Result<(), Refused> {
+        let nonce = transaction.transaction().fields().nonce();
+        if self.hashes.contains_key(transaction.transaction().hash()) {
             return Err(Refused::AlreadyKnown);
         }
         let (bytes, limit) = (transaction.transaction().encode_2718().len(), self.limits.transaction_bytes_max);
@@ -216,16 +172,35 @@ impl Mempool {
         if nonce - next > self.limits.nonce_gap_max {
             return Err(Refused::NonceTooHigh { next, nonce });
         }
-        if balance < cost {
-            return Err(Refused::InsufficientFunds { balance, cost });
+        Ok(())
+    }
+
+    /// Takes a transaction of an account whose nonce and balance these are; `cost` is the most it may cost, which the balance must cover beside
+    /// everything else that waits of this sender. Returns what it displaces: the one with its nonce, or those that are worth less in a full pool.
+    pub fn insert(
+        &mut self,
+        transaction: Arc<Recovered>,
+        next: u64,
+        balance: U256,
+        cost: U256,
+    ) -> Result<Vec<(B256, Dropped)>, Refused> {
+        self.check(&transaction, next)?;
+        let (sender, by) = (transaction.signer(), *transaction.transaction().hash());
+        let nonce = transaction.transaction().fields().nonce();
+        let queued = self.queued_cost(&sender, nonce);
+        if balance < cost.saturating_add(queued) {
+            return Err(Refused::InsufficientFunds { balance, cost, queued });
         }
-        let waiting = Waiting::new(transaction, self.arrivals);
+        let waiting = Waiting::new(transaction, cost, self.arrivals);
         let displaced = match self.check_place(sender, nonce, &waiting)? {
-            Some(replaced) => vec![replaced],
+            Some(replaced) => vec![(replaced, Dropped::Replaced { by })],
             None if self.hashes.len() < self.limits.transactions_max && self.fits(waiting.bytes, 0) => Vec::new(),
-            None => self.make_room(sender, next, nonce, &waiting)?,
+            None => {
+                let displaced = self.make_room(sender, next, nonce, &waiting)?;
+                displaced.into_iter().map(|hash| (hash, Dropped::Displaced { by })).collect()
+            }
         };
-        for hash in &displaced {
+        for (hash, _) in &displaced {
             self.remove(hash);
         }
         self.put(waiting, next);
@@ -233,26 +208,38 @@ impl Mempool {
     }
 
     /// Takes back a transaction that was accepted before, whatever the limits say now: what was acknowledged is not forgotten. `next` is the
-    /// nonce of its account. False if the account is past it.
-    pub fn restore(&mut self, transaction: Recovered, next: u64) -> bool {
-        let nonce = transaction.transaction().fields().nonce();
-        if nonce >= next && !self.hashes.contains_key(transaction.transaction().hash()) {
-            self.put(Waiting::new(transaction, self.arrivals), next);
+    /// nonce of its account. Returns what is gone: itself if the account is past it, or the one with its nonce that was accepted before it.
+    pub fn restore(&mut self, transaction: Arc<Recovered>, next: u64, cost: U256) -> Option<(B256, Dropped)> {
+        let hash = *transaction.transaction().hash();
+        if transaction.transaction().fields().nonce() < next {
+            return Some((hash, Dropped::NonceUsed { next }));
         }
-        nonce >= next
+        if self.hashes.contains_key(&hash) {
+            return None;
+        }
+        let replaced = self.put(Waiting::new(transaction, cost, self.arrivals), next)?;
+        Some((replaced, Dropped::Replaced { by: hash }))
     }
 
-    fn put(&mut self, waiting: Waiting, next: u64) {
+    /// Puts a transaction in its place. Returns the one that had it.
+    fn put(&mut self, waiting: Waiting, next: u64) -> Option<B256> {
         let (sender, nonce) = (waiting.transaction.signer(), waiting.transaction.transaction().fields().nonce());
         self.arrivals += 1;
         self.bytes += waiting.bytes;
         self.hashes.insert(waiting.hash(), (sender, nonce));
         let queue = self.senders.entry(sender).or_default();
         queue.next = next;
-        if let Some(before) = queue.by_nonce.insert(nonce, waiting) {
-            self.bytes -= before.bytes;
-            self.hashes.remove(&before.hash());
-        }
+        let before = queue.by_nonce.insert(nonce, waiting)?;
+        self.bytes -= before.bytes;
+        self.hashes.remove(&before.hash());
+        Some(before.hash())
+    }
+
+    /// The most that a sender's waiting transactions may cost in wei, but for the one with `nonce`.
+    fn queued_cost(&self, sender: &Address, nonce: u64) -> U256 {
+        let queue = self.senders.get(sender).into_iter().flat_map(|queue| &queue.by_nonce);
+        let others = queue.filter(|(other, _)| **other != nonce);
+        others.fold(U256::ZERO, |sum, (_, waiting)| sum.saturating_add(waiting.cost))
     }
 
     /// Whether so many bytes more are within the limit once so many are gone.
@@ -353,13 +340,11 @@ impl Mempool {
         Some(sender)
     }
 
-    /// Forgets everything, returning it in order of admission.
-    pub fn drain(&mut self) -> Vec<Recovered> {
-        let mut all: Vec<Waiting> = self.senders.drain().flat_map(|(_, queue)| queue.by_nonce.into_values()).collect();
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.senders.clear();
         self.hashes.clear();
         self.bytes = 0;
-        all.sort_by_key(|waiting| waiting.arrival);
-        all.into_iter().map(|waiting| waiting.transaction).collect()
     }
 
     /// Whether any transaction could be executed at this base fee.
@@ -369,26 +354,23 @@ impl Mempool {
             .any(|queue| queue.by_nonce.get(&queue.next).is_some_and(|waiting| waiting.fee_max >= u128::from(base_fee)))
     }
 
-    /// How many wait, with and without a gap before them.
-    pub fn counts(&self) -> Counts {
-        self.senders.iter().fold(Counts::default(), |counts, (sender, queue)| {
-            let pending = (self.pending_nonce(sender, queue.next) - queue.next) as usize;
-            Counts { pending: counts.pending + pending, queued: counts.queued + queue.by_nonce.len() - pending }
-        })
+    /// How a sender's waiting transactions stand, if it has any.
+    pub fn standing(&self, sender: &Address) -> Option<Standing> {
+        let queue = self.senders.get(sender)?;
+        let pending_nonce = self.pending_nonce(sender, queue.next);
+        let executable = usize::try_from(pending_nonce.saturating_sub(queue.next)).unwrap_or(usize::MAX);
+        Some(Standing { pending_nonce, executable, waiting: queue.by_nonce.len() })
     }
 
-    /// Every waiting transaction with whether it is executable in nonce order, by sender and nonce.
-    pub fn content(&self) -> Vec<(Recovered, bool)> {
-        let mut all: Vec<_> = self
-            .senders
-            .iter()
-            .flat_map(|(sender, queue)| {
-                let gap = self.pending_nonce(sender, queue.next);
-                queue.by_nonce.iter().map(move |(nonce, waiting)| (waiting.transaction.clone(), *nonce < gap))
-            })
-            .collect();
-        all.sort_by_key(|(transaction, _)| (transaction.signer(), transaction.transaction().fields().nonce()));
-        all
+    /// How every sender's stand.
+    pub fn standings(&self) -> Vec<(Address, Standing)> {
+        self.senders.keys().filter_map(|sender| Some((*sender, self.standing(sender)?))).collect()
+    }
+
+    /// Every waiting transaction, in no order.
+    pub fn transactions(&self) -> Vec<Arc<Recovered>> {
+        let all = self.senders.values().flat_map(|queue| queue.by_nonce.values());
+        all.map(|waiting| waiting.transaction.clone()).collect()
     }
 }
 
@@ -418,9 +400,9 @@ impl Best<'_> {
 }
 
 impl Iterator for Best<'_> {
-    type Item = Recovered;
+    type Item = Arc<Recovered>;
 
-    fn next(&mut self) -> Option<Recovered> {
+    fn next(&mut self) -> Option<Arc<Recovered>> {
         let (_, _, sender, nonce) = self.heads.pop_last()?;
         Some(self.pool.senders.get(&sender)?.by_nonce.get(&nonce)?.transaction.clone())
     }

@@ -2,16 +2,23 @@
 
 mod common;
 
+use std::{
+    future::Future,
+    pin::pin,
+    sync::{Arc, Mutex, mpsc},
+    task::{Context, Poll, Wake, Waker},
+};
+
 use alloy::{
     primitives::{Address, B256},
     sol,
 };
-use common::{ETHER, Rig, call, config, deposit, transfer, user};
+use common::{DEADLINE, ETHER, Rig, call, config, deposit, transfer, user};
 use tandem_chain::{DataKind, L1Batch, L1Data};
 use tandem_evm::predeploys::ADDRESS_TABLE;
 use tandem_sequencer::{
-    engine::SubmitError,
-    mempool::Refused,
+    engine::{EngineHandle, SubmitError},
+    mempool::{Dropped, Fate, Refused},
     settled::{self, Settled},
 };
 use tandem_store::Store;
@@ -54,7 +61,7 @@ async fn what_was_acknowledged_survives_the_end_of_the_process() {
     let rig = Rig::start(directory.path(), config(3_600_000)).await;
     assert!(rig.store.head().unwrap().number >= head.number);
     assert_eq!(rig.store.block_hash(head.number).unwrap(), Some(head.hash), "no block is forgotten or replaced");
-    assert!(rig.engine.waiting(waiting).await.unwrap().is_some());
+    assert!(rig.engine.pool().get(&waiting).is_some());
     let filler = rig.engine.submit(transfer(&alice, 1, bob, 5)).await.unwrap();
     rig.wait_included(filler).await;
     rig.wait_included(waiting).await;
@@ -172,7 +179,7 @@ async fn blocks_outlive_their_messages_only_while_these_may_come_back() {
     assert_eq!(rig.store.block_hash(promised.number).unwrap(), Some(promised.hash), "still promised");
     rig.l1_block(vec![]).await;
     assert_eq!(rig.store.transaction_place(hash).unwrap(), None, "taken back");
-    assert!(rig.engine.waiting(hash).await.unwrap().is_some(), "and waits for money again");
+    assert!(rig.engine.pool().get(&hash).is_some(), "and waits for money again");
     rig.deposit(alice.address(), ETHER).await;
     rig.wait_included(hash).await;
     rig.stop();
@@ -220,9 +227,7 @@ async fn what_is_acknowledged_beside_a_reorganisation_is_not_forgotten() {
     }
     assert_eq!(hashes.len(), 50);
     for hash in hashes {
-        assert!(
-            rig.engine.waiting(hash).await.unwrap().is_some() || rig.store.transaction_place(hash).unwrap().is_some()
-        );
+        assert!(rig.engine.pool().get(&hash).is_some() || rig.store.transaction_place(hash).unwrap().is_some());
     }
     rig.stop();
 }
@@ -296,5 +301,133 @@ async fn what_l1_made_final_is_settled_until_l1_takes_it_back() {
     assert_eq!(settled(), Some(1));
     settled::unwind(&rig.store, 19).unwrap();
     assert_eq!(settled(), None);
+    rig.stop();
+}
+
+/// Calls a function on the thread that wakes, at that moment.
+struct OnWake<F>(F);
+
+impl<F: Fn() + Send + Sync> Wake for OnWake<F> {
+    fn wake(self: Arc<Self>) {
+        (self.0)()
+    }
+}
+
+/// What was seen at the moments when the engine told something.
+#[derive(Clone)]
+struct Witness {
+    store: Store,
+    engine: EngineHandle,
+    hash: B256,
+    seen: Arc<Mutex<Vec<(&'static str, bool, bool)>>>,
+}
+
+impl Witness {
+    /// Whether the store has the transaction, and whether the pool shows it.
+    fn look(&self, moment: &'static str) {
+        let in_store = self.store.transaction_place(self.hash).unwrap().is_some();
+        let in_pool = self.engine.pool().get(&self.hash).is_some();
+        self.seen.lock().unwrap().push((moment, in_store, in_pool));
+    }
+
+    /// Waits for a future, and looks whenever the engine wakes it. `begin` runs when it waits.
+    fn watch<T>(&self, moment: &'static str, future: impl Future<Output = T>, begin: impl FnOnce()) -> T {
+        let (sender, woken) = mpsc::channel();
+        let witness = self.clone();
+        let waker = Waker::from(Arc::new(OnWake(move || {
+            witness.look(moment);
+            let _ = sender.send(());
+        })));
+        let (mut context, mut future) = (Context::from_waker(&waker), pin!(future));
+        let mut begin = Some(begin);
+        loop {
+            if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
+                return value;
+            }
+            if let Some(begin) = begin.take() {
+                begin();
+            }
+            woken.recv_timeout(DEADLINE).expect(moment);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_every_moment_that_the_engine_tells_of_a_transaction_can_be_found() {
+    let directory = tempfile::tempdir().unwrap();
+    let (alice, bob) = (user(1), Address::repeat_byte(0xb0));
+    let mut rig = Rig::start(directory.path(), config(3_600_000)).await;
+    rig.deposit(alice.address(), ETHER).await;
+    let transaction = transfer(&alice, 2, bob, 5);
+    let hash = *transaction.transaction().hash();
+    let witness = Witness { store: rig.store.clone(), engine: rig.engine.clone(), hash, seen: Arc::default() };
+
+    // Behind a gap, so that no block takes it yet.
+    witness.watch("answer", rig.engine.submit(transaction), || {}).unwrap();
+    witness.look("answered");
+    let mut head = rig.engine.head();
+    head.borrow_and_update();
+    let engine = rig.engine.clone();
+    let fill = || drop(tokio::spawn(async move { engine.submit(transfer(&alice, 1, bob, 5)).await }));
+    witness.watch("inclusion", head.changed(), fill).unwrap();
+    rig.wait("the pool is brought up to the block", |_| rig.engine.pool().get(&hash).is_none()).await;
+    head.borrow_and_update();
+    let engine = rig.engine.clone();
+    let take_back = || drop(tokio::spawn(async move { engine.resequence().await }));
+    witness.watch("taking back", head.changed(), take_back).unwrap();
+
+    let seen = witness.seen.lock().unwrap().clone();
+    let at = |moment: &'static str| {
+        seen.iter().filter(move |(at, ..)| *at == moment).map(|(_, store, pool)| (*store, *pool))
+    };
+    assert!(at("answer").all(|(_, in_pool)| in_pool), "in the view before the answer: {seen:?}");
+    assert!(at("answered").all(|seen| seen == (false, true)), "{seen:?}");
+    assert!(at("inclusion").all(|seen| seen == (true, true)), "readable when told, and still in the view: {seen:?}");
+    assert!(at("taking back").all(|(_, in_pool)| in_pool), "in the view before it is out of the store: {seen:?}");
+    assert!(at("inclusion").count() > 0 && at("taking back").count() > 0, "{seen:?}");
+    rig.wait_included(hash).await;
+    rig.stop();
+}
+
+#[tokio::test]
+async fn what_is_dropped_is_told_with_its_reason() {
+    let directory = tempfile::tempdir().unwrap();
+    let (alice, bob, carol) = (user(1), user(2), Address::repeat_byte(0xca));
+    let mut small = config(3_600_000);
+    small.mempool.transactions_max = 2;
+    let mut rig = Rig::start(directory.path(), small).await;
+    let fork = rig.l1_number;
+    rig.deposit(alice.address(), ETHER).await;
+    rig.deposit(bob.address(), ETHER).await;
+    let reason = |rig: &Rig, hash: B256| match rig.engine.pool().fate(&hash) {
+        Some(Fate::Dropped(reason)) => Some(reason),
+        Some(Fate::Waiting { .. }) | None => None,
+    };
+    // Behind gaps: the one with a lower nonce makes room for one that can be executed.
+    let behind = rig.engine.submit(transfer(&alice, 3, carol, 5)).await.unwrap();
+    let further = rig.engine.submit(transfer(&alice, 4, carol, 5)).await.unwrap();
+    let by = rig.engine.submit(transfer(&bob, 1, carol, 5)).await.unwrap();
+    assert_eq!(reason(&rig, further), Some(Dropped::Displaced { by }));
+    rig.wait_included(by).await;
+    // L1 makes alice send what takes the nonce.
+    rig.l1_block(vec![deposit(alice.address(), 1); 3]).await;
+    rig.l1_block(vec![]).await;
+    rig.wait("the nonce is used", |_| reason(&rig, behind) == Some(Dropped::NonceUsed { next: 4 })).await;
+    let again = rig.engine.submit(transfer(&alice, 4, carol, 5)).await.unwrap();
+    assert_eq!(again, further, "what was displaced may come again");
+    rig.wait_included(further).await;
+    assert_eq!(reason(&rig, further), None);
+    assert!(rig.store.journal().unwrap().is_empty());
+
+    // L1 loses alice's money, and what she promised waits for it. What comes instead is not enough.
+    rig.engine.l1_reorg(fork).await.unwrap();
+    rig.l1_number = fork;
+    rig.messages.clear();
+    rig.l1_block(vec![deposit(alice.address(), 1); 4]).await;
+    rig.l1_block(vec![]).await;
+    let is_poor = |reason: Option<Dropped>| matches!(reason, Some(Dropped::Refused(Refused::InsufficientFunds { .. })));
+    rig.wait("alice cannot pay", |_| is_poor(reason(&rig, further))).await;
+    assert!(rig.engine.pool().get(&further).is_none());
+    assert!(rig.store.journal().unwrap().iter().all(|waiting| *waiting.transaction().hash() != further));
     rig.stop();
 }

@@ -8,7 +8,8 @@ use std::{
 };
 
 use alloy::{
-    consensus::{SignableTransaction, TxEip1559},
+    consensus::{SignableTransaction, TxEip1559, TxEip4844, TxEip7702, TxEnvelope},
+    eips::{eip2718::Encodable2718, eip7702::Authorization},
     primitives::{Address, B256, Bytes, TxKind, U256, hex, keccak256},
     providers::{Provider, ProviderBuilder, WsConnect},
     signers::{SignerSync, local::PrivateKeySigner},
@@ -152,6 +153,31 @@ fn sign(signer: &PrivateKeySigner, transaction: TxEip1559) -> Recovered {
     Recovered::new(SignedTransaction::Eip1559(transaction.into_signed(signature))).unwrap()
 }
 
+/// Delegates, as these have signed.
+fn set_code(signer: &PrivateKeySigner, nonce: u64, authorities: &[PrivateKeySigner]) -> Recovered {
+    let authorize = |authority: &PrivateKeySigner| {
+        let authorization = Authorization { chain_id: U256::ZERO, address: Address::repeat_byte(0xde), nonce: 0 };
+        let signature = authority.sign_hash_sync(&authorization.signature_hash()).unwrap();
+        authorization.into_signed(signature)
+    };
+    let transaction = TxEip7702 {
+        chain_id: chain().l2_chain_id,
+        nonce,
+        gas_limit: 100_000,
+        max_fee_per_gas: 1_000_000_000,
+        authorization_list: authorities.iter().map(authorize).collect(),
+        ..Default::default()
+    };
+    let signature = signer.sign_hash_sync(&transaction.signature_hash()).unwrap();
+    Recovered::new(SignedTransaction::Eip7702(transaction.into_signed(signature))).unwrap()
+}
+
+fn blob_transaction() -> Bytes {
+    let transaction = TxEip4844 { chain_id: chain().l2_chain_id, gas_limit: 21_000, ..Default::default() };
+    let signature = user(1).sign_hash_sync(&transaction.signature_hash()).unwrap();
+    TxEnvelope::from(transaction.into_signed(signature)).encoded_2718().into()
+}
+
 fn raw(transaction: &Recovered) -> Value {
     json!([Bytes::from(transaction.transaction().encode_2718())])
 }
@@ -215,6 +241,15 @@ async fn what_cannot_be_executed_is_refused_with_the_words_tools_know() {
     node.refused(&sign(plain(1_000)), -32000, "nonce too high").await;
     let large = TxEip1559 { gas_limit: 5_000_000, input: vec![1; 98_304].into(), ..plain(1) };
     node.refused(&sign(large), -32000, "oversized data").await;
+    let init_code = TxEip1559 { gas_limit: 1 << 24, to: TxKind::Create, input: vec![0; 49_153].into(), ..plain(1) };
+    node.refused(&sign(init_code), -32000, "max initcode size exceeded").await;
+    let floor = TxEip1559 { gas_limit: 40_000, input: vec![1; 1_000].into(), ..plain(1) };
+    node.refused(&sign(floor), -32000, "intrinsic gas too low").await;
+    node.refused(&set_code(&node.alice, 1, &[]), -32000, "empty authorization list").await;
+    node.refused(&sign(TxEip1559 { value: U256::MAX, ..plain(1) }), -32000, "insufficient funds").await;
+    node.refused(&sign(plain(u64::MAX)), -32000, "nonce too high").await;
+    let blob = node.fail("eth_sendRawTransaction", json!([blob_transaction()])).await;
+    assert_eq!(blob, (-32000, "transaction type not supported".into()));
     for garbage in
         [json!(["0x"]), json!(["0x02"]), json!(["0x03c0"]), json!(["0xc0"]), json!(["xyz"]), json!([5]), json!([])]
     {
@@ -387,5 +422,68 @@ async fn a_websocket_answers_as_http_does() {
     node.receipt(&json!(sent.tx_hash())).await;
     let error = provider.send_raw_transaction(&transaction.transaction().encode_2718()).await.unwrap_err();
     assert!(error.as_error_resp().unwrap().message.starts_with("nonce too low"), "{error}");
+    node.rig.stop();
+}
+
+#[tokio::test]
+async fn a_transaction_is_never_unknown_and_no_nonce_goes_back() {
+    let node = Node::start().await;
+    let (alice, bob) = (node.alice.address(), Address::repeat_byte(0xb0));
+    let mut nonces = [0; 2];
+    for nonce in 1..=24 {
+        let hash = node.ask("eth_sendRawTransaction", raw(&transfer(&node.alice, nonce, bob, 5))).await;
+        let deadline = Instant::now() + DEADLINE;
+        let mut is_included = false;
+        loop {
+            assert!(Instant::now() < deadline, "{hash} is in no block");
+            let found = node.ask("eth_getTransactionByHash", json!([hash])).await;
+            assert!(!found.is_null(), "transaction {nonce} is unknown");
+            let now_included = !found["blockNumber"].is_null();
+            assert!(now_included || !is_included, "transaction {nonce} was included and waits");
+            let status = node.ask("rollup_transactionStatus", json!([hash])).await;
+            assert!(status["status"] == "included" || status["status"] == "waiting" && !now_included, "{status}");
+            for (before, tag) in nonces.iter_mut().zip(["latest", "pending"]) {
+                let now = number(&node.ask("eth_getTransactionCount", json!([alice, tag])).await);
+                assert!(now >= *before, "the {tag} nonce went from {before} to {now}");
+                *before = now;
+            }
+            assert_eq!(nonces[1], nonce + 1, "what waits counts as soon as it is answered");
+            is_included = now_included;
+            if !node.ask("eth_getTransactionReceipt", json!([hash])).await.is_null() {
+                assert!(!node.ask("eth_getTransactionByHash", json!([hash])).await["blockNumber"].is_null());
+                break;
+            }
+        }
+    }
+    node.rig.stop();
+}
+
+#[tokio::test]
+async fn what_became_of_a_transaction_is_told() {
+    let node = Node::start().await;
+    let bob = Address::repeat_byte(0xb0);
+    let status = async |hash: &Value| node.ask("rollup_transactionStatus", json!([hash])).await;
+    assert_eq!(status(&json!(B256::repeat_byte(0xee))).await, json!({ "status": "unknown" }));
+    assert_eq!(node.fail("rollup_transactionStatus", json!(["0x12"])).await.0, -32602);
+
+    let pays = |nonce, fee_max| {
+        sign(&node.alice, TxEip1559 { max_fee_per_gas: fee_max, max_priority_fee_per_gas: fee_max, ..plain(nonce) })
+    };
+    let first = node.ask("eth_sendRawTransaction", raw(&pays(2, 1_000_000_000))).await;
+    assert_eq!(status(&first).await, json!({ "status": "waiting", "waitsFor": "nonce" }));
+    let second = node.ask("eth_sendRawTransaction", raw(&pays(2, 1_100_000_000))).await;
+    let dropped = status(&first).await;
+    assert_eq!((&dropped["status"], &dropped["reason"]), (&json!("dropped"), &json!("replaced")));
+    assert_eq!(dropped["by"], second);
+    assert!(dropped["message"].as_str().unwrap().contains("same nonce"), "{dropped}");
+    assert_eq!(node.ask("eth_getTransactionByHash", json!([first])).await, Value::Null);
+
+    node.ask("eth_sendRawTransaction", raw(&transfer(&node.alice, 1, bob, 5))).await;
+    let receipt = node.receipt(&second).await;
+    let included = status(&second).await;
+    assert_eq!((&included["status"], &included["promise"]), (&json!("included"), &json!("latest")));
+    for field in ["blockHash", "blockNumber", "transactionIndex"] {
+        assert_eq!(included[field], receipt[field]);
+    }
     node.rig.stop();
 }

@@ -224,8 +224,8 @@ fn both(
     let mut state = parts.fund(chain, transaction.signer());
     // L1 costs nothing, so that the base fee is the least that there is.
     let checkpoint = Checkpoint::default();
-    let admitted = validate_waiting(config, &mut state, &transaction)
-        .and_then(|()| check_funds(&mut state, &transaction));
+    let admitted =
+        validate_waiting(config, &mut state, &transaction).and_then(|()| check_funds(&mut state, &transaction));
     let encoded = chain.memory.preimage(chain.output.last_block_hash).unwrap();
     let parent: Header = alloy_rlp::Decodable::decode(&mut encoded.as_ref()).unwrap();
     let attributes = BlockAttributes { timestamp: parent.timestamp + 100_000, checkpoint, first_of_batch: true };
@@ -235,10 +235,7 @@ fn both(
     (admitted, builder.push_transaction(transaction, config.max_work_gas_per_batch))
 }
 
-fn check_funds(
-    state: &mut WorldState<&Memory>,
-    transaction: &Recovered,
-) -> Result<(), Rejected<common::Missing>> {
+fn check_funds(state: &mut WorldState<&Memory>, transaction: &Recovered) -> Result<(), Rejected<common::Missing>> {
     let (balance, fee) = (state.balance(transaction.signer())?, cost_max(transaction));
     if balance >= fee {
         return Ok(());

@@ -7,7 +7,7 @@ use crate::{
     schema::{Journal, Table},
 };
 use alloy_primitives::B256;
-use std::sync::atomic::Ordering;
+use std::{borrow::Borrow, sync::atomic::Ordering};
 use tandem_evm::{EvmBlock, Recovered, Transaction, payload::SignedTransaction};
 
 /// Sequence number of the first transaction: in the middle, so that unwound ones fit before.
@@ -16,11 +16,11 @@ const FIRST: u64 = 1 << 63;
 impl Store {
     /// Journals a group of transactions in one write, in order. One that is in the journal already
     /// moves to the end.
-    pub fn journal_add(&self, transactions: &[Recovered]) -> Result<(), StoreError> {
+    pub fn journal_add<T: Borrow<Recovered>>(&self, transactions: &[T]) -> Result<(), StoreError> {
         let mut changes = self.changes();
         for transaction in transactions {
             let sequence = self.shared().journal_next.fetch_add(1, Ordering::Relaxed);
-            put(&mut changes, sequence, transaction)?;
+            put(&mut changes, sequence, transaction.borrow())?;
         }
         changes.commit()
     }

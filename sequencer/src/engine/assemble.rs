@@ -1,21 +1,21 @@
 //! Building blocks: when one is due, what goes in.
 
-use std::{
-    collections::{BTreeSet, HashSet},
-    time::Duration,
-};
+use std::time::Duration;
 
-use alloy::primitives::{Address, B256};
+use alloy::primitives::B256;
 use tandem_chain::Message;
 use tandem_evm::{
     BlockAttributes, BlockBuilder, EvmBlock, Rejected, Transaction, block::MIN_WORK_GAS, fees::BaseFee,
     payload::bytes_max, transaction::CHECKPOINT_GAS,
 };
 use tandem_store::Store;
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::{Engine, EngineConfig, EngineError, HeadInfo};
-use crate::{batch::OpenBatch, mempool::Best};
+use crate::{
+    batch::OpenBatch,
+    mempool::{Best, Dropped, Refused},
+};
 
 /// The last block of a batch, and the first of the next.
 const BLOCKS_PER_TICK_MAX: usize = 2;
@@ -98,7 +98,7 @@ impl Engine {
         }
         let best = self.mempool.best(builder.base_fee());
         let transaction_bytes_max = self.config.batch.transaction_bytes_max(&self.chain);
-        let Filled { invalid, is_cut_short } = fill(&mut builder, open, best, transaction_bytes_max)?;
+        let Filled { dropped, is_cut_short } = fill(&mut builder, open, best, transaction_bytes_max)?;
         if is_cut_short {
             open.cut_short();
         }
@@ -106,7 +106,7 @@ impl Engine {
         self.store.append_block(&block, &preimages)?;
         self.adopt(&block)?;
         self.queue_index = queue_index;
-        self.forget_executed(&block, &invalid)?;
+        self.forget_executed(&block, dropped)?;
         debug!(
             number = block.header.number,
             transactions = block.transactions.len(),
@@ -130,26 +130,6 @@ impl Engine {
             false => self.config.confirmation_blocks,
         };
         self.head_sender.send_replace(HeadInfo { number: block.header.number, hash: block.hash });
-        Ok(())
-    }
-
-    /// Brings the mempool up to the block: its senders' nonces, and what turned out invalid.
-    pub(super) fn forget_executed(&mut self, block: &EvmBlock, invalid: &[B256]) -> Result<(), EngineError> {
-        let mut gone = invalid.to_vec();
-        let mut senders: BTreeSet<Address> = block.transactions.iter().map(Transaction::from).collect();
-        senders.extend(invalid.iter().filter_map(|hash| self.mempool.remove(hash)));
-        for sender in senders {
-            // Others than the sender may have raised the nonce: authorisations, code that creates.
-            let (nonce, _) = self.account(sender)?;
-            gone.extend(self.mempool.advance(sender, nonce));
-        }
-        // What the block executed left the journal with it.
-        let executed: HashSet<B256> = block.transactions.iter().map(Transaction::hash).collect();
-        gone.retain(|hash| !executed.contains(hash));
-        if !gone.is_empty() {
-            self.store.journal_remove(&gone)?;
-        }
-        self.state.discard();
         Ok(())
     }
 
@@ -180,8 +160,8 @@ impl Engine {
 
 /// What became of the transactions that wait.
 struct Filled {
-    /// Those that no block can hold.
-    invalid: Vec<B256>,
+    /// Those that no block can hold, and why.
+    dropped: Vec<(B256, Dropped)>,
     /// Whether one was left to the next batch.
     is_cut_short: bool,
 }
@@ -193,15 +173,17 @@ fn fill(
     mut best: Best<'_>,
     transaction_bytes_max: usize,
 ) -> Result<Filled, EngineError> {
-    let mut filled = Filled { invalid: Vec::new(), is_cut_short: false };
+    let mut filled = Filled { dropped: Vec::new(), is_cut_short: false };
     while let Some(transaction) = best.next() {
         let hash = *transaction.transaction().hash();
         if builder.gas_left() < MIN_WORK_GAS {
             break;
         }
-        if bytes_max(transaction.transaction()) > transaction_bytes_max {
-            warn!(%hash, "transaction dropped: it was accepted when batches were allowed to be larger, and fits none now");
-            filled.invalid.push(hash);
+        let bytes = bytes_max(transaction.transaction());
+        if bytes > transaction_bytes_max {
+            // It was accepted when batches were allowed to be larger.
+            let refused = Refused::LargerThanBatch { bytes, limit: transaction_bytes_max };
+            filled.dropped.push((hash, Dropped::Refused(refused)));
             continue;
         }
         if open.is_used_up() || !open.has_room_for(transaction.transaction()) {
@@ -211,18 +193,14 @@ fn fill(
             }
             continue;
         }
-        match builder.push_transaction(transaction.clone(), open.work_gas_left) {
+        match builder.push_transaction(transaction.as_ref().clone(), open.work_gas_left) {
             Ok(work_gas) => {
                 open.take(transaction.transaction(), work_gas)?;
                 best.follow(&transaction);
             }
-            Err(Rejected::State(error)) => return Err(error.into()),
             Err(Rejected::BatchFull { .. }) => filled.is_cut_short = true,
             Err(Rejected::BlockFull { .. }) => {}
-            Err(rejected) => {
-                debug!(%hash, %rejected, "transaction dropped");
-                filled.invalid.push(hash);
-            }
+            Err(rejected) => filled.dropped.push((hash, Dropped::from_rejected(rejected)?)),
         }
     }
     Ok(filled)

@@ -248,6 +248,7 @@ impl Engine {
     /// Takes the chain back to block `to`; displaced transactions are in the journal then.
     pub(super) fn rewind(&mut self, to: u64) -> Result<(), EngineError> {
         self.forget_open_batches()?;
+        self.publish_rewind(to)?;
         let displaced = self.store.unwind_blocks(to)?;
         for job in self.store.job_summaries()?.iter().filter(|job| job.last_block > to) {
             self.store.remove_job(job.sequence)?;

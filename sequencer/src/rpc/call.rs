@@ -28,6 +28,7 @@ use tandem_evm::{
 use tandem_store::Store;
 
 use super::{Params, RpcContext, RpcError, json, prices, unsigned};
+use crate::mempool::words;
 
 /// Gas of one call; also the cap of EIP-7825.
 const CALL_GAS_MAX: u64 = 1 << 24;
@@ -232,14 +233,10 @@ fn rejection(invalid: &InvalidTransaction) -> RpcError {
         InvalidTransaction::LackOfFundForMaxFee { fee, balance } => {
             RpcError::InsufficientFunds { balance: **balance, value: **fee }
         }
-        InvalidTransaction::CallGasCostMoreThanGasLimit { .. }
-        | InvalidTransaction::GasFloorMoreThanGasLimit { .. } => {
-            RpcError::Execution(format!("intrinsic gas too low: {invalid}"))
-        }
         InvalidTransaction::GasPriceLessThanBasefee => {
             RpcError::Execution("max fee per gas less than block base fee".into())
         }
-        _ => RpcError::Execution(invalid.to_string()),
+        _ => RpcError::Execution(words(invalid)),
     }
 }
 

@@ -6,7 +6,7 @@ use alloy::{
 };
 use serde_json::{Value, json};
 use tandem_chain::Checkpoint;
-use tandem_evm::EvmBlock;
+use tandem_evm::{EvmBlock, WorldState};
 
 use super::{Params, RpcContext, RpcError, json};
 
@@ -39,7 +39,7 @@ pub fn storage_at(context: &RpcContext, params: &Params) -> Result<Value, RpcErr
 fn named_block(context: &RpcContext, params: &Params) -> Result<Option<EvmBlock>, RpcError> {
     let id: BlockId = params.required(0, "a block number, tag or hash")?;
     Ok(match context.number(id)? {
-        Some(number) => context.store.block(number)?,
+        Some(number) => context.block(number)?,
         None => None,
     })
 }
@@ -74,10 +74,8 @@ pub fn place(context: &RpcContext, block: &EvmBlock, index: usize) -> Result<jso
 
 pub fn receipt(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     let hash: B256 = params.required(0, "a transaction hash")?;
-    let Some(place) = context.store.transaction_place(hash)? else { return Ok(Value::Null) };
-    let Some(block) = context.store.block(place.block_number)? else { return Ok(Value::Null) };
+    let Some((block, index)) = context.included(hash)? else { return Ok(Value::Null) };
     let checkpoint = checkpoint_of(context, &block)?;
-    let index = usize::try_from(place.index).unwrap_or(usize::MAX);
     let Some(mut receipt) = json::receipt(&block, index, &checkpoint) else { return Ok(Value::Null) };
     receipt["rollupStatus"] = json!(super::rollup::promise(context, block.header.number)?);
     Ok(receipt)
@@ -91,6 +89,6 @@ pub fn block_receipts(context: &RpcContext, params: &Params) -> Result<Value, Rp
 
 /// The checkpoint that priced a block's data: what the checkpoint predeploy held after it.
 pub fn checkpoint_of(context: &RpcContext, block: &EvmBlock) -> Result<Checkpoint, RpcError> {
-    let (_, mut state) = context.state(Some(block.header.number.into()))?;
+    let mut state = WorldState::open(block.header.state_root, context.store.clone());
     Ok(state.checkpoint()?)
 }

@@ -29,7 +29,7 @@ pub fn logs(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
         if header.logs_bloom.is_zero() || !filter.matches_bloom(header.logs_bloom) {
             continue;
         }
-        let Some(block) = context.store.block(number)? else { break };
+        let Some(block) = context.block(number)? else { break };
         let mut position = 0;
         for (index, receipt) in block.receipts.iter().enumerate() {
             for log in &receipt.logs {

@@ -28,10 +28,6 @@ use serde_json::Value;
 async fn dispatch(context: &RpcContext, method: &str, params: Params) -> Result<Value, RpcError> {
     match method {
         "eth_sendRawTransaction" => pool::send_raw_transaction(context, &params).await,
-        "eth_getTransactionCount" => pool::transaction_count(context, &params).await,
-        "eth_getTransactionByHash" => pool::transaction_by_hash(context, &params).await,
-        "txpool_status" => pool::status(context).await,
-        "txpool_content" => pool::content(context).await,
         _ => {
             let (context, method) = (context.clone(), method.to_owned());
             context.blocking(move |context| read(context, &method, &params)).await
@@ -39,7 +35,7 @@ async fn dispatch(context: &RpcContext, method: &str, params: Params) -> Result<
     }
 }
 
-/// Methods that only read the store, or execute on it.
+/// Methods that only read the store and the published pool, or execute on the store.
 fn read(context: &RpcContext, method: &str, params: &Params) -> Result<Value, RpcError> {
     match method {
         "web3_clientVersion" => Ok(concat!("tandem/", env!("CARGO_PKG_VERSION")).into()),
@@ -68,12 +64,17 @@ fn read(context: &RpcContext, method: &str, params: &Params) -> Result<Value, Rp
         "eth_getTransactionByBlockNumberAndIndex" | "eth_getTransactionByBlockHashAndIndex" => {
             eth::transaction_by_index(context, params)
         }
+        "eth_getTransactionCount" => pool::transaction_count(context, params),
+        "eth_getTransactionByHash" => pool::transaction_by_hash(context, params),
+        "txpool_status" => Ok(pool::status(context)),
+        "txpool_content" => pool::content(context),
         "eth_getTransactionReceipt" => eth::receipt(context, params),
         "eth_getBlockReceipts" => eth::block_receipts(context, params),
         "eth_getUncleCountByBlockNumber" | "eth_getUncleCountByBlockHash" => Ok("0x0".into()),
         "eth_getLogs" => logs::logs(context, params),
         "rollup_config" => rollup::config(context),
         "rollup_status" => rollup::status(context),
+        "rollup_transactionStatus" => pool::transaction_status(context, params),
         "rollup_batch" => rollup::batch(context, params),
         "rollup_batchOfBlock" => rollup::batch_of_block(context, params),
         "rollup_getMessages" => rollup::messages(context, params),

@@ -1,119 +1,124 @@
 //! Methods that concern waiting transactions.
 
 use alloy::{
-    eips::{BlockId, BlockNumberOrTag},
+    eips::{BlockId, BlockNumberOrTag, eip2718::Eip2718Error},
     primitives::{Address, B256, Bytes, U256},
 };
 use serde_json::{Map, Value, json};
-use tandem_chain::ChainConfig;
 use tandem_evm::{Recovered, Transaction, fee_estimate::estimate_posted_bytes, payload::SignedTransaction};
 
-use super::{Params, RpcContext, RpcError, eth, json};
-
-pub async fn send_raw_transaction(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
-    let bytes: Bytes = params.required(0, "a signed transaction")?;
-    let recovered = context.clone().blocking(move |context| recover(&bytes, &context.chain)).await?;
-    json::value(&context.engine.submit(recovered).await?)
-}
-
-/// Decodes, checks what can be checked without state, and recovers the signer.
-fn recover(bytes: &[u8], chain: &ChainConfig) -> Result<Recovered, RpcError> {
-    let transaction =
-        SignedTransaction::decode_2718(bytes).map_err(|error| RpcError::BadTransaction(error.to_string()))?;
-    let fields = transaction.fields();
-    if fields.chain_id().is_some_and(|id| id != chain.l2_chain_id) {
-        return Err(RpcError::RefusedTransaction("transaction is signed for another chain id"));
-    }
-    if fields.gas_limit() < transaction.intrinsic_gas() {
-        return Err(RpcError::RefusedTransaction("intrinsic gas too low: eth_estimateGas counts what the data takes"));
-    }
-    // Their signatures are posted whole; the fee pays for what is left of the transaction after compression.
-    let verbatim = SIGNATURE_BYTES * (1 + fields.authorization_list().map_or(0, <[_]>::len) as u64);
-    if 2 * estimate_posted_bytes(bytes) < verbatim {
-        return Err(RpcError::RefusedTransaction(
-            "authorizations compress better than they are posted: sign them with random nonces",
-        ));
-    }
-    if fields.gas_limit() > TX_GAS_MAX {
-        return Err(RpcError::RefusedTransaction("gas limit exceeds 2^24 (EIP-7825)"));
-    }
-    if fields.max_fee_per_gas() < u128::from(chain.min_base_fee) {
-        return Err(RpcError::RefusedTransaction(
-            "transaction underpriced: max fee per gas is below the chain's least base fee",
-        ));
-    }
-    if fields.max_priority_fee_per_gas().is_some_and(|tip| tip > fields.max_fee_per_gas()) {
-        return Err(RpcError::RefusedTransaction("max priority fee per gas higher than max fee per gas"));
-    }
-    Recovered::new(transaction).map_err(|_| RpcError::RefusedTransaction("invalid signature"))
-}
+use super::{Params, RpcContext, RpcError, context::Located, eth, json, prices, rollup};
+use crate::mempool::Dropped;
 
 /// Bytes of a signature as batches carry it.
 const SIGNATURE_BYTES: u64 = 64;
 /// Transactions of one `txpool_content`.
 const CONTENT_MAX: usize = 2_000;
-/// Most gas of one transaction (EIP-7825).
-const TX_GAS_MAX: u64 = 1 << 24;
 
-pub async fn transaction_count(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
+pub async fn send_raw_transaction(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
+    let bytes: Bytes = params.required(0, "a signed transaction")?;
+    let recovered = context.clone().blocking(move |_| recover(&bytes)).await?;
+    json::value(&context.engine.submit(recovered).await?)
+}
+
+/// Decodes, recovers the signer, and refuses what would be posted for less than it takes. All other rules are the engine's to apply.
+fn recover(bytes: &[u8]) -> Result<Recovered, RpcError> {
+    let transaction = SignedTransaction::decode_2718(bytes).map_err(|error| match error {
+        // Other bytes are no type at all.
+        Eip2718Error::UnexpectedType(1..=0x7f) => RpcError::RefusedTransaction("transaction type not supported"),
+        error => RpcError::BadTransaction(error.to_string()),
+    })?;
+    // Their signatures are posted whole; the fee pays for what is left of the transaction after compression.
+    let authorizations = transaction.fields().authorization_list().map_or(0, <[_]>::len) as u64;
+    if 2 * estimate_posted_bytes(bytes) < SIGNATURE_BYTES * (1 + authorizations) {
+        return Err(RpcError::RefusedTransaction(
+            "authorizations compress better than they are posted: sign them with random nonces",
+        ));
+    }
+    Recovered::new(transaction).map_err(|_| RpcError::RefusedTransaction("invalid signature"))
+}
+
+pub fn transaction_count(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     let address: Address = params.required(0, "an address")?;
     let id: Option<BlockId> = params.optional(1, "a block")?;
-    if id == Some(BlockId::Number(BlockNumberOrTag::Pending)) {
-        return json::quantity(context.engine.pending_nonce(address).await?);
-    }
-    context
-        .clone()
-        .blocking(move |context| {
-            let (_, mut state) = context.state(id)?;
-            json::quantity(state.account(address)?.map_or(0, |info| info.nonce))
-        })
-        .await
+    // Asked before the head is: what has left the pool by then is in the head's state.
+    let is_pending = id == Some(BlockId::Number(BlockNumberOrTag::Pending));
+    let pending = if is_pending { context.engine.pool().pending_nonce(&address) } else { None };
+    let (_, mut state) = context.state(id)?;
+    let nonce = state.account(address)?.map_or(0, |info| info.nonce);
+    json::quantity(nonce.max(pending.unwrap_or_default()))
 }
 
-pub async fn transaction_by_hash(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
+pub fn transaction_by_hash(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     let hash: B256 = params.required(0, "a transaction hash")?;
-    let included = context.clone().blocking(move |context| included(context, hash)).await?;
-    if included != Value::Null {
-        return Ok(included);
-    }
-    match context.engine.waiting(hash).await? {
-        Some(waiting) => json::transaction(&Transaction::Signed(waiting), None),
-        None => Ok(Value::Null),
-    }
-}
-
-fn included(context: &RpcContext, hash: B256) -> Result<Value, RpcError> {
-    let Some(place) = context.store.transaction_place(hash)? else { return Ok(Value::Null) };
-    let Some(block) = context.store.block(place.block_number)? else { return Ok(Value::Null) };
-    let index = usize::try_from(place.index).unwrap_or(usize::MAX);
-    match block.transactions.get(index) {
-        Some(transaction) => json::transaction(transaction, Some(eth::place(context, &block, index)?)),
-        None => Ok(Value::Null),
+    match context.locate(hash)? {
+        Located::Included { block, index } => match block.transactions.get(index) {
+            Some(transaction) => json::transaction(transaction, Some(eth::place(context, &block, index)?)),
+            None => Ok(Value::Null),
+        },
+        Located::Waiting { transaction, .. } => {
+            json::transaction(&Transaction::Signed(transaction.as_ref().clone()), None)
+        }
+        Located::Dropped(_) | Located::Unknown => Ok(Value::Null),
     }
 }
 
-pub async fn status(context: &RpcContext) -> Result<Value, RpcError> {
-    let counts = context.engine.pool_counts().await?;
-    Ok(json!({ "pending": U256::from(counts.pending), "queued": U256::from(counts.queued) }))
+/// Where a transaction is, or why it is nowhere.
+pub fn transaction_status(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
+    let hash: B256 = params.required(0, "a transaction hash")?;
+    Ok(match context.locate(hash)? {
+        Located::Included { block, index } => json!({
+            "status": "included",
+            "blockHash": block.hash,
+            "blockNumber": U256::from(block.header.number),
+            "transactionIndex": U256::from(index),
+            "promise": rollup::promise(context, block.header.number)?,
+        }),
+        Located::Waiting { transaction, pending_nonce } => {
+            json!({ "status": "waiting", "waitsFor": waits_for(context, &transaction, pending_nonce)? })
+        }
+        Located::Dropped(reason) => {
+            let mut object = json!({ "status": "dropped", "reason": reason.code(), "message": reason.to_string() });
+            if let Dropped::Replaced { by } | Dropped::Displaced { by } = reason {
+                object["by"] = json!(by);
+            }
+            object
+        }
+        Located::Unknown => json!({ "status": "unknown" }),
+    })
 }
 
-pub async fn content(context: &RpcContext) -> Result<Value, RpcError> {
-    let counts = context.engine.pool_counts().await?;
-    if counts.pending + counts.queued > CONTENT_MAX {
-        return Err(RpcError::LimitExceeded { what: "transactions in one answer", limit: CONTENT_MAX as u64 });
-    }
-    let content = context.engine.pool_content().await?;
-    context.clone().blocking(move |_| grouped(content)).await
+/// What stands between a waiting transaction and a block.
+fn waits_for(context: &RpcContext, transaction: &Recovered, pending_nonce: u64) -> Result<&'static str, RpcError> {
+    let fields = transaction.transaction().fields();
+    let head = context.header(None)?;
+    let base_fee = prices::next_base_fee(context, &head)?;
+    Ok(if fields.nonce() >= pending_nonce {
+        "nonce"
+    } else if fields.max_fee_per_gas() < u128::from(base_fee) {
+        "baseFee"
+    } else {
+        "block"
+    })
+}
+
+pub fn status(context: &RpcContext) -> Value {
+    let counts = context.engine.pool().counts();
+    json!({ "pending": U256::from(counts.pending), "queued": U256::from(counts.queued) })
 }
 
 /// By executability, sender and nonce.
-fn grouped(content: Vec<(Recovered, bool)>) -> Result<Value, RpcError> {
+pub fn content(context: &RpcContext) -> Result<Value, RpcError> {
+    let content = context.engine.pool().content(CONTENT_MAX);
+    let limit = CONTENT_MAX as u64;
+    let mut content = content.map_err(|_| RpcError::LimitExceeded { what: "transactions in one answer", limit })?;
+    content.sort_by_key(|(transaction, _)| (transaction.signer(), transaction.transaction().fields().nonce()));
     let (mut pending, mut queued) = (Map::new(), Map::new());
     for (transaction, executable) in content {
         let group = if executable { &mut pending } else { &mut queued };
         let sender = group.entry(transaction.signer().to_checksum(None)).or_insert_with(|| json!({}));
         let nonce = transaction.transaction().fields().nonce().to_string();
-        sender[nonce] = json::transaction(&Transaction::Signed(transaction), None)?;
+        sender[nonce] = json::transaction(&Transaction::Signed(transaction.as_ref().clone()), None)?;
     }
     Ok(json!({ "pending": pending, "queued": queued }))
 }

@@ -65,7 +65,7 @@ pub fn fee_history(context: &RpcContext, params: &Params) -> Result<Value, RpcEr
         history.base_fee_per_blob_gas.push(1);
         history.blob_gas_used_ratio.push(0.0);
         if !percentiles.is_empty() {
-            let block = context.store.block(number)?.ok_or(RpcError::UnknownBlock)?;
+            let block = context.block(number)?.ok_or(RpcError::UnknownBlock)?;
             rewards.push(tips_at(&block, &percentiles));
         }
     }

@@ -1,0 +1,124 @@
+//! Transactions that were acknowledged and will not be executed: why, and for how long that is remembered.
+
+use std::collections::{HashMap, VecDeque};
+
+use alloy::primitives::B256;
+use tandem_evm::Rejected;
+
+use super::Refused;
+
+/// Why a transaction that was acknowledged is gone.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Dropped {
+    /// Its sender replaced it.
+    #[error("replaced by {by}, which has the same nonce and pays more")]
+    Replaced {
+        /// What replaced it.
+        by: B256,
+    },
+    /// The pool was full.
+    #[error("displaced from the full pool by {by}, which pays more or can be executed sooner")]
+    Displaced {
+        /// What displaced it.
+        by: B256,
+    },
+    /// Its account used the nonce otherwise.
+    #[error("its nonce was used otherwise: the account's next nonce is {next}")]
+    NonceUsed {
+        /// Of the account.
+        next: u64,
+    },
+    /// The rules refused it when its turn came.
+    #[error("refused when its turn came: {0}")]
+    Refused(Refused),
+}
+
+impl Dropped {
+    /// One word for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Replaced { .. } => "replaced",
+            Self::Displaced { .. } => "displaced",
+            Self::NonceUsed { .. } => "nonceUsed",
+            Self::Refused(Refused::InsufficientFunds { .. }) => "insufficientFunds",
+            Self::Refused(_) => "invalid",
+        }
+    }
+
+    /// What a builder's refusal means; an error if the state could not be read, which says nothing of the transaction.
+    pub fn from_rejected<E: std::error::Error + Send + Sync + 'static>(
+        rejected: Rejected<E>,
+    ) -> Result<Self, tandem_evm::StateError<E>> {
+        Ok(match Refused::try_from(rejected)? {
+            Refused::NonceTooLow { next, .. } => Self::NonceUsed { next },
+            refused => Self::Refused(refused),
+        })
+    }
+}
+
+/// The newest drops, by hash.
+#[derive(Debug)]
+pub struct RecentDrops {
+    reasons: HashMap<B256, Dropped>,
+    /// Oldest first. May name what was accepted again since.
+    order: VecDeque<B256>,
+    count_max: usize,
+}
+
+impl RecentDrops {
+    /// Remembers at most so many.
+    pub fn new(count_max: usize) -> Self {
+        Self { reasons: HashMap::new(), order: VecDeque::new(), count_max }
+    }
+
+    /// Remembers one, and forgets the oldest when there are too many.
+    pub fn insert(&mut self, hash: B256, reason: Dropped) {
+        if self.reasons.insert(hash, reason).is_some() {
+            self.order.retain(|older| *older != hash);
+        }
+        self.order.push_back(hash);
+        while self.order.len() > self.count_max {
+            if let Some(oldest) = self.order.pop_front() {
+                self.reasons.remove(&oldest);
+            }
+        }
+    }
+
+    /// Forgets one, which waits again.
+    pub fn remove(&mut self, hash: &B256) {
+        if self.reasons.remove(hash).is_some() {
+            self.order.retain(|older| older != hash);
+        }
+    }
+
+    /// Why this one is gone, if it is and not for long.
+    pub fn get(&self, hash: &B256) -> Option<&Dropped> {
+        self.reasons.get(hash)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_are_remembered_and_what_came_back_is_not() {
+        let hash = B256::repeat_byte;
+        let mut drops = RecentDrops::new(2);
+        for seed in 1..=3 {
+            drops.insert(hash(seed), Dropped::NonceUsed { next: u64::from(seed) });
+        }
+        assert_eq!(drops.get(&hash(1)), None);
+        assert_eq!(drops.get(&hash(2)), Some(&Dropped::NonceUsed { next: 2 }));
+        drops.remove(&hash(2));
+        drops.insert(hash(4), Dropped::Replaced { by: hash(5) });
+        drops.insert(hash(3), Dropped::Replaced { by: hash(5) });
+        assert_eq!(drops.get(&hash(2)), None);
+        assert_eq!(drops.get(&hash(3)), Some(&Dropped::Replaced { by: hash(5) }), "the last reason counts");
+        drops.insert(hash(6), Dropped::NonceUsed { next: 6 });
+        assert_eq!((drops.get(&hash(4)), drops.order.len(), drops.reasons.len()), (None, 2, 2));
+        let mut none = RecentDrops::new(0);
+        none.insert(hash(1), Dropped::NonceUsed { next: 1 });
+        assert_eq!(none.get(&hash(1)), None);
+    }
+}
