@@ -47,6 +47,9 @@ pub struct ProverFlags {
     /// Time after which a transaction that is not included bids more, in seconds
     #[arg(long, env = "TANDEM_BUMP_AFTER_S", default_value_t = 36)]
     pub bump_after_s: u64,
+    /// Time without progress after which an L1 transaction is reported as stuck, in the log and by /readyz, in seconds
+    #[arg(long, env = "TANDEM_L1_PATIENCE_S", default_value_t = 600)]
+    pub l1_patience_s: u64,
     /// Time between comparisons of all open claims with derivation, in seconds
     #[arg(long, env = "TANDEM_AUDIT_S", default_value_t = 60)]
     pub audit_s: u64,

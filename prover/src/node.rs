@@ -88,9 +88,13 @@ impl ProverNode {
         let (proposer, status) = proposer(&flags, &deployment, &client, handle.clone()).await?;
         tracing::info!(chain = deployment.chain.l2_chain_id, account = %flags.key.address(), "prover started");
 
-        let serving = flags
-            .health
-            .map(|address| health::serve(address, handle.watch(), status.clone(), flags.l1_depth, token.clone()));
+        let view = health::View {
+            replica: handle.watch(),
+            proposer: status.clone(),
+            stuck: proposer.watch_stuck(),
+            confirmations: flags.l1_depth,
+        };
+        let serving = flags.health.map(|address| health::serve(address, view, token.clone()));
         let idle = token.clone();
         Ok(Self {
             replica: spawn(&token, {
@@ -183,7 +187,8 @@ async fn proposer(
     let poll_interval = Duration::from_millis(flags.l1_poll_ms);
     let journal = FileJournal::new(flags.data_dir.join("transaction.json"));
     let bump_after = Duration::from_secs(flags.bump_after_s);
-    let sending = SubmitterConfig { poll_interval, bump_after, ..SubmitterConfig::default() };
+    let patience = Duration::from_secs(flags.l1_patience_s);
+    let sending = SubmitterConfig { poll_interval, bump_after, patience, ..SubmitterConfig::default() };
     let submitter = Submitter::new(client.clone(), flags.key.signer(), journal, sending).await?;
     let config = ProposerConfig {
         inbox: deployment.chain.inbox,

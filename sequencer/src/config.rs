@@ -57,6 +57,9 @@ pub struct SequencerFlags {
     /// Time between looks at L1, in milliseconds
     #[arg(long, env = "TANDEM_L1_POLL_MS", default_value_t = 2_000)]
     pub l1_poll_ms: u64,
+    /// Time without progress after which an L1 transaction is reported as stuck, in the log and by /readyz, in seconds
+    #[arg(long, env = "TANDEM_L1_PATIENCE_S", default_value_t = 600)]
+    pub l1_patience_s: u64,
     /// How payloads travel to L1
     #[arg(long, env = "TANDEM_DATA", value_enum, default_value_t)]
     pub data: DataMode,

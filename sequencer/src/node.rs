@@ -117,6 +117,7 @@ impl Node {
         let rpc_address = listener.local_addr().map_err(NodeError::Rpc)?;
         info!(chain_id = chain.l2_chain_id, rpc = %rpc_address, account = %poster.account(), "sequencer started");
 
+        let stuck = poster.watch_stuck();
         let mut tasks = JoinSet::new();
         let token = cancel.clone();
         tasks.spawn_blocking(move || Ok(engine.run(&token)?));
@@ -131,7 +132,7 @@ impl Node {
                 async move { Ok(Server::builder().add_service(feed).serve_with_shutdown(address, ended).await?) },
             );
         }
-        let context = RpcContext::new(chain, store, handle, l1_heads).with_readiness(readiness);
+        let context = RpcContext::new(chain, store, handle, l1_heads).with_readiness(readiness).with_stuck(stuck);
         let token = cancel.clone();
         tasks.spawn(async move { rpc::serve(listener, context, token).await.map_err(NodeError::Rpc) });
         Ok(Self { tasks, cancel, rpc_address })
@@ -193,8 +194,11 @@ async fn poster(
     signals: Signals,
 ) -> Result<Poster, NodeError> {
     let journal = FileJournal::new(flags.data_dir.join("l1-transaction.json"));
-    let config =
-        SubmitterConfig { poll_interval: Duration::from_millis(flags.l1_poll_ms.min(1_000)), ..Default::default() };
+    let config = SubmitterConfig {
+        poll_interval: Duration::from_millis(flags.l1_poll_ms.min(1_000)),
+        patience: Duration::from_secs(flags.l1_patience_s),
+        ..Default::default()
+    };
     let submitter = Submitter::new(client, flags.key.signer(), journal, config).await?;
     Ok(Poster::new(deployment.chain.clone(), store, engine, submitter, flags.poster(), signals))
 }

@@ -1,20 +1,24 @@
 //! The poster: brings closed batches to L1, one after the other, and keeps checkpoints fresh.
 //!
-//! Which batch is next follows from the store alone: the first closed one that no batch on L1 covers. The Inbox's compare-and-swap makes posting it
-//! twice impossible; the transaction journal makes trying it twice rare.
+//! Which batch is next follows from the store alone: the first closed one that no batch on L1 covers. That is asked before every
+//! transaction, so that what a reorganisation, a kill or a long wait made of the last one needs no care of its own. The Inbox's
+//! compare-and-swap makes posting it twice impossible; the transaction journal makes trying it twice rare.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use alloy::{
-    primitives::{Address, B256, Bytes, TxKind},
-    sol_types::{SolCall, SolInterface},
+    primitives::{Address, B256},
+    sol_types::SolCall,
 };
-use tandem_chain::{ChainConfig, blob, derive::Policy};
+use tandem_chain::{ChainConfig, batch::CALLDATA_BYTES_MAX, derive::Policy};
 use tandem_l1::{
-    bindings::{AppendArgs, Inbox},
-    submit::{FileJournal, L1Call, Outcome, SubmitError, Submitter},
+    Append, AppendData, AppendOutcome, Appender, Backoff, BlockRef,
+    append::AppendError,
+    bindings::Inbox::{self, InboxErrors},
+    submit::{FileJournal, L1Call, Outcome, Stuck, SubmitError, Submitter},
 };
 use tandem_store::{BatchJob, Store, StoreError};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
@@ -22,6 +26,12 @@ use crate::{data::DataMode, engine::EngineHandle, signals::Signals};
 
 /// So many refusals in a row, and the watcher reads L1 again.
 const REFUSALS_MAX: u32 = 8;
+
+/// The watcher should see a batch that L1 holds within this time.
+const SEEN_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// Longest time between tries while L1 does not let us post.
+const RETRY_INTERVAL_MAX: Duration = Duration::from_secs(60);
 
 /// How the poster works.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +44,7 @@ pub struct PosterConfig {
     pub checkpoint_age_s: u64,
 }
 
-/// What ends the poster.
+/// What ends the poster, or delays it.
 #[derive(Debug, thiserror::Error)]
 pub enum PosterError {
     /// The database failed.
@@ -43,9 +53,34 @@ pub enum PosterError {
     /// The engine is gone.
     #[error("engine: {0}")]
     Engine(#[from] crate::engine::SubmitError),
-    /// The key cannot post.
+    /// A batch was not brought to L1.
     #[error("cannot post to L1: {0}")]
-    Submit(#[from] SubmitError),
+    Append(#[from] AppendError),
+}
+
+impl PosterError {
+    /// Whether it may pass; an account can be funded while the node runs.
+    fn is_passing(&self) -> bool {
+        match self {
+            Self::Append(error) => error.policy() != Policy::Fatal || self.is_underfunded(),
+            Self::Store(_) | Self::Engine(_) => false,
+        }
+    }
+
+    fn is_underfunded(&self) -> bool {
+        matches!(self, Self::Append(AppendError::Submit(SubmitError::Underfunded { .. })))
+    }
+}
+
+/// How a round ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Round {
+    /// Nothing is left to do.
+    Idle,
+    /// Something was done: there may be more.
+    Moved,
+    /// L1 does not take the next batch, for now.
+    Refused,
 }
 
 /// See the module.
@@ -53,10 +88,10 @@ pub struct Poster {
     chain: ChainConfig,
     store: Store,
     engine: EngineHandle,
-    submitter: Submitter<FileJournal>,
+    appender: Appender<FileJournal>,
     config: PosterConfig,
     signals: Signals,
-    /// Refusals in a row, which a batch that the watcher has not seen would explain.
+    /// Refusals in a row, which something that the watcher has not seen would explain.
     refusals: u32,
 }
 
@@ -70,169 +105,187 @@ impl Poster {
         config: PosterConfig,
         signals: Signals,
     ) -> Self {
-        Self { chain, store, engine, submitter, config, signals, refusals: 0 }
+        let appender = Appender::new(submitter, chain.inbox);
+        Self { chain, store, engine, appender, config, signals, refusals: 0 }
+    }
+
+    /// The account that posts.
+    pub fn account(&self) -> Address {
+        self.appender.submitter().account()
+    }
+
+    /// What does not get to L1, once that has lasted long.
+    pub fn watch_stuck(&self) -> watch::Receiver<Option<Stuck>> {
+        self.appender.submitter().watch_stuck()
     }
 
     /// Works until `cancel`.
     pub async fn run(mut self, cancel: CancellationToken) -> Result<(), PosterError> {
-        let mut resume = true;
+        let mut retry = Backoff::new(self.config.interval, RETRY_INTERVAL_MAX);
         loop {
-            let work = async {
-                if resume && let Some((call, outcome)) = self.submitter.resume().await? {
-                    report(&call.purpose, &outcome);
-                }
-                self.post_next().await
-            };
-            let done = tokio::select! {
+            let round = tokio::select! {
                 () = cancel.cancelled() => return Ok(()),
-                done = work => done,
+                round = self.post_next() => round,
             };
-            resume = match done {
-                Ok(()) => false,
-                Err(PosterError::Submit(error)) if error.policy() != Policy::Fatal => {
-                    warn!(%error, "posting to L1 is delayed");
-                    matches!(
-                        error,
-                        SubmitError::Late { .. }
-                            | SubmitError::Pending { .. }
-                            | SubmitError::Rpc(_)
-                            | SubmitError::FeesTooHigh { .. }
-                    )
+            let delay = match round {
+                Ok(Round::Moved) => {
+                    retry.reset();
+                    continue;
                 }
-                Err(PosterError::Submit(error @ SubmitError::Underfunded { .. })) => {
+                Ok(Round::Idle) => {
+                    retry.reset();
+                    self.appender.submitter_mut().rest();
+                    self.config.interval
+                }
+                Ok(Round::Refused) => self.config.interval,
+                Err(error) if error.is_underfunded() => {
                     error!(%error, "fund the sequencer's L1 account; batches wait meanwhile");
-                    true
+                    retry.delay()
+                }
+                Err(error) if error.is_passing() => {
+                    warn!(%error, "posting to L1 is delayed");
+                    retry.delay()
                 }
                 Err(error) => return Err(error),
             };
             tokio::select! {
                 () = cancel.cancelled() => return Ok(()),
                 () = self.signals.changed.notified() => {}
-                () = tokio::time::sleep(self.config.interval) => {}
+                () = tokio::time::sleep(delay) => {}
             }
         }
     }
 
     /// Posts the next batch if one is closed; else stores a checkpoint if the newest is old.
-    async fn post_next(&mut self) -> Result<(), PosterError> {
+    async fn post_next(&mut self) -> Result<Round, PosterError> {
         let last = self.store.last_batch()?;
         let safe = last.as_ref().map_or(0, |batch| batch.last_block);
         let Some(job) = self.store.job_from(safe + 1)? else {
             return self.refresh_checkpoint().await;
         };
         let (index, parent_hash) = last.map_or((1, B256::ZERO), |batch| (batch.header.index + 1, batch.header.hash()));
-        let call = self.append_call(index, parent_hash, &job)?;
-        let outcome = self.submitter.submit(call).await;
-        if let Err(SubmitError::Refused { data }) = &outcome {
-            if is_hopeless(data) {
-                warn!(index, %data, "the batch waited too long for the Inbox to take it: re-sequencing");
-                return Ok(self.engine.resequence().await?);
-            }
-            warn!(index, %data, "Inbox refuses the batch: waiting for the watcher to see why");
-            self.refusals += 1;
-            if self.refusals.is_multiple_of(REFUSALS_MAX) {
-                self.signals.behind.notify_one();
-            }
-            return Ok(());
+        let append = append_of(&job, index, parent_hash, self.data(&job).await?);
+        let outcome = self.appender.append(&append).await?;
+        if !matches!(outcome, AppendOutcome::Refused { .. }) {
+            self.refusals = 0;
         }
-        self.refusals = 0;
-        let outcome = outcome?;
-        report("append", &outcome);
-        if matches!(outcome, Outcome::Included(_)) {
-            self.wait_until_seen(job.last_block).await?;
+        match outcome {
+            AppendOutcome::Posted { block, .. } => self.wait_until_seen(index, Some(block)).await?,
+            AppendOutcome::Lost { winner } => {
+                warn!(index, transaction = %winner.transaction_hash, "another batch was first on L1");
+                self.wait_until_seen(index, None).await?;
+            }
+            AppendOutcome::Superseded => {}
+            AppendOutcome::Displaced { nonce } => report_displaced("append", nonce),
+            AppendOutcome::Refused { reason } if is_hopeless(reason.as_ref()) => {
+                warn!(index, ?reason, "the batch waited too long for the Inbox to take it: re-sequencing");
+                self.engine.resequence().await?;
+            }
+            AppendOutcome::Refused { reason } => {
+                warn!(index, ?reason, "Inbox refuses the batch: waiting for the watcher to see why");
+                self.refusals += 1;
+                if self.refusals.is_multiple_of(REFUSALS_MAX) {
+                    self.signals.behind.notify_one();
+                }
+                return Ok(Round::Refused);
+            }
         }
-        Ok(())
+        Ok(Round::Moved)
     }
 
-    /// Waits until the watcher has recorded the batch, so that the next names the right parent; gives up after a while, as L1 may reorganise.
-    async fn wait_until_seen(&self, last_block: u64) -> Result<(), StoreError> {
-        for _ in 0..600 {
-            if self.store.batch_of_block(last_block)?.is_some() {
+    /// Waits until the watcher has recorded the batch that L1 holds, so that the next names the right parent; or until `block`, which had
+    /// it, is reorganised away. A watcher that does not see it in time reads L1 again.
+    async fn wait_until_seen(&self, index: u64, block: Option<BlockRef>) -> Result<(), PosterError> {
+        let started = Instant::now();
+        let mut looked = started;
+        while self.store.batch(index)?.is_none() {
+            if started.elapsed() >= SEEN_TIME_MAX {
+                self.signals.behind.notify_one();
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
+            if let Some(block) = block
+                && looked.elapsed() >= self.config.interval
+            {
+                looked = Instant::now();
+                let header = self.appender.client().header(block.number).await.map_err(AppendError::from)?;
+                if header.is_none_or(|header| header.id != block) {
+                    return Ok(());
+                }
+            }
         }
         Ok(())
     }
 
-    fn append_call(&self, index: u64, parent_hash: B256, job: &BatchJob) -> Result<L1Call, StoreError> {
-        let args = AppendArgs {
-            index,
-            parentHash: parent_hash,
-            queueEnd: job.queue_end,
-            queueHash: job.queue_hash,
-            checkpoint: job.checkpoint.into(),
+    /// How the payload travels: if it can travel either way, as what waits in L1's pool does.
+    async fn data(&self, job: &BatchJob) -> Result<AppendData, PosterError> {
+        let payload = job.payload.clone();
+        let is_open = self.config.data_mode == DataMode::Auto && payload.len() <= CALLDATA_BYTES_MAX;
+        let pooled = match is_open {
+            true => self.appender.submitter().pooled_kind_has_blobs().await.map_err(AppendError::from)?,
+            false => None,
         };
-        let to = TxKind::Call(self.chain.inbox);
         let prices = self.store.checkpoint_at_or_before(u64::MAX)?;
-        Ok(if self.config.data_mode.is_blobs(job.payload.len(), prices.as_ref()) {
-            let blobs = blob::pack(&job.payload).into_iter().map(Bytes::from).collect();
-            let input = Inbox::appendBlobsCall { args }.abi_encode().into();
-            L1Call { purpose: format!("batch {index} as blobs"), to, input, blobs, ..Default::default() }
-        } else {
-            let input = Inbox::appendCalldataCall { args, payload: job.payload.clone() }.abi_encode().into();
-            L1Call { purpose: format!("batch {index} as calldata"), to, input, ..Default::default() }
-        })
+        let as_blobs = pooled.unwrap_or_else(|| self.config.data_mode.is_blobs(payload.len(), prices.as_ref()));
+        Ok(if as_blobs { AppendData::Blobs(payload) } else { AppendData::Calldata(payload) })
     }
 
     /// Batches can only name stored checkpoints: stores one if the newest is old.
-    async fn refresh_checkpoint(&mut self) -> Result<(), PosterError> {
-        let Some(l1_head) = self.store.l1_head()? else { return Ok(()) };
+    async fn refresh_checkpoint(&mut self) -> Result<Round, PosterError> {
+        let Some(l1_head) = self.store.l1_head()? else { return Ok(Round::Idle) };
         let age_s = self
             .store
             .checkpoint_at_or_before(u64::MAX)?
             .map(|newest| l1_head.timestamp.saturating_sub(newest.timestamp));
         if age_s.is_some_and(|age_s| age_s < self.config.checkpoint_age_s) {
-            return Ok(());
+            return Ok(Round::Idle);
         }
         let input = Inbox::checkpointCall {}.abi_encode().into();
-        let call =
-            L1Call { purpose: "checkpoint".into(), to: TxKind::Call(self.chain.inbox), input, ..Default::default() };
-        report("checkpoint", &self.submitter.submit(call).await?);
-        Ok(())
+        let call = L1Call { purpose: "checkpoint".into(), to: self.chain.inbox.into(), input, ..Default::default() };
+        match self.appender.submitter_mut().submit(call).await.map_err(AppendError::from)? {
+            Outcome::Displaced { nonce } => report_displaced("checkpoint", nonce),
+            Outcome::Superseded { .. } => return Ok(Round::Moved),
+            Outcome::Included(_) | Outcome::Reverted { .. } => {}
+        }
+        // The watcher has yet to see it; without the pause there would be another.
+        Ok(Round::Idle)
     }
+}
 
-    /// The account that posts.
-    pub fn account(&self) -> Address {
-        self.submitter.account()
-    }
+/// The append that makes a closed batch the one with this index, after this parent.
+pub fn append_of(job: &BatchJob, index: u64, parent_hash: B256, data: AppendData) -> Append {
+    let (queue_end, queue_hash, checkpoint) = (job.queue_end, job.queue_hash, job.checkpoint);
+    Append { index, parent_hash, queue_end, queue_hash, checkpoint, data }
 }
 
 /// Whether the Inbox refuses a batch for a reason that time only makes worse: its checkpoint is too old or before its parent's (L1-CP-2), or it
 /// leaves messages that became overdue while it waited (L1-BATCH-6).
-fn is_hopeless(revert_data: &[u8]) -> bool {
+fn is_hopeless(reason: Option<&InboxErrors>) -> bool {
     matches!(
-        Inbox::InboxErrors::abi_decode(revert_data),
-        Ok(Inbox::InboxErrors::Inbox_CheckpointTooOld(_)
-            | Inbox::InboxErrors::Inbox_CheckpointBeforeLast(_)
-            | Inbox::InboxErrors::Inbox_OverdueMessageLeft(_))
+        reason,
+        Some(
+            InboxErrors::Inbox_CheckpointTooOld(_)
+                | InboxErrors::Inbox_CheckpointBeforeLast(_)
+                | InboxErrors::Inbox_OverdueMessageLeft(_)
+        )
     )
 }
 
-/// Tells what an operator must know; the submitter itself tells of successes.
-fn report(purpose: &str, outcome: &Outcome) {
-    match outcome {
-        Outcome::Included(_) => {}
-        Outcome::Reverted { receipt, data } => {
-            warn!(purpose, transaction = %receipt.transaction_hash, %data, "reverted on L1: somebody else was first, or L1 reorganised");
-        }
-        Outcome::Displaced { nonce } => {
-            error!(purpose, nonce, "the sequencer's L1 key is used by another process: stop one of them")
-        }
-    }
+fn report_displaced(purpose: &str, nonce: u64) {
+    error!(purpose, nonce, "the sequencer's L1 key is used by another process: stop one of them");
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloy::sol_types::SolError;
 
     #[test]
     fn only_what_time_makes_worse_is_hopeless() {
-        let old = Inbox::Inbox_CheckpointTooOld { timestamp: 1, maxAgeSeconds: 2 }.abi_encode();
-        let overdue = Inbox::Inbox_OverdueMessageLeft { index: 1 }.abi_encode();
-        let race = Inbox::Inbox_WrongIndex { expected: 1, actual: 2 }.abi_encode();
-        assert!(is_hopeless(&old) && is_hopeless(&overdue));
-        assert!(!is_hopeless(&race) && !is_hopeless(&[]));
+        let old = Inbox::Inbox_CheckpointTooOld { timestamp: 1, maxAgeSeconds: 2 };
+        let overdue = Inbox::Inbox_OverdueMessageLeft { index: 1 };
+        let race = Inbox::Inbox_WrongIndex { expected: 1, actual: 2 };
+        assert!(is_hopeless(Some(&InboxErrors::Inbox_CheckpointTooOld(old))));
+        assert!(is_hopeless(Some(&InboxErrors::Inbox_OverdueMessageLeft(overdue))));
+        assert!(!is_hopeless(Some(&InboxErrors::Inbox_WrongIndex(race))) && !is_hopeless(None));
     }
 }

@@ -5,15 +5,11 @@
 
 use std::time::Duration;
 
-use alloy::primitives::{B256, Bytes, U256};
-use tandem_chain::{
-    BatchHeader, ChainConfig, DataKind, Message,
-    batch::{blobs_hash, calldata_hash},
-    blob,
-};
+use alloy::primitives::{B256, U256};
+use tandem_chain::{BatchHeader, ChainConfig, Message};
 use tandem_l1::{
-    Backoff, BlockRef, ClaimEvent, L1Block, L1Client, L1Heads, L1Update, PayloadFetcher, PostedBatch, Reader,
-    ReaderConfig, payload::versioned_hashes,
+    AppendData, Backoff, BlockRef, ClaimEvent, L1Block, L1Client, L1Heads, L1Update, PayloadFetcher, PostedBatch, Reader,
+    ReaderConfig,
 };
 use tandem_store::{BatchJob, L1BlockRecord, Store, StoreError};
 use tokio::sync::watch;
@@ -22,6 +18,7 @@ use tracing::{error, info, warn};
 
 use crate::{
     engine::{EngineHandle, L1Tip, Landed, Place, SubmitError},
+    poster::append_of,
     settled,
     signals::Signals,
 };
@@ -351,19 +348,9 @@ impl Watcher {
 
 /// Whether the batch on L1 is this job, as calldata or as blobs.
 async fn is_job(header: &BatchHeader, job: &BatchJob) -> bool {
-    if header.queue_end != job.queue_end
-        || header.queue_hash != job.queue_hash
-        || header.checkpoint_hash != job.checkpoint.hash()
-    {
-        return false;
-    }
-    match header.data_kind {
-        DataKind::None => false,
-        DataKind::Calldata => header.data_hash == calldata_hash(&job.payload),
-        DataKind::Blobs => {
-            let blobs: Vec<Bytes> = blob::pack(&job.payload).into_iter().map(Bytes::from).collect();
-            versioned_hashes(&blobs).await.is_some_and(|hashes| header.data_hash == blobs_hash(&hashes))
-        }
+    match AppendData::sent_as(header.data_kind, job.payload.clone()) {
+        Some(data) => append_of(job, header.index, header.parent_hash, data).is(header).await,
+        None => false,
     }
 }
 

@@ -17,7 +17,7 @@ use alloy::{
 use common::{DEADLINE, ETHER, Rig, chain, config, transfer, user};
 use serde_json::{Value, json};
 use tandem_evm::{Recovered, payload::SignedTransaction};
-use tandem_l1::L1Heads;
+use tandem_l1::{BlockRef, L1Heads, Stuck};
 use tandem_sequencer::rpc::{RpcContext, serve};
 use tandem_service::Readiness;
 use tokio::{
@@ -38,6 +38,7 @@ struct Node {
     alice: PrivateKeySigner,
     l1_heads: watch::Sender<L1Heads>,
     readiness: Readiness,
+    stuck: watch::Sender<Option<Stuck>>,
     _directory: tempfile::TempDir,
 }
 
@@ -50,10 +51,13 @@ impl Node {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, l1_heads) = watch::channel(L1Heads::default());
-        let context = RpcContext::new(chain(), rig.store.clone(), rig.engine.clone(), l1_heads);
+        let (stuck, seen_stuck) = watch::channel(None);
         let readiness = Readiness::default();
-        tokio::spawn(serve(listener, context.with_readiness(readiness.clone()), rig.cancel.clone()));
-        Self { rig, address, alice, l1_heads: sender, readiness, _directory: directory }
+        let context = RpcContext::new(chain(), rig.store.clone(), rig.engine.clone(), l1_heads)
+            .with_readiness(readiness.clone())
+            .with_stuck(seen_stuck);
+        tokio::spawn(serve(listener, context, rig.cancel.clone()));
+        Self { rig, address, alice, l1_heads: sender, readiness, stuck, _directory: directory }
     }
 
     /// Status and body of the answer to these bytes.
@@ -408,6 +412,24 @@ async fn malformed_requests_are_answered_and_harm_nothing() {
     let (status, reason) = ready().await;
     assert!(status == 503 && reason.contains("payload: that of batch 7 is not available"), "{reason}");
     drop(missing);
+    assert_eq!(ready().await.0, 200);
+    node.rig.stop();
+}
+
+#[tokio::test]
+async fn readiness_names_what_does_not_get_to_l1() {
+    let node = Node::start().await;
+    let ready = || node.http("GET /readyz HTTP/1.1", b"");
+    let latest = BlockRef { number: 1, ..BlockRef::default() };
+    node.l1_heads.send_replace(L1Heads { latest, ..L1Heads::default() });
+    assert_eq!(ready().await.0, 200);
+    let waited = Duration::from_secs(700);
+    let stuck = Stuck { purpose: "batch 5".into(), nonce: Some(7), waited, reason: "no block includes it".into() };
+    node.stuck.send_replace(Some(stuck));
+    let (status, said) = ready().await;
+    assert_eq!(status, 503);
+    assert!(said.contains("batch 5 waits to go to L1 for 700 s (nonce 7): no block includes it"), "{said}");
+    node.stuck.send_replace(None);
     assert_eq!(ready().await.0, 200);
     node.rig.stop();
 }

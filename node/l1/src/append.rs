@@ -1,29 +1,28 @@
 //! Posting batches: an append made, sent, and its end understood. Rules L1-BATCH-2 to L1-BATCH-8.
 //!
 //! The Inbox's compare-and-swap lets a batch in at most once. What is left to tell apart after a refusal is whether this very batch
-//! is there already (an earlier process posted it), or another one took its place.
+//! is there already (an earlier process posted it), or another one took its place. Which batch is next is the owner's to say, each time
+//! anew from what L1 holds.
 
 use crate::{
     BlockRef,
     bindings::{AppendArgs, Inbox},
     client::{L1Client, RpcFailure},
-    payload::{calldata_payload, versioned_hashes},
+    payload::versioned_hashes,
     reader::PostedBatch,
     submit::{Journal, L1Call, Outcome, SubmitError, Submitter, block_of},
 };
 use alloy::{
-    primitives::{Address, B256, Bytes},
-    rpc::types::{Filter, Log},
+    primitives::{Address, B256, Bytes, U256},
+    rpc::types::{Filter, Log, TransactionReceipt},
     sol_types::{SolCall, SolEvent, SolInterface},
 };
 use tandem_chain::{
     BatchHeader, Checkpoint, DataKind,
     batch::{CALLDATA_BYTES_MAX, blobs_hash, calldata_hash},
     blob,
+    derive::Policy,
 };
-
-/// `purpose` of the calls made here.
-pub const APPEND_PURPOSE: &str = "append batch";
 
 /// A batch to post.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,8 +84,13 @@ pub enum AppendOutcome {
         /// Why, if the Inbox said so.
         reason: Option<Inbox::InboxErrors>,
     },
-    /// Another transaction of the sequencer's key took the nonce, and nothing was posted.
-    Displaced,
+    /// Another process's transaction took the nonce, and nothing was posted.
+    Displaced {
+        /// The nonce.
+        nonce: u64,
+    },
+    /// An earlier transaction of this key took the nonce, and this one was not sent to an end: decide anew.
+    Superseded,
 }
 
 /// What an append cost.
@@ -130,44 +134,58 @@ impl Append {
                 )
             }
         };
-        Ok(L1Call { purpose: APPEND_PURPOSE.into(), to: inbox.into(), input: input.into(), blobs, ..L1Call::default() })
+        let purpose = format!("batch {} {}", self.index, self.data.way());
+        Ok(L1Call { purpose, to: inbox.into(), input: input.into(), blobs, ..L1Call::default() })
+    }
+
+    /// Whether a batch on L1 is this one, whenever it was posted and under whatever configuration.
+    pub async fn is(&self, header: &BatchHeader) -> bool {
+        header.index == self.index
+            && header.parent_hash == self.parent_hash
+            && header.queue_end == self.queue_end
+            && header.queue_hash == self.queue_hash
+            && header.checkpoint_hash == self.checkpoint.hash()
+            && header.data_kind == self.data.kind()
+            && self.data.hash().await == Some(header.data_hash)
     }
 }
 
-/// What an append call would put on L1, but for the time and the configuration.
-struct Intended {
-    args: AppendArgs,
-    data_kind: DataKind,
-    data_hash: B256,
-}
-
-impl Intended {
-    /// Out of a call that [`Append::to_call`] made; none if it is another.
-    async fn of(call: &L1Call) -> Option<Self> {
-        match Inbox::InboxCalls::abi_decode(&call.input).ok()? {
-            Inbox::InboxCalls::appendForced(Inbox::appendForcedCall { args }) => {
-                Some(Self { args, data_kind: DataKind::None, data_hash: B256::ZERO })
-            }
-            Inbox::InboxCalls::appendCalldata(Inbox::appendCalldataCall { args, .. }) => {
-                let data_hash = calldata_hash(&calldata_payload(&call.input)?);
-                Some(Self { args, data_kind: DataKind::Calldata, data_hash })
-            }
-            Inbox::InboxCalls::appendBlobs(Inbox::appendBlobsCall { args }) => {
-                let data_hash = blobs_hash(&versioned_hashes(&call.blobs).await?);
-                Some(Self { args, data_kind: DataKind::Blobs, data_hash })
-            }
-            _ => None,
+impl AppendData {
+    /// A payload that went to L1 in this way; none where no payload goes.
+    pub fn sent_as(kind: DataKind, payload: Bytes) -> Option<Self> {
+        match kind {
+            DataKind::None => None,
+            DataKind::Calldata => Some(Self::Calldata(payload)),
+            DataKind::Blobs => Some(Self::Blobs(payload)),
         }
     }
 
-    fn is(&self, header: &BatchHeader) -> bool {
-        header.index == self.args.index
-            && header.parent_hash == self.args.parentHash
-            && header.data_kind == self.data_kind
-            && header.data_hash == self.data_hash
-            && header.queue_end == self.args.queueEnd
-            && header.queue_hash == self.args.queueHash
-            && header.checkpoint_hash == Checkpoint::from(self.args.checkpoint.clone()).hash()
+    fn kind(&self) -> DataKind {
+        match self {
+            Self::Forced => DataKind::None,
+            Self::Calldata(_) => DataKind::Calldata,
+            Self::Blobs(_) => DataKind::Blobs,
+        }
+    }
+
+    fn way(&self) -> &'static str {
+        match self {
+            Self::Forced => "by force",
+            Self::Calldata(_) => "as calldata",
+            Self::Blobs(_) => "as blobs",
+        }
+    }
+
+    /// As the Inbox computes it; none if it cannot be computed.
+    async fn hash(&self) -> Option<B256> {
+        match self {
+            Self::Forced => Some(B256::ZERO),
+            Self::Calldata(payload) => Some(calldata_hash(payload)),
+            Self::Blobs(payload) => {
+                let blobs: Vec<Bytes> = blob::pack(payload).into_iter().map(Bytes::from).collect();
+                Some(blobs_hash(&versioned_hashes(&blobs).await?))
+            }
+        }
     }
 }
 
@@ -183,12 +201,21 @@ pub enum AppendError {
     /// See there.
     #[error(transparent)]
     TooLong(#[from] PayloadTooLong),
-    /// The journal holds a call for something else.
-    #[error("the journal holds a call for another purpose")]
-    ForeignCall,
     /// L1 included the call and emitted no batch.
     #[error("the append was included without its event")]
     NoEvent,
+}
+
+impl AppendError {
+    /// How the caller should react.
+    pub fn policy(&self) -> Policy {
+        match self {
+            Self::Submit(error) => error.policy(),
+            // An endpoint that leaves out a log may have it the next time.
+            Self::Rpc(_) | Self::NoEvent => Policy::Retry,
+            Self::TooLong(_) => Policy::Fatal,
+        }
+    }
 }
 
 /// Posts batches from one key.
@@ -209,50 +236,45 @@ impl<J: Journal> Appender<J> {
         self.submitter.client()
     }
 
-    /// What became of the append that an earlier process, or a late [`Appender::append`], left behind. Comes before the first
-    /// [`Appender::append`].
-    pub async fn resume(&mut self) -> Result<Option<AppendOutcome>, AppendError> {
-        match self.submitter.resume().await? {
-            Some((call, outcome)) => Ok(Some(self.understand(&call, Ok(outcome)).await?)),
-            None => Ok(None),
-        }
+    /// The way to L1 itself.
+    pub fn submitter(&self) -> &Submitter<J> {
+        &self.submitter
     }
 
-    /// Posts a batch and waits for what becomes of it.
+    /// The way to L1 itself, for whatever else the same key sends.
+    pub fn submitter_mut(&mut self) -> &mut Submitter<J> {
+        &mut self.submitter
+    }
+
+    /// Posts a batch and waits for what becomes of it. It must be next by what L1 holds now; after an error, decide anew which is.
     pub async fn append(&mut self, append: &Append) -> Result<AppendOutcome, AppendError> {
-        let call = append.to_call(self.inbox)?;
-        let outcome = match self.submitter.submit(call.clone()).await {
-            Ok(outcome) => Ok(outcome),
-            Err(SubmitError::Refused { data }) => Err(data),
+        let refused = |data: Bytes| AppendOutcome::Refused { reason: Inbox::InboxErrors::abi_decode(&data).ok() };
+        let otherwise = match self.submitter.submit(append.to_call(self.inbox)?).await {
+            Ok(Outcome::Included(receipt)) => return self.posted_by(&receipt),
+            Ok(Outcome::Reverted { data, .. }) | Err(SubmitError::Refused { data }) => refused(data),
+            Ok(Outcome::Displaced { nonce }) => AppendOutcome::Displaced { nonce },
+            Ok(Outcome::Superseded { .. }) => AppendOutcome::Superseded,
             Err(error) => return Err(error.into()),
         };
-        self.understand(&call, outcome).await
-    }
-
-    /// `Err` holds the revert data of a call that was not sent.
-    async fn understand(&self, call: &L1Call, outcome: Result<Outcome, Bytes>) -> Result<AppendOutcome, AppendError> {
-        let intended = Intended::of(call).await.ok_or(AppendError::ForeignCall)?;
-        let refused = |data: Bytes| AppendOutcome::Refused { reason: Inbox::InboxErrors::abi_decode(&data).ok() };
-        let otherwise = match outcome {
-            Ok(Outcome::Included(receipt)) => {
-                let block = block_of(&receipt).ok_or(AppendError::NoEvent)?;
-                let batch = receipt.logs().iter().find_map(|log| self.posted(log)).ok_or(AppendError::NoEvent)?;
-                let cost = AppendCost {
-                    gas: receipt.gas_used,
-                    gas_price: receipt.effective_gas_price,
-                    blob_gas: receipt.blob_gas_used.unwrap_or_default(),
-                    blob_gas_price: receipt.blob_gas_price.unwrap_or_default(),
-                };
-                return Ok(AppendOutcome::Posted { batch, block, cost: Some(cost) });
+        Ok(match self.batch_at(append.index, append.checkpoint.number).await? {
+            Some((batch, block)) if append.is(&batch.header).await => {
+                AppendOutcome::Posted { batch, block, cost: None }
             }
-            Ok(Outcome::Reverted { data, .. }) | Err(data) => refused(data),
-            Ok(Outcome::Displaced { .. }) => AppendOutcome::Displaced,
-        };
-        Ok(match self.batch_at(intended.args.index, intended.args.checkpoint.number).await? {
-            Some((batch, block)) if intended.is(&batch.header) => AppendOutcome::Posted { batch, block, cost: None },
             Some((winner, _)) => AppendOutcome::Lost { winner },
             None => otherwise,
         })
+    }
+
+    fn posted_by(&self, receipt: &TransactionReceipt) -> Result<AppendOutcome, AppendError> {
+        let block = block_of(receipt).ok_or(AppendError::NoEvent)?;
+        let batch = receipt.logs().iter().find_map(|log| self.posted(log)).ok_or(AppendError::NoEvent)?;
+        let cost = AppendCost {
+            gas: receipt.gas_used,
+            gas_price: receipt.effective_gas_price,
+            blob_gas: receipt.blob_gas_used.unwrap_or_default(),
+            blob_gas_price: receipt.blob_gas_price.unwrap_or_default(),
+        };
+        Ok(AppendOutcome::Posted { batch, block, cost: Some(cost) })
     }
 
     /// The batch with an index, if L1 holds one. It was posted after `from_block`.
@@ -260,7 +282,7 @@ impl<J: Journal> Appender<J> {
         let filter = Filter::new()
             .address(self.inbox)
             .event_signature(Inbox::BatchAppended::SIGNATURE_HASH)
-            .topic1(B256::from(alloy::primitives::U256::from(index)))
+            .topic1(B256::from(U256::from(index)))
             .from_block(from_block);
         let logs = self.client().logs(&filter).await?;
         Ok(logs.iter().rev().find_map(|log| {
@@ -304,7 +326,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_tells_which_batch_it_makes() {
+    async fn a_batch_on_l1_is_recognised_and_no_other() {
         let payload = Bytes::from_static(b"payload");
         let blobs_data = blobs_hash(&versioned_hashes(&[blob::pack(&payload).remove(0).into()]).await.unwrap());
         for (data, kind, data_hash) in [
@@ -313,14 +335,23 @@ mod tests {
             (AppendData::Blobs(payload.clone()), DataKind::Blobs, blobs_data),
         ] {
             let append = append(data);
-            let intended = Intended::of(&append.to_call(Address::ZERO).unwrap()).await.unwrap();
             let same = header(&append, kind, data_hash);
-            assert!(intended.is(&same), "{kind:?}");
-            assert!(intended.is(&BatchHeader { posted_at: 1, ..same }));
-            assert!(!intended.is(&BatchHeader { data_hash: B256::repeat_byte(9), ..same }));
-            assert!(!intended.is(&BatchHeader { parent_hash: B256::ZERO, ..same }));
-            assert!(!intended.is(&BatchHeader { queue_end: 6, ..same }));
-            assert!(!intended.is(&BatchHeader { checkpoint_hash: B256::ZERO, ..same }));
+            assert!(append.is(&same).await, "{kind:?}");
+            assert!(append.is(&BatchHeader { posted_at: 1, ..same }).await);
+            for other in [
+                BatchHeader { index: 4, ..same },
+                BatchHeader { data_hash: B256::repeat_byte(9), ..same },
+                BatchHeader {
+                    data_kind: if kind == DataKind::Blobs { DataKind::None } else { DataKind::Blobs },
+                    ..same
+                },
+                BatchHeader { parent_hash: B256::ZERO, ..same },
+                BatchHeader { queue_end: 6, ..same },
+                BatchHeader { queue_hash: B256::ZERO, ..same },
+                BatchHeader { checkpoint_hash: B256::ZERO, ..same },
+            ] {
+                assert!(!append.is(&other).await, "{kind:?}: {other:?}");
+            }
         }
     }
 

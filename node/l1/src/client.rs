@@ -169,6 +169,11 @@ impl L1Client {
         self.request(self.provider.get_transaction_count(account)).await
     }
 
+    /// Transactions that `account` had on L1 after a block; an endpoint without that block's state answers with an error.
+    pub async fn nonce_at(&self, account: Address, block: BlockId) -> Result<u64, RpcFailure> {
+        self.request(self.provider.get_transaction_count(account).block_id(block)).await
+    }
+
     /// Runs a call against a block; an endpoint's error response carries revert data.
     pub async fn simulate(&self, request: TransactionRequest, at: BlockId) -> Result<Bytes, RpcFailure> {
         self.request(self.provider.call(request).block(at)).await

@@ -38,5 +38,6 @@ pub use replica::{
     DerivedBatch, MemoryStore, Replica, ReplicaConfig, ReplicaError, ReplicaHandle, ReplicaHead, ReplicaStore,
 };
 pub use submit::{
-    FeeLimits, FileJournal, Journal, L1Call, MemoryJournal, Outcome, SubmitError, Submitter, SubmitterConfig,
+    FeeLimits, FileJournal, Journal, JournalError, L1Call, MemoryJournal, Outcome, Stuck, SubmitError, Submitter,
+    SubmitterConfig,
 };

@@ -2,8 +2,8 @@
 //!
 //! One stake carries it along, however many epochs are pending, and many epochs share a transaction: so it keeps up with any pace of batches.
 //! What it claims is what the replica derived from L1; L1 itself says what is claimed already. So it has no state of its own beyond the
-//! transaction journal, and a restart is a look at L1. Adversarial: other claimants. A claim that differs from derivation raises an
-//! [`Alarm`] and is rivalled while its window is open: two rivals never become final, and a dispute decides.
+//! transaction journal, and a restart, a reorganisation or a transaction that was not included in time is a look at L1. Adversarial: other
+//! claimants. A claim that differs from derivation raises an [`Alarm`] and is rivalled while its window is open: two rivals never become final, and a dispute decides.
 
 mod stake;
 mod view;
@@ -15,7 +15,7 @@ use alloy::{
 use std::time::{Duration, Instant};
 use tandem_chain::{OutputFields, derive::Policy};
 use tandem_l1::{
-    L1Call, L1Client, Outcome, RpcFailure, SubmitError, Submitter,
+    L1Call, L1Client, Outcome, RpcFailure, Stuck, SubmitError, Submitter,
     bindings::{
         FraudSettlement::{self, ClaimStatus, FraudSettlementErrors, SlotStatus},
         Inbox,
@@ -186,6 +186,11 @@ impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
         (Self { config, outputs, view, submitter, status, frontier: None, audited: None }, receiver)
     }
 
+    /// What does not get to L1, once that has lasted long.
+    pub fn watch_stuck(&self) -> watch::Receiver<Option<Stuck>> {
+        self.submitter.watch_stuck()
+    }
+
     /// Proposes until `token` is cancelled or an operator must act.
     pub async fn run(mut self, token: CancellationToken) -> Result<(), ProposerError> {
         loop {
@@ -210,7 +215,6 @@ impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
 
     /// One look at L1 and everything that there is to do.
     pub async fn round(&mut self) -> Result<(), ProposerError> {
-        self.resume().await?;
         let mut alarm = None;
         let finished = self.finalize(&mut alarm).await;
         let claimed = match (&finished, alarm) {
@@ -226,13 +230,8 @@ impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
         // Each on its own: what is earned pays for the claims that ran out of money.
         let closed = self.close_epoch().await;
         let withdrawn = self.withdraw().await;
-        finished.and(claimed).and(closed).and(withdrawn)
-    }
-
-    async fn resume(&mut self) -> Result<(), ProposerError> {
-        if let Some((call, outcome)) = self.submitter.resume().await? {
-            report(&call.purpose, &outcome);
-        }
+        finished.and(claimed).and(closed).and(withdrawn)?;
+        self.submitter.rest();
         Ok(())
     }
 
@@ -403,6 +402,8 @@ fn report(purpose: &str, outcome: &Outcome) -> bool {
             tracing::error!(purpose, nonce, "the proposer's L1 key is used by another process: stop one of them");
             false
         }
+        // The submitter told; the next look decides anew.
+        Outcome::Superseded { .. } => false,
     }
 }
 

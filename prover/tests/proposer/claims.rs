@@ -1,10 +1,10 @@
-use crate::harness::{Harness, bytes, submitter_config, wait_until};
+use crate::harness::{DEADLINE, Harness, bytes, submitter_config, wait_until};
 use alloy::{
     primitives::{B256, U256},
     providers::{Provider, ext::AnvilApi},
-    rpc::types::anvil::{ReorgOptions, TransactionData},
+    rpc::types::Filter,
     signers::local::PrivateKeySigner,
-    sol_types::SolCall,
+    sol_types::{SolCall, SolEvent},
 };
 use std::{
     collections::BTreeMap,
@@ -295,9 +295,57 @@ async fn a_claim_that_a_reorg_drops_is_posted_again() {
     let balance =
         || async { harness.client.provider().get_balance(harness.deployment.chain.settlement).await.unwrap() };
     assert_eq!(balance().await, U256::from(BOND));
-    let tx_block_pairs: Vec<(TransactionData, u64)> = Vec::new();
-    harness.client.provider().anvil_reorg(ReorgOptions { depth: 1, tx_block_pairs }).await.unwrap();
+    harness.reorg(1).await;
     wait_until("the claim is gone", || async { balance().await == U256::ZERO }).await;
     proposer.round().await.unwrap();
     assert_eq!(balance().await, U256::from(BOND));
+}
+
+/// One claim is done and the next waits in the pool when L1 drops both, and whatever else the last blocks held.
+#[tokio::test(flavor = "multi_thread")]
+async fn claiming_goes_on_after_reorganisations_of_any_depth() {
+    let (harness, derived) = start().await;
+    let account = harness.anvil.keys()[3].address();
+    let claims = async || {
+        let filter = Filter::new()
+            .address(harness.deployment.chain.settlement)
+            .event_signature(FraudSettlement::ClaimPosted::SIGNATURE_HASH)
+            .from_block(harness.deployment.start_block);
+        harness.client.logs(&filter).await.unwrap().len() as u64
+    };
+    let (mut proposer, status) = proposer(&harness, &derived).await;
+    let (before, mut epochs) = (claims().await, 0);
+    for depth in 1..=10 {
+        harness.auto_mine(true).await;
+        post(&harness, &derived, depth as u8).await;
+        post(&harness, &derived, depth as u8).await;
+        let second = derived.0.lock().unwrap().remove(&(epochs + 2)).unwrap();
+        harness.mine(10).await;
+        proposer.round().await.unwrap();
+        assert_eq!(claims().await, before + epochs + 1);
+        harness.mine(depth - 1).await;
+
+        harness.auto_mine(false).await;
+        derived.0.lock().unwrap().insert(epochs + 2, second);
+        let mined = harness.client.nonce(account).await.unwrap();
+        let disturbing = async {
+            let pending = || harness.client.provider().get_transaction_count(account).pending();
+            wait_until("a claim waits", || async { pending().await.unwrap() > mined }).await;
+            harness.reorg(depth).await;
+            assert_eq!(claims().await, before + epochs, "the claim is gone");
+            if depth % 2 == 0 {
+                harness.client.provider().anvil_drop_all_transactions().await.unwrap();
+            }
+            harness.auto_mine(true).await;
+        };
+        let _ = tokio::join!(proposer.round(), disturbing);
+        epochs += 2;
+        let claiming = async {
+            while claims().await != before + epochs {
+                let _ = proposer.round().await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, claiming).await.expect("both are claimed again");
+        assert_eq!(status.borrow().alarm, None);
+    }
 }

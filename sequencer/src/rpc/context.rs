@@ -9,7 +9,7 @@ use alloy::{
 };
 use tandem_chain::ChainConfig;
 use tandem_evm::{EvmBlock, Recovered, WorldState};
-use tandem_l1::L1Heads;
+use tandem_l1::{L1Heads, Stuck};
 use tandem_service::Readiness;
 use tandem_store::{Head, Store};
 use tokio::sync::{Semaphore, watch};
@@ -60,6 +60,8 @@ pub struct RpcContext {
     l1_heads: watch::Receiver<L1Heads>,
     /// What keeps the node from its work.
     readiness: Readiness,
+    /// What does not get to L1.
+    stuck: Option<watch::Receiver<Option<Stuck>>>,
     /// Counts all blocking work. A semaphore rather than a channel: refusal must be immediate.
     waiting: Arc<Semaphore>,
     /// Counts what works.
@@ -67,8 +69,12 @@ pub struct RpcContext {
 }
 
 impl RpcContext {
-    /// Over a node's parts.
-    pub fn new(chain: ChainConfig, store: Store, engine: EngineHandle, l1_heads: watch::Receiver<L1Heads>) -> Self {
+    /// Over a node's parts; `stuck` is what its poster does not get to L1.
+    pub fn new(
+        chain: ChainConfig,
+        store: Store,
+        engine: EngineHandle,
+        l1_heads: watch::Receiver<L1Heads>) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let working = Arc::new(Semaphore::new(WORKING_PER_PROCESSOR * processors));
         Self {
@@ -77,6 +83,7 @@ impl RpcContext {
             engine,
             l1_heads,
             readiness: Readiness::default(),
+            stuck: None,
             waiting: Arc::new(Semaphore::new(WAITING_MAX)),
             working,
         }
@@ -87,9 +94,15 @@ impl RpcContext {
         Self { readiness, ..self }
     }
 
+    /// With the poster's word on what does not get to L1.
+    pub fn with_stuck(self, stuck: watch::Receiver<Option<Stuck>>) -> Self {
+        Self { stuck: Some(stuck), ..self }
+    }
+
     /// Why the node is not ready, as its parts say.
     pub(super) fn unready(&self) -> Vec<String> {
-        self.readiness.reasons()
+        let stuck = self.stuck.as_ref().and_then(|stuck| stuck.borrow().as_ref().map(Stuck::to_string));
+        self.readiness.reasons().into_iter().chain(stuck).collect()
     }
 
     /// Runs reading or executing work off the network threads.

@@ -59,19 +59,25 @@ impl Fees {
         }
     }
 
-    /// The cheapest bid that a pool takes in place of this one and that is not below `fresh`.
-    pub fn replaced_by(self, fresh: Self) -> Self {
-        let raise = |fee: u128| match self.max_fee_per_blob_gas {
-            Some(_) => fee.saturating_mul(2),
-            None => fee.saturating_mul(11).div_ceil(10),
+    /// The cheapest bid that is not below this one and that a pool takes in place of all of `held`.
+    pub fn outbidding(self, held: impl IntoIterator<Item = Self>) -> Self {
+        held.into_iter().fold(self, |bid, held| held.replaced_by(bid))
+    }
+
+    /// The cheapest bid that a pool takes in place of this one and that is not below `fresh`, whose kind it has.
+    fn replaced_by(self, fresh: Self) -> Self {
+        let has_blobs = self.max_fee_per_blob_gas.or(fresh.max_fee_per_blob_gas).is_some();
+        let raise = |fee: u128| match has_blobs {
+            true => fee.saturating_mul(2),
+            false => fee.saturating_mul(11).div_ceil(10),
         };
         let max_priority_fee_per_gas = raise(self.max_priority_fee_per_gas).max(fresh.max_priority_fee_per_gas);
         Self {
             max_fee_per_gas: raise(self.max_fee_per_gas).max(fresh.max_fee_per_gas).max(max_priority_fee_per_gas),
             max_priority_fee_per_gas,
-            max_fee_per_blob_gas: self
+            max_fee_per_blob_gas: fresh
                 .max_fee_per_blob_gas
-                .map(|fee| raise(fee).max(fresh.max_fee_per_blob_gas.unwrap_or_default())),
+                .map(|fee| fee.max(raise(self.max_fee_per_blob_gas.unwrap_or_default()))),
         }
     }
 }
@@ -107,6 +113,16 @@ mod tests {
             assert!(next.max_priority_fee_per_gas >= blob.max_priority_fee_per_gas * 2, "{blob:?}");
             assert!(next.max_fee_per_blob_gas >= Some(2), "{blob:?}");
         }
+    }
+
+    #[test]
+    fn one_kind_in_place_of_the_other_bids_for_its_own_gas_alone() {
+        let (plain, blob) = (Fees::over(7, 3, None), Fees::over(7, 3, Some(5)));
+        let next = plain.outbidding([blob]);
+        assert!(next.max_fee_per_gas >= blob.max_fee_per_gas * 2 && next.max_fee_per_blob_gas.is_none());
+        let next = blob.outbidding([plain, blob]);
+        assert!(next.max_fee_per_gas >= plain.max_fee_per_gas * 2 && next.max_fee_per_blob_gas >= Some(20));
+        assert_eq!(plain.outbidding([]), plain);
     }
 
     #[test]

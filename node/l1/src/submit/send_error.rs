@@ -12,6 +12,8 @@ pub(super) enum SendRefusal {
     NonceTooLow,
     /// Another transaction holds the nonce and bids too much to be replaced.
     Underpriced,
+    /// The pool holds transactions of this account that carry blobs and this one does not, or the other way round.
+    OtherKind,
     /// The account cannot pay.
     Underfunded,
 }
@@ -28,6 +30,8 @@ impl SendRefusal {
             Some(Self::Known)
         } else if says(&["nonce too low", "nonce is too low", "nonce_too_low", "oldnonce"]) {
             Some(Self::NonceTooLow)
+        } else if says(&["already reserved", "conflicts with existing transaction", "conflictingtype"]) {
+            Some(Self::OtherKind)
         } else if says(&["underpriced", "replacement", "feetoolowtocompete"]) {
             Some(Self::Underpriced)
         } else if says(&["insufficient funds", "insufficient balance", "upfront cost exceeds"]) {
@@ -50,6 +54,8 @@ mod tests {
             ("nonce too low: next nonce 5, tx nonce 4", Some(SendRefusal::NonceTooLow)),
             ("replacement transaction underpriced", Some(SendRefusal::Underpriced)),
             ("replacement transaction underpriced: new tx gas fee cap 1 < 2 queued", Some(SendRefusal::Underpriced)),
+            ("address already reserved", Some(SendRefusal::OtherKind)),
+            ("PendingTxsOfConflictingType", Some(SendRefusal::OtherKind)),
             ("Insufficient funds for gas * price + value", Some(SendRefusal::Underfunded)),
             ("internal error", None),
             ("", None),

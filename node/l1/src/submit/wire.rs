@@ -50,13 +50,14 @@ pub(super) fn transaction(
     from: Address,
     chain_id: u64,
     nonce: u64,
+    gas_limit: u64,
     fees: Fees,
     sidecar: Option<&Sidecar>,
 ) -> TransactionRequest {
     let mut request = message(call, from);
     request.chain_id = Some(chain_id);
     request.nonce = Some(nonce);
-    request.gas = call.gas_limit;
+    request.gas = Some(gas_limit);
     request.max_fee_per_gas = Some(fees.max_fee_per_gas);
     request.max_priority_fee_per_gas = Some(fees.max_priority_fee_per_gas);
     if let Some(sidecar) = sidecar {
@@ -78,11 +79,15 @@ pub(super) async fn broadcast(client: &L1Client, raw: &Bytes) -> Result<(), RpcF
     client.request(async { client.provider().send_raw_transaction(raw).await }).await.map(|_| ())
 }
 
-/// Gas for the call with a margin; an error if L1 would revert it now.
+/// Gas for the call; an error if L1 would revert it now.
 pub(super) async fn estimate_gas(client: &L1Client, from: Address, call: &L1Call) -> Result<u64, SubmitError> {
     let request = simulated(call, from).await?;
-    let gas = client.request(client.provider().estimate_gas(request)).await.map_err(refusal)?;
-    Ok(gas.saturating_add(gas.saturating_mul(GAS_MARGIN_PERCENT) / 100))
+    client.request(client.provider().estimate_gas(request)).await.map_err(refusal)
+}
+
+/// A limit for what is estimated to take `gas`.
+pub(super) fn with_margin(gas: u64) -> u64 {
+    gas.saturating_add(gas.saturating_mul(GAS_MARGIN_PERCENT) / 100)
 }
 
 /// Repeats the call on top of a block.

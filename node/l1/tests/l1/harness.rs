@@ -2,6 +2,8 @@
 
 use alloy::{
     primitives::{Address, B256, Bytes, U256},
+    providers::ext::AnvilApi,
+    rpc::types::anvil::{ReorgOptions, TransactionData},
     signers::local::PrivateKeySigner,
     sol_types::SolCall,
 };
@@ -75,6 +77,20 @@ impl Harness {
 
     pub async fn appender(&self) -> Appender<MemoryJournal> {
         Appender::new(self.submitter(self.sequencer()).await, self.deployment.chain.inbox)
+    }
+
+    /// Drops the newest blocks and all that they held; as many empty ones take their place.
+    pub async fn reorg(&self, depth: u64) {
+        let tx_block_pairs: Vec<(TransactionData, u64)> = Vec::new();
+        self.client.provider().anvil_reorg(ReorgOptions { depth, tx_block_pairs }).await.unwrap();
+    }
+
+    pub async fn mine(&self, blocks: u64) {
+        self.client.provider().anvil_mine(Some(blocks), None).await.unwrap();
+    }
+
+    pub async fn auto_mine(&self, does: bool) {
+        self.client.provider().anvil_set_auto_mine(does).await.unwrap();
     }
 
     pub async fn deposit(&self, wei: u64) {

@@ -1,42 +1,95 @@
 use crate::harness::{DEADLINE, Harness, submitter_config, wait_until};
 use alloy::{
-    primitives::{Address, Bytes, U256},
+    primitives::{Address, Bytes, U256, hex},
     providers::{Provider, ext::AnvilApi},
-    rpc::types::anvil::{ReorgOptions, TransactionData},
+    rpc::types::TransactionRequest,
     signers::local::PrivateKeySigner,
     sol_types::{SolCall, SolInterface},
 };
 use std::{path::Path, time::Duration};
+use tandem_chain::blob;
 use tandem_l1::{
-    FileJournal, Journal, L1Call, Outcome, SubmitError, Submitter, SubmitterConfig,
+    FileJournal, Journal, L1Call, MemoryJournal, Outcome, Stuck, SubmitError, Submitter, SubmitterConfig,
     bindings::Inbox::{self, InboxErrors},
-    submit::PendingCall,
+    submit::{Attempt, Fees, Sent},
 };
 
-const TARGET: Address = Address::repeat_byte(0x77);
+pub const TARGET: Address = Address::repeat_byte(0x77);
 
-fn transfer(wei: u64) -> L1Call {
+/// Creates a contract that takes one call, and reverts with 42 ever after.
+const ONCE: &[u8] = &hex!("60138060095f395ff3 5f54600a57 60015f5500 5b602a5f5260205ffd");
+
+pub fn transfer(wei: u64) -> L1Call {
     L1Call { purpose: "transfer".into(), to: TARGET.into(), value: U256::from(wei), ..L1Call::default() }
 }
 
-async fn submitter(harness: &Harness, journal: &Path, config: SubmitterConfig) -> Submitter<FileJournal> {
+pub fn with_blob(call: L1Call) -> L1Call {
+    L1Call { blobs: vec![blob::pack(b"payload").remove(0).into()], ..call }
+}
+
+pub async fn submitter(harness: &Harness, journal: &Path, config: SubmitterConfig) -> Submitter<FileJournal> {
     Submitter::new(harness.client.clone(), harness.user(), FileJournal::new(journal), config).await.unwrap()
 }
 
-async fn received(harness: &Harness) -> U256 {
+pub async fn received(harness: &Harness) -> U256 {
     harness.client.provider().get_balance(TARGET).await.unwrap()
 }
 
-fn attempts(journal: &Path) -> Vec<tandem_l1::submit::Attempt> {
-    FileJournal::new(journal).load().unwrap().map(|pending| pending.attempts).unwrap_or_default()
+pub fn journaled(journal: &Path) -> Vec<Sent> {
+    FileJournal::new(journal).load().unwrap()
+}
+
+/// What was sent with the last nonce.
+pub fn attempts(journal: &Path) -> Vec<Attempt> {
+    journaled(journal).pop().map(|sent| sent.attempts).unwrap_or_default()
+}
+
+/// Waits until the pool has the newest attempt.
+pub async fn wait_until_pooled(harness: &Harness, journal: &Path) -> Attempt {
+    let newest = || attempts(journal).pop();
+    wait_until("it is broadcast", || async {
+        match newest() {
+            Some(attempt) => {
+                let found = harness.client.transaction(attempt.hash).await.unwrap();
+                found.is_some_and(|found| found.block_hash.is_none())
+            }
+            None => false,
+        }
+    })
+    .await;
+    newest().unwrap()
+}
+
+/// A process that is killed when the pool has its transaction.
+async fn send_and_die(harness: &Harness, journal: &Path, call: L1Call) -> Attempt {
+    die_sending(harness, journal, submitter(harness, journal, submitter_config()).await, call).await
+}
+
+/// Kills a process when the pool has its transaction.
+pub async fn die_sending(
+    harness: &Harness,
+    journal: &Path,
+    mut dying: Submitter<FileJournal>,
+    call: L1Call,
+) -> Attempt {
+    let sending = tokio::spawn(async move { dying.submit(call).await });
+    let attempt = wait_until_pooled(harness, journal).await;
+    sending.abort();
+    assert!(sending.await.unwrap_err().is_cancelled());
+    attempt
+}
+
+pub fn journal() -> (tempfile::TempDir, std::path::PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("journal");
+    (directory, path)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fees_rise_until_a_transaction_is_included() {
     let harness = Harness::start().await;
-    let directory = tempfile::tempdir().unwrap();
-    let journal = directory.path().join("journal");
-    harness.client.provider().anvil_set_auto_mine(false).await.unwrap();
+    let (_directory, journal) = journal();
+    harness.auto_mine(false).await;
     let config = SubmitterConfig { bump_after: Duration::from_millis(100), ..submitter_config() };
     let mut submitter = submitter(&harness, &journal, config).await;
     let sending = tokio::spawn(async move { submitter.submit(transfer(5)).await });
@@ -44,95 +97,110 @@ async fn fees_rise_until_a_transaction_is_included() {
     for pair in attempts(&journal).windows(2) {
         assert!(pair[1].fees.max_priority_fee_per_gas * 10 >= pair[0].fees.max_priority_fee_per_gas * 11);
     }
-    harness.client.provider().anvil_mine(Some(1), None).await.unwrap();
+    harness.mine(1).await;
     let outcome = sending.await.unwrap().unwrap();
     assert!(matches!(outcome, Outcome::Included(_)), "{outcome:?}");
     assert_eq!(received(&harness).await, U256::from(5));
-    assert!(attempts(&journal).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fees_go_on_rising_after_a_restart() {
+    let harness = Harness::start().await;
+    let (_directory, journal) = journal();
+    harness.auto_mine(false).await;
+    send_and_die(&harness, &journal, transfer(5)).await;
+    let config = SubmitterConfig { bump_after: Duration::from_millis(100), ..submitter_config() };
+    let mut submitter = submitter(&harness, &journal, config).await;
+    let sending = tokio::spawn(async move { submitter.submit(transfer(5)).await });
+    wait_until("a replacement", || async { attempts(&journal).len() >= 2 }).await;
+    sending.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_process_does_not_send_twice() {
     let harness = Harness::start().await;
-    let directory = tempfile::tempdir().unwrap();
-    let journal = directory.path().join("journal");
-    harness.client.provider().anvil_set_auto_mine(false).await.unwrap();
-    let mut first = submitter(&harness, &journal, submitter_config()).await;
-    let sending = tokio::spawn(async move { first.submit(transfer(5)).await });
-    wait_until("it is broadcast", || async {
-        match attempts(&journal).first() {
-            Some(attempt) => harness.client.transaction(attempt.hash).await.unwrap().is_some(),
-            None => false,
+    let (_directory, journal) = journal();
+    for is_lost in [false, true] {
+        harness.auto_mine(false).await;
+        let before = received(&harness).await;
+        let attempt = send_and_die(&harness, &journal, transfer(5)).await;
+        if is_lost {
+            harness.client.provider().anvil_drop_all_transactions().await.unwrap();
         }
-    })
-    .await;
-    sending.abort();
-    assert!(sending.await.unwrap_err().is_cancelled());
+        // The same is right after the restart: the same bytes.
+        let mut second = submitter(&harness, &journal, submitter_config()).await;
+        let sending = tokio::spawn(async move { second.submit(transfer(5)).await });
+        wait_until_pooled(&harness, &journal).await;
+        harness.mine(1).await;
+        let Outcome::Included(receipt) = sending.await.unwrap().unwrap() else { panic!("not included") };
+        assert_eq!(receipt.transaction_hash, attempt.hash);
+        assert_eq!(received(&harness).await, before + U256::from(5));
+    }
+    assert_eq!(journaled(&journal).iter().map(|sent| sent.attempts.len()).collect::<Vec<_>>(), [1, 1]);
+}
 
-    // A restart before inclusion, with the transaction lost from the pool as well.
-    harness.client.provider().anvil_drop_all_transactions().await.unwrap();
-    let mut second = submitter(&harness, &journal, submitter_config()).await;
-    let error = second.submit(transfer(6)).await.unwrap_err();
-    assert!(matches!(error, SubmitError::Pending { .. }), "{error}");
-    harness.client.provider().anvil_set_auto_mine(true).await.unwrap();
-    let (call, outcome) = second.resume().await.unwrap().unwrap();
-    assert_eq!(call.value, U256::from(5));
-    let Outcome::Included(receipt) = outcome else { panic!("not included: {outcome:?}") };
+/// Something else is right after a restart.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_call_outbids_what_the_pool_holds() {
+    let harness = Harness::start().await;
+    let (_directory, journal) = journal();
+    harness.auto_mine(false).await;
+    let prices =
+        |fees: Fees| [fees.max_fee_per_gas, fees.max_priority_fee_per_gas, fees.max_fee_per_blob_gas.unwrap_or(0)];
+    let mut sum = U256::ZERO;
+    for (first, second, factor_percent) in
+        [(transfer(1), transfer(20), 110), (with_blob(transfer(1)), with_blob(transfer(300)), 200)]
+    {
+        let old = send_and_die(&harness, &journal, first).await;
 
-    // A restart after inclusion but before the journal was cleared.
-    let done = PendingCall {
-        call,
-        nonce: harness.client.nonce(harness.user().address()).await.unwrap() - 1,
-        attempts: vec![tandem_l1::submit::Attempt { hash: receipt.transaction_hash, fees: Default::default() }],
-    };
-    FileJournal::new(&journal).store(&done).unwrap();
-    let mut third = submitter(&harness, &journal, submitter_config()).await;
-    let (_, outcome) = third.resume().await.unwrap().unwrap();
-    assert!(matches!(outcome, Outcome::Included(again) if again.transaction_hash == receipt.transaction_hash));
-    assert!(third.resume().await.unwrap().is_none());
-    assert_eq!(received(&harness).await, U256::from(5));
+        sum += second.value;
+        let mut submitter = submitter(&harness, &journal, submitter_config()).await;
+        let sending = tokio::spawn(async move { submitter.submit(second).await });
+        wait_until("a new attempt", || async { attempts(&journal).len() == 2 }).await;
+        let new = wait_until_pooled(&harness, &journal).await;
+        for (old, new) in prices(old.fees).into_iter().zip(prices(new.fees)) {
+            assert!(new * 100 >= old * factor_percent, "{old} {new}");
+        }
+        harness.mine(1).await;
+        assert!(matches!(sending.await.unwrap().unwrap(), Outcome::Included(_)));
+    }
+    assert_eq!(received(&harness).await, sum);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_journal_outbids_what_the_pool_holds() {
     let harness = Harness::start().await;
     let directory = tempfile::tempdir().unwrap();
-    harness.client.provider().anvil_set_auto_mine(false).await.unwrap();
-    let mut config = submitter_config();
-    config.patience = Duration::from_millis(200);
+    harness.auto_mine(false).await;
     let lost = directory.path().join("lost");
-    let error = submitter(&harness, &lost, config).await.submit(transfer(5)).await.unwrap_err();
-    assert!(matches!(error, SubmitError::Late { .. }), "{error}");
+    let mut first = submitter(&harness, &lost, submitter_config()).await;
+    let displaced = tokio::spawn(async move { first.submit(transfer(5)).await });
+    wait_until_pooled(&harness, &lost).await;
 
     let journal = directory.path().join("new");
     let mut submitter = submitter(&harness, &journal, submitter_config()).await;
     let sending = tokio::spawn(async move { submitter.submit(transfer(7)).await });
-    wait_until("the pool took the replacement", || async {
-        match attempts(&journal).last() {
-            Some(attempt) => harness.client.transaction(attempt.hash).await.unwrap().is_some(),
-            None => false,
-        }
-    })
-    .await;
-    harness.client.provider().anvil_mine(Some(1), None).await.unwrap();
+    wait_until_pooled(&harness, &journal).await;
+    harness.mine(1).await;
     assert!(matches!(sending.await.unwrap().unwrap(), Outcome::Included(_)));
     assert_eq!(received(&harness).await, U256::from(7));
+    // To the other process, the key is used elsewhere.
+    let displaced = displaced.await.unwrap().unwrap();
+    assert!(matches!(displaced, Outcome::Displaced { .. }), "{displaced:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transaction_that_a_reorg_drops_is_sent_again() {
     let harness = Harness::start().await;
-    let directory = tempfile::tempdir().unwrap();
-    let journal = directory.path().join("journal");
+    let (_directory, journal) = journal();
     let config = SubmitterConfig { confirmations: 3, ..submitter_config() };
     let mut submitter = submitter(&harness, &journal, config).await;
     let sending = tokio::spawn(async move { submitter.submit(transfer(5)).await });
     wait_until("it is included", || async { received(&harness).await == U256::from(5) }).await;
-    let tx_block_pairs: Vec<(TransactionData, u64)> = Vec::new();
-    harness.client.provider().anvil_reorg(ReorgOptions { depth: 1, tx_block_pairs }).await.unwrap();
+    harness.reorg(1).await;
     assert!(!sending.is_finished());
     wait_until("it is included again", || async { received(&harness).await == U256::from(5) }).await;
-    harness.client.provider().anvil_mine(Some(3), None).await.unwrap();
+    harness.mine(3).await;
     assert!(matches!(sending.await.unwrap().unwrap(), Outcome::Included(_)));
     assert_eq!(received(&harness).await, U256::from(5));
 }
@@ -140,48 +208,71 @@ async fn a_transaction_that_a_reorg_drops_is_sent_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn reverts_are_told_before_and_after_inclusion() {
     let harness = Harness::start().await;
-    let directory = tempfile::tempdir().unwrap();
-    let journal = directory.path().join("journal");
-    let mut submitter = submitter(&harness, &journal, submitter_config()).await;
+    let mut submitter = harness.submitter(harness.user()).await;
     let input = Bytes::from(Inbox::closeEpochCall {}.abi_encode());
     let call = L1Call { to: harness.deployment.chain.inbox.into(), input, ..L1Call::default() };
-    let is_reason = |data: &[u8]| matches!(InboxErrors::abi_decode(data), Ok(InboxErrors::Inbox_EpochNotClosable(_)));
-
     let nonce = harness.client.nonce(harness.user().address()).await.unwrap();
     let Err(SubmitError::Refused { data }) = submitter.submit(call.clone()).await else { panic!("not refused") };
-    assert!(is_reason(&data));
+    assert!(matches!(InboxErrors::abi_decode(&data), Ok(InboxErrors::Inbox_EpochNotClosable(_))));
     assert_eq!(harness.client.nonce(harness.user().address()).await.unwrap(), nonce);
 
-    // As if it had been right when it was sent.
-    let pending = PendingCall { call: L1Call { gas_limit: Some(200_000), ..call }, nonce, attempts: Vec::new() };
-    FileJournal::new(&journal).store(&pending).unwrap();
-    let (_, outcome) = submitter.resume().await.unwrap().unwrap();
-    let Outcome::Reverted { data, .. } = outcome else { panic!("not reverted: {outcome:?}") };
-    assert!(is_reason(&data));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_key_used_elsewhere_is_noticed() {
-    let harness = Harness::start().await;
-    let directory = tempfile::tempdir().unwrap();
-    let journal = directory.path().join("journal");
-    let nonce = harness.client.nonce(harness.user().address()).await.unwrap();
-    harness.deposit(1).await;
-    let pending = PendingCall { call: L1Call { gas_limit: Some(21_000), ..transfer(5) }, nonce, attempts: Vec::new() };
-    FileJournal::new(&journal).store(&pending).unwrap();
-    let (_, outcome) = submitter(&harness, &journal, submitter_config()).await.resume().await.unwrap().unwrap();
-    assert!(matches!(outcome, Outcome::Displaced { nonce: taken } if taken == nonce), "{outcome:?}");
-    assert_eq!(received(&harness).await, U256::ZERO);
+    let create = L1Call { input: ONCE.to_vec().into(), ..L1Call::default() };
+    let Outcome::Included(created) = submitter.submit(create).await.unwrap() else { panic!("not created") };
+    let once = L1Call { to: created.contract_address.unwrap().into(), ..L1Call::default() };
+    harness.auto_mine(false).await;
+    let (account, call) = (harness.user().address(), once.clone());
+    let sending = tokio::spawn(async move { submitter.submit(call).await });
+    let mined = harness.client.nonce(account).await.unwrap();
+    let pending = || harness.client.provider().get_transaction_count(account).pending();
+    wait_until("it is in the pool", || async { pending().await.unwrap() > mined }).await;
+    // Somebody overtakes it.
+    let rival = TransactionRequest::default()
+        .from(harness.anvil.keys()[3].address())
+        .to(once.to.to().copied().unwrap())
+        .gas_limit(100_000)
+        .max_fee_per_gas(100_000_000_000)
+        .max_priority_fee_per_gas(50_000_000_000);
+    harness.client.provider().send_transaction(rival).await.unwrap();
+    harness.mine(1).await;
+    let Outcome::Reverted { data, .. } = sending.await.unwrap().unwrap() else { panic!("not reverted") };
+    assert_eq!(data.last(), Some(&42));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_account_is_told_apart() {
     let harness = Harness::start().await;
-    let journal = tandem_l1::MemoryJournal::default();
+    let journal = MemoryJournal::default();
     let poor = PrivateKeySigner::random();
     let mut submitter =
         Submitter::new(harness.client.clone(), poor.clone(), journal, submitter_config()).await.unwrap();
     let call = L1Call { gas_limit: Some(21_000), value: U256::ZERO, ..transfer(0) };
     let outcome = tokio::time::timeout(DEADLINE, submitter.submit(call)).await.unwrap();
     assert!(matches!(outcome, Err(SubmitError::Underfunded { account }) if account == poor.address()), "{outcome:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_stuck_is_told_until_it_moves() {
+    let harness = Harness::start().await;
+    let (_directory, journal) = journal();
+    harness.auto_mine(false).await;
+    let config = SubmitterConfig { patience: Duration::from_millis(200), ..submitter_config() };
+    let mut submitter = submitter(&harness, &journal, config).await;
+    let stuck = submitter.watch_stuck();
+    assert_eq!(*stuck.borrow(), None);
+    let nonce = harness.client.nonce(harness.user().address()).await.unwrap();
+    for purpose in ["transfer", "other"] {
+        let call = L1Call { purpose: purpose.into(), ..transfer(5) };
+        let late = submitter.submit(call).await;
+        assert!(matches!(late, Err(SubmitError::Late { .. })), "{late:?}");
+        let told = stuck.borrow().clone();
+        assert!(matches!(told, Some(Stuck { purpose: told, nonce: Some(at), .. }) if told == purpose && at == nonce));
+    }
+    let sending = tokio::spawn(async move { while submitter.submit(transfer(5)).await.is_err() {} });
+    wait_until("nothing is stuck", || async {
+        harness.mine(1).await;
+        stuck.borrow().is_none()
+    })
+    .await;
+    sending.await.unwrap();
+    assert!(received(&harness).await > U256::ZERO);
 }

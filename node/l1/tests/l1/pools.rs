@@ -1,0 +1,135 @@
+//! What waits in the pool is never in the way for good, under the rules of geth's pools.
+
+use crate::{
+    harness::{Harness, submitter_config, wait_until},
+    pool::StrictPool,
+    submit::{die_sending, journal, received, transfer, with_blob},
+};
+use alloy::{
+    primitives::U256,
+    providers::{Provider, ext::AnvilApi},
+};
+use std::{path::PathBuf, time::Duration};
+use tandem_l1::{FileJournal, L1Call, L1Client, Outcome, Submitter, submit::Attempt};
+
+struct Strict {
+    harness: Harness,
+    pool: StrictPool,
+    journal: PathBuf,
+    _directory: tempfile::TempDir,
+}
+
+impl Strict {
+    async fn start() -> Self {
+        let harness = Harness::start().await;
+        let pool = StrictPool::start(harness.anvil.url().unwrap()).await;
+        let (directory, journal) = journal();
+        harness.auto_mine(false).await;
+        Self { harness, pool, journal, _directory: directory }
+    }
+
+    /// A process that finds the journal as the last one left it.
+    async fn submitter(&self) -> Submitter<FileJournal> {
+        let client = L1Client::connect(&self.pool.url, Duration::from_secs(10)).await.unwrap();
+        let journal = FileJournal::new(&self.journal);
+        Submitter::new(client, self.harness.user(), journal, submitter_config()).await.unwrap()
+    }
+
+    /// Leaves a transaction in the pool.
+    async fn leave(&self, call: L1Call) -> Attempt {
+        die_sending(&self.harness, &self.journal, self.submitter().await, call).await
+    }
+
+    /// A transaction that is done is reorganised away while another waits behind it.
+    async fn leave_behind_gap(&self, call: L1Call) {
+        let account = self.harness.user().address();
+        self.make(transfer(1_000)).await;
+        let next = self.harness.client.nonce(account).await.unwrap();
+        let waiting = self.leave(call).await;
+        self.harness.reorg(1).await;
+        // Anvil forgets the gap, as if the transaction had just come in.
+        self.harness.client.provider().anvil_drop_all_transactions().await.unwrap();
+        self.pool.return_last().await;
+        assert_eq!(self.harness.client.nonce(account).await.unwrap(), next - 1);
+        assert!(self.harness.client.transaction(waiting.hash).await.unwrap().is_some(), "it still waits");
+    }
+
+    /// Decides for this call until it is made; how many earlier transactions came first.
+    async fn make(&self, call: L1Call) -> usize {
+        let mut submitter = self.submitter().await;
+        let making = tokio::spawn(async move {
+            let mut superseded = 0;
+            loop {
+                match submitter.submit(call.clone()).await.unwrap() {
+                    Outcome::Included(_) => return superseded,
+                    Outcome::Superseded { .. } => superseded += 1,
+                    other => panic!("{other:?}"),
+                }
+            }
+        });
+        wait_until("the call is made", || async {
+            // A block comes when the account's next nonce is in the pool.
+            if self.has_next_pooled().await {
+                self.harness.mine(1).await;
+            }
+            making.is_finished()
+        })
+        .await;
+        making.await.unwrap()
+    }
+
+    async fn has_next_pooled(&self) -> bool {
+        let account = self.harness.user().address();
+        let pending = self.harness.client.provider().get_transaction_count(account).pending().await.unwrap();
+        pending > self.harness.client.nonce(account).await.unwrap()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_of_the_other_kind_with_the_same_nonce_is_cleared() {
+    let strict = Strict::start().await;
+    for (old, wanted) in [(transfer(1), with_blob(transfer(20))), (with_blob(transfer(1)), transfer(300))] {
+        let before = received(&strict.harness).await;
+        let value = wanted.value;
+        let waiting = strict.leave(old).await;
+        assert_eq!(strict.make(wanted).await, 1, "one clearing");
+        assert_eq!(received(&strict.harness).await - before, value, "the old one was outbid");
+        assert!(strict.harness.client.receipt(waiting.hash).await.unwrap().is_none());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_of_the_other_kind_behind_a_gap_is_let_go() {
+    let strict = Strict::start().await;
+    for (waiting, wanted) in [(transfer(1), with_blob(transfer(20))), (with_blob(transfer(1)), transfer(300))] {
+        let before = received(&strict.harness).await;
+        let value = wanted.value;
+        strict.leave_behind_gap(waiting).await;
+        assert_eq!(strict.make(wanted).await, 1, "one clearing");
+        assert_eq!(received(&strict.harness).await - before, value + U256::from(1), "what waited went first");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_call_behind_a_gap_is_made_once() {
+    let strict = Strict::start().await;
+    for call in [transfer(7), with_blob(transfer(7))] {
+        let before = received(&strict.harness).await;
+        strict.leave_behind_gap(call.clone()).await;
+        strict.make(call).await;
+        strict.harness.mine(1).await;
+        assert_eq!(received(&strict.harness).await - before, U256::from(7));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_pool_holds_decides_which_way_is_open() {
+    let strict = Strict::start().await;
+    for call in [with_blob(transfer(1)), transfer(1)] {
+        assert_eq!(strict.submitter().await.pooled_kind_has_blobs().await.unwrap(), None);
+        let has_blobs = !call.blobs.is_empty();
+        strict.leave(call).await;
+        assert_eq!(strict.submitter().await.pooled_kind_has_blobs().await.unwrap(), Some(has_blobs));
+        strict.harness.mine(1).await;
+    }
+}
