@@ -6,4 +6,5 @@ mod faults;
 mod guide;
 mod money;
 mod processes;
+mod reorg;
 mod steps;
