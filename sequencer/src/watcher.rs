@@ -8,8 +8,8 @@ use std::time::Duration;
 use alloy::primitives::{B256, U256};
 use tandem_chain::{BatchHeader, ChainConfig, Message};
 use tandem_l1::{
-    AppendData, Backoff, BlockRef, ClaimEvent, L1Block, L1Client, L1Heads, L1Update, PayloadFetcher, PostedBatch, Reader,
-    ReaderConfig,
+    AppendData, Backoff, BlockRef, ClaimEvent, L1Block, L1Client, L1Heads, L1Update, PayloadFetcher, PostedBatch,
+    Reader, ReaderConfig,
 };
 use tandem_store::{BatchJob, L1BlockRecord, Store, StoreError};
 use tokio::sync::watch;

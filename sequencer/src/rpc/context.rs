@@ -70,11 +70,7 @@ pub struct RpcContext {
 
 impl RpcContext {
     /// Over a node's parts; `stuck` is what its poster does not get to L1.
-    pub fn new(
-        chain: ChainConfig,
-        store: Store,
-        engine: EngineHandle,
-        l1_heads: watch::Receiver<L1Heads>) -> Self {
+    pub fn new(chain: ChainConfig, store: Store, engine: EngineHandle, l1_heads: watch::Receiver<L1Heads>) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let working = Arc::new(Semaphore::new(WORKING_PER_PROCESSOR * processors));
         Self {
