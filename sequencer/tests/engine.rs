@@ -313,13 +313,16 @@ impl<F: Fn() + Send + Sync> Wake for OnWake<F> {
     }
 }
 
+/// A moment, and whether the store and the pool's view had the transaction then.
+type Seen = (&'static str, bool, bool);
+
 /// What was seen at the moments when the engine told something.
 #[derive(Clone)]
 struct Witness {
     store: Store,
     engine: EngineHandle,
     hash: B256,
-    seen: Arc<Mutex<Vec<(&'static str, bool, bool)>>>,
+    seen: Arc<Mutex<Vec<Seen>>>,
 }
 
 impl Witness {
