@@ -232,7 +232,7 @@ async fn reverts_are_told_before_and_after_inclusion() {
         .gas_limit(100_000)
         .max_fee_per_gas(100_000_000_000)
         .max_priority_fee_per_gas(50_000_000_000);
-    harness.client.provider().send_transaction(rival).await.unwrap();
+    let _ = harness.client.provider().send_transaction(rival).await.unwrap();
     harness.mine(1).await;
     let Outcome::Reverted { data, .. } = sending.await.unwrap().unwrap() else { panic!("not reverted") };
     assert_eq!(data.last(), Some(&42));
