@@ -33,6 +33,9 @@ const FULL_SHARE: usize = 50;
 const LEVEL_MEASURE: i32 = 3;
 const LEVEL_POST: i32 = 19;
 
+/// Name of the flag of [`BatchPolicy::payload_bytes_max`].
+pub const BATCH_BYTES_FLAG: &str = "batch-bytes-max";
+
 /// When batches close, and what they hold.
 #[derive(Clone, Copy, Debug, serde::Deserialize, serde::Serialize)]
 #[serde(deny_unknown_fields, default)]

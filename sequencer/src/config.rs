@@ -7,11 +7,12 @@ use tandem_service::LogFormat;
 use url::Url;
 
 use crate::{
-    batch::BatchPolicy,
+    batch::{BATCH_BYTES_FLAG, BatchPolicy},
     data::{BLOB_PAYLOAD_BYTES_MAX, DataMode},
     engine::EngineConfig,
     mempool::MempoolLimits,
     poster::PosterConfig,
+    rpc::RpcLimits,
 };
 
 /// Runs a Tandem sequencer.
@@ -64,7 +65,7 @@ pub struct SequencerFlags {
     #[arg(long, env = "TANDEM_DATA", value_enum, default_value_t)]
     pub data: DataMode,
     /// Most payload bytes of a batch; what is not given, or more than that, is what carries it: 122,880 as calldata, 761,852 in six blobs
-    #[arg(long, env = "TANDEM_BATCH_BYTES_MAX")]
+    #[arg(long = BATCH_BYTES_FLAG, env = "TANDEM_BATCH_BYTES_MAX")]
     pub batch_bytes_max: Option<usize>,
     /// Age before which a batch stays open unless full, in milliseconds
     #[arg(long, env = "TANDEM_BATCH_AGE_MIN_MS", default_value_t = 60_000)]
@@ -81,9 +82,12 @@ pub struct SequencerFlags {
     /// Age beyond which a batch names no checkpoint, in seconds; keep it below the Inbox's own limit
     #[arg(long, env = "TANDEM_CHECKPOINT_AGE_MAX_S", default_value_t = 14_400)]
     pub checkpoint_age_max_s: u64,
-    /// Most transactions in the mempool
-    #[arg(long, env = "TANDEM_MEMPOOL_MAX", default_value_t = 20_000)]
-    pub mempool_max: usize,
+    /// What the mempool holds
+    #[command(flatten)]
+    pub mempool: MempoolLimits,
+    /// What callers may ask
+    #[command(flatten)]
+    pub limits: RpcLimits,
     /// Flush every write to disk: survives power loss, not only the end of the process
     #[arg(long, env = "TANDEM_SYNC")]
     pub sync: bool,
@@ -111,7 +115,7 @@ impl SequencerFlags {
                 age_max_ms: self.batch_age_max_ms,
                 price_percent: self.batch_price_percent,
             },
-            mempool: MempoolLimits { transactions_max: self.mempool_max, ..Default::default() },
+            mempool: self.mempool,
             ..Default::default()
         }
     }
@@ -123,5 +127,65 @@ impl SequencerFlags {
             interval: Duration::from_millis(self.l1_poll_ms),
             checkpoint_age_s: self.checkpoint_age_s,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::rpc::LimitTooSmall;
+
+    const REQUIRED: [&str; 9] = [
+        "tandem-sequencer",
+        "--deployment=d",
+        "--data-dir=d",
+        "--l1-rpc=http://l1",
+        "--key=0x0101010101010101010101010101010101010101010101010101010101010101",
+        "--rpc-batch-max=7",
+        "--mempool-sender-max=8",
+        "--mempool-max=9",
+        "--batch-bytes-max=10",
+    ];
+
+    #[test]
+    fn every_limit_is_a_flag_and_stands_in_the_operators_table() {
+        let table = include_str!("../../docs/operations.md");
+        let command = SequencerFlags::command();
+        let limits = command.get_arguments().filter(|flag| {
+            flag.get_long().is_some_and(|long| long.starts_with("rpc-") || long.starts_with("mempool-"))
+        });
+        let mut count = 0;
+        for limit in limits {
+            let flag = limit.get_long().unwrap();
+            let default = limit.get_default_values()[0].to_str().unwrap();
+            let row = table.lines().find(|line| line.contains(&format!("`--{flag}`")));
+            let row = row.unwrap_or_else(|| panic!("docs/operations.md does not tell --{flag}"));
+            let told: String = row.split('|').nth(2).unwrap().chars().filter(char::is_ascii_digit).collect();
+            assert_eq!(told, default, "--{flag}");
+            assert!(limit.get_help().is_some() && limit.get_env().is_some(), "--{flag}");
+            count += 1;
+        }
+        assert_eq!(count, 24);
+    }
+
+    #[test]
+    fn flags_reach_what_they_limit() {
+        let flags = <SequencerFlags as clap::Parser>::try_parse_from(REQUIRED).unwrap();
+        assert_eq!(flags.limits, RpcLimits { batch_max: 7, ..Default::default() });
+        assert_eq!(flags.mempool, MempoolLimits { per_sender_max: 8, transactions_max: 9, ..Default::default() });
+        assert_eq!((flags.engine().mempool, flags.engine().batch.payload_bytes_max), (flags.mempool, 10));
+    }
+
+    #[test]
+    fn limits_that_serve_nothing_are_refused() {
+        let mempool = MempoolLimits::default();
+        assert_eq!(RpcLimits::default().validate(&mempool), Ok(()));
+        let none = RpcLimits { connections_max: 0, ..Default::default() };
+        assert_eq!(none.validate(&mempool), Err(LimitTooSmall { flag: "rpc-connections-max", found: 0, min: 1 }));
+        let wide = MempoolLimits { transaction_bytes_max: 2 << 20, ..mempool };
+        let refused = RpcLimits::default().validate(&wide).unwrap_err();
+        assert!(refused.to_string().starts_with("--rpc-body-bytes-max is 2097152"), "{refused}");
     }
 }

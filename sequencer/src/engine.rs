@@ -39,12 +39,12 @@ use self::{
 use crate::{
     batch::{BatchPolicy, OpenBatch, PriceAverage},
     clock::{Clock, Moment, Reminder},
-    mempool::{Mempool, MempoolLimits, PoolView, Refused},
+    mempool::{Mempool, MempoolLimits, PoolView, Refused, flag},
 };
 use admission::Submissions;
 
-/// Commands that wait at most; more are refused with "overloaded".
-const COMMANDS_MAX: usize = 4_096;
+/// Commands that may wait at least, whatever the limit of submissions: L1 has some to give too.
+const COMMANDS_MIN: usize = 16;
 /// Submissions that share one journal write.
 const GROUP_MAX: usize = 512;
 
@@ -139,7 +139,7 @@ pub enum SubmitError {
     #[error(transparent)]
     Refused(#[from] Refused),
     /// The engine has more to do than it can: try again.
-    #[error("node is overloaded, try again")]
+    #[error("node is overloaded, try again (--{})", flag::SUBMISSIONS)]
     Overloaded,
     /// The engine is stopping.
     #[error("node is shutting down")]
@@ -259,7 +259,7 @@ impl Engine {
         clock: Clock,
         closed: Arc<Notify>,
     ) -> Result<(Self, EngineHandle), EngineError> {
-        let (sender, commands) = sync_channel(COMMANDS_MAX);
+        let (sender, commands) = sync_channel(config.mempool.submissions_max.max(COMMANDS_MIN));
         let (head_sender, head_receiver) = watch::channel(HeadInfo::default());
         let mut time = ChainTime::new(clock, chain.max_timestamp_drift);
         if let Some(l1_head) = store.l1_head()? {

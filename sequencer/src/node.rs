@@ -21,7 +21,7 @@ use crate::{
     engine::{Engine, EngineError},
     feed::Feed,
     poster::{Poster, PosterError},
-    rpc::{self, RpcContext},
+    rpc::{self, LimitTooSmall, RpcContext},
     signals::Signals,
     watcher::{Watcher, WatcherError},
 };
@@ -32,6 +32,9 @@ const L1_TIMEOUT: Duration = Duration::from_secs(20);
 /// Why the node cannot start, or had to stop.
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
+    /// Limits of the RPC.
+    #[error(transparent)]
+    Limits(#[from] LimitTooSmall),
     /// Deployment file.
     #[error(transparent)]
     Deployment(#[from] DeploymentError),
@@ -96,6 +99,7 @@ pub struct Node {
 impl Node {
     /// Starts every part. The node runs until `cancel`, or until a part fails.
     pub async fn start(flags: SequencerFlags, cancel: CancellationToken) -> Result<Self, NodeError> {
+        flags.limits.validate(&flags.mempool)?;
         let deployment = Deployment::read(&flags.deployment)?;
         let chain = deployment.chain.clone();
         std::fs::create_dir_all(&flags.data_dir).map_err(NodeError::DataDir)?;
@@ -132,7 +136,8 @@ impl Node {
                 async move { Ok(Server::builder().add_service(feed).serve_with_shutdown(address, ended).await?) },
             );
         }
-        let context = RpcContext::new(chain, store, handle, l1_heads).with_readiness(readiness).with_stuck(stuck);
+        let context =
+            RpcContext::new(chain, store, handle, l1_heads, flags.limits).with_readiness(readiness).with_stuck(stuck);
         let token = cancel.clone();
         tasks.spawn(async move { rpc::serve(listener, context, token).await.map_err(NodeError::Rpc) });
         Ok(Self { tasks, cancel, rpc_address })

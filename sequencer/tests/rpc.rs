@@ -18,7 +18,10 @@ use common::{DEADLINE, ETHER, Rig, chain, config, transfer, user};
 use serde_json::{Value, json};
 use tandem_evm::{Recovered, payload::SignedTransaction};
 use tandem_l1::{BlockRef, L1Heads, Stuck};
-use tandem_sequencer::rpc::{RpcContext, serve};
+use tandem_sequencer::{
+    engine::EngineConfig,
+    rpc::{RpcContext, RpcLimits, serve},
+};
 use tandem_service::Readiness;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -44,8 +47,12 @@ struct Node {
 
 impl Node {
     async fn start() -> Self {
+        Self::start_with(config(3_600_000), RpcLimits::default()).await
+    }
+
+    async fn start_with(config: EngineConfig, limits: RpcLimits) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let mut rig = Rig::start(directory.path(), config(3_600_000)).await;
+        let mut rig = Rig::start(directory.path(), config).await;
         let alice = user(1);
         rig.deposit(alice.address(), ETHER).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -53,7 +60,7 @@ impl Node {
         let (sender, l1_heads) = watch::channel(L1Heads::default());
         let (stuck, seen_stuck) = watch::channel(None);
         let readiness = Readiness::default();
-        let context = RpcContext::new(chain(), rig.store.clone(), rig.engine.clone(), l1_heads)
+        let context = RpcContext::new(chain(), rig.store.clone(), rig.engine.clone(), l1_heads, limits)
             .with_readiness(readiness.clone())
             .with_stuck(seen_stuck);
         tokio::spawn(serve(listener, context, rig.cancel.clone()));
@@ -507,5 +514,89 @@ async fn what_became_of_a_transaction_is_told() {
     for field in ["blockHash", "blockNumber", "transactionIndex"] {
         assert_eq!(included[field], receipt[field]);
     }
+    node.rig.stop();
+}
+
+#[tokio::test]
+async fn an_error_that_comes_from_a_limit_names_its_flag() {
+    let limits = RpcLimits {
+        body_bytes_max: 4_000,
+        batch_max: 2,
+        log_blocks_max: 1,
+        filter_max: 1,
+        proof_slots_max: 1,
+        percentiles_max: 1,
+        call_gas_max: 100_000,
+        content_max: 0,
+        ..Default::default()
+    };
+    let mut config = config(3_600_000);
+    config.mempool.per_sender_max = 1;
+    config.mempool.nonce_gap_max = 1;
+    config.mempool.transaction_bytes_max = 200;
+    let node = Node::start_with(config, limits).await;
+    let alice = node.alice.address();
+    // Behind a gap, so that it stays.
+    node.ask("eth_sendRawTransaction", raw(&sign(&node.alice, plain(2)))).await;
+    let flagged = async |method: &str, params: Value, code: i64, flag: &str| {
+        let error = node.fail(method, params).await;
+        assert!(error.0 == code && error.1.contains(&format!("--{flag})")), "{flag}: {error:?}");
+    };
+    let topics = json!([[B256::ZERO, B256::repeat_byte(1)]]);
+    for (method, params, code, flag) in [
+        ("eth_getLogs", json!([{ "fromBlock": "0x0", "toBlock": "0x1" }]), -32005, "rpc-log-blocks-max"),
+        ("eth_getLogs", json!([{ "topics": topics }]), -32005, "rpc-filter-max"),
+        ("eth_getProof", json!([alice, ["0x0", "0x1"], "latest"]), -32005, "rpc-proof-slots-max"),
+        ("eth_feeHistory", json!(["0x1", "latest", [1, 2]]), -32005, "rpc-percentiles-max"),
+        ("txpool_content", json!([]), -32005, "rpc-content-max"),
+        ("eth_call", json!([{ "data": "0x5b5f56" }]), -32000, "rpc-call-gas-max"),
+        ("eth_sendRawTransaction", raw(&sign(&node.alice, plain(1))), -32000, "mempool-sender-max"),
+        ("eth_sendRawTransaction", raw(&sign(&node.alice, plain(3))), -32000, "mempool-nonce-gap-max"),
+        (
+            "eth_sendRawTransaction",
+            raw(&sign(&node.alice, TxEip1559 { input: vec![1; 200].into(), ..plain(1) })),
+            -32000,
+            "mempool-transaction-bytes-max",
+        ),
+        (
+            "eth_sendRawTransaction",
+            raw(&sign(&node.alice, TxEip1559 { max_fee_per_gas: 1_000_000_001, ..plain(2) })),
+            -32000,
+            "mempool-replacement-percent",
+        ),
+    ] {
+        flagged(method, params, code, flag).await;
+    }
+    let one = json!({ "jsonrpc": "2.0", "id": 1, "method": "eth_chainId" });
+    let batch = node.post(json!([one, one, one]).to_string().as_bytes()).await;
+    assert!(batch["error"]["message"].as_str().unwrap().ends_with("(--rpc-batch-max)"), "{batch}");
+    for (length, body) in [
+        ("Content-Length: 4001", String::new()),
+        ("Transfer-Encoding: chunked", format!("fa1\r\n{}", " ".repeat(4_001))),
+    ] {
+        let (status, answer) = node.http(&format!("POST / HTTP/1.1\r\n{length}"), body.as_bytes()).await;
+        assert!(status == 413 && answer.contains("--rpc-body-bytes-max"), "{status} {answer}");
+    }
+    node.rig.stop();
+
+    let nobody = RpcLimits { waiting_max: 0, ..Default::default() };
+    let node = Node::start_with(common::config(3_600_000), nobody).await;
+    let error = node.fail("eth_chainId", json!([])).await;
+    assert!(error.0 == -32005 && error.1.ends_with("(--rpc-waiting-max)"), "{error:?}");
+    node.rig.stop();
+}
+
+#[tokio::test]
+async fn a_limit_that_is_raised_binds_no_more() {
+    let limits = RpcLimits { call_gas_max: 100_000_000, batch_max: 200, ..Default::default() };
+    let node = Node::start_with(config(3_600_000), limits).await;
+    // Returns the gas that is left: more than any transaction or block has.
+    let gas = node.ask("eth_call", json!([{ "data": "0x5a5f5260205ff3" }])).await;
+    assert!(number(&gas) > 99_000_000, "{gas}");
+    let estimate = node.fail("eth_estimateGas", json!([{ "from": node.alice.address(), "data": "0x5b5f56" }])).await;
+    assert!(estimate.1.contains("(16777216)"), "what no transaction can have is no estimate: {estimate:?}");
+    let one = json!({ "jsonrpc": "2.0", "id": 1, "method": "eth_chainId" });
+    let answers = node.post(json!(vec![one; 101]).to_string().as_bytes()).await;
+    assert_eq!(answers.as_array().unwrap().len(), 101);
     node.rig.stop();
 }

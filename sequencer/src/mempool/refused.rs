@@ -6,6 +6,9 @@ use alloy::primitives::U256;
 use revm::context::result::InvalidTransaction;
 use tandem_evm::Rejected;
 
+use super::flag;
+use crate::batch::BATCH_BYTES_FLAG;
+
 /// Why a transaction is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
@@ -21,7 +24,7 @@ pub enum Refused {
         nonce: u64,
     },
     /// More bytes than this node takes in one transaction.
-    #[error("oversized data: transaction of {bytes} bytes, at most {limit} are taken")]
+    #[error("oversized data: transaction of {bytes} bytes, at most {limit} are taken (--{})", flag::TRANSACTION_BYTES)]
     TooLarge {
         /// Of the transaction.
         bytes: usize,
@@ -29,7 +32,10 @@ pub enum Refused {
         limit: usize,
     },
     /// May take more bytes than a batch holds.
-    #[error("oversized data: transaction may take {bytes} bytes of a batch, which holds {limit}")]
+    #[error(
+        "oversized data: transaction may take {bytes} bytes of a batch, which holds {limit} (--{})",
+        BATCH_BYTES_FLAG
+    )]
     LargerThanBatch {
         /// Of the transaction, at most.
         bytes: usize,
@@ -37,7 +43,7 @@ pub enum Refused {
         limit: usize,
     },
     /// Too far ahead.
-    #[error("nonce too high: next nonce {next}, tx nonce {nonce}")]
+    #[error("nonce too high: next nonce {next}, tx nonce {nonce} (--{})", flag::NONCE_GAP)]
     NonceTooHigh {
         /// Of the account.
         next: u64,
@@ -45,7 +51,7 @@ pub enum Refused {
         nonce: u64,
     },
     /// The one with the same nonce pays as much.
-    #[error("replacement transaction underpriced")]
+    #[error("replacement transaction underpriced: both fees must be higher by a share (--{})", flag::REPLACEMENT)]
     Underpriced,
     /// Cannot pay for gas and value.
     #[error("insufficient funds for gas * price + value: balance {balance}, cost {cost}{}", queued_words(.queued))]
@@ -58,13 +64,17 @@ pub enum Refused {
         queued: U256,
     },
     /// Sender holds its share of the pool.
-    #[error("{limit} transactions of this sender wait already")]
+    #[error("{limit} transactions of this sender wait already (--{})", flag::SENDER)]
     SenderFull {
         /// The limit.
         limit: usize,
     },
     /// The pool is full of transactions that can be executed and pay as much.
-    #[error("transaction pool is full: a higher fee, or a nonce without a gap before it, makes room")]
+    #[error(
+        "transaction pool is full: a higher fee, or a nonce without a gap before it, makes room (--{}, --{})",
+        flag::TRANSACTIONS,
+        flag::BYTES
+    )]
     PoolFull,
     /// Wants more gas than a block, or a batch, may use.
     #[error("exceeds block gas limit: gas limit {gas_limit}, a block or batch of this chain has at most {limit}")]

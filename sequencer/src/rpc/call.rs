@@ -1,6 +1,6 @@
 //! Executing without a transaction: `eth_call`, `eth_estimateGas`, `eth_createAccessList`.
 //!
-//! Calls are adversarial: every run is bounded by [`CALL_GAS_MAX`], and a bisection takes at most some twenty runs.
+//! Calls are adversarial: every run is bounded by [`super::RpcLimits::call_gas_max`], and a bisection takes at most some twenty runs.
 
 use alloy::{
     consensus::Header,
@@ -24,34 +24,35 @@ use tandem_evm::{
     block::{FORK, block_env},
     execute::transact,
     fees::DataCharge,
+    transaction::CHECKPOINT_GAS,
 };
 use tandem_store::Store;
 
 use super::{Params, RpcContext, RpcError, json, prices, unsigned};
 use crate::mempool::words;
 
-/// Gas of one call; also the cap of EIP-7825.
-const CALL_GAS_MAX: u64 = 1 << 24;
+/// Most gas of one transaction (EIP-7825).
+const TRANSACTION_GAS_MAX: u64 = 1 << 24;
 /// Gas of a plain transfer.
 const TRANSFER_GAS: u64 = 21_000;
 /// Gas that comes with a value.
 const CALL_STIPEND: u64 = 2_300;
 
 pub fn call(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
-    let mut simulation = Simulation::new(context, params)?;
+    let mut simulation = Simulation::new(context, params, context.limits.call_gas_max)?;
     let gas_limit = simulation.gas_limit_max()?;
     match simulation.run(gas_limit)?.result {
         ExecutionResult::Success { output, .. } => json::value(match &output {
             Output::Call(bytes) | Output::Create(bytes, _) => bytes,
         }),
-        failed => Err(failure(failed, gas_limit)),
+        failed => Err(simulation.failure(failed, gas_limit)),
     }
 }
 
 /// A gas limit that is enough: for execution, by bisection, seen to be enough and at most one part in sixty-four above what is needed; and for
 /// the data, with some room, since what the wallet will sign is not known yet (EVM-FEE-4).
 pub fn estimate_gas(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
-    let mut simulation = Simulation::new(context, params)?;
+    let mut simulation = Simulation::new(context, params, transaction_gas_max(context))?;
     let mut high = simulation.gas_limit_max()?;
     let data_gas = simulation.data_gas()?;
     if data_gas > high {
@@ -62,7 +63,7 @@ pub fn estimate_gas(context: &RpcContext, params: &Params) -> Result<Value, RpcE
     }
     let (used, spent) = match simulation.run(high)?.result {
         ExecutionResult::Success { gas, .. } => (gas.tx_gas_used(), gas.total_gas_spent()),
-        failed => return Err(failure(failed, high)),
+        failed => return Err(simulation.failure(failed, high)),
     };
     // Gas below what was used fails. A call gets 63 of 64 parts of what its caller has, and 2,300 more than that if it carries value.
     let mut low = used.saturating_sub(1);
@@ -86,11 +87,11 @@ pub fn estimate_gas(context: &RpcContext, params: &Params) -> Result<Value, RpcE
 
 /// The accounts and slots that a call touches, with the gas it uses when they are declared (EIP-2930).
 pub fn create_access_list(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
-    let mut simulation = Simulation::new(context, params)?;
+    let mut simulation = Simulation::new(context, params, transaction_gas_max(context))?;
     let gas_limit = simulation.gas_limit_max()?;
     let touched = simulation.run(gas_limit)?;
     if let failed @ (ExecutionResult::Revert { .. } | ExecutionResult::Halt { .. }) = touched.result {
-        return Err(failure(failed, gas_limit));
+        return Err(simulation.failure(failed, gas_limit));
     }
     // Warm without being listed: sender, recipient, fee recipient, precompiles. Their slots are not.
     let request = &simulation.request;
@@ -115,6 +116,12 @@ pub fn create_access_list(context: &RpcContext, params: &Params) -> Result<Value
     Ok(serde_json::json!({ "accessList": json::value(&items)?, "gasUsed": json::quantity(gas_used)? }))
 }
 
+/// Most gas of a call that stands for a transaction.
+fn transaction_gas_max(context: &RpcContext) -> u64 {
+    let block_gas = context.chain.block_gas_limit.saturating_sub(CHECKPOINT_GAS);
+    context.limits.call_gas_max.min(TRANSACTION_GAS_MAX).min(block_gas)
+}
+
 /// Whether precompiles live at such addresses: the numbers below 2^16.
 fn is_precompile(address: Address) -> bool {
     address.0.iter().take(18).all(|byte| *byte == 0)
@@ -124,13 +131,15 @@ fn is_precompile(address: Address) -> bool {
 struct Simulation {
     header: Header,
     gas_cap: u64,
+    /// Whether an operator can raise that.
+    is_cap_of_node: bool,
     state: WorldState<Store>,
     request: TransactionRequest,
     cfg: CfgEnv,
 }
 
 impl Simulation {
-    fn new(context: &RpcContext, params: &Params) -> Result<Self, RpcError> {
+    fn new(context: &RpcContext, params: &Params, gas_cap: u64) -> Result<Self, RpcError> {
         let request: TransactionRequest = params.required(0, "a call")?;
         let id: Option<BlockId> = params.optional(1, "a block")?;
         let overrides: Option<StateOverride> = params.optional(2, "state overrides")?;
@@ -144,14 +153,18 @@ impl Simulation {
         let mut cfg = CfgEnv::new_with_spec(FORK).with_chain_id(context.chain.l2_chain_id);
         cfg.disable_nonce_check = true;
         cfg.disable_eip3607 = true;
+        // The node's own cap instead of those of transactions and blocks.
+        cfg.tx_gas_limit_cap = Some(u64::MAX);
+        cfg.disable_block_gas_limit = true;
         let asks_fee = request.gas_price.or(request.max_fee_per_gas).unwrap_or_default() > 0;
         cfg.disable_base_fee = !asks_fee;
-        Ok(Self { header, gas_cap: context.chain.block_gas_limit.min(CALL_GAS_MAX), state, request, cfg })
+        let is_cap_of_node = gas_cap == context.limits.call_gas_max;
+        Ok(Self { header, gas_cap, is_cap_of_node, state, request, cfg })
     }
 
     /// The gas asked for, as far as the limits, and the sender's balance if a price is offered, allow.
     fn gas_limit_max(&mut self) -> Result<u64, RpcError> {
-        let gas_limit = self.request.gas.unwrap_or(CALL_GAS_MAX).min(self.gas_cap);
+        let gas_limit = self.request.gas.unwrap_or(self.gas_cap).min(self.gas_cap);
         let price = self.gas_price();
         if price == 0 {
             return Ok(gas_limit);
@@ -216,6 +229,25 @@ impl Simulation {
     }
 }
 
+impl Simulation {
+    /// Why a run with so much gas failed.
+    fn failure(&self, result: ExecutionResult, gas_limit: u64) -> RpcError {
+        match result {
+            ExecutionResult::Revert { output, .. } => RpcError::Reverted(output),
+            ExecutionResult::Halt { reason: HaltReason::OutOfGas(_), .. }
+                if self.is_cap_of_node && gas_limit == self.gas_cap =>
+            {
+                RpcError::CallGas { limit: gas_limit }
+            }
+            ExecutionResult::Halt { reason: HaltReason::OutOfGas(_), .. } => {
+                RpcError::Execution(format!("out of gas: gas required exceeds allowance ({gas_limit})"))
+            }
+            ExecutionResult::Halt { reason, .. } => RpcError::Execution(format!("execution halted: {reason:?}")),
+            ExecutionResult::Success { .. } => RpcError::Internal("a success is no failure".into()),
+        }
+    }
+}
+
 /// The plainest type that has all the fields that were given.
 fn transaction_type(request: &TransactionRequest) -> u8 {
     if request.authorization_list.as_ref().is_some_and(|list| !list.is_empty()) {
@@ -237,17 +269,6 @@ fn rejection(invalid: &InvalidTransaction) -> RpcError {
             RpcError::Execution("max fee per gas less than block base fee".into())
         }
         _ => RpcError::Execution(words(invalid)),
-    }
-}
-
-fn failure(result: ExecutionResult, gas_limit: u64) -> RpcError {
-    match result {
-        ExecutionResult::Revert { output, .. } => RpcError::Reverted(output),
-        ExecutionResult::Halt { reason: HaltReason::OutOfGas(_), .. } => {
-            RpcError::Execution(format!("out of gas: gas required exceeds allowance ({gas_limit})"))
-        }
-        ExecutionResult::Halt { reason, .. } => RpcError::Execution(format!("execution halted: {reason:?}")),
-        ExecutionResult::Success { .. } => RpcError::Internal("a success is no failure".into()),
     }
 }
 

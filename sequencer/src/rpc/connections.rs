@@ -16,18 +16,40 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, Sleep, sleep},
 };
+use tracing::warn;
+
+use super::flag;
+
+/// Time between two warnings of the same.
+const SAY_AGAIN: Duration = Duration::from_secs(60);
 
 /// Accepts while fewer than a number of connections are open; others wait in the kernel's queue.
 pub struct Bounded {
     listener: TcpListener,
     permits: Arc<Semaphore>,
+    connections_max: usize,
     silence_max: Duration,
+    /// When it was last said that there are too many.
+    said: Option<Instant>,
 }
 
 impl Bounded {
     /// At most `connections_max` at a time, none of them silent for longer than `silence_max`.
     pub fn new(listener: TcpListener, connections_max: usize, silence_max: Duration) -> Self {
-        Self { listener, permits: Arc::new(Semaphore::new(connections_max)), silence_max }
+        let permits = Arc::new(Semaphore::new(connections_max));
+        Self { listener, permits, connections_max, silence_max, said: None }
+    }
+
+    /// Says now and then that further connections wait.
+    fn say_full(&mut self) {
+        if self.said.is_none_or(|said| said.elapsed() > SAY_AGAIN) {
+            self.said = Some(Instant::now());
+            warn!(
+                connections_max = self.connections_max,
+                "RPC has as many connections as it may: further ones wait (--{})",
+                flag::CONNECTIONS
+            );
+        }
     }
 }
 
@@ -36,6 +58,9 @@ impl Listener for Bounded {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Connection, SocketAddr) {
+        if self.permits.available_permits() == 0 {
+            self.say_full();
+        }
         // Never closed, so there is always a permit in the end.
         let permit = self.permits.clone().acquire_owned().await.ok();
         let (stream, address) = Listener::accept(&mut self.listener).await;

@@ -14,7 +14,7 @@ use tandem_service::Readiness;
 use tandem_store::{Head, Store};
 use tokio::sync::{Semaphore, watch};
 
-use super::RpcError;
+use super::{RpcError, RpcLimits};
 use crate::{
     engine::EngineHandle,
     mempool::{Dropped, Fate},
@@ -23,11 +23,6 @@ use crate::{
 
 /// How often a question is asked again whose answer a reorganisation changed meanwhile.
 const TRIES: usize = 8;
-
-/// Requests that wait for a turn or have it; more are refused.
-const WAITING_MAX: usize = 1_024;
-/// Requests that work at the same time, per processor: the engine needs processors too.
-const WORKING_PER_PROCESSOR: usize = 2;
 
 /// What is known of a transaction.
 pub(super) enum Located {
@@ -57,6 +52,7 @@ pub struct RpcContext {
     pub(super) chain: Arc<ChainConfig>,
     pub(super) store: Store,
     pub(super) engine: EngineHandle,
+    pub(super) limits: RpcLimits,
     l1_heads: watch::Receiver<L1Heads>,
     /// What keeps the node from its work.
     readiness: Readiness,
@@ -69,10 +65,14 @@ pub struct RpcContext {
 }
 
 impl RpcContext {
-    /// Over a node's parts; `stuck` is what its poster does not get to L1.
-    pub fn new(chain: ChainConfig, store: Store, engine: EngineHandle, l1_heads: watch::Receiver<L1Heads>) -> Self {
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        let working = Arc::new(Semaphore::new(WORKING_PER_PROCESSOR * processors));
+    /// Over a node's parts.
+    pub fn new(
+        chain: ChainConfig,
+        store: Store,
+        engine: EngineHandle,
+        l1_heads: watch::Receiver<L1Heads>,
+        limits: RpcLimits,
+    ) -> Self {
         Self {
             chain: Arc::new(chain),
             store,
@@ -80,8 +80,9 @@ impl RpcContext {
             l1_heads,
             readiness: Readiness::default(),
             stuck: None,
-            waiting: Arc::new(Semaphore::new(WAITING_MAX)),
-            working,
+            waiting: Arc::new(Semaphore::new(limits.waiting_max)),
+            working: Arc::new(Semaphore::new(limits.working())),
+            limits,
         }
     }
 

@@ -6,6 +6,7 @@ use tandem_chain::TransitionError;
 use tandem_evm::StateError;
 use tandem_store::{MissingPreimage, StoreError};
 
+use super::flag;
 use crate::engine::SubmitError;
 
 /// An error answer.
@@ -18,7 +19,7 @@ pub enum RpcError {
     #[error("not a JSON-RPC 2.0 request")]
     InvalidRequest,
     /// A batch of requests that is too long.
-    #[error("{length} requests in one batch, at most {limit} are taken")]
+    #[error("{length} requests in one batch, at most {limit} are taken (--{})", flag::BATCH)]
     BatchTooLong {
         /// Given.
         length: usize,
@@ -43,12 +44,26 @@ pub enum RpcError {
     #[error("header not found")]
     UnknownBlock,
     /// Too much was asked for.
-    #[error("{what}: at most {limit}")]
+    #[error("{what}: at most {limit} (--{flag})")]
     LimitExceeded {
         /// Of what.
         what: &'static str,
         /// How much.
         limit: u64,
+        /// The operator's flag that raises it.
+        flag: &'static str,
+    },
+    /// A call that needs more gas than calls get here.
+    #[error("out of gas: gas required exceeds allowance ({limit}; --{})", flag::CALL_GAS)]
+    CallGas {
+        /// What calls get.
+        limit: u64,
+    },
+    /// A request that took too long to arrive or to answer.
+    #[error("request took longer than {limit_s} seconds (--{})", flag::REQUEST_TIME)]
+    TooSlow {
+        /// What it may take.
+        limit_s: u64,
     },
     /// The transaction is not one.
     #[error("transaction cannot be decoded: {0}")]
@@ -74,7 +89,7 @@ pub enum RpcError {
     #[error("{0}")]
     Execution(String),
     /// Too many requests at once.
-    #[error("node is overloaded, try again")]
+    #[error("node is overloaded, try again (--{})", flag::WAITING)]
     Overloaded,
     /// The node's own fault.
     #[error("internal error: {0}")]
@@ -88,10 +103,13 @@ impl RpcError {
             Self::InvalidRequest | Self::BatchTooLong { .. } => -32600,
             Self::UnknownMethod { .. } => -32601,
             Self::InvalidParam { .. } | Self::BadTransaction(_) => -32602,
-            Self::LimitExceeded { .. } | Self::Overloaded | Self::Submit(SubmitError::Overloaded) => -32005,
+            Self::LimitExceeded { .. }
+            | Self::TooSlow { .. }
+            | Self::Overloaded
+            | Self::Submit(SubmitError::Overloaded) => -32005,
             Self::UnknownBlock | Self::RefusedTransaction(_) | Self::Submit(_) => -32000,
             Self::Reverted(_) => 3,
-            Self::Execution(_) | Self::InsufficientFunds { .. } => -32000,
+            Self::Execution(_) | Self::CallGas { .. } | Self::InsufficientFunds { .. } => -32000,
             Self::Internal(_) => -32603,
         }
     }

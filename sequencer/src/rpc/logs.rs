@@ -6,21 +6,15 @@ use alloy::{
 };
 use serde_json::Value;
 
-use super::{Params, RpcContext, RpcError, json};
-
-/// Blocks of one query.
-const BLOCKS_MAX: u64 = 100_000;
-/// Addresses of one filter, and topics of each place in it.
-const ALTERNATIVES_MAX: usize = 256;
-/// Logs of one answer.
-const LOGS_MAX: usize = 10_000;
+use super::{Params, RpcContext, RpcError, flag, json};
 
 pub fn logs(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     let filter: Filter = params.required(0, "a log filter")?;
     let alternatives = filter.address.len().max(filter.topics.iter().map(|topic| topic.len()).max().unwrap_or(0));
-    if alternatives > ALTERNATIVES_MAX {
-        let limit = ALTERNATIVES_MAX as u64;
-        return Err(RpcError::LimitExceeded { what: "addresses, or topics of one place, in a filter", limit });
+    let limits = &context.limits;
+    if alternatives > limits.filter_max {
+        let (what, limit) = ("addresses, or topics of one place, in a filter", limits.filter_max as u64);
+        return Err(RpcError::LimitExceeded { what, limit, flag: flag::FILTER });
     }
     let (first, last) = range(context, &filter)?;
     let mut found = Vec::new();
@@ -39,11 +33,9 @@ pub fn logs(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
                 position += 1;
             }
         }
-        if found.len() > LOGS_MAX {
-            return Err(RpcError::LimitExceeded {
-                what: "logs in one answer; ask for fewer blocks",
-                limit: LOGS_MAX as u64,
-            });
+        if found.len() > limits.logs_max {
+            let (what, limit) = ("logs in one answer; ask for fewer blocks", limits.logs_max as u64);
+            return Err(RpcError::LimitExceeded { what, limit, flag: flag::LOGS });
         }
     }
     Ok(Value::Array(found))
@@ -65,8 +57,9 @@ fn range(context: &RpcContext, filter: &Filter) -> Result<(u64, u64), RpcError> 
         }
         FilterBlockOption::Range { from_block, to_block } => {
             let (first, last) = (number(from_block)?, number(to_block)?.min(context.head()?.number));
-            if last.saturating_sub(first) >= BLOCKS_MAX {
-                return Err(RpcError::LimitExceeded { what: "blocks in one query", limit: BLOCKS_MAX });
+            let limit = context.limits.log_blocks_max;
+            if last.saturating_sub(first) >= limit {
+                return Err(RpcError::LimitExceeded { what: "blocks in one query", limit, flag: flag::LOG_BLOCKS });
             }
             Ok((first, last))
         }

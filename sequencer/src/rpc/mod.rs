@@ -8,6 +8,7 @@ mod context;
 mod error;
 mod eth;
 mod json;
+mod limits;
 mod logs;
 mod params;
 mod pool;
@@ -19,6 +20,7 @@ mod unsigned;
 
 pub use context::RpcContext;
 pub use error::RpcError;
+pub use limits::{LimitTooSmall, RpcLimits, flag};
 pub use server::serve;
 
 use params::Params;

@@ -7,13 +7,11 @@ use alloy::{
 use serde_json::{Map, Value, json};
 use tandem_evm::{Recovered, Transaction, fee_estimate::estimate_posted_bytes, payload::SignedTransaction};
 
-use super::{Params, RpcContext, RpcError, context::Located, eth, json, prices, rollup};
+use super::{Params, RpcContext, RpcError, context::Located, eth, flag, json, prices, rollup};
 use crate::mempool::Dropped;
 
 /// Bytes of a signature as batches carry it.
 const SIGNATURE_BYTES: u64 = 64;
-/// Transactions of one `txpool_content`.
-const CONTENT_MAX: usize = 2_000;
 
 pub async fn send_raw_transaction(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     let bytes: Bytes = params.required(0, "a signed transaction")?;
@@ -109,9 +107,9 @@ pub fn status(context: &RpcContext) -> Value {
 
 /// By executability, sender and nonce.
 pub fn content(context: &RpcContext) -> Result<Value, RpcError> {
-    let content = context.engine.pool().content(CONTENT_MAX);
-    let limit = CONTENT_MAX as u64;
-    let mut content = content.map_err(|_| RpcError::LimitExceeded { what: "transactions in one answer", limit })?;
+    let (what, limit) = ("transactions in one answer", context.limits.content_max);
+    let too_many = |_| RpcError::LimitExceeded { what, limit: limit as u64, flag: flag::CONTENT };
+    let mut content = context.engine.pool().content(limit).map_err(too_many)?;
     content.sort_by_key(|(transaction, _)| (transaction.signer(), transaction.transaction().fields().nonce()));
     let (mut pending, mut queued) = (Map::new(), Map::new());
     for (transaction, executable) in content {

@@ -6,16 +6,12 @@ use alloy::{consensus::Header, eips::BlockNumberOrTag, primitives::U64, rpc::typ
 use serde_json::Value;
 use tandem_evm::{EvmBlock, Transaction, fees::BaseFee};
 
-use super::{Params, RpcContext, RpcError, json};
+use super::{Params, RpcContext, RpcError, flag, json};
 
 /// Tip that blocks which are not full ask for, in wei: none is needed, one shows that tips work.
 const TIP: u64 = 1_000_000;
 /// Seconds for which a gas price is good while L1's price rises as fast as it can.
 const QUOTE_S: u64 = 24;
-/// Blocks of one `eth_feeHistory`.
-const FEE_HISTORY_MAX: u64 = 1_024;
-/// Percentiles of one `eth_feeHistory`.
-const PERCENTILES_MAX: usize = 100;
 
 /// What a transaction should offer that names one price: enough for the next block, and for as long as signing and sending may take while
 /// the base fee climbs to the newest price that is known of L1, named by a batch or not.
@@ -47,14 +43,15 @@ pub fn fee_history(context: &RpcContext, params: &Params) -> Result<Value, RpcEr
     let newest: BlockNumberOrTag = params.required(1, "a block number or tag")?;
     let percentiles: Vec<f64> = params.optional(2, "an array of percentiles")?.unwrap_or_default();
     let are_valid = percentiles.iter().all(|percentile| (0.0..=100.0).contains(percentile)) && percentiles.is_sorted();
-    if percentiles.len() > PERCENTILES_MAX || !are_valid {
-        return Err(RpcError::InvalidParam {
-            index: 2,
-            expected: "at most 100 percentiles from 0 to 100 in rising order",
-        });
+    if !are_valid {
+        return Err(RpcError::InvalidParam { index: 2, expected: "percentiles from 0 to 100 in rising order" });
+    }
+    let limit = context.limits.percentiles_max;
+    if percentiles.len() > limit {
+        return Err(RpcError::LimitExceeded { what: "percentiles", limit: limit as u64, flag: flag::PERCENTILES });
     }
     let newest = context.number(newest.into())?.ok_or(RpcError::UnknownBlock)?;
-    let count = count.to::<u64>().clamp(1, FEE_HISTORY_MAX).min(newest + 1);
+    let count = count.to::<u64>().clamp(1, context.limits.fee_history_max).min(newest + 1);
     let oldest = newest + 1 - count;
     let mut history = FeeHistory { oldest_block: oldest, ..Default::default() };
     let mut rewards = Vec::new();

@@ -9,16 +9,14 @@ use serde_json::Value;
 use tandem_chain::TransitionError;
 use tandem_evm::StateError;
 
-use super::{Params, RpcContext, RpcError, json};
-
-/// Slots of one request.
-const SLOTS_MAX: usize = 1_024;
+use super::{Params, RpcContext, RpcError, flag, json};
 
 pub fn get_proof(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     let address: Address = params.required(0, "an address")?;
     let keys: Vec<JsonStorageKey> = params.required(1, "an array of storage slots")?;
-    if keys.len() > SLOTS_MAX {
-        return Err(RpcError::LimitExceeded { what: "storage slots", limit: SLOTS_MAX as u64 });
+    let limit = context.limits.proof_slots_max;
+    if keys.len() > limit {
+        return Err(RpcError::LimitExceeded { what: "storage slots", limit: limit as u64, flag: flag::PROOF_SLOTS });
     }
     let (_, mut state) = context.state(params.optional(2, "a block")?)?;
     let trie = state.trie_mut();

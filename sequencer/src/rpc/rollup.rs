@@ -7,9 +7,6 @@ use tandem_evm::fees;
 
 use super::{Params, RpcContext, RpcError, json};
 
-/// Messages of one `rollup_getMessages`.
-const MESSAGES_MAX: u64 = 1_000;
-
 /// The chain's configuration with its hash.
 pub fn config(context: &RpcContext) -> Result<Value, RpcError> {
     Ok(json!({ "config": json::value(context.chain.as_ref())?, "configHash": context.chain.hash() }))
@@ -74,7 +71,8 @@ fn describe(batch: &tandem_store::BatchRecord) -> Result<Value, RpcError> {
 pub fn messages(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     let first: U64 = params.required(0, "a message index")?;
     let count: Option<U64> = params.optional(1, "a count")?;
-    let (first, count) = (first.to::<u64>(), count.map_or(MESSAGES_MAX, |count| count.to()).min(MESSAGES_MAX));
+    let limit = context.limits.messages_max;
+    let (first, count) = (first.to::<u64>(), count.map_or(limit, |count| count.to()).min(limit));
     let mut found = Vec::new();
     for index in first..first.saturating_add(count) {
         let Some((message, block_number)) = context.store.l2_message(index)? else { break };

@@ -1,13 +1,12 @@
 //! The transport: HTTP (single requests and batches), WebSocket, health.
 
-use std::time::Duration;
-
 use axum::{
     Json, Router,
     body::Bytes,
     extract::{
         DefaultBodyLimit, State,
-        ws::{Message, WebSocket, WebSocketUpgrade},
+        rejection::BytesRejection,
+        ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade},
     },
     http::{HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
@@ -18,38 +17,31 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{Params, RpcContext, RpcError, connections::Bounded, dispatch};
+use super::{Params, RpcContext, RpcError, RpcLimits, connections::Bounded, dispatch, flag};
 
-/// Bytes of one request.
-const BODY_BYTES_MAX: usize = 2 << 20;
-/// Time for one request to arrive and be answered.
-const REQUEST_TIME_MAX: Duration = Duration::from_secs(30);
-/// Connections at a time; a process may open 1,024 files unless told otherwise, and the database has half of them.
-const CONNECTIONS_MAX: usize = 256;
-/// Time after which a connection that says and is told nothing is closed.
-const SILENCE_MAX: Duration = Duration::from_secs(120);
-/// Requests in one batch.
-const BATCH_MAX: usize = 100;
+/// Code with which a WebSocket closes on a message that is too large (RFC 6455).
+const CLOSE_TOO_LARGE: u16 = 1009;
 
 /// Serves until `cancel`.
 pub async fn serve(listener: TcpListener, context: RpcContext, cancel: CancellationToken) -> std::io::Result<()> {
+    let limits = context.limits;
     let router = Router::new()
         .route("/", post(http).get(upgrade))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(middleware::from_fn(cross_origin))
+        .layer(DefaultBodyLimit::max(limits.body_bytes_max))
+        .layer(middleware::from_fn_with_state(limits, cross_origin))
         .with_state(context);
-    let listener = Bounded::new(listener, CONNECTIONS_MAX, SILENCE_MAX);
+    let listener = Bounded::new(listener, limits.connections_max, limits.silence_max());
     axum::serve(listener, router).with_graceful_shutdown(cancel.cancelled_owned()).await
 }
 
 /// Lets pages of any origin ask: everything here is public, and no cookie means anything.
-async fn cross_origin(request: axum::extract::Request, next: Next) -> Response {
+async fn cross_origin(State(limits): State<RpcLimits>, request: axum::extract::Request, next: Next) -> Response {
     let mut response = if request.method() == Method::OPTIONS {
         StatusCode::NO_CONTENT.into_response()
     } else {
-        bounded(request, next).await
+        bounded(&limits, request, next).await
     };
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
@@ -60,15 +52,15 @@ async fn cross_origin(request: axum::extract::Request, next: Next) -> Response {
 }
 
 /// Refuses bodies that announce too much without waiting for them, and gives up on requests that take too long to arrive or to answer.
-async fn bounded(request: axum::extract::Request, next: Next) -> Response {
+async fn bounded(limits: &RpcLimits, request: axum::extract::Request, next: Next) -> Response {
     let announced =
         request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > BODY_BYTES_MAX) {
-        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    if announced.is_some_and(|length| length > limits.body_bytes_max) {
+        return refusal(StatusCode::PAYLOAD_TOO_LARGE, &too_large(limits));
     }
-    match tokio::time::timeout(REQUEST_TIME_MAX, next.run(request)).await {
+    match tokio::time::timeout(limits.request_time_max(), next.run(request)).await {
         Ok(response) => response,
-        Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
+        Err(_) => refusal(StatusCode::REQUEST_TIMEOUT, &RpcError::TooSlow { limit_s: limits.request_time_max_s }),
     }
 }
 
@@ -87,7 +79,14 @@ async fn ready(State(context): State<RpcContext>) -> (StatusCode, String) {
     }
 }
 
-async fn http(State(context): State<RpcContext>, body: Bytes) -> Response {
+async fn http(State(context): State<RpcContext>, body: Result<Bytes, BytesRejection>) -> Response {
+    let body = match body {
+        Ok(body) => body,
+        Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            return refusal(rejection.status(), &too_large(&context.limits));
+        }
+        Err(rejection) => return rejection.into_response(),
+    };
     match answer(&context, &body).await {
         Some(answer) => Json(answer).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
@@ -95,16 +94,23 @@ async fn http(State(context): State<RpcContext>, body: Bytes) -> Response {
 }
 
 async fn upgrade(State(context): State<RpcContext>, upgrade: WebSocketUpgrade) -> Response {
-    upgrade.max_message_size(BODY_BYTES_MAX).on_upgrade(|socket| websocket(socket, context))
+    upgrade.max_message_size(context.limits.body_bytes_max).on_upgrade(|socket| websocket(socket, context))
 }
 
 async fn websocket(mut socket: WebSocket, context: RpcContext) {
-    while let Some(Ok(message)) = socket.recv().await {
+    while let Some(message) = socket.recv().await {
         let body = match message {
-            Message::Text(text) => Bytes::from(text),
-            Message::Binary(bytes) => bytes,
-            Message::Close(_) => return,
-            Message::Ping(_) | Message::Pong(_) => continue,
+            Ok(Message::Text(text)) => Bytes::from(text),
+            Ok(Message::Binary(bytes)) => bytes,
+            Ok(Message::Close(_)) => return,
+            Ok(Message::Ping(_) | Message::Pong(_)) => continue,
+            Err(_) => {
+                // Most likely its message was too large; a connection that broke is told nothing.
+                let reason = too_large(&context.limits).to_string().into();
+                let frame = CloseFrame { code: CLOSE_TOO_LARGE, reason };
+                let _ = socket.send(Message::Close(Some(frame))).await;
+                return;
+            }
         };
         if let Some(answer) = answer(&context, &body).await
             && socket.send(Message::Text(answer.to_string().into())).await.is_err()
@@ -119,8 +125,9 @@ async fn answer(context: &RpcContext, body: &[u8]) -> Option<Value> {
     match serde_json::from_slice(body) {
         Err(_) => Some(failure(Value::Null, &RpcError::Parse)),
         Ok(Value::Array(requests)) if requests.is_empty() => Some(failure(Value::Null, &RpcError::InvalidRequest)),
-        Ok(Value::Array(requests)) if requests.len() > BATCH_MAX => {
-            Some(failure(Value::Null, &RpcError::BatchTooLong { length: requests.len(), limit: BATCH_MAX }))
+        Ok(Value::Array(requests)) if requests.len() > context.limits.batch_max => {
+            let (length, limit) = (requests.len(), context.limits.batch_max);
+            Some(failure(Value::Null, &RpcError::BatchTooLong { length, limit }))
         }
         Ok(Value::Array(requests)) => {
             let mut answers = Vec::with_capacity(requests.len());
@@ -150,6 +157,20 @@ async fn single(context: &RpcContext, mut request: Value) -> Option<Value> {
         Ok(result) => json!({ "jsonrpc": "2.0", "id": id, "result": result }),
         Err(error) => failure(id, &error),
     })
+}
+
+/// What a request is told that has more bytes than are taken.
+fn too_large(limits: &RpcLimits) -> RpcError {
+    RpcError::LimitExceeded {
+        what: "bytes in one request",
+        limit: limits.body_bytes_max as u64,
+        flag: flag::BODY_BYTES,
+    }
+}
+
+/// An answer to a request that was not even read.
+fn refusal(status: StatusCode, error: &RpcError) -> Response {
+    (status, Json(failure(Value::Null, error))).into_response()
 }
 
 fn failure(id: Value, error: &RpcError) -> Value {
