@@ -29,6 +29,12 @@ pub struct ChainFlags {
     /// L2 endpoint
     #[arg(long, env = "TANDEM_L2_RPC", global = true)]
     pub l2_rpc: Option<Url>,
+    /// L1 beacon endpoint, for blobs, where a command derives the chain from L1; the L1 execution endpoint if absent
+    #[arg(long, env = "TANDEM_L1_BEACON", global = true)]
+    pub l1_beacon: Option<Url>,
+    /// Directory with payloads of batches, such as a node's archive; what is fetched is added
+    #[arg(long, env = "TANDEM_PAYLOADS", global = true)]
+    pub payloads: Option<PathBuf>,
     /// Key that signs, as hex (prefer the environment variable over the flag)
     #[arg(long, env = "TANDEM_KEY", hide_env_values = true, global = true)]
     pub key: Option<Key>,
@@ -37,49 +43,69 @@ pub struct ChainFlags {
     pub patience_s: u64,
 }
 
-/// See the module.
+/// L1's side of a chain, which needs nobody: what commands use that work without a sequencer.
 #[derive(Debug)]
-pub struct Chain {
+pub struct Ground {
     /// Contracts and configuration.
     pub deployment: Deployment,
     /// L1.
     pub l1: L1Client,
-    /// L2.
-    pub l2: L1Client,
+    /// Where blobs may be had.
+    pub l1_beacon: Url,
+    /// Where payloads of batches are kept.
+    pub payloads: PathBuf,
     /// Time limit of waits.
     pub patience: Duration,
+    l2_rpc: Option<Url>,
     key: Option<Key>,
 }
 
-impl Chain {
-    /// Reads the files and connects.
+/// A chain with its sequencer.
+#[derive(Debug)]
+pub struct Chain {
+    /// L1's side of it.
+    pub ground: Ground,
+    /// L2.
+    pub l2: L1Client,
+}
+
+impl std::ops::Deref for Chain {
+    type Target = Ground;
+
+    fn deref(&self) -> &Ground {
+        &self.ground
+    }
+}
+
+impl Ground {
+    /// Reads the files and connects to L1.
     pub async fn open(flags: &ChainFlags) -> anyhow::Result<Self> {
         let info = DevnetInfo::read(&flags.dir).ok();
         let path = flags.deployment.clone().unwrap_or_else(|| flags.dir.join("deployment.json"));
         let deployment = Deployment::read(&path).context("no chain is named: start a devnet, or give --deployment")?;
-        let missing =
-            |flag: &'static str| move || format!("{flag} is not given and {} names no devnet", flags.dir.display());
-        let l1_rpc =
-            flags.l1_rpc.clone().or(info.as_ref().map(|info| info.l1_rpc.clone())).with_context(missing("--l1-rpc"))?;
-        let l2_rpc =
-            flags.l2_rpc.clone().or(info.as_ref().map(|info| info.l2_rpc.clone())).with_context(missing("--l2-rpc"))?;
+        let missing = || format!("--l1-rpc is not given and {} names no devnet", flags.dir.display());
+        let l1_rpc = flags.l1_rpc.clone().or(info.as_ref().map(|info| info.l1_rpc.clone())).with_context(missing)?;
         let key = match (&flags.key, info.as_ref().and_then(|info| info.accounts.first())) {
             (Some(key), _) => Some(key.clone()),
             (None, Some(account)) => Some(account.key.parse()?),
             (None, None) => None,
         };
-        let l1 = L1Client::connect(&l1_rpc, TIMEOUT).await.with_context(|| format!("L1 endpoint {l1_rpc}"))?;
-        let l2 = L1Client::connect(&l2_rpc, TIMEOUT).await.with_context(|| format!("L2 endpoint {l2_rpc}"))?;
-        for (layer, client, expected) in
-            [("L1", &l1, deployment.chain.l1_chain_id), ("L2", &l2, deployment.chain.l2_chain_id)]
-        {
-            let found = client.chain_id().await.with_context(|| format!("the {layer} endpoint does not answer"))?;
-            anyhow::ensure!(
-                found == expected,
-                "the {layer} endpoint serves chain {found}, the deployment is for {expected}"
-            );
-        }
-        Ok(Self { deployment, l1, l2, patience: Duration::from_secs(flags.patience_s), key })
+        let l1 = connect("L1", &l1_rpc, deployment.chain.l1_chain_id).await?;
+        Ok(Self {
+            deployment,
+            l1,
+            l1_beacon: flags.l1_beacon.clone().unwrap_or(l1_rpc),
+            payloads: flags.payloads.clone().unwrap_or_else(|| flags.dir.join("payloads")),
+            patience: Duration::from_secs(flags.patience_s),
+            l2_rpc: flags.l2_rpc.clone().or(info.map(|info| info.l2_rpc)),
+            key,
+        })
+    }
+
+    /// The sequencer, if one is named and answers for this chain.
+    pub async fn sequencer(&self) -> anyhow::Result<L1Client> {
+        let l2_rpc = self.l2_rpc.as_ref().context("--l2-rpc is not given, and no devnet is named")?;
+        connect("L2", l2_rpc, self.deployment.chain.l2_chain_id).await
     }
 
     fn key(&self) -> anyhow::Result<PrivateKeySigner> {
@@ -91,6 +117,47 @@ impl Chain {
         Ok(Wallet::connect(self.l1.clone(), self.key()?, self.patience).await?)
     }
 
+    /// Waits until `condition` gives something.
+    pub async fn wait<T, F>(&self, what: &str, condition: impl FnMut() -> F) -> anyhow::Result<T>
+    where
+        F: Future<Output = anyhow::Result<Option<T>>>,
+    {
+        self.wait_for(self.patience, what, condition).await
+    }
+
+    /// The same with another time limit.
+    pub async fn wait_for<T, F>(
+        &self,
+        limit: Duration,
+        what: &str,
+        mut condition: impl FnMut() -> F,
+    ) -> anyhow::Result<T>
+    where
+        F: Future<Output = anyhow::Result<Option<T>>>,
+    {
+        let deadline = tokio::time::Instant::now() + limit;
+        loop {
+            if let Some(found) = condition().await? {
+                return Ok(found);
+            }
+            anyhow::ensure!(
+                tokio::time::Instant::now() < deadline,
+                "gave up after {} s waiting until {what}",
+                limit.as_secs()
+            );
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+}
+
+impl Chain {
+    /// Reads the files and connects.
+    pub async fn open(flags: &ChainFlags) -> anyhow::Result<Self> {
+        let ground = Ground::open(flags).await?;
+        let l2 = ground.sequencer().await?;
+        Ok(Self { ground, l2 })
+    }
+
     /// The key at L2.
     pub async fn l2_wallet(&self) -> anyhow::Result<Wallet> {
         Ok(Wallet::connect(self.l2.clone(), self.key()?, self.patience).await?)
@@ -100,25 +167,13 @@ impl Chain {
     pub async fn ask<T: DeserializeOwned>(&self, method: &'static str, params: Value) -> anyhow::Result<T> {
         ask(&self.l2, method, params).await
     }
+}
 
-    /// Waits until `condition` gives something.
-    pub async fn wait<T, F>(&self, what: &str, mut condition: impl FnMut() -> F) -> anyhow::Result<T>
-    where
-        F: Future<Output = anyhow::Result<Option<T>>>,
-    {
-        let deadline = tokio::time::Instant::now() + self.patience;
-        loop {
-            if let Some(found) = condition().await? {
-                return Ok(found);
-            }
-            anyhow::ensure!(
-                tokio::time::Instant::now() < deadline,
-                "gave up after {} s waiting until {what}",
-                self.patience.as_secs()
-            );
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
-    }
+async fn connect(layer: &'static str, url: &Url, chain_id: u64) -> anyhow::Result<L1Client> {
+    let client = L1Client::connect(url, TIMEOUT).await.with_context(|| format!("{layer} endpoint {url}"))?;
+    let found = client.chain_id().await.with_context(|| format!("the {layer} endpoint does not answer"))?;
+    anyhow::ensure!(found == chain_id, "the {layer} endpoint serves chain {found}, the deployment is for {chain_id}");
+    Ok(client)
 }
 
 /// Asks an endpoint something that `alloy` has no name for.

@@ -3,6 +3,7 @@
 mod batches;
 mod derived;
 mod faults;
+mod forced;
 mod guide;
 mod money;
 mod processes;

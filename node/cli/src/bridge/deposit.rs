@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tandem_evm::predeploys;
 use tandem_l1::bindings::{Bridge, Erc20, Inbox};
 
-use super::{decimals, units};
+use super::{decimals, force::check_recipient, units};
 use crate::{
     chain::{Chain, RollupStatus},
     contracts::L2Bridge,
@@ -24,6 +24,7 @@ pub async fn ether(chain: &Chain, amount: &str, to: Option<Address>, report: Rep
     let wei = units(amount, 18)?;
     let wallet = chain.l1_wallet().await?;
     let to = to.unwrap_or(wallet.address());
+    check_recipient(&chain.deployment, to)?;
     report.progress(format_args!("depositing {wei} wei for {to}; waiting for an L1 block"));
     let call = Bridge::depositETHCall { to, refund: wallet.address() };
     let receipt = wallet.send(Call::new(chain.deployment.chain.bridge, call.abi_encode()).value(wei)).await?;

@@ -1,18 +1,22 @@
-//! `tandem bridge`: deposits, withdrawals, claims. Rules: L1-BR-*, PRE-BRIDGE-*, L1-WD-*.
+//! `tandem bridge`: deposits, withdrawals, claims, and what L1 forces. Rules: L1-MSG-4, L1-BR-*, PRE-BRIDGE-*, L1-WD-*.
 
 pub mod claim;
 mod deposit;
+pub mod force;
+pub mod source;
 mod withdraw;
 
 use alloy::{
-    primitives::{Address, U256, utils::parse_units},
+    primitives::{Address, Bytes, U256, utils::parse_units},
     providers::Provider,
 };
 use anyhow::Context;
+use force::ForceFlags;
+use serde_json::Value;
 use tandem_l1::{L1Client, bindings::Erc20};
 
 use crate::{
-    chain::{Chain, ChainFlags},
+    chain::{Chain, ChainFlags, Ground},
     report::Report,
 };
 
@@ -59,26 +63,75 @@ pub enum BridgeCommand {
     Claim {
         /// The message's index, as `withdraw` told it; all that are not claimed if absent
         index: Option<u64>,
+        /// Derive message and proof from L1 instead of asking the sequencer
+        #[arg(long)]
+        from_l1: bool,
+    },
+    /// Moves ether that is on L2 out through L1, whether or not there is a sequencer; `claim` ends it
+    ForceWithdraw {
+        /// In ether, such as 1.5; all that the account has on L2 when the message executes if absent
+        amount: Option<String>,
+        /// Who gets it on L1; the key's own account if absent
+        #[arg(long)]
+        to: Option<Address>,
+        /// How the message is followed
+        #[command(flatten)]
+        force: ForceFlags,
+    },
+    /// Has the account call a contract on L2 through L1, whether or not there is a sequencer
+    ForceCall {
+        /// The contract on L2
+        to: Address,
+        /// Call data, as hex
+        #[arg(long, default_value = "0x")]
+        data: Bytes,
+        /// Ether that the call passes on, out of all that the account has on L2: an amount, or `all`
+        #[arg(long)]
+        value: Option<String>,
+        /// Ether to bring along from L1; the account has it on L2 before the call
+        #[arg(long)]
+        mint: Option<String>,
+        /// Who gets what was brought along if the call fails; the key's own account if absent
+        #[arg(long)]
+        refund: Option<Address>,
+        /// L2 gas of the call
+        #[arg(long, default_value_t = 1_000_000)]
+        gas_limit: u64,
+        /// How the message is followed
+        #[command(flatten)]
+        force: ForceFlags,
     },
 }
 
 /// The command.
 pub async fn run(command: BridgeCommand, flags: &ChainFlags, report: Report) -> anyhow::Result<()> {
-    let chain = Chain::open(flags).await?;
     let result = match command {
-        BridgeCommand::Deposit { amount, to } => deposit::ether(&chain, &amount, to, report).await?,
-        BridgeCommand::DepositErc20 { token, amount, to } => {
-            deposit::tokens(&chain, token, &amount, to, report).await?
+        BridgeCommand::Claim { index, from_l1 } => {
+            claim::run(&Ground::open(flags).await?, index, from_l1, report).await?
         }
-        BridgeCommand::Withdraw { amount, to } => withdraw::ether(&chain, &amount, to, report).await?,
-        BridgeCommand::WithdrawErc20 { token, amount, to } => {
-            withdraw::tokens(&chain, token, &amount, to, report).await?
+        BridgeCommand::ForceWithdraw { amount, to, force } => {
+            force::withdraw(&Ground::open(flags).await?, amount.as_deref(), to, force, report).await?
         }
-        BridgeCommand::Claim { index: Some(index) } => claim::one(&chain, index, report).await?,
-        BridgeCommand::Claim { index: None } => claim::all(&chain, report).await?,
+        BridgeCommand::ForceCall { to, data, value, mint, refund, gas_limit, force } => {
+            let call = force::ForcedCall { to, data, value, mint, refund, gas_limit };
+            force::call(&Ground::open(flags).await?, call, force, report).await?
+        }
+        asks_the_sequencer => with_sequencer(asks_the_sequencer, &Chain::open(flags).await?, report).await?,
     };
     report.result(&result);
     Ok(())
+}
+
+async fn with_sequencer(command: BridgeCommand, chain: &Chain, report: Report) -> anyhow::Result<Value> {
+    match command {
+        BridgeCommand::Deposit { amount, to } => deposit::ether(chain, &amount, to, report).await,
+        BridgeCommand::DepositErc20 { token, amount, to } => deposit::tokens(chain, token, &amount, to, report).await,
+        BridgeCommand::Withdraw { amount, to } => withdraw::ether(chain, &amount, to, report).await,
+        BridgeCommand::WithdrawErc20 { token, amount, to } => withdraw::tokens(chain, token, &amount, to, report).await,
+        BridgeCommand::Claim { .. } | BridgeCommand::ForceWithdraw { .. } | BridgeCommand::ForceCall { .. } => {
+            anyhow::bail!("this command asks no sequencer")
+        }
+    }
 }
 
 /// The smallest units of an amount written by a person; more digits than the token has are refused.
