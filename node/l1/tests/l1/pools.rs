@@ -1,12 +1,12 @@
 //! What waits in the pool is never in the way for good, under the rules of geth's pools.
 
 use crate::{
-    harness::{Harness, submitter_config, wait_until},
+    harness::{DEADLINE, Harness, submitter_config},
     pool::StrictPool,
     submit::{die_sending, journal, received, transfer, with_blob},
 };
 use alloy::{
-    primitives::U256,
+    primitives::{TxHash, U256},
     providers::{Provider, ext::AnvilApi},
 };
 use std::{path::PathBuf, time::Duration};
@@ -43,7 +43,8 @@ impl Strict {
     /// A transaction that is done is reorganised away while another waits behind it.
     async fn leave_behind_gap(&self, call: L1Call) {
         let account = self.harness.user().address();
-        self.make(transfer(1_000)).await;
+        let before = received(&self.harness).await;
+        self.make(transfer(1_000), None, || self.gave(before, 1_000)).await;
         let next = self.harness.client.nonce(account).await.unwrap();
         let waiting = self.leave(call).await;
         self.harness.reorg(1).await;
@@ -54,28 +55,48 @@ impl Strict {
         assert!(self.harness.client.transaction(waiting.hash).await.unwrap().is_some(), "it still waits");
     }
 
-    /// Decides for this call until it is made; how many earlier transactions came first.
-    async fn make(&self, call: L1Call) -> usize {
+    /// Decides for this call until `is_made`; how many earlier transactions came first. Blocks come when L1's next nonce is in the pool, and
+    /// not for `outbid`.
+    async fn make<F: Future<Output = bool>>(
+        &self,
+        call: L1Call,
+        outbid: Option<TxHash>,
+        is_made: impl Fn() -> F,
+    ) -> usize {
         let mut submitter = self.submitter().await;
-        let making = tokio::spawn(async move {
+        let deciding = async {
             let mut superseded = 0;
-            loop {
+            while !is_made().await {
                 match submitter.submit(call.clone()).await.unwrap() {
-                    Outcome::Included(_) => return superseded,
+                    Outcome::Included(_) => {}
                     Outcome::Superseded { .. } => superseded += 1,
                     other => panic!("{other:?}"),
                 }
             }
-        });
-        wait_until("the call is made", || async {
-            // A block comes when the account's next nonce is in the pool.
-            if self.has_next_pooled().await {
-                self.harness.mine(1).await;
+            superseded
+        };
+        let mining = async {
+            loop {
+                let waits = match outbid {
+                    Some(hash) => self.harness.client.transaction(hash).await.unwrap().is_some(),
+                    None => false,
+                };
+                if !waits && self.has_next_pooled().await {
+                    self.harness.mine(1).await;
+                }
+                tokio::task::yield_now().await;
             }
-            making.is_finished()
-        })
-        .await;
-        making.await.unwrap()
+        };
+        tokio::select! {
+            superseded = deciding => superseded,
+            () = mining => unreachable!("it never ends"),
+            () = tokio::time::sleep(DEADLINE) => panic!("the call is not made in time"),
+        }
+    }
+
+    /// Whether the target got so much since it had `before`.
+    async fn gave(&self, before: U256, wei: u64) -> bool {
+        received(&self.harness).await >= before + U256::from(wei)
     }
 
     async fn has_next_pooled(&self) -> bool {
@@ -88,12 +109,12 @@ impl Strict {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transaction_of_the_other_kind_with_the_same_nonce_is_cleared() {
     let strict = Strict::start().await;
-    for (old, wanted) in [(transfer(1), with_blob(transfer(20))), (with_blob(transfer(1)), transfer(300))] {
+    for (old, wanted) in [(transfer(1), with_blob(transfer(20))), (with_blob(transfer(1)), transfer(20))] {
         let before = received(&strict.harness).await;
-        let value = wanted.value;
         let waiting = strict.leave(old).await;
-        assert_eq!(strict.make(wanted).await, 1, "one clearing");
-        assert_eq!(received(&strict.harness).await - before, value, "the old one was outbid");
+        let superseded = strict.make(wanted, Some(waiting.hash), || strict.gave(before, 20)).await;
+        assert_eq!(superseded, 1, "one clearing");
+        assert_eq!(received(&strict.harness).await - before, U256::from(20), "the old one was outbid");
         assert!(strict.harness.client.receipt(waiting.hash).await.unwrap().is_none());
     }
 }
@@ -101,12 +122,11 @@ async fn a_transaction_of_the_other_kind_with_the_same_nonce_is_cleared() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transaction_of_the_other_kind_behind_a_gap_is_let_go() {
     let strict = Strict::start().await;
-    for (waiting, wanted) in [(transfer(1), with_blob(transfer(20))), (with_blob(transfer(1)), transfer(300))] {
+    for (waiting, wanted) in [(transfer(1), with_blob(transfer(20))), (with_blob(transfer(1)), transfer(20))] {
         let before = received(&strict.harness).await;
-        let value = wanted.value;
         strict.leave_behind_gap(waiting).await;
-        assert_eq!(strict.make(wanted).await, 1, "one clearing");
-        assert_eq!(received(&strict.harness).await - before, value + U256::from(1), "what waited went first");
+        assert_eq!(strict.make(wanted, None, || strict.gave(before, 20)).await, 1, "one clearing");
+        assert_eq!(received(&strict.harness).await - before, U256::from(21), "what waited went first");
     }
 }
 
@@ -116,7 +136,7 @@ async fn the_same_call_behind_a_gap_is_made_once() {
     for call in [transfer(7), with_blob(transfer(7))] {
         let before = received(&strict.harness).await;
         strict.leave_behind_gap(call.clone()).await;
-        strict.make(call).await;
+        strict.make(call, None, || strict.gave(before, 7)).await;
         strict.harness.mine(1).await;
         assert_eq!(received(&strict.harness).await - before, U256::from(7));
     }
