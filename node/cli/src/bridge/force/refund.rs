@@ -87,7 +87,7 @@ mod tests {
             },
             schedule: Address::repeat_byte(0xa5),
             executor: Address::repeat_byte(0xa6),
-            timelock: Address::repeat_byte(0xa7),
+            gate: Address::repeat_byte(0xa7),
             start_block: 0,
             abis: Default::default(),
         }
