@@ -256,6 +256,9 @@ proptest! {
     }
 }
 
+/// What a transaction is made of, and whether it is refused for the right reason.
+type Case = (Parts, fn(&InvalidTransaction) -> bool);
+
 #[test]
 fn every_rule_refuses_who_breaks_it() {
     use InvalidTransaction as I;
@@ -263,7 +266,7 @@ fn every_rule_refuses_who_breaks_it() {
     let create = Parts { is_create: true, gas_limit: GAS_LIMIT_MAX, ..plain.clone() };
     let data = Parts { input: (5_000, 0xfe), ..plain.clone() };
     let minimum = u128::from(config().min_base_fee);
-    let cases: Vec<(Parts, fn(&I) -> bool)> = vec![
+    let cases: Vec<Case> = vec![
         (Parts { input: (INIT_CODE_MAX + 1, 0xfe), ..create.clone() }, |i| *i == I::CreateInitCodeSizeLimit),
         (Parts { kind: Kind::SetCode, authorizations: 0, ..plain.clone() }, |i| *i == I::EmptyAuthorizationList),
         (Parts { gas_limit: 20_999, ..plain.clone() }, |i| matches!(i, I::CallGasCostMoreThanGasLimit { .. })),
