@@ -160,9 +160,10 @@ mod tests {
         for limit in limits {
             let flag = limit.get_long().unwrap();
             let default = limit.get_default_values()[0].to_str().unwrap();
-            let row = table.lines().find(|line| line.contains(&format!("`--{flag}`")));
-            let row = row.unwrap_or_else(|| panic!("docs/operations.md does not tell --{flag}"));
-            let told: String = row.split('|').nth(2).unwrap().chars().filter(char::is_ascii_digit).collect();
+            let rows = table.lines().map(|line| line.split('|').collect::<Vec<_>>());
+            let mut row = rows.filter(|row| row.get(3).is_some_and(|cell| cell.trim() == format!("`--{flag}`")));
+            let row = row.next().unwrap_or_else(|| panic!("docs/operations.md does not tell --{flag}"));
+            let told: String = row[2].chars().filter(char::is_ascii_digit).collect();
             assert_eq!(told, default, "--{flag}");
             assert!(limit.get_help().is_some() && limit.get_env().is_some(), "--{flag}");
             count += 1;

@@ -265,7 +265,8 @@ pub fn zeros(signer: &PrivateKeySigner, nonce: u64, bytes: usize) -> Recovered {
 pub fn data(signer: &PrivateKeySigner, nonce: u64, bytes: usize) -> Recovered {
     let words = (0u64..).flat_map(|word| keccak256([nonce.to_be_bytes(), word.to_be_bytes()].concat()).0);
     let input = words.take(bytes).collect::<Vec<_>>().into();
-    let gas_limit = 21_000 + 40 * bytes as u64;
+    // What bytes take that do not compress (EVM-FEE-4).
+    let gas_limit = 21_000 + 200 * bytes as u64;
     sign(signer, TxEip1559 { nonce, gas_limit, to: TxKind::Call(Address::repeat_byte(0xb0)), input, ..plain() })
 }
 
