@@ -132,7 +132,7 @@ async fn authorisations_are_counted_as_they_are_posted() {
     }
     assert!(matches!(
         rig.engine.submit(authorizing(&alice, 7, 600)).await,
-        Err(SubmitError::Refused(Refused::TooLarge { .. }))
+        Err(SubmitError::Refused(Refused::LargerThanBatch { .. }))
     ));
     rig.wait("all transactions in closed batches", covers_all).await;
     let posted: Vec<usize> = rig.store.jobs().unwrap().iter().map(|job| job.payload.len()).collect();

@@ -68,7 +68,7 @@ fn another_schema_version_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     drop(open(folder.path()));
     put_raw(folder.path(), "markers", &[Marker::SchemaVersion as u8], &[9]);
-    let error = StoreError::SchemaVersion { found: 9, expected: 1 };
+    let error = StoreError::SchemaVersion { found: 9, expected: 2 };
     assert_eq!(refused(folder.path(), &config()), error);
 }
 
