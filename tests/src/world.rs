@@ -4,6 +4,7 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Output, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     time::{Duration, SystemTime},
 };
 
@@ -221,14 +222,22 @@ pub fn milliether(amount: u64) -> U256 {
     U256::from(amount) * U256::from(1_000_000_000_000_000u64)
 }
 
-/// Different ports that nobody listens on now.
+/// Below what the system gives to outgoing connections, any of which could take a port between asking and listening.
+const PORT_MIN: u16 = 12_000;
+const PORT_COUNT: u16 = 20_000;
+
+/// Different ports that nobody listens on now, and that this process gives to nobody else.
 pub fn free_ports() -> anyhow::Result<[u16; 3]> {
-    let listeners: Vec<_> = (0..3).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
-    let mut ports = [0; 3];
-    for (port, listener) in ports.iter_mut().zip(&listeners) {
-        *port = listener.local_addr()?.port();
-    }
-    Ok(ports)
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Other test processes begin elsewhere.
+    let first = std::process::id().wrapping_mul(331);
+    let mut free = (0..u32::from(PORT_COUNT)).filter_map(|_| {
+        let place = first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % u32::from(PORT_COUNT);
+        let port = PORT_MIN + u16::try_from(place).ok()?;
+        TcpListener::bind(("127.0.0.1", port)).ok().map(|_| port)
+    });
+    let mut port = || free.next().context("no port is free");
+    Ok([port()?, port()?, port()?])
 }
 
 /// A binary of this workspace.

@@ -23,7 +23,7 @@ async fn a_batch_beyond_calldata_is_posted_as_blobs_and_derived() -> anyhow::Res
     let input = |seed: usize| {
         (0..BYTES / 32).flat_map(move |word| keccak256([seed.to_be_bytes(), word.to_be_bytes()].concat()).0)
     };
-    let calls = (0..COUNT).map(|seed| Call::new(BOB, input(seed).collect()).gas_limit(2_000_000));
+    let calls = (0..COUNT).map(|seed| Call::new(BOB, input(seed).collect()).gas_limit(8_000_000));
     world.l2_wallet(ALICE).await?.send_all(calls.collect()).await?;
     world.wait_until_posted().await?;
 

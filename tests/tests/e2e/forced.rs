@@ -37,7 +37,7 @@ alloy::sol! {
 /// the endpoints. The account gets out with all that it has, and so would anybody.
 #[tokio::test(flavor = "multi_thread")]
 async fn ether_comes_out_although_every_operator_is_hostile_or_gone() -> anyhow::Result<()> {
-    let mut world = World::start(WorldOptions { forced_window_s: 5, ..WorldOptions::default() }).await?;
+    let mut world = World::start(WorldOptions { forced_window_s: 20, ..WorldOptions::default() }).await?;
     let carol = world.user(CAROL).address();
     world.tandem(CAROL, &["bridge", "deposit", "100"]).await?;
     let balance = world.l2_balance(carol).await?;

@@ -7,5 +7,4 @@ mod forced;
 mod guide;
 mod money;
 mod processes;
-mod reorg;
 mod steps;
