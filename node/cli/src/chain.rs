@@ -29,7 +29,7 @@ pub struct ChainFlags {
     /// L2 endpoint
     #[arg(long, env = "TANDEM_L2_RPC", global = true)]
     pub l2_rpc: Option<Url>,
-    /// L1 beacon endpoint, for blobs, where a command derives the chain from L1; the L1 execution endpoint if absent
+    /// L1 beacon endpoint, for blobs, where a command derives the chain from L1; the devnet's, or the L1 execution endpoint, if absent
     #[arg(long, env = "TANDEM_L1_BEACON", global = true)]
     pub l1_beacon: Option<Url>,
     /// Directory with payloads of batches, such as a node's archive; what is fetched is added
@@ -94,7 +94,7 @@ impl Ground {
         Ok(Self {
             deployment,
             l1,
-            l1_beacon: flags.l1_beacon.clone().unwrap_or(l1_rpc),
+            l1_beacon: flags.l1_beacon.clone().or(info.as_ref().map(|info| info.faucet.clone())).unwrap_or(l1_rpc),
             payloads: flags.payloads.clone().unwrap_or_else(|| flags.dir.join("payloads")),
             patience: Duration::from_secs(flags.patience_s),
             l2_rpc: flags.l2_rpc.clone().or(info.map(|info| info.l2_rpc)),

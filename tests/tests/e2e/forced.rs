@@ -96,14 +96,14 @@ async fn old_transaction(world: &World) -> anyhow::Result<SignedTransaction> {
 
 /// A prover with a user's key: it needs nothing but L1.
 fn prover_of(world: &World, user: usize) -> anyhow::Result<Child> {
-    let l1_rpc = world.devnet.info.l1_rpc.to_string();
+    let (l1_rpc, l1_beacon) = (world.devnet.info.l1_rpc.to_string(), world.devnet.info.faucet.to_string());
     let mut command = Command::new(built("tandem-prover")?);
     command
         .arg("--deployment")
         .arg(world.dir().join("deployment.json"))
         .arg("--data-dir")
         .arg(world.dir().join("own-prover"));
-    command.args(["--l1-rpc", &l1_rpc, "--l1-beacon", &l1_rpc, "--l1-poll-ms", "200", "--l1-depth", "1"]);
+    command.args(["--l1-rpc", &l1_rpc, "--l1-beacon", &l1_beacon, "--l1-poll-ms", "200", "--l1-depth", "1"]);
     command.env("TANDEM_PROPOSER_KEY", B256::from(world.user(user).to_bytes()).to_string());
     Ok(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn()?)
 }
