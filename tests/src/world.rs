@@ -185,18 +185,26 @@ impl World {
 
 /// Waits until every transaction so far is on L1; blocks with nothing but the rulebook's own wait for company.
 pub async fn wait_until_posted(l2: &L1Client) -> anyhow::Result<()> {
-    let status = || ask::<RollupStatus>(l2, "rollup_status", json!([]));
-    let mut number = status().await?.latest.number;
+    let number = newest_with_transactions(l2).await?;
+    let posted = || async {
+        let status: RollupStatus = ask(l2, "rollup_status", json!([])).await?;
+        Ok((status.safe >= number).then_some(()))
+    };
+    wait_until(&format!("block {number} is on L1"), posted).await
+}
+
+/// Number of the newest block with something that somebody asked for.
+pub async fn newest_with_transactions(l2: &L1Client) -> anyhow::Result<u64> {
+    let status: RollupStatus = ask(l2, "rollup_status", json!([])).await?;
+    let mut number = status.latest.number;
     loop {
         let block: Value = ask(l2, "eth_getBlockByNumber", json!([format!("{number:#x}"), true])).await?;
         let is_asked_for = |transaction: &Value| transaction["isSystemTx"] != json!(true);
         if number == 0 || block["transactions"].as_array().is_some_and(|all| all.iter().any(is_asked_for)) {
-            break;
+            return Ok(number);
         }
         number -= 1;
     }
-    let posted = || async { Ok((status().await?.safe >= number).then_some(())) };
-    wait_until(&format!("block {number} is on L1"), posted).await
 }
 
 /// Waits until `condition` gives something; errors count as "not yet", and the last is told if it never does.
