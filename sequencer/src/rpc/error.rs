@@ -3,7 +3,6 @@
 use alloy::primitives::{B256, Bytes, U256, hex};
 use serde_json::{Value, json};
 use tandem_chain::TransitionError;
-use tandem_evm::StateError;
 use tandem_store::{MissingPreimage, StoreError};
 
 use super::flag;
@@ -142,13 +141,6 @@ impl From<StoreError> for RpcError {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "database failed while answering a request");
         Self::Internal("database".into())
-    }
-}
-
-impl From<StateError<MissingPreimage>> for RpcError {
-    fn from(error: StateError<MissingPreimage>) -> Self {
-        tracing::error!(%error, "state cannot be read");
-        Self::Internal("state is not available".into())
     }
 }
 

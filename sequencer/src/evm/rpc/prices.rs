@@ -1,12 +1,18 @@
-//! `eth_` methods about what gas costs: Ethereum's answers, from a base fee that has the data fee in it (EVM-FEE-3).
+//! Methods about what gas and data cost: Ethereum's answers, from a base fee that has the data fee in it (EVM-FEE-3).
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use alloy::{consensus::Header, eips::BlockNumberOrTag, primitives::U64, rpc::types::FeeHistory};
+use alloy::{
+    consensus::Header,
+    eips::BlockNumberOrTag,
+    primitives::{Bytes, U64},
+    rpc::types::FeeHistory,
+};
 use serde_json::Value;
-use tandem_evm::{EvmBlock, Transaction, fees::BaseFee};
+use tandem_evm::{EvmBlock, Transaction, fees, fees::BaseFee};
 
-use super::{Params, RpcContext, RpcError, flag, json};
+use super::json;
+use crate::rpc::{Params, RpcContext, RpcError, flag};
 
 /// Tip that blocks which are not full ask for, in wei: none is needed, one shows that tips work.
 const TIP: u64 = 1_000_000;
@@ -32,6 +38,13 @@ pub fn next_base_fee(context: &RpcContext, header: &Header) -> Result<u64, RpcEr
     let (_, mut state) = context.state(Some(header.number.into()))?;
     let min_base_fee = context.chain.min_base_fee;
     Ok(BaseFee::after(header, header.timestamp, min_base_fee, &state.checkpoint()?).total())
+}
+
+/// What a signed transaction would pay for its data now, in wei.
+pub fn estimate_l1_fee(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
+    let bytes: Bytes = params.required(0, "a signed transaction")?;
+    let (_, mut state) = context.state(None)?;
+    json::quantity(fees::l1_data_fee(&bytes, &state.checkpoint()?))
 }
 
 pub fn max_priority_fee() -> Result<Value, RpcError> {

@@ -7,8 +7,11 @@ use alloy::{
 use serde_json::{Map, Value, json};
 use tandem_evm::{Recovered, Transaction, fee_estimate::estimate_posted_bytes, payload::SignedTransaction};
 
-use super::{Params, RpcContext, RpcError, context::Located, eth, flag, json, prices, rollup};
-use crate::mempool::Dropped;
+use super::{chain::Located, eth, json, prices};
+use crate::{
+    mempool::Dropped,
+    rpc::{Params, RpcContext, RpcError, flag, rollup},
+};
 
 /// Bytes of a signature as batches carry it.
 const SIGNATURE_BYTES: u64 = 64;

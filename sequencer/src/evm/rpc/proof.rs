@@ -9,7 +9,8 @@ use serde_json::Value;
 use tandem_chain::TransitionError;
 use tandem_evm::StateError;
 
-use super::{Params, RpcContext, RpcError, flag, json};
+use super::json;
+use crate::rpc::{Params, RpcContext, RpcError, flag};
 
 pub fn get_proof(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     let address: Address = params.required(0, "an address")?;

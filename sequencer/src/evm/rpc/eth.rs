@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use tandem_chain::Checkpoint;
 use tandem_evm::{EvmBlock, WorldState};
 
-use super::{Params, RpcContext, RpcError, json};
+use super::json;
+use crate::rpc::{Params, RpcContext, RpcError, rollup};
 
 pub fn sha3(params: &Params) -> Result<Value, RpcError> {
     let data: Bytes = params.required(0, "hex data")?;
@@ -77,7 +78,7 @@ pub fn receipt(context: &RpcContext, params: &Params) -> Result<Value, RpcError>
     let Some((block, index)) = context.included(hash)? else { return Ok(Value::Null) };
     let checkpoint = checkpoint_of(context, &block)?;
     let Some(mut receipt) = json::receipt(&block, index, &checkpoint) else { return Ok(Value::Null) };
-    receipt["rollupStatus"] = json!(super::rollup::promise(context, block.header.number)?);
+    receipt["rollupStatus"] = json!(rollup::promise(context, block.header.number)?);
     Ok(receipt)
 }
 

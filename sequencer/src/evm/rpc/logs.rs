@@ -6,7 +6,8 @@ use alloy::{
 };
 use serde_json::Value;
 
-use super::{Params, RpcContext, RpcError, flag, json};
+use super::json;
+use crate::rpc::{Params, RpcContext, RpcError, flag};
 
 pub fn logs(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     let filter: Filter = params.required(0, "a log filter")?;

@@ -1,6 +1,6 @@
 //! Executing without a transaction: `eth_call`, `eth_estimateGas`, `eth_createAccessList`.
 //!
-//! Calls are adversarial: every run is bounded by [`super::RpcLimits::call_gas_max`], and a bisection takes at most some twenty runs.
+//! Calls are adversarial: every run is bounded by [`crate::rpc::RpcLimits::call_gas_max`], and a bisection takes at most some twenty runs.
 
 use alloy::{
     consensus::Header,
@@ -28,8 +28,11 @@ use tandem_evm::{
 };
 use tandem_store::Store;
 
-use super::{Params, RpcContext, RpcError, json, prices, unsigned};
-use crate::mempool::words;
+use super::{json, prices, unsigned};
+use crate::{
+    mempool::words,
+    rpc::{Params, RpcContext, RpcError},
+};
 
 /// Most gas of one transaction (EIP-7825).
 const TRANSACTION_GAS_MAX: u64 = 1 << 24;

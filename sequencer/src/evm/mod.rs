@@ -1,0 +1,3 @@
+//! All that knows what the blocks of an EVM chain are.
+
+pub(crate) mod rpc;
