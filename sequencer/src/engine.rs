@@ -4,224 +4,60 @@
 //! the store before it answers; after kill -9 it continues from there. L1's word (batches landed, foreign batches, reorgs) overrules its own.
 
 mod admission;
-mod assemble;
+mod blocks;
 mod close;
+mod closer;
+mod config;
+mod error;
+mod handle;
 mod l1;
 mod open;
+mod submissions;
 mod time;
 
-pub use l1::{L1Tip, Landed, Place};
+pub use config::EngineConfig;
+pub use error::{EngineError, SubmitError};
+pub use handle::{EngineHandle, HeadInfo, L1Tip, Landed, Place};
 
 use std::{
     collections::VecDeque,
     sync::{
         Arc,
-        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+        mpsc::{Receiver, RecvTimeoutError},
     },
     time::{Duration, Instant},
 };
 
-use alloy::{
-    consensus::Header,
-    primitives::{B256, U256},
-};
-use tandem_chain::{ChainConfig, Message, TransitionError, derive::L1Batch};
-use tandem_evm::{Recovered, StateError, WorldState};
-use tandem_store::{MissingPreimage, Store, StoreError};
-use tokio::sync::{Notify, oneshot, watch};
+use alloy::primitives::U256;
+use tandem_chain::ChainConfig;
+use tandem_store::Store;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use self::{
-    close::{Closer, Closing},
+    closer::{Closer, Closing},
+    handle::Command,
+    submissions::Submissions,
     time::ChainTime,
 };
 use crate::{
-    batch::{BatchPolicy, OpenBatch, PriceAverage},
+    batch::PriceAverage,
     clock::{Clock, Moment, Reminder},
-    mempool::{Mempool, MempoolLimits, PoolView, Refused, flag},
+    evm::{Execution, OpenBatch},
+    mempool::{Mempool, PoolView},
 };
-use admission::Submissions;
 
-/// Commands that may wait at least, whatever the limit of submissions: L1 has some to give too.
-const COMMANDS_MIN: usize = 16;
 /// Submissions that share one journal write.
 const GROUP_MAX: usize = 512;
-
-/// How the engine works.
-#[derive(Clone, Copy, Debug, serde::Deserialize, serde::Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct EngineConfig {
-    /// Time between blocks, in milliseconds.
-    pub block_time_ms: u64,
-    /// An empty block is built when the head is this old, in milliseconds.
-    pub heartbeat_ms: u64,
-    /// Empty blocks that follow a block with transactions or messages, for tools that count confirmations.
-    pub confirmation_blocks: u64,
-    /// Time between those, in milliseconds.
-    pub confirmation_time_ms: u64,
-    /// L1 blocks that must lie on a message before it is executed, and on a checkpoint before it is named.
-    pub l1_depth: u64,
-    /// A batch names no checkpoint older than this, in seconds.
-    pub checkpoint_age_max_s: u64,
-    /// A batch without transactions and messages stays open this long, in milliseconds.
-    pub idle_age_max_ms: u64,
-    /// When batches close.
-    pub batch: BatchPolicy,
-    /// What the mempool holds.
-    pub mempool: MempoolLimits,
-}
-
-impl Default for EngineConfig {
-    fn default() -> Self {
-        Self {
-            block_time_ms: 250,
-            heartbeat_ms: 12_000,
-            confirmation_blocks: 12,
-            confirmation_time_ms: 1_000,
-            l1_depth: 4,
-            checkpoint_age_max_s: 3_600,
-            idle_age_max_ms: 3_600_000,
-            batch: BatchPolicy::default(),
-            mempool: MempoolLimits::default(),
-        }
-    }
-}
-
-/// What ends the engine: nothing a user or L1 says can cause it.
-#[derive(Debug, thiserror::Error)]
-pub enum EngineError {
-    /// The database failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The state cannot be read.
-    #[error(transparent)]
-    State(#[from] StateError<MissingPreimage>),
-    /// A derived block cannot be computed.
-    #[error(transparent)]
-    Transition(#[from] TransitionError<MissingPreimage>),
-    /// A block that must exist does not.
-    #[error("block {number} is missing from the database")]
-    BlockMissing {
-        /// Its number.
-        number: u64,
-    },
-    /// A record of the engine's own is unreadable.
-    #[error("database entry `{key}` is unreadable: delete the data directory and derive again from L1")]
-    MetaUnreadable {
-        /// Its key.
-        key: &'static str,
-    },
-    /// The batch that was built derives to other blocks: posting it would break promises, so the node stops.
-    #[error("blocks {first_block} to {last_block} derive to {derived}, sequenced was {sequenced}")]
-    DerivationDiffers {
-        /// First block of the batch.
-        first_block: u64,
-        /// Last block of the batch.
-        last_block: u64,
-        /// Hash of the last block as derived.
-        derived: B256,
-        /// Hash of the last block as sequenced.
-        sequenced: B256,
-    },
-    /// The thread that closes batches is gone.
-    #[error("the thread that closes batches panicked: restart the node, and report what the log says of it")]
-    CloserGone,
-    /// The batch cannot be encoded.
-    #[error("batch cannot be encoded: {0}")]
-    Encode(#[from] tandem_evm::payload::EncodeError),
-}
-
-/// Why a submission was not accepted.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum SubmitError {
-    /// By the mempool.
-    #[error(transparent)]
-    Refused(#[from] Refused),
-    /// The engine has more to do than it can: try again.
-    #[error("node is overloaded, try again (--{})", flag::SUBMISSIONS)]
-    Overloaded,
-    /// The engine is stopping.
-    #[error("node is shutting down")]
-    Stopped,
-}
-
-/// The accepted transaction's hash, or why it was refused.
-type SubmitAnswer = Result<B256, SubmitError>;
-
-/// What others ask of the engine.
-pub(crate) enum Command {
-    Submit { transaction: Recovered, reply: oneshot::Sender<SubmitAnswer> },
-    Landed { landed: Landed, reply: oneshot::Sender<bool> },
-    Foreign { batch: Box<L1Batch>, messages: Vec<Message>, place: Place, reply: oneshot::Sender<bool> },
-    L1Messages { messages: Vec<(u64, Message)>, tip: L1Tip, reply: oneshot::Sender<()> },
-    L1Reorg { to: u64, reply: oneshot::Sender<()> },
-    Resequence { reply: oneshot::Sender<()> },
-    Synced { reply: oneshot::Sender<()> },
-}
-
-/// The newest block, as everybody may watch it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct HeadInfo {
-    /// Number.
-    pub number: u64,
-    /// Hash.
-    pub hash: B256,
-}
-
-/// How the rest of the node talks to the engine.
-#[derive(Clone)]
-pub struct EngineHandle {
-    commands: SyncSender<Command>,
-    head: watch::Receiver<HeadInfo>,
-    pool: Arc<PoolView>,
-}
-
-impl EngineHandle {
-    /// Offers a transaction. When it is accepted, it is in the journal and survives kill -9.
-    pub async fn submit(&self, transaction: Recovered) -> Result<B256, SubmitError> {
-        self.ask(|reply| Command::Submit { transaction, reply }).await?
-    }
-
-    /// What waits and what was dropped. Asks nothing of the engine.
-    pub fn pool(&self) -> &PoolView {
-        &self.pool
-    }
-
-    /// A view of the newest block that is told of changes.
-    pub fn head(&self) -> watch::Receiver<HeadInfo> {
-        self.head.clone()
-    }
-
-    /// One question, one answer. Never waits for room in the channel.
-    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, SubmitError> {
-        let (reply, answer) = oneshot::channel();
-        self.commands.try_send(command(reply)).map_err(|error| match error {
-            TrySendError::Full(_) => SubmitError::Overloaded,
-            TrySendError::Disconnected(_) => SubmitError::Stopped,
-        })?;
-        answer.await.map_err(|_| SubmitError::Stopped)
-    }
-
-    /// As [`EngineHandle::ask`], but what L1 says is never dropped: waits until the engine has room.
-    async fn tell<T>(&self, mut command: impl FnMut(oneshot::Sender<T>) -> Command) -> Result<T, SubmitError> {
-        loop {
-            match self.ask(&mut command).await {
-                Err(SubmitError::Overloaded) => tokio::time::sleep(Duration::from_millis(20)).await,
-                answer => return answer,
-            }
-        }
-    }
-}
 
 /// See the module.
 pub struct Engine {
     chain: ChainConfig,
     config: EngineConfig,
     store: Store,
-    state: WorldState<Store>,
-    head: Header,
-    head_hash: B256,
+    /// The head, and the state after it.
+    execution: Execution,
     /// When the head became the head.
     head_since: Moment,
     /// Empty blocks that still have to follow the last one that was not.
@@ -259,18 +95,17 @@ impl Engine {
         clock: Clock,
         closed: Arc<Notify>,
     ) -> Result<(Self, EngineHandle), EngineError> {
-        let (sender, commands) = sync_channel(config.mempool.submissions_max.max(COMMANDS_MIN));
-        let (head_sender, head_receiver) = watch::channel(HeadInfo::default());
+        let (head_sender, head) = watch::channel(HeadInfo::default());
+        let pool = Arc::new(PoolView::new(config.mempool.dropped_max));
+        let (handle, commands) = EngineHandle::new(config.mempool.submissions_max, head, pool.clone());
         let mut time = ChainTime::new(clock, chain.max_timestamp_drift);
         if let Some(l1_head) = store.l1_head()? {
             time.hear(l1_head.timestamp);
         }
         let mut engine = Self {
-            state: WorldState::open(B256::ZERO, store.clone()),
+            execution: Execution::new(chain.clone(), store.clone()),
             mempool: Mempool::new(config.mempool),
-            pool: Arc::new(PoolView::new(config.mempool.dropped_max)),
-            head: Header::default(),
-            head_hash: B256::ZERO,
+            pool,
             head_since: time.clock.moment(),
             confirmations_owed: 0,
             time,
@@ -293,8 +128,7 @@ impl Engine {
         engine.load_head()?;
         engine.check_continuity()?;
         engine.reload_mempool()?;
-        info!(head = engine.head.number, waiting = engine.mempool.len(), "engine ready");
-        let handle = EngineHandle { commands: sender, head: head_receiver, pool: engine.pool.clone() };
+        info!(head = engine.execution.number(), waiting = engine.mempool.len(), "engine ready");
         Ok((engine, handle))
     }
 
@@ -372,7 +206,7 @@ impl Engine {
             }
             Command::Synced { reply } => {
                 if !self.synced {
-                    info!(head = self.head.number, "L1 is read to its end: sequencing");
+                    info!(head = self.execution.number(), "L1 is read to its end: sequencing");
                 }
                 self.synced = true;
                 let _ = reply.send(());
@@ -383,15 +217,14 @@ impl Engine {
 
     /// Reads head and state from the store.
     fn load_head(&mut self) -> Result<(), EngineError> {
-        let head = self.store.head()?;
-        self.head = self.store.header(head.number)?.ok_or(EngineError::BlockMissing { number: head.number })?;
-        self.head_hash = head.hash;
-        self.queue_index =
-            self.store.queue_index_after(head.number)?.ok_or(EngineError::BlockMissing { number: head.number })?;
-        self.state = WorldState::open(self.head.state_root, self.store.clone());
-        self.head_since = self.time.moment_of(self.head.timestamp, Duration::from_millis(self.config.heartbeat_ms));
+        self.execution.load()?;
+        let number = self.execution.number();
+        let missing = EngineError::BlockMissing { number };
+        self.queue_index = self.store.queue_index_after(number)?.ok_or(missing)?;
+        let heartbeat = Duration::from_millis(self.config.heartbeat_ms);
+        self.head_since = self.time.moment_of(self.execution.timestamp(), heartbeat);
         self.confirmations_owed = self.count_confirmations_owed()?;
-        self.head_sender.send_replace(HeadInfo { number: head.number, hash: head.hash });
+        self.head_sender.send_replace(HeadInfo { number, hash: self.execution.hash() });
         Ok(())
     }
 }

@@ -4,14 +4,13 @@ use std::{collections::VecDeque, pin::Pin};
 
 use alloy::primitives::B256;
 use futures::Stream;
-use tandem_evm::{EvmBlock, Receipt, Transaction};
 use tandem_proto::v1::{Block, FollowRequest, block_feed_server::BlockFeed};
 use tandem_store::{Store, StoreError};
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use crate::engine::HeadInfo;
+use crate::{engine::HeadInfo, evm};
 
 /// Blocks on their way to one follower; a slower one is waited for, it holds up nobody else.
 const IN_FLIGHT_MAX: usize = 64;
@@ -90,17 +89,6 @@ impl Follower {
         }
         self.sent.push_back((self.next, block.hash));
         self.next += 1;
-        Ok(Some(encode(&block)))
-    }
-}
-
-fn encode(block: &EvmBlock) -> Block {
-    Block {
-        number: block.header.number,
-        hash: block.hash.to_vec(),
-        header: alloy::rlp::encode(&block.header),
-        transactions: block.transactions.iter().map(Transaction::encode_2718).collect(),
-        receipts: block.receipts.iter().map(Receipt::encode_2718).collect(),
-        message_count: block.message_count,
+        Ok(Some(evm::to_feed(&block)))
     }
 }

@@ -12,7 +12,7 @@ pub mod clock;
 pub mod config;
 pub mod data;
 pub mod engine;
-mod evm;
+pub mod evm;
 pub mod feed;
 pub mod mempool;
 pub mod node;

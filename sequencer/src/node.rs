@@ -19,6 +19,7 @@ use crate::{
     SequencerFlags,
     clock::Clock,
     engine::{Engine, EngineError},
+    evm::rpc::METHODS,
     feed::Feed,
     poster::{Poster, PosterError},
     rpc::{self, LimitTooSmall, RpcContext},
@@ -136,8 +137,9 @@ impl Node {
                 async move { Ok(Server::builder().add_service(feed).serve_with_shutdown(address, ended).await?) },
             );
         }
-        let context =
-            RpcContext::new(chain, store, handle, l1_heads, flags.limits).with_readiness(readiness).with_stuck(stuck);
+        let context = RpcContext::new(METHODS, chain, store, handle, l1_heads, flags.limits)
+            .with_readiness(readiness)
+            .with_stuck(stuck);
         let token = cancel.clone();
         tasks.spawn(async move { rpc::serve(listener, context, token).await.map_err(NodeError::Rpc) });
         Ok(Self { tasks, cancel, rpc_address })

@@ -18,6 +18,7 @@ use tracing::{error, info, warn};
 
 use crate::{
     engine::{EngineHandle, L1Tip, Landed, Place, SubmitError},
+    evm,
     poster::append_of,
     settled,
     signals::Signals,
@@ -105,7 +106,7 @@ impl Watcher {
             reader,
             config,
             config_hash: chain.hash(),
-            genesis_output: tandem_evm::genesis(chain).map_err(|_| StoreError::Genesis)?.output.hash(),
+            genesis_output: evm::genesis_output(chain)?,
             base_fee: U256::ZERO,
             backoff: Backoff::default(),
             heads,

@@ -20,6 +20,7 @@ use tandem_evm::{Recovered, payload::SignedTransaction};
 use tandem_l1::{BlockRef, L1Heads, Stuck};
 use tandem_sequencer::{
     engine::EngineConfig,
+    evm::rpc::METHODS,
     rpc::{RpcContext, RpcLimits, serve},
 };
 use tandem_service::Readiness;
@@ -60,7 +61,7 @@ impl Node {
         let (sender, l1_heads) = watch::channel(L1Heads::default());
         let (stuck, seen_stuck) = watch::channel(None);
         let readiness = Readiness::default();
-        let context = RpcContext::new(chain(), rig.store.clone(), rig.engine.clone(), l1_heads, limits)
+        let context = RpcContext::new(METHODS, chain(), rig.store.clone(), rig.engine.clone(), l1_heads, limits)
             .with_readiness(readiness.clone())
             .with_stuck(seen_stuck);
         tokio::spawn(serve(listener, context, rig.cancel.clone()));

@@ -1,74 +1,24 @@
 //! Admission: which transactions are promised a place, how the promise is kept, and how its end is told.
 //!
-//! What the rules would refuse is refused here, by the same function (EVM-TX-1; `tandem_evm::validity`). What is dropped later, for a reason that
-//! nobody could know, is logged and remembered by hash. Adversarial: every transaction.
+//! What the rules would refuse is refused here ([`Execution::validate`](crate::evm)). What is dropped later, for a reason that nobody could know, is
+//! logged and remembered by hash. Adversarial: every transaction.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
-use alloy::primitives::{Address, B256, U256};
+use alloy::primitives::{Address, B256};
 use tandem_chain::Checkpoint;
-use tandem_evm::{
-    EvmBlock, Recovered, StateError, Transaction,
-    payload::bytes_max,
-    validity::{cost_max, validate_waiting},
-};
-use tandem_store::MissingPreimage;
+use tandem_evm::{EvmBlock, Recovered};
 use tokio::sync::oneshot;
 use tracing::info;
 
-use super::{Engine, EngineError, SubmitAnswer};
-use crate::mempool::{Change, Dropped, Refused};
-
-/// Submissions that were decided and not yet answered.
-#[derive(Default)]
-pub(super) struct Submissions {
-    accepted: Vec<Arc<Recovered>>,
-    dropped: Vec<(B256, Dropped)>,
-    replies: Vec<(oneshot::Sender<SubmitAnswer>, SubmitAnswer)>,
-}
-
-impl Submissions {
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.replies.len()
-    }
-
-    /// Takes a transaction, and takes back those of the group that it displaces.
-    fn accept(&mut self, transaction: Arc<Recovered>, displaced: Vec<(B256, Dropped)>) {
-        let is_displaced = |hash: &B256| displaced.iter().any(|(displaced, _)| displaced == hash);
-        self.accepted.retain(|earlier| !is_displaced(earlier.transaction().hash()));
-        self.dropped.extend(displaced);
-        self.dropped.retain(|(hash, _)| hash != transaction.transaction().hash());
-        self.accepted.push(transaction);
-    }
-}
-
-/// Why a transaction is not admitted, or not even judged.
-enum NotAdmitted {
-    Refused(Refused),
-    Failed(EngineError),
-}
-
-impl From<Refused> for NotAdmitted {
-    fn from(refused: Refused) -> Self {
-        Self::Refused(refused)
-    }
-}
-
-impl From<EngineError> for NotAdmitted {
-    fn from(error: EngineError) -> Self {
-        Self::Failed(error)
-    }
-}
-
-impl From<StateError<MissingPreimage>> for NotAdmitted {
-    fn from(error: StateError<MissingPreimage>) -> Self {
-        Self::Failed(error.into())
-    }
-}
+use super::{Engine, EngineError, handle::SubmitAnswer, submissions::Submissions};
+use crate::{
+    evm::{self, NotAdmitted},
+    mempool::{Change, Dropped, Refused},
+};
 
 impl Engine {
     /// Puts a transaction into the mempool if it will be executed once its turn comes, as far as that can be known.
@@ -86,24 +36,22 @@ impl Engine {
                 Ok(hash)
             }
             Err(NotAdmitted::Refused(refused)) => Err(refused.into()),
-            Err(NotAdmitted::Failed(error)) => return Err(error),
+            Err(NotAdmitted::Failed(error)) => return Err(error.into()),
         };
         group.replies.push((reply, answer));
         Ok(())
     }
 
     fn try_admit(&mut self, transaction: &Arc<Recovered>) -> Result<Vec<(B256, Dropped)>, NotAdmitted> {
-        let (nonce, balance) = self.account(transaction.signer())?;
+        let (nonce, balance) = self.execution.account(transaction.signer())?;
         self.mempool.check(transaction, nonce)?;
-        let bytes = bytes_max(transaction.transaction());
+        let bytes = evm::posted_bytes_max(transaction);
         let limit = self.config.batch.transaction_bytes_max(&self.chain);
         if bytes > limit {
             return Err(Refused::LargerThanBatch { bytes, limit }.into());
         }
-        if let Err(rejected) = validate_waiting(&self.chain, &mut self.state, transaction) {
-            return Err(Refused::try_from(rejected)?.into());
-        }
-        let cost = cost_max(transaction);
+        self.execution.validate(transaction)?;
+        let cost = evm::cost_max(transaction);
         Ok(self.mempool.insert(transaction.clone(), nonce, balance, cost)?)
     }
 
@@ -141,33 +89,33 @@ impl Engine {
         block: &EvmBlock,
         mut dropped: Vec<(B256, Dropped)>,
     ) -> Result<(), EngineError> {
-        let mut senders: BTreeSet<Address> = block.transactions.iter().map(Transaction::from).collect();
+        let mut senders: BTreeSet<Address> = evm::senders(block).collect();
         senders.extend(dropped.iter().filter_map(|(hash, _)| self.mempool.remove(hash)));
-        let included: HashSet<B256> = signed(block).map(|signed| *signed.transaction().hash()).collect();
+        let included: HashSet<B256> = evm::signed(block).map(|signed| *signed.transaction().hash()).collect();
         for &sender in &senders {
             // Others than the sender may have raised the nonce: authorisations, code that creates.
-            let (next, _) = self.account(sender)?;
+            let (next, _) = self.execution.account(sender)?;
             let past = self.mempool.advance(sender, next).into_iter().filter(|hash| !included.contains(hash));
             dropped.extend(past.map(|hash| (hash, Dropped::NonceUsed { next })));
         }
         self.give_up(&dropped)?;
         let included = included.into_iter().collect();
         self.pool.publish(&self.mempool, Change { included, dropped, advanced: senders, ..Default::default() });
-        self.state.discard();
+        self.execution.discard();
         Ok(())
     }
 
     /// Publishes that the transactions of the blocks above `to` wait again, before the blocks go.
     pub(super) fn publish_rewind(&mut self, to: u64) -> Result<(), EngineError> {
         let mut displaced = Vec::new();
-        for number in (to..=self.head.number).skip(1) {
+        for number in (to..=self.execution.number()).skip(1) {
             let block = self.store.block(number)?.ok_or(EngineError::BlockMissing { number })?;
-            displaced.extend(signed(&block).cloned().map(Arc::new));
+            displaced.extend(evm::signed(&block).cloned().map(Arc::new));
         }
         let mut nonces = HashMap::new();
         for transaction in &displaced {
             let sender = transaction.signer();
-            let (nonce, _) = self.account(sender)?;
+            let (nonce, _) = self.execution.account(sender)?;
             nonces.insert(sender, self.mempool.pending_nonce(&sender, nonce));
         }
         self.pool.take_back(displaced, |sender| nonces.get(sender).copied().unwrap_or_default());
@@ -180,8 +128,8 @@ impl Engine {
         self.mempool.clear();
         let mut dropped = Vec::new();
         for transaction in self.store.journal()? {
-            let (nonce, _) = self.account(transaction.signer())?;
-            let cost = cost_max(&transaction);
+            let (nonce, _) = self.execution.account(transaction.signer())?;
+            let cost = evm::cost_max(&transaction);
             dropped.extend(self.mempool.restore(Arc::new(transaction), nonce, cost));
         }
         self.give_up(&dropped)?;
@@ -196,17 +144,4 @@ impl Engine {
             None => Ok(self.next_checkpoint()?.unwrap_or_default()),
         }
     }
-
-    /// Nonce and balance at the head.
-    fn account(&mut self, address: Address) -> Result<(u64, U256), EngineError> {
-        Ok(self.state.account(address)?.map_or((0, U256::ZERO), |info| (info.nonce, info.balance)))
-    }
-}
-
-/// What users signed of a block.
-fn signed(block: &EvmBlock) -> impl Iterator<Item = &Recovered> {
-    block.transactions.iter().filter_map(|transaction| match transaction {
-        Transaction::Signed(signed) => Some(signed),
-        Transaction::Deposit(_) => None,
-    })
 }

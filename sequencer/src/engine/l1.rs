@@ -1,87 +1,17 @@
 //! What L1 says, and how the chain follows: batches that landed, batches of others, reorganisations.
 
-use alloy::primitives::{B256, U256};
+use alloy::primitives::B256;
 use tandem_chain::{
-    BatchHeader, Checkpoint, Derivation, Message, OutputFields, StateMachine, derive::L1Batch,
-    message::queue_hash_after,
+    BatchHeader, Checkpoint, Derivation, Message, OutputFields, derive::L1Batch, message::queue_hash_after,
 };
-use tandem_evm::{DepositTransaction, Evm, Transaction, WorldState};
 use tandem_store::BatchRecord;
 use tracing::{info, warn};
 
-use super::{Command, Engine, EngineError, EngineHandle, SubmitError};
-
-/// Where on L1 a batch was appended.
-#[derive(Clone, Copy, Debug)]
-pub struct Place {
-    /// L1 block number.
-    pub number: u64,
-    /// L1 block hash.
-    pub hash: B256,
-    /// L1 transaction.
-    pub transaction: B256,
-}
-
-/// A batch of ours that L1 holds.
-#[derive(Clone, Copy, Debug)]
-pub struct Landed {
-    /// As L1 ordered it.
-    pub header: BatchHeader,
-    /// Its checkpoint.
-    pub checkpoint: Checkpoint,
-    /// First block of the job.
-    pub first_block: u64,
-    /// Last block of the job.
-    pub last_block: u64,
-    /// Where.
-    pub place: Place,
-}
-
-/// What the newest block of L1 says.
-#[derive(Clone, Copy, Debug)]
-pub struct L1Tip {
-    /// Its time in seconds.
-    pub timestamp: u64,
-    /// Its base fee in wei.
-    pub base_fee: U256,
-}
+use super::{Engine, EngineError, Landed, Place};
+use crate::evm;
 
 /// L1 blocks beyond the old head in which a reorganised message may be queued again before blocks that consumed it are taken back.
 const REQUEUE_BLOCKS: u64 = 16;
-
-impl EngineHandle {
-    /// A batch of ours is on L1. False if L1 dates it so that it derives to other blocks: then it counts as another author's.
-    pub async fn landed(&self, landed: Landed) -> Result<bool, SubmitError> {
-        self.tell(|reply| Command::Landed { landed, reply }).await
-    }
-
-    /// A batch that is not the next of ours is on L1: its blocks replace ours, and what they displace waits again. False if something that L1 has
-    /// before it is not known.
-    pub async fn foreign(&self, batch: L1Batch, messages: Vec<Message>, place: Place) -> Result<bool, SubmitError> {
-        self.tell(|reply| Command::Foreign { batch: Box::new(batch.clone()), messages: messages.clone(), place, reply })
-            .await
-    }
-
-    /// L1 has one more block with these messages, which are in the store. `tip` is its newest block, which may be a later one.
-    pub async fn l1_block(&self, messages: Vec<(u64, Message)>, tip: L1Tip) -> Result<(), SubmitError> {
-        self.tell(|reply| Command::L1Messages { messages: messages.clone(), tip, reply }).await
-    }
-
-    /// The Inbox will never take the closed batches: sequences everything after the last batch on L1 again.
-    pub async fn resequence(&self) -> Result<(), SubmitError> {
-        self.tell(|reply| Command::Resequence { reply }).await
-    }
-
-    /// L1 was read to its end.
-    pub async fn synced(&self) -> Result<(), SubmitError> {
-        self.tell(|reply| Command::Synced { reply }).await
-    }
-
-    /// Everything on L1 above `to` is void.
-    pub async fn l1_reorg(&self, to: u64) -> Result<(), SubmitError> {
-        self.tell(|reply| Command::L1Reorg { to, reply }).await
-    }
-}
 
 impl Engine {
     /// Blocks that L1 holds.
@@ -148,14 +78,14 @@ impl Engine {
             }
         };
         let previous = self.output_at(safe)?;
-        let transition = Evm.transition(&previous, &input, &self.store)?;
+        let transition = evm::derive(&previous, &input, &self.store)?;
         self.rewind(safe)?;
         self.store.put_preimages(&transition.preimages)?;
         for block in &transition.blocks {
             self.store.append_block(block, &[])?;
         }
         self.load_head()?;
-        self.put_batch(header, checkpoint, transition.output, safe + 1, self.head.number, place)?;
+        self.put_batch(header, checkpoint, transition.output, safe + 1, self.execution.number(), place)?;
         self.check_continuity()?;
         self.reload_mempool()?;
         Ok(true)
@@ -182,7 +112,7 @@ impl Engine {
     /// the answer is false.
     pub(super) fn check_messages(&mut self, messages: &[(u64, Message)]) -> Result<bool, EngineError> {
         for (index, message) in messages.iter().filter(|(index, _)| *index < self.queue_index) {
-            let expected = Transaction::Deposit(DepositTransaction::from_message(*index, message)).hash();
+            let expected = evm::message_hash(*index, message);
             if self.store.transaction_place(expected)?.is_none() {
                 warn!(index, "L1 replaced a message that blocks consumed: re-sequencing");
                 self.resequence()?;
@@ -228,7 +158,7 @@ impl Engine {
         let jobs = self.store.job_summaries()?;
         let mut covered = safe;
         for job in jobs.iter().filter(|job| job.last_block > safe) {
-            if job.first_block != covered + 1 || job.last_block > self.head.number {
+            if job.first_block != covered + 1 || job.last_block > self.execution.number() {
                 warn!(block = covered, "closed batches do not follow the last one on L1: re-sequencing");
                 self.rewind(safe)?;
                 return self.reload_mempool();
@@ -281,19 +211,7 @@ impl Engine {
 
     /// The output after block `number`, but for the batch hash, which only L1 knows.
     pub(super) fn output_at(&self, number: u64) -> Result<OutputFields, EngineError> {
-        let missing = EngineError::BlockMissing { number };
-        let Some(header) = self.store.header(number)? else { return Err(missing) };
-        let Some(queue_index) = self.store.queue_index_after(number)? else { return Err(missing) };
-        let Some(last_block_hash) = self.store.block_hash(number)? else { return Err(missing) };
-        let mut state = WorldState::open(header.state_root, &self.store);
-        Ok(OutputFields {
-            config_hash: self.chain.hash(),
-            batch_hash: B256::ZERO,
-            last_block_hash,
-            state_root: header.state_root,
-            message_root: state.message_root()?,
-            queue_index,
-        })
+        Ok(evm::output_at(&self.chain, &self.store, number)?)
     }
 
     /// Messages from `first` to before `end`; none while one of them is not in the store, as after an L1 reorganisation.

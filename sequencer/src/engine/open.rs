@@ -5,7 +5,8 @@ use std::time::Duration;
 use tandem_chain::{Checkpoint, message::MESSAGE_GAS_MAX};
 use tracing::warn;
 
-use super::{Engine, EngineError, OpenBatch};
+use super::{Engine, EngineError};
+use crate::evm::OpenBatch;
 
 /// Where the batches that are no jobs yet are kept across restarts.
 const OPEN_BATCHES: &str = "engine/open_batches";
@@ -29,7 +30,7 @@ impl Engine {
         }
         let Some(checkpoint) = self.next_checkpoint()? else { return Ok(false) };
         let opened = self.time.clock.moment();
-        let open = OpenBatch::new(&self.chain, &self.config.batch, checkpoint, self.head.number + 1, opened);
+        let open = OpenBatch::new(&self.chain, &self.config.batch, checkpoint, self.execution.number() + 1, opened);
         self.open = Some(open);
         self.record_open_batches()?;
         Ok(true)
@@ -82,8 +83,11 @@ impl Engine {
         let records: Vec<OpenRecord> = serde_json::from_slice(&bytes).unwrap_or_default();
         let mut covered = last_closed;
         for record in records.into_iter().skip_while(|record| record.first_block <= last_closed) {
-            let last_block = record.last_block.unwrap_or(self.head.number);
-            if covered == self.head.number || record.first_block != covered + 1 || last_block > self.head.number {
+            let last_block = record.last_block.unwrap_or(self.execution.number());
+            if covered == self.execution.number()
+                || record.first_block != covered + 1
+                || last_block > self.execution.number()
+            {
                 break;
             }
             let batch = self.rebuild(&record, last_block)?;
@@ -93,7 +97,7 @@ impl Engine {
             }
             covered = last_block;
         }
-        if covered < self.head.number {
+        if covered < self.execution.number() {
             warn!(block = covered, "blocks above belong to no batch: re-sequencing");
             self.rewind(last_closed)?;
             return self.reload_mempool();

@@ -3,7 +3,6 @@
 use std::collections::{HashMap, VecDeque};
 
 use alloy::primitives::B256;
-use tandem_evm::Rejected;
 
 use super::Refused;
 
@@ -43,16 +42,6 @@ impl Dropped {
             Self::Refused(Refused::InsufficientFunds { .. }) => "insufficientFunds",
             Self::Refused(_) => "invalid",
         }
-    }
-
-    /// What a builder's refusal means; an error if the state could not be read, which says nothing of the transaction.
-    pub fn from_rejected<E: std::error::Error + Send + Sync + 'static>(
-        rejected: Rejected<E>,
-    ) -> Result<Self, tandem_evm::StateError<E>> {
-        Ok(match Refused::try_from(rejected)? {
-            Refused::NonceTooLow { next, .. } => Self::NonceUsed { next },
-            refused => Self::Refused(refused),
-        })
     }
 }
 

@@ -4,7 +4,6 @@ use std::fmt;
 
 use alloy::primitives::U256;
 use revm::context::result::InvalidTransaction;
-use tandem_evm::Rejected;
 
 use super::flag;
 use crate::batch::BATCH_BYTES_FLAG;
@@ -87,31 +86,6 @@ pub enum Refused {
     /// The rules would never execute it (EVM-TX-1).
     #[error("{}", words(.0))]
     Invalid(Box<InvalidTransaction>),
-}
-
-impl<E: std::error::Error + Send + Sync + 'static> TryFrom<Rejected<E>> for Refused {
-    type Error = tandem_evm::StateError<E>;
-
-    /// What the rules say against a transaction; an error if they could not be asked.
-    fn try_from(rejected: Rejected<E>) -> Result<Self, Self::Error> {
-        let queued = U256::ZERO;
-        Ok(match rejected {
-            Rejected::BlockFull { gas_limit, gas_left } | Rejected::BatchFull { gas_limit, gas_left } => {
-                Self::GasLimit { gas_limit, limit: gas_left }
-            }
-            Rejected::Invalid(InvalidTransaction::LackOfFundForMaxFee { fee, balance }) => {
-                Self::InsufficientFunds { balance: *balance, cost: *fee, queued }
-            }
-            Rejected::Invalid(InvalidTransaction::NonceTooLow { tx, state }) => {
-                Self::NonceTooLow { next: state, nonce: tx }
-            }
-            Rejected::Invalid(InvalidTransaction::NonceTooHigh { tx, state }) => {
-                Self::NonceTooHigh { next: state, nonce: tx }
-            }
-            Rejected::Invalid(invalid) => Self::Invalid(invalid.into()),
-            Rejected::State(error) => return Err(error),
-        })
-    }
 }
 
 fn queued_words(queued: &U256) -> impl fmt::Display {

@@ -9,12 +9,13 @@ use tandem_service::Readiness;
 use tandem_store::{Head, Store};
 use tokio::sync::{Semaphore, watch};
 
-use super::{RpcError, RpcLimits};
+use super::{Methods, RpcError, RpcLimits};
 use crate::{engine::EngineHandle, settled};
 
 /// Shared by all requests. Cheap to clone.
 #[derive(Clone)]
 pub struct RpcContext {
+    pub(super) methods: Methods,
     pub(crate) chain: Arc<ChainConfig>,
     pub(crate) store: Store,
     pub(crate) engine: EngineHandle,
@@ -31,8 +32,9 @@ pub struct RpcContext {
 }
 
 impl RpcContext {
-    /// Over a node's parts.
+    /// Over a node's parts, for a chain of the kind that `methods` answers for.
     pub fn new(
+        methods: Methods,
         chain: ChainConfig,
         store: Store,
         engine: EngineHandle,
@@ -40,6 +42,7 @@ impl RpcContext {
         limits: RpcLimits,
     ) -> Self {
         Self {
+            methods,
             chain: Arc::new(chain),
             store,
             engine,

@@ -16,20 +16,36 @@ pub use error::RpcError;
 pub use limits::{LimitTooSmall, RpcLimits, flag};
 pub use server::serve;
 
-pub(crate) use params::Params;
-use serde_json::Value;
+pub use params::Params;
 
-use crate::evm;
+use alloy::primitives::Bytes;
+use serde_json::Value;
+use tandem_evm::Recovered;
+
+/// What a chain kind answers: all that depends on what its blocks and transactions are.
+#[derive(Clone, Copy)]
+pub struct Methods {
+    /// Decodes a transaction that is offered, and recovers its signer.
+    pub recover: fn(&[u8]) -> Result<Recovered, RpcError>,
+    /// Answers a method that only reads; [`RpcError::UnknownMethod`] if the kind has none of this name.
+    pub read: fn(&RpcContext, &str, &Params) -> Result<Value, RpcError>,
+}
 
 /// Answers one method.
 async fn dispatch(context: &RpcContext, method: &str, params: Params) -> Result<Value, RpcError> {
     match method {
-        "eth_sendRawTransaction" => evm::rpc::send_raw_transaction(context, &params).await,
+        "eth_sendRawTransaction" => send_raw_transaction(context, &params).await,
         _ => {
             let (context, method) = (context.clone(), method.to_owned());
             context.blocking(move |context| read(context, &method, &params)).await
         }
     }
+}
+
+async fn send_raw_transaction(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
+    let bytes: Bytes = params.required(0, "a signed transaction")?;
+    let recovered = context.clone().blocking(move |context| (context.methods.recover)(&bytes)).await?;
+    json::value(&context.engine.submit(recovered).await?)
 }
 
 /// Methods that only read. Here are those that every chain kind answers alike; all others are the kind's own.
@@ -47,6 +63,6 @@ fn read(context: &RpcContext, method: &str, params: &Params) -> Result<Value, Rp
         "rollup_status" => rollup::status(context),
         "rollup_batch" => rollup::batch(context, params),
         "rollup_batchOfBlock" => rollup::batch_of_block(context, params),
-        _ => evm::rpc::read(context, method, params),
+        _ => (context.methods.read)(context, method, params),
     }
 }

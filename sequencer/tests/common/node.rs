@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tandem_l1::L1Heads;
 use tandem_sequencer::{
     engine::EngineConfig,
+    evm::rpc::METHODS,
     rpc::{RpcContext, RpcLimits, serve},
 };
 use tokio::{net::TcpListener, sync::watch};
@@ -36,7 +37,8 @@ impl Node {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, l1_heads) = watch::channel(L1Heads::default());
-        let context = RpcContext::new(chain(), rig.store.clone(), rig.engine.clone(), l1_heads, RpcLimits::default());
+        let context =
+            RpcContext::new(METHODS, chain(), rig.store.clone(), rig.engine.clone(), l1_heads, RpcLimits::default());
         tokio::spawn(serve(listener, context, rig.cancel.clone()));
         Self { rig, address, _l1_heads: sender, _directory: directory }
     }

@@ -13,12 +13,13 @@ mod unsigned;
 
 use serde_json::Value;
 
-use crate::rpc::{Params, RpcContext, RpcError};
+use crate::rpc::{Methods, Params, RpcContext, RpcError};
 
-pub use pool::send_raw_transaction;
+/// An EVM chain's.
+pub const METHODS: Methods = Methods { recover: pool::recover, read };
 
 /// Methods that only read the store and the published pool, or execute on the store.
-pub fn read(context: &RpcContext, method: &str, params: &Params) -> Result<Value, RpcError> {
+fn read(context: &RpcContext, method: &str, params: &Params) -> Result<Value, RpcError> {
     match method {
         "web3_sha3" => eth::sha3(params),
         "eth_gasPrice" => prices::gas_price(context),

@@ -2,7 +2,7 @@
 
 use alloy::{
     eips::{BlockId, BlockNumberOrTag, eip2718::Eip2718Error},
-    primitives::{Address, B256, Bytes, U256},
+    primitives::{Address, B256, U256},
 };
 use serde_json::{Map, Value, json};
 use tandem_evm::{Recovered, Transaction, fee_estimate::estimate_posted_bytes, payload::SignedTransaction};
@@ -16,14 +16,8 @@ use crate::{
 /// Bytes of a signature as batches carry it.
 const SIGNATURE_BYTES: u64 = 64;
 
-pub async fn send_raw_transaction(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
-    let bytes: Bytes = params.required(0, "a signed transaction")?;
-    let recovered = context.clone().blocking(move |_| recover(&bytes)).await?;
-    json::value(&context.engine.submit(recovered).await?)
-}
-
 /// Decodes, recovers the signer, and refuses what would be posted for less than it takes. All other rules are the engine's to apply.
-fn recover(bytes: &[u8]) -> Result<Recovered, RpcError> {
+pub fn recover(bytes: &[u8]) -> Result<Recovered, RpcError> {
     let transaction = SignedTransaction::decode_2718(bytes).map_err(|error| match error {
         // Other bytes are no type at all.
         Eip2718Error::UnexpectedType(1..=0x7f) => RpcError::RefusedTransaction("transaction type not supported"),

@@ -1,21 +1,13 @@
-//! Building blocks: when one is due, what goes in.
+//! When a block is due, and what becomes of the chain when it is built.
 
 use std::time::Duration;
 
-use alloy::primitives::B256;
 use tandem_chain::Message;
-use tandem_evm::{
-    BlockAttributes, BlockBuilder, EvmBlock, Rejected, Transaction, block::MIN_WORK_GAS, fees::BaseFee,
-    payload::bytes_max, transaction::CHECKPOINT_GAS,
-};
-use tandem_store::Store;
+use tandem_evm::EvmBlock;
 use tracing::debug;
 
 use super::{Engine, EngineConfig, EngineError, HeadInfo};
-use crate::{
-    batch::OpenBatch,
-    mempool::{Best, Dropped, Refused},
-};
+use crate::evm::{self, Built};
 
 /// The last block of a batch, and the first of the next.
 const BLOCKS_PER_TICK_MAX: usize = 2;
@@ -42,7 +34,7 @@ impl Engine {
 
     fn is_block_due(&self) -> Result<bool, EngineError> {
         let (timestamp, checkpoint) = (self.next_timestamp(), self.fee_checkpoint()?);
-        let base_fee = BaseFee::after(&self.head, timestamp, self.chain.min_base_fee, &checkpoint).total();
+        let base_fee = self.execution.base_fee(timestamp, &checkpoint);
         Ok(self.mempool.has_executable(base_fee)
             || self.is_empty_block_due()
             || self.next_message(self.queue_index)?.is_some())
@@ -50,7 +42,7 @@ impl Engine {
 
     /// What a block that is built now is dated, its checkpoint aside.
     fn next_timestamp(&self) -> u64 {
-        self.time.now_s().max(self.head.timestamp)
+        self.time.now_s().max(self.execution.timestamp())
     }
 
     /// Whether it is time for a block although there is nothing to put in.
@@ -63,9 +55,11 @@ impl Engine {
     /// Empty blocks that must follow the head so that as many as promised follow the last block that is not empty.
     pub(super) fn count_confirmations_owed(&self) -> Result<u64, EngineError> {
         for empty in 0..self.config.confirmation_blocks {
-            let Some(number) = self.head.number.checked_sub(empty).filter(|number| *number > 0) else { return Ok(0) };
+            let Some(number) = self.execution.number().checked_sub(empty).filter(|number| *number > 0) else {
+                return Ok(0);
+            };
             let block = self.store.block(number)?.ok_or(EngineError::BlockMissing { number })?;
-            if !is_empty(&block) {
+            if !evm::is_empty(&block) {
                 return Ok(self.config.confirmation_blocks - empty);
             }
         }
@@ -77,35 +71,18 @@ impl Engine {
         if !self.open_batch()? {
             return Ok(false);
         }
-        // Read before the builder borrows the state.
         let messages = self.messages_within()?;
         let prices = self.store.checkpoint_at_or_before(u64::MAX)?;
         let timestamp = self.next_timestamp();
+        let transaction_bytes_max = self.config.batch.transaction_bytes_max(&self.chain);
         let Some(open) = &mut self.open else { return Ok(false) };
         open.set_prices(&self.config.batch, prices.as_ref());
-        let attributes = BlockAttributes {
-            timestamp: timestamp.max(open.checkpoint.timestamp),
-            checkpoint: open.checkpoint,
-            first_of_batch: open.block_count() == 0,
-        };
-        let mut builder = BlockBuilder::begin(&self.chain, &self.head, self.head_hash, attributes, &mut self.state)?;
-        let mut queue_index = self.queue_index;
-        for message in &messages {
-            if !builder.push_message(queue_index, message)? {
-                break;
-            }
-            queue_index += 1;
-        }
-        let best = self.mempool.best(builder.base_fee());
-        let transaction_bytes_max = self.config.batch.transaction_bytes_max(&self.chain);
-        let Filled { dropped, is_cut_short } = fill(&mut builder, open, best, transaction_bytes_max)?;
-        if is_cut_short {
-            open.cut_short();
-        }
-        let (block, preimages) = builder.seal()?;
+        let messages = (self.queue_index, messages.as_slice());
+        let built = self.execution.build(open, timestamp, messages, &self.mempool, transaction_bytes_max)?;
+        let Built { block, preimages, dropped, is_cut_short } = built;
         self.store.append_block(&block, &preimages)?;
         self.adopt(&block)?;
-        self.queue_index = queue_index;
+        self.queue_index = self.queue_index.saturating_add(block.message_count);
         self.forget_executed(&block, dropped)?;
         debug!(
             number = block.header.number,
@@ -122,10 +99,9 @@ impl Engine {
         if let Some(open) = &mut self.open {
             open.end_block(block)?;
         }
-        self.head = block.header.clone();
-        self.head_hash = block.hash;
+        self.execution.adopt(block);
         self.head_since = self.time.clock.moment();
-        self.confirmations_owed = match is_empty(block) {
+        self.confirmations_owed = match evm::is_empty(block) {
             true => self.confirmations_owed.saturating_sub(1),
             false => self.config.confirmation_blocks,
         };
@@ -138,8 +114,7 @@ impl Engine {
         let Some(open) = &self.open else { return Ok(Vec::new()) };
         let count_left = self.chain.max_messages_per_batch.saturating_sub(open.message_count);
         let batch_gas_left = self.chain.max_message_gas_per_batch.saturating_sub(open.message_gas);
-        let block_gas_left = self.chain.block_gas_limit.saturating_sub(CHECKPOINT_GAS);
-        let mut gas_left = block_gas_left.min(batch_gas_left);
+        let mut gas_left = evm::message_gas_max(&self.chain).min(batch_gas_left);
         let mut messages = Vec::new();
         for index in (self.queue_index..).take(usize::try_from(count_left).unwrap_or(usize::MAX)) {
             let Some(message) = self.next_message(index)? else { break };
@@ -156,60 +131,4 @@ impl Engine {
         let l1_head = self.store.l1_head()?.map_or(0, |head| head.number);
         Ok((l1_number.saturating_add(self.config.l1_depth) <= l1_head).then_some(message))
     }
-}
-
-/// What became of the transactions that wait.
-struct Filled {
-    /// Those that no block can hold, and why.
-    dropped: Vec<(B256, Dropped)>,
-    /// Whether one was left to the next batch.
-    is_cut_short: bool,
-}
-
-/// Puts what waits into a block, the best paying first, as far as block and batch have room. `transaction_bytes_max`: what no batch has room for.
-fn fill(
-    builder: &mut BlockBuilder<'_, Store>,
-    open: &mut OpenBatch,
-    mut best: Best<'_>,
-    transaction_bytes_max: usize,
-) -> Result<Filled, EngineError> {
-    let mut filled = Filled { dropped: Vec::new(), is_cut_short: false };
-    while let Some(transaction) = best.next() {
-        let hash = *transaction.transaction().hash();
-        if builder.gas_left() < MIN_WORK_GAS {
-            break;
-        }
-        let bytes = bytes_max(transaction.transaction());
-        if bytes > transaction_bytes_max {
-            // It was accepted when batches were allowed to be larger.
-            let refused = Refused::LargerThanBatch { bytes, limit: transaction_bytes_max };
-            filled.dropped.push((hash, Dropped::Refused(refused)));
-            continue;
-        }
-        if open.is_used_up() || !open.has_room_for(transaction.transaction()) {
-            filled.is_cut_short = true;
-            if open.is_full() {
-                break;
-            }
-            continue;
-        }
-        match builder.push_transaction(transaction.as_ref().clone(), open.work_gas_left) {
-            Ok(work_gas) => {
-                open.take(transaction.transaction(), work_gas)?;
-                best.follow(&transaction);
-            }
-            Err(Rejected::BatchFull { .. }) => filled.is_cut_short = true,
-            Err(Rejected::BlockFull { .. }) => {}
-            Err(rejected) => filled.dropped.push((hash, Dropped::from_rejected(rejected)?)),
-        }
-    }
-    Ok(filled)
-}
-
-/// Whether nothing happened in a block that anybody asked for: at most a batch's checkpoint is in it.
-fn is_empty(block: &EvmBlock) -> bool {
-    block
-        .transactions
-        .iter()
-        .all(|transaction| matches!(transaction, Transaction::Deposit(deposit) if deposit.is_system))
 }

@@ -1,0 +1,61 @@
+//! What ends the engine, and what a caller of it is told.
+
+use alloy::primitives::B256;
+use tandem_store::StoreError;
+
+use crate::{
+    evm::ExecutionError,
+    mempool::{Refused, flag},
+};
+
+/// What ends the engine: nothing a user or L1 says can cause it.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A block cannot be built, read or derived.
+    #[error(transparent)]
+    Execution(#[from] ExecutionError),
+    /// A block that must exist does not.
+    #[error("block {number} is missing from the database")]
+    BlockMissing {
+        /// Its number.
+        number: u64,
+    },
+    /// A record of the engine's own is unreadable.
+    #[error("database entry `{key}` is unreadable: delete the data directory and derive again from L1")]
+    MetaUnreadable {
+        /// Its key.
+        key: &'static str,
+    },
+    /// The batch that was built derives to other blocks: posting it would break promises, so the node stops.
+    #[error("blocks {first_block} to {last_block} derive to {derived}, sequenced was {sequenced}")]
+    DerivationDiffers {
+        /// First block of the batch.
+        first_block: u64,
+        /// Last block of the batch.
+        last_block: u64,
+        /// Hash of the last block as derived.
+        derived: B256,
+        /// Hash of the last block as sequenced.
+        sequenced: B256,
+    },
+    /// The thread that closes batches is gone.
+    #[error("the thread that closes batches panicked: restart the node, and report what the log says of it")]
+    CloserGone,
+}
+
+/// Why a submission was not accepted.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// By the mempool.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The engine has more to do than it can: try again.
+    #[error("node is overloaded, try again (--{})", flag::SUBMISSIONS)]
+    Overloaded,
+    /// The engine is stopping.
+    #[error("node is shutting down")]
+    Stopped,
+}

@@ -1,0 +1,165 @@
+//! How the rest of the node talks to the engine.
+
+use std::{
+    sync::{
+        Arc,
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+    },
+    time::Duration,
+};
+
+use alloy::primitives::{B256, U256};
+use tandem_chain::{BatchHeader, Checkpoint, Message, derive::L1Batch};
+use tandem_evm::Recovered;
+use tokio::sync::{oneshot, watch};
+
+use super::SubmitError;
+use crate::mempool::PoolView;
+
+/// Commands that may wait at least, whatever the limit of submissions: L1 has some to give too.
+const COMMANDS_MIN: usize = 16;
+
+/// The accepted transaction's hash, or why it was refused.
+pub(super) type SubmitAnswer = Result<B256, SubmitError>;
+
+/// What others ask of the engine.
+pub(super) enum Command {
+    Submit { transaction: Recovered, reply: oneshot::Sender<SubmitAnswer> },
+    Landed { landed: Landed, reply: oneshot::Sender<bool> },
+    Foreign { batch: Box<L1Batch>, messages: Vec<Message>, place: Place, reply: oneshot::Sender<bool> },
+    L1Messages { messages: Vec<(u64, Message)>, tip: L1Tip, reply: oneshot::Sender<()> },
+    L1Reorg { to: u64, reply: oneshot::Sender<()> },
+    Resequence { reply: oneshot::Sender<()> },
+    Synced { reply: oneshot::Sender<()> },
+}
+
+/// The newest block, as everybody may watch it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HeadInfo {
+    /// Number.
+    pub number: u64,
+    /// Hash.
+    pub hash: B256,
+}
+
+/// Where on L1 a batch was appended.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// L1 block number.
+    pub number: u64,
+    /// L1 block hash.
+    pub hash: B256,
+    /// L1 transaction.
+    pub transaction: B256,
+}
+
+/// A batch of ours that L1 holds.
+#[derive(Clone, Copy, Debug)]
+pub struct Landed {
+    /// As L1 ordered it.
+    pub header: BatchHeader,
+    /// Its checkpoint.
+    pub checkpoint: Checkpoint,
+    /// First block of the job.
+    pub first_block: u64,
+    /// Last block of the job.
+    pub last_block: u64,
+    /// Where.
+    pub place: Place,
+}
+
+/// What the newest block of L1 says.
+#[derive(Clone, Copy, Debug)]
+pub struct L1Tip {
+    /// Its time in seconds.
+    pub timestamp: u64,
+    /// Its base fee in wei.
+    pub base_fee: U256,
+}
+
+/// How the rest of the node talks to the engine.
+#[derive(Clone)]
+pub struct EngineHandle {
+    commands: SyncSender<Command>,
+    head: watch::Receiver<HeadInfo>,
+    pool: Arc<PoolView>,
+}
+
+impl EngineHandle {
+    /// For an engine that takes commands from what is returned beside it.
+    pub(super) fn new(
+        submissions_max: usize,
+        head: watch::Receiver<HeadInfo>,
+        pool: Arc<PoolView>,
+    ) -> (Self, Receiver<Command>) {
+        let (commands, received) = sync_channel(submissions_max.max(COMMANDS_MIN));
+        (Self { commands, head, pool }, received)
+    }
+
+    /// Offers a transaction. When it is accepted, it is in the journal and survives kill -9.
+    pub async fn submit(&self, transaction: Recovered) -> Result<B256, SubmitError> {
+        self.ask(|reply| Command::Submit { transaction, reply }).await?
+    }
+
+    /// What waits and what was dropped. Asks nothing of the engine.
+    pub fn pool(&self) -> &PoolView {
+        &self.pool
+    }
+
+    /// A view of the newest block that is told of changes.
+    pub fn head(&self) -> watch::Receiver<HeadInfo> {
+        self.head.clone()
+    }
+
+    /// A batch of ours is on L1. False if L1 dates it so that it derives to other blocks: then it counts as another author's.
+    pub async fn landed(&self, landed: Landed) -> Result<bool, SubmitError> {
+        self.tell(|reply| Command::Landed { landed, reply }).await
+    }
+
+    /// A batch that is not the next of ours is on L1: its blocks replace ours, and what they displace waits again. False if something that L1 has
+    /// before it is not known.
+    pub async fn foreign(&self, batch: L1Batch, messages: Vec<Message>, place: Place) -> Result<bool, SubmitError> {
+        self.tell(|reply| Command::Foreign { batch: Box::new(batch.clone()), messages: messages.clone(), place, reply })
+            .await
+    }
+
+    /// L1 has one more block with these messages, which are in the store. `tip` is its newest block, which may be a later one.
+    pub async fn l1_block(&self, messages: Vec<(u64, Message)>, tip: L1Tip) -> Result<(), SubmitError> {
+        self.tell(|reply| Command::L1Messages { messages: messages.clone(), tip, reply }).await
+    }
+
+    /// The Inbox will never take the closed batches: sequences everything after the last batch on L1 again.
+    pub async fn resequence(&self) -> Result<(), SubmitError> {
+        self.tell(|reply| Command::Resequence { reply }).await
+    }
+
+    /// L1 was read to its end.
+    pub async fn synced(&self) -> Result<(), SubmitError> {
+        self.tell(|reply| Command::Synced { reply }).await
+    }
+
+    /// Everything on L1 above `to` is void.
+    pub async fn l1_reorg(&self, to: u64) -> Result<(), SubmitError> {
+        self.tell(|reply| Command::L1Reorg { to, reply }).await
+    }
+
+    /// One question, one answer. Never waits for room in the channel.
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, SubmitError> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.try_send(command(reply)).map_err(|error| match error {
+            TrySendError::Full(_) => SubmitError::Overloaded,
+            TrySendError::Disconnected(_) => SubmitError::Stopped,
+        })?;
+        answer.await.map_err(|_| SubmitError::Stopped)
+    }
+
+    /// As [`EngineHandle::ask`], but what L1 says is never dropped: waits until the engine has room.
+    async fn tell<T>(&self, mut command: impl FnMut(oneshot::Sender<T>) -> Command) -> Result<T, SubmitError> {
+        loop {
+            match self.ask(&mut command).await {
+                Err(SubmitError::Overloaded) => tokio::time::sleep(Duration::from_millis(20)).await,
+                answer => return answer,
+            }
+        }
+    }
+}
