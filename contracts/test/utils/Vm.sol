@@ -9,6 +9,14 @@ interface Vm {
         address emitter;
     }
 
+    struct Gas {
+        uint64 gasLimit;
+        uint64 gasTotalUsed;
+        uint64 gasMemoryUsed;
+        int64 gasRefunded;
+        uint64 gasRemaining;
+    }
+
     struct DirEntry {
         string errorMessage;
         string path;
@@ -44,6 +52,7 @@ interface Vm {
     function getNonce(address account) external view returns (uint64);
     function getRecordedLogs() external returns (Log[] memory);
     function keyExistsJson(string calldata json, string calldata key) external view returns (bool);
+    function lastCallGas() external view returns (Gas memory);
     function label(address account, string calldata newLabel) external;
     function load(address target, bytes32 slot) external view returns (bytes32);
     function mockCall(address callee, bytes calldata data, bytes calldata returnData) external;
@@ -76,6 +85,7 @@ interface Vm {
     function startPrank(address msgSender, address txOrigin) external;
     function stopPrank() external;
     function store(address target, bytes32 slot, bytes32 value) external;
+    function txGasPrice(uint256 newGasPrice) external;
     function toString(uint256 value) external pure returns (string memory);
     function toString(bytes32 value) external pure returns (string memory);
     function warp(uint256 newTimestamp) external;
