@@ -49,6 +49,7 @@ contract Dispute is IDispute, Moves {
     error Dispute_Judged(bytes32 slotId);
     error Dispute_Unopened(bytes32 slotId);
     error Dispute_Alive(bytes32 tournament);
+    error Dispute_NotDead(bytes32 tournament, TournamentStatus status);
 
     /// @param settlement_ whose slots are decided; may be deployed later
     /// @param machine_ the step contract (`IStep`)
@@ -272,7 +273,7 @@ contract Dispute is IDispute, Moves {
 
     function _dead(bytes32 id) private view returns (Tournament storage tournament) {
         tournament = _tournaments[id];
-        if (tournament.status != TournamentStatus.Dead) revert Dispute_Alive(id);
+        if (tournament.status != TournamentStatus.Dead) revert Dispute_NotDead(id, tournament.status);
     }
 
     function _bondGweiOf(uint8 level) private view returns (uint48) {
