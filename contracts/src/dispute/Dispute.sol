@@ -35,7 +35,12 @@ contract Dispute is IDispute, Moves {
     mapping(bytes32 slotId => SlotDispute) private _disputes;
 
     event CommitmentJoined(
-        bytes32 indexed tournament, bytes32 indexed root, address indexed joiner, Ending ending, bytes32 output, uint32 allowance
+        bytes32 indexed tournament,
+        bytes32 indexed root,
+        address indexed joiner,
+        Ending ending,
+        bytes32 output,
+        uint32 allowance
     );
     event SlotJudged(bytes32 indexed slotId, Verdict verdict, bytes32 output, address champion);
     event TournamentDied(bytes32 indexed tournament);
@@ -67,9 +72,8 @@ contract Dispute is IDispute, Moves {
         address judge = settlement.slotOf(SlotId.wrap(slotId)).dispute;
         if (judge != address(this)) revert Dispute_OtherJudge(slotId, judge);
         FraudSettlement.Dispute memory about = settlement.disputeOf(SlotId.wrap(slotId));
-        dispute.start = machine.initialState(
-            about.guestHash, about.parentOutput, about.firstBatchHash, about.lastBatchHash
-        );
+        dispute.start =
+            machine.initialState(about.guestHash, about.parentOutput, about.firstBatchHash, about.lastBatchHash);
         _openRound(slotId, dispute, uint40(about.contestedAt));
     }
 

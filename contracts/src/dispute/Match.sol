@@ -123,13 +123,9 @@ library Matches {
     }
 
     /// @notice Side one is to open its root.
-    function begin(
-        Match storage self,
-        bytes32 rootOne,
-        Commitment storage one,
-        Commitment storage two,
-        uint40 startsAt
-    ) internal {
+    function begin(Match storage self, bytes32 rootOne, Commitment storage one, Commitment storage two, uint40 startsAt)
+        internal
+    {
         self.node = rootOne;
         self.left = two.left;
         self.right = two.right;

@@ -30,7 +30,12 @@ abstract contract Moves is Purse {
     mapping(bytes32 id => Tournament) internal _tournaments;
 
     event TournamentOpened(
-        bytes32 indexed tournament, bytes32 indexed parent, uint8 level, bytes32 start, uint256 startsAt, uint256 closesAt
+        bytes32 indexed tournament,
+        bytes32 indexed parent,
+        uint8 level,
+        bytes32 start,
+        uint256 startsAt,
+        uint256 closesAt
     );
     event MatchBegan(bytes32 indexed tournament, bytes32 one, bytes32 two, uint256 rank);
     event MatchAdvanced(bytes32 indexed tournament, bytes32 indexed matchId, uint8 height);
@@ -123,8 +128,7 @@ abstract contract Moves is Purse {
         turn.checkSealed();
         turn.chargeBoth(sealedTurnSeconds);
         bytes32 successor = machine.step(m.node, witness);
-        Result result =
-            successor == m.left ? Result.OneWins : successor == m.right ? Result.TwoWins : Result.BothFall;
+        Result result = successor == m.left ? Result.OneWins : successor == m.right ? Result.TwoWins : Result.BothFall;
         _end(tournament, ref, matchId, turn, result, gasAtStart, TermsRules.STEP_GAS);
     }
 
@@ -253,13 +257,9 @@ abstract contract Moves is Purse {
         emit MatchEnded(ref.tournament, matchId, result, burnedGwei);
     }
 
-    function _rise(
-        Tournament storage tournament,
-        bytes32 id,
-        bytes32 root,
-        Commitment storage winner,
-        uint32 allowance
-    ) private {
+    function _rise(Tournament storage tournament, bytes32 id, bytes32 root, Commitment storage winner, uint32 allowance)
+        private
+    {
         winner.allowance = allowance;
         ++winner.rank;
         _enter(tournament, id, root);

@@ -53,8 +53,10 @@ library TermsRules {
             && self.turnSeconds != 0 && self.turnSeconds <= MAX_SECONDS && self.sealedTurnSeconds != 0
             && self.sealedTurnSeconds <= MAX_SECONDS && self.gasPriceCapGwei != 0;
         bool isSafe = Notices.isDevnet()
-            || (self.allowanceSeconds >= MIN_ALLOWANCE_SECONDS && self.computeSeconds0 >= MIN_COMPUTE_SECONDS_0
-                && self.computeSeconds1 >= MIN_COMPUTE_SECONDS_1 && self.turnSeconds >= MIN_TURN_SECONDS
+            || (self.allowanceSeconds >= MIN_ALLOWANCE_SECONDS
+                && self.computeSeconds0 >= MIN_COMPUTE_SECONDS_0
+                && self.computeSeconds1 >= MIN_COMPUTE_SECONDS_1
+                && self.turnSeconds >= MIN_TURN_SECONDS
                 && self.sealedTurnSeconds >= MIN_SEALED_TURN_SECONDS
                 && self.gasPriceCapGwei >= MIN_GAS_PRICE_CAP_GWEI);
         if (!ok || !isSafe) revert Terms_OutOfRange(self);

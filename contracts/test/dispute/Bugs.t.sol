@@ -214,8 +214,7 @@ contract DisputeBugsTest is Fixture {
         MatchRef memory outer = MatchRef(outerId, lonely, right);
         bytes32 inner = descendToInner(outer, liar(9, 9), TinyMachine.outer());
         Run memory wrong = wrongInner(9, 9, 4);
-        MatchRef memory ref =
-            MatchRef(inner, joinInnerAs(alice, inner, rightInner(9)), joinInnerAs(bob, inner, wrong));
+        MatchRef memory ref = MatchRef(inner, joinInnerAs(alice, inner, rightInner(9)), joinInnerAs(bob, inner, wrong));
         bytes32 waits = joinLiar(2, 3);
         advance(ref, rightInner(9), wrong);
 

@@ -138,8 +138,7 @@ contract DisputeEndsTest is Fixture {
 
     function test_reclaim_onlyDead() external {
         MatchRef memory ref = MatchRef(outerId, honest(), joinLiar(1, 0));
-        bytes memory reason =
-            abi.encodeWithSelector(Dispute.Dispute_NotDead.selector, outerId, TournamentStatus.Open);
+        bytes memory reason = abi.encodeWithSelector(Dispute.Dispute_NotDead.selector, outerId, TournamentStatus.Open);
         vm.expectRevert(reason);
         dispute.reclaimMatch(ref);
         vm.expectRevert(reason);

@@ -194,7 +194,10 @@ abstract contract Fixture is Test {
     }
 
     /// @dev Down to the contested step, which is proven; honest is one.
-    function innerMatch(bytes32 inner, uint256 salt, uint256 from, uint256 leaf) internal returns (MatchRef memory ref) {
+    function innerMatch(bytes32 inner, uint256 salt, uint256 from, uint256 leaf)
+        internal
+        returns (MatchRef memory ref)
+    {
         Run memory right = rightInner(from);
         Run memory wrong = wrongInner(salt, from, leaf);
         ref = MatchRef(inner, joinInnerAs(alice, inner, right), joinInnerAs(mallory, inner, wrong));

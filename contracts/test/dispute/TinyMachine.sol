@@ -13,7 +13,6 @@ library TinyMachine {
     bytes32 internal constant OUTPUT = bytes32(uint256(7) << 248);
     uint256 internal constant STEPS = 6;
 
-
     /// @dev Root of the memory with the program alone, and the program's proof, which is the same before every step.
     function code() internal pure returns (bytes32 memoryRoot, bytes memory proof) {
         uint32[6] memory words = [uint32(_addi(10, 7)), _addi(17, 1001), 0x73, _addi(10, 0), _addi(17, 93), 0x73];
@@ -36,13 +35,17 @@ library TinyMachine {
 
     /// @dev The packed state after `count` steps.
     function state(uint256 count) internal pure returns (bytes memory) {
+        return stateOf(keccak256(abi.encodePacked(PARENT_OUTPUT, FIRST_BATCH, LAST_BATCH)), count);
+    }
+
+    /// @dev The same for other inputs, whose hash is given (VM-3).
+    function stateOf(bytes32 inputs, uint256 count) internal pure returns (bytes memory) {
         if (count > STEPS) count = STEPS;
         (bytes32 memoryRoot,) = code();
         uint64 a0 = count >= 1 && count < 4 ? 7 : 0;
         uint64 a7 = count >= 5 ? 93 : count >= 2 ? 1001 : 0;
         bool exited = count == STEPS;
-        bytes32 key = keccak256(abi.encodePacked(PARENT_OUTPUT, FIRST_BATCH, LAST_BATCH));
-        key = bytes32((uint256(1) << 248) | ((uint256(key) << 8) >> 8));
+        bytes32 key = bytes32((uint256(1) << 248) | ((uint256(inputs) << 8) >> 8));
         bytes memory head = abi.encodePacked(memoryRoot, key, count >= 3 ? OUTPUT : bytes32(0), uint64(0));
         uint64 pc = uint64(0x10000 + 4 * (exited ? STEPS - 1 : count));
         head = abi.encodePacked(head, pc, uint64(count), uint64(0));
