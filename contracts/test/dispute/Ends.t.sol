@@ -41,6 +41,21 @@ contract DisputeEndsTest is Fixture {
         dispute.bye(outerId);
     }
 
+    /// @notice Not while somebody may still come to where the lowest waits, though others wait above.
+    function test_bye_notBelowALiveMatch() external {
+        bytes32[] memory joined = new bytes32[](5);
+        for (uint256 i = 0; i < 5; ++i) {
+            joined[i] = joinLiar(i + 1, i);
+        }
+        warp(uint256(COMPUTE_0) + TURN + ALLOWANCE - 1);
+        advance(MatchRef(outerId, joined[2], joined[3]), liar(3, 2), liar(4, 3));
+        warp(1);
+        dispute.timeout(MatchRef(outerId, joined[0], joined[1]));
+        close(outerId);
+        vm.expectRevert(abi.encodeWithSelector(Tournaments.Tournament_NoBye.selector, 3, 1));
+        dispute.bye(outerId);
+    }
+
     function test_bye_notForTheLast() external {
         honest();
         close(outerId);
@@ -57,6 +72,7 @@ contract DisputeEndsTest is Fixture {
     // ---- decide ----
 
     function testFuzz_decide_lastState(bool exited, uint64 exitCode, bytes32 output) external {
+        exitCode %= 3;
         bytes memory last = TinyMachine.invented(1, exited, exitCode, output);
         joinAs(bob, outerId, Runs.uniform(keccak256(last)), last);
         vm.expectRevert(abi.encodeWithSelector(Tournaments.Tournament_Joining.selector, _closesAt()));

@@ -214,6 +214,9 @@ contract DisputeMovesTest is Fixture {
         dispute.step(ref, witness);
         vm.expectRevert(abi.encodeWithSelector(IStep.Step_Length.selector, length));
         dispute.step(ref, new bytes(length));
+        uint256 burnedGwei = dispute.bondOf(1) / 1 gwei;
+        vm.expectEmit(address(dispute));
+        emit Moves.MatchEnded(ref.tournament, matchIdOf(ref), Result.OneWins, burnedGwei);
         dispute.step(ref, TinyMachine.witness(6));
         assertStatus(ref.tournament, ref.one, CommitmentStatus.Waiting);
     }
@@ -226,6 +229,9 @@ contract DisputeMovesTest is Fixture {
         MatchRef memory ref = MatchRef(inner, joinInnerAs(bob, inner, first), joinInnerAs(mallory, inner, second));
         descend(ref, first, second);
         seal(ref, first, second, 0);
+        uint256 burnedGwei = 2 * dispute.bondOf(1) / 1 gwei; // nothing is refunded at no price
+        vm.expectEmit(address(dispute));
+        emit Moves.MatchEnded(inner, matchIdOf(ref), Result.BothFall, burnedGwei);
         dispute.step(ref, TinyMachine.witness(6));
         assertStatus(inner, ref.one, CommitmentStatus.Fallen);
         assertStatus(inner, ref.two, CommitmentStatus.Fallen);
