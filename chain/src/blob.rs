@@ -71,6 +71,7 @@ mod tests {
         assert_eq!(pack(&vec![1; capacity_bytes(1) + 1]).len(), 2);
     }
 
+    /// Tests L1-BATCH-3.
     #[test]
     fn broken_framing_is_no_payload() {
         let good = pack(b"payload");

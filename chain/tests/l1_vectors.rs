@@ -221,6 +221,7 @@ fn configs() {
     committed("config.json", cases.collect());
 }
 
+/// Tests L1-OUT-1, L1-CLAIM-1.
 #[test]
 fn outputs_and_claims() {
     let outputs = (0..5).map(|case| {

@@ -291,7 +291,7 @@ impl<'a, S: PreimageSource> BlockBuilder<'a, S> {
     }
 }
 
-/// The environment that a block's code sees (EVM-ENV-*).
+/// The environment that a block's code sees (EVM-ENV-1, EVM-ENV-2: a blob base fee of 1).
 pub fn block_env(header: &Header) -> BlockEnv {
     BlockEnv {
         number: U256::from(header.number),

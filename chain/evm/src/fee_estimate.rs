@@ -1,4 +1,4 @@
-//! How many bytes of L1 data a transaction will take, as far as its fee is concerned (EVM-DA-*, `docs/spec/payload.md`; twin: `L1Info.sol`).
+//! How many bytes of L1 data a transaction will take, as far as its fee is concerned (EVM-DA-1, EVM-DA-2, `docs/spec/payload.md`; twin: `L1Info.sol`).
 //!
 //! A function of the signed bytes alone, so that a sender can know it in advance and no sequencer can
 //! bend it: the length that FastLZ (level 1) would give them, through a line fitted to what the batch
@@ -115,6 +115,7 @@ mod tests {
     use super::{ESTIMATE_BYTES_MIN, estimate_posted_bytes, fastlz_length};
 
     /// Lengths from op-geth's tests of its own FastLZ (`core/types/rollup_cost_test.go`).
+    /// Tests FEE-L1-1, EVM-DA-2, by numbers from elsewhere.
     #[test]
     fn lengths_are_those_of_op_geth() {
         const TRANSFER: &str = "dd80808094095e7baea6a6c7c4c2dfeb977efac326af552d878080808080";

@@ -1,4 +1,4 @@
-//! The accounts of an EVM chain before its first block (PRE-GEN-*).
+//! The accounts of an EVM chain before its first block (PRE-GEN-1, EVM-GEN-1).
 //!
 //! Nothing holds ether: all of it comes from deposits, which is what makes the escrow equation start at zero.
 

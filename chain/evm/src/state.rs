@@ -347,7 +347,7 @@ impl<S: PreimageSource> Database for WorldState<S> {
     }
 
     fn block_hash(&mut self, number: u64) -> Result<B256, Self::Error> {
-        Ok(self.storage(HISTORY_STORAGE, U256::from(number % HISTORY_WINDOW))?.into())
+        Ok(self.storage(HISTORY_STORAGE, U256::from(number % HISTORY_WINDOW))?.into()) // EVM-ENV-3
     }
 }
 

@@ -1,6 +1,6 @@
 //! The EVM chain as a state machine: from an output and a batch to the next output.
 //!
-//! Rules: EVM-BATCH-*, EVM-WORK-1 (`docs/spec/evm.md`). Everything in the batch is adversarial; the result is defined for all of it.
+//! Rules: EVM-BATCH-1, EVM-BATCH-2, EVM-BATCH-3, EVM-BATCH-4, EVM-WORK-1 (`docs/spec/evm.md`). Everything in the batch is adversarial; the result is defined for all of it.
 
 use alloc::vec::Vec;
 use alloy_consensus::Header;

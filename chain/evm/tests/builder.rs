@@ -1,5 +1,5 @@
 //! What the builder builds, `transition` derives: the same blocks, byte for byte, whatever users and L1 send; and no wei comes or goes on
-//! the way (EVM-BATCH-*, EVM-DEP-*, EVM-TX-*, EVM-WORK-1).
+//! the way (EVM-BATCH-1, EVM-BATCH-3, EVM-BATCH-4, EVM-DEP-2, EVM-DEP-3, EVM-TX-1, EVM-WORK-1).
 //!
 //! The machine's tests call these functions, and run every batch in the guest.
 

@@ -1,4 +1,4 @@
-//! What wallets state is what is paid (EVM-FEE-*): 21,000 gas for a transfer, nothing beyond `value + gasLimit * maxFeePerGas`, receipts that
+//! What wallets state is what is paid (EVM-FEE-3, EVM-FEE-4, EVM-FEE-5): 21,000 gas for a transfer, nothing beyond `value + gasLimit * maxFeePerGas`, receipts that
 //! add up to the wei; and what those get who try to pay less.
 //!
 //! The machine's tests call these functions, and run every batch in the guest.

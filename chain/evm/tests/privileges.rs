@@ -1,4 +1,4 @@
-//! Nobody gets at what only the rulebook or L1 may do: not by signing, not by a message, not by delegating (PRE-*, EVM-SYS-2, EVM-DEP-3).
+//! Nobody gets at what only the rulebook or L1 may do: not by signing, not by a message, not by delegating (PRE-2, PRE-3, PRE-BRIDGE-3, PRE-INFO-1, EVM-SYS-2, EVM-DEP-3).
 //!
 //! The machine's tests call these functions, and run every batch in the guest.
 

@@ -1,5 +1,5 @@
 //! The world state beside revm's own database: random programs run on both, block after block; results are the same, and roots those of a
-//! trie built from scratch of what revm's database holds (EVM-STATE-1).
+//! trie built from scratch of what revm's database holds (EVM-STATE-1, EVM-ENV-1).
 
 mod common;
 

@@ -4,9 +4,13 @@
 
 pub(crate) mod common;
 
+use std::collections::BTreeMap;
+
 use alloy_consensus::TxEip1559;
-use alloy_primitives::{Address, B256, Bytes, TxKind, U256, bytes};
+use alloy_primitives::{Address, B256, Bloom, Bytes, TxKind, U256, address, b256, bytes, keccak256};
+use alloy_rlp::Encodable;
 use alloy_sol_types::{SolCall, sol};
+use alloy_trie::{HashBuilder, Nibbles};
 use common::{Memory, TestChain, User, block, config, deposit};
 use tandem_chain::{
     Message, PreimageSource, StateMachine, Transition,
@@ -16,6 +20,7 @@ use tandem_evm::{Evm, Transaction, payload::SignedTransaction, predeploys};
 
 sol! {
     function withdrawETH(address to);
+    function set(uint64 number, uint64 timestamp, uint256 baseFee, uint256 blobBaseFee);
 }
 
 const ETHER: u64 = 1_000_000_000_000_000_000;
@@ -42,6 +47,7 @@ pub(crate) fn ether_comes_by_deposit_moves_and_pays_fees_to_the_vault() {
     assert_eq!(chain.output.queue_index, 1);
 }
 
+/// Tests L1-MSG-4, EVM-DEP-3.
 #[test]
 pub(crate) fn ether_of_a_failing_message_goes_to_its_refund_address() {
     let mut chain = TestChain::new(config());
@@ -179,6 +185,7 @@ pub(crate) fn what_cannot_be_executed_leaves_no_trace() {
     assert_eq!(expected[1].receipts.len(), 1);
 }
 
+/// Tests EVM-BATCH-1, EVM-BATCH-2.
 #[test]
 pub(crate) fn garbage_is_an_empty_payload_and_every_message_still_executes() {
     let messages = vec![deposit(Address::repeat_byte(7), 5), deposit(Address::repeat_byte(8), 6)];
@@ -195,6 +202,7 @@ pub(crate) fn garbage_is_an_empty_payload_and_every_message_still_executes() {
     }
 }
 
+/// Tests EVM-BATCH-4, EVM-DEP-2.
 #[test]
 pub(crate) fn messages_left_over_go_into_extra_blocks() {
     let mut chain = TestChain::new(config());
@@ -208,6 +216,7 @@ pub(crate) fn messages_left_over_go_into_extra_blocks() {
     assert!(again.is_empty(), "nothing to do, no block");
 }
 
+/// Tests EVM-TIME-1.
 #[test]
 pub(crate) fn block_times_are_bounded_by_rule() {
     let mut chain = TestChain::new(config());
@@ -216,6 +225,7 @@ pub(crate) fn block_times_are_bounded_by_rule() {
     assert_eq!(times, [1_000, 1_005, 1_012 + 600]);
 }
 
+/// Tests EVM-WORK-1.
 #[test]
 pub(crate) fn the_work_budget_ends_execution_not_the_chain() {
     let mut small = config();
@@ -229,6 +239,7 @@ pub(crate) fn the_work_budget_ends_execution_not_the_chain() {
     assert_eq!(blocks[1].transactions.len(), 3);
 }
 
+/// Tests EVM-HDR-1, EVM-SYS-2.
 #[test]
 pub(crate) fn headers_chain_and_carry_the_rules() {
     let mut chain = TestChain::new(config());
@@ -248,6 +259,7 @@ pub(crate) fn headers_chain_and_carry_the_rules() {
     assert_ne!(chain.output.message_root, B256::ZERO);
 }
 
+/// Tests EVM-BATCH-1.
 #[test]
 pub(crate) fn a_missing_preimage_is_an_error_and_nothing_else() {
     let mut chain = TestChain::new(config());
@@ -268,6 +280,7 @@ pub(crate) fn a_missing_preimage_is_an_error_and_nothing_else() {
     assert!(chain.memory.preimage(chain.output.last_block_hash).is_ok());
 }
 
+/// Tests EVM-ENV-3, EVM-SYS-1.
 #[test]
 pub(crate) fn blockhash_reads_the_history_contract() {
     // PUSH1 1 NUMBER SUB BLOCKHASH PUSH0 PUSH0 LOG1 STOP as init code: logs the parent's hash.
@@ -280,4 +293,126 @@ pub(crate) fn blockhash_reads_the_history_contract() {
     );
     assert!(blocks[1].receipts[0].success);
     assert_eq!(blocks[1].receipts[0].logs[0].topics(), [blocks[0].hash]);
+}
+
+/// A deposit's bytes, field by field as EVM-DEP-1 lists them.
+#[derive(Clone, Copy)]
+struct DepositFields<'a> {
+    /// What is hashed with its place: kind of source, hash of the message or checkpoint, index or block number.
+    source: (u64, B256, u64),
+    from: Address,
+    to: Address,
+    mint: U256,
+    value: U256,
+    gas: u64,
+    is_system: bool,
+    data: &'a [u8],
+}
+
+impl DepositFields<'_> {
+    fn bytes(self) -> Vec<u8> {
+        let (domain, hash, place) = self.source;
+        let word = |number: u64| B256::from(U256::from(number));
+        let source_hash = keccak256([word(domain), keccak256([hash, word(place)].concat())].concat());
+        let mut list = Vec::new();
+        let fields: [&dyn Encodable; 8] =
+            [&source_hash, &self.from, &self.to, &self.mint, &self.value, &self.gas, &self.is_system, &self.data];
+        fields.into_iter().for_each(|field| field.encode(&mut list));
+        typed(list)
+    }
+}
+
+/// A deposit's receipt without logs: status, gas used in the block so far, bloom, logs.
+fn receipt_bytes(gas_used: u64) -> Vec<u8> {
+    let mut list = Vec::new();
+    true.encode(&mut list);
+    gas_used.encode(&mut list);
+    Bloom::ZERO.encode(&mut list);
+    list.push(0xc0);
+    typed(list)
+}
+
+/// The envelope of type 0x7e around the fields of an RLP list.
+fn typed(list: Vec<u8>) -> Vec<u8> {
+    let mut bytes = vec![0x7e];
+    alloy_rlp::Header { list: true, payload_length: list.len() }.encode(&mut bytes);
+    [bytes, list].concat()
+}
+
+/// The root of a block's list, built leaf by leaf.
+fn list_root(items: &[Vec<u8>]) -> B256 {
+    let leaves: BTreeMap<Vec<u8>, &Vec<u8>> =
+        items.iter().enumerate().map(|(index, item)| (alloy_rlp::encode(index as u64), item)).collect();
+    let mut builder = HashBuilder::default();
+    leaves.iter().for_each(|(key, item)| builder.add_leaf(Nibbles::unpack(key), item));
+    builder.root()
+}
+
+/// Tests EVM-HDR-1, EVM-HDR-2, EVM-DEP-1, EVM-SYS-2, EVM-FEE-2 and EVM-FEE-3 by what they say, and not by the code that builds blocks.
+#[test]
+pub(crate) fn a_block_is_what_the_rules_say_field_by_field() {
+    let mut chain = TestChain::new(config());
+    let alice = User::new(1);
+    let message = Message { value: VALUE_ALL, data: bytes!("c0ffee"), ..deposit(alice.address(), ETHER) };
+    let checkpoint = chain.input(vec![], Bytes::new()).checkpoint;
+    let genesis_hash = chain.output.last_block_hash;
+    let blocks = chain.batch(vec![message.clone()], vec![block(1_000, 1, vec![])]);
+    let header = &blocks[0].header;
+
+    let (number, timestamp) = (checkpoint.number, checkpoint.timestamp);
+    let set = setCall { number, timestamp, baseFee: checkpoint.base_fee, blobBaseFee: checkpoint.blob_base_fee };
+    let first = DepositFields {
+        source: (1, checkpoint.hash(), 1),
+        from: address!("fffffffffffffffffffffffffffffffffffffffe"),
+        to: address!("5400000000000000000000000000000000000003"),
+        mint: U256::ZERO,
+        value: U256::ZERO,
+        gas: 300_000,
+        is_system: true,
+        data: &set.abi_encode(),
+    };
+    let second = DepositFields {
+        source: (0, message.hash(), 0),
+        from: message.sender,
+        to: message.to,
+        mint: message.mint,
+        value: U256::MAX,
+        gas: message.gas_limit,
+        is_system: false,
+        data: &message.data,
+    };
+    assert_eq!(header.transactions_root, list_root(&[first.bytes(), second.bytes()]));
+    let gas: Vec<u64> = blocks[0].receipts.iter().map(|receipt| receipt.cumulative_gas_used).collect();
+    assert_eq!(header.receipts_root, list_root(&[receipt_bytes(gas[0]), receipt_bytes(gas[1])]));
+
+    assert_eq!((header.number, header.timestamp, header.parent_hash), (1, 1_000, genesis_hash));
+    assert_eq!(header.beneficiary, address!("5400000000000000000000000000000000000004"));
+    assert_eq!((header.gas_limit, header.gas_used, header.logs_bloom), (30_000_000, gas[1], Bloom::ZERO));
+    assert_eq!(header.mix_hash, keccak256(genesis_hash));
+    assert_eq!(header.parent_beacon_block_root, Some(checkpoint.hash()));
+    // The least execution part, and 200 gas for a byte at 1.6 L1 gas of a gwei and 1.1 blob bytes of a wei, rounded up.
+    assert_eq!(header.extra_data, bytes!("0000000000989680"));
+    assert_eq!(header.base_fee_per_gas, Some(10_000_000 + 8_000_001));
+    assert_eq!((header.ommers_hash, header.withdrawals_root), (keccak256([0xc0]), Some(list_root(&[]))));
+    let no_requests = b256!("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    assert_eq!(
+        (header.requests_hash, header.blob_gas_used, header.excess_blob_gas),
+        (Some(no_requests), Some(0), Some(0))
+    );
+    assert_eq!(blocks[0].hash, keccak256(alloy_rlp::encode(header)));
+}
+
+/// Tests EVM-ENV-2.
+#[test]
+pub(crate) fn the_blob_base_fee_is_one_whatever_l1s_is() {
+    let mut chain = TestChain::new(config());
+    chain.l1_prices[1] = U256::from(5);
+    let alice = User::new(1);
+    // BLOBBASEFEE PUSH0 PUSH0 LOG1 STOP as init code.
+    let create = TxEip1559 { to: TxKind::Create, input: bytes!("4a5f5fa100"), ..alice.template(1) };
+    let blocks = chain.batch(
+        vec![deposit(alice.address(), ETHER)],
+        vec![block(1_000, 1, vec![]), block(1_000, 0, vec![alice.sign(create)])],
+    );
+    assert_eq!(blocks[1].receipts[0].logs[0].topics(), [B256::with_last_byte(1)]);
 }

@@ -111,6 +111,7 @@ mod tests {
         })
     }
 
+    /// Tests PAY-TREE.
     #[test]
     fn every_leaf_climbs_to_the_root() {
         let mut tree = Tree::default();

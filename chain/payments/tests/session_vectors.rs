@@ -1,5 +1,5 @@
 //! Writes `tests/vectors/payments/session.json`, which the SDK and the `tandem` command read: keys out of wallet signatures, and
-//! transactions signed by keys of wallets. `TANDEM_BLESS=1` writes the file; otherwise it must be what is written.
+//! transactions signed by keys of wallets (PAY-SESSION-KEY, PAY-SESSION-TX, PAY-EDDSA-SIGN). `TANDEM_BLESS=1` writes the file; otherwise it must be what is written.
 
 use alloy_primitives::{Address, B256, U256, hex};
 use serde_json::{Value, json};

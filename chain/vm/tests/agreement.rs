@@ -56,7 +56,7 @@ fn assert_all_run(suite: &str, scenarios: usize) {
 
 #[test]
 fn batches_of_the_transition_suite() {
-    let scenarios: [(&str, fn()); 13] = [
+    let scenarios: [(&str, fn()); 15] = [
         ("ether", transition::ether_comes_by_deposit_moves_and_pays_fees_to_the_vault),
         ("refunds", transition::ether_of_a_failing_message_goes_to_its_refund_address),
         ("spending", transition::a_message_spends_what_its_sender_has_on_l2),
@@ -70,6 +70,8 @@ fn batches_of_the_transition_suite() {
         ("headers", transition::headers_chain_and_carry_the_rules),
         ("missing pre-image", transition::a_missing_preimage_is_an_error_and_nothing_else),
         ("blockhash", transition::blockhash_reads_the_history_contract),
+        ("fields", transition::a_block_is_what_the_rules_say_field_by_field),
+        ("blob base fee", transition::the_blob_base_fee_is_one_whatever_l1s_is),
     ];
     assert_all_run(include_str!("../../evm/tests/transition.rs"), scenarios.len());
     for (name, scenario) in scenarios {

@@ -1,4 +1,4 @@
-//! The fast machine, the reference and the witness verifier agree after every step, however the fast machine gets there.
+//! The fast machine, the reference and the witness verifier agree after every step, however the fast machine gets there (VM-4, VM-5, VM-6, VM-7).
 
 mod common;
 

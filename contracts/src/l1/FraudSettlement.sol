@@ -37,7 +37,7 @@ enum ClaimStatus {
 /// @notice Rules: L1-OUT-*, L1-CLAIM-*, L1-STAKE-*, L1-NOTICE-3, L1-WD-2, L1-WD-3. A claim names the state after one epoch, on top of a
 /// parent claim. Alone in its slot for the whole window it becomes final after its parent; a second claim makes the slot
 /// contested, and then only the dispute contract that the epoch's schedule entry names can decide it. One stake carries an
-/// account along a path of claims. There are no roles. Immutable. Calls can be bundled (`multicall`, which takes no ether), and a
+/// account along a path of claims. There are no roles. Immutable. Calls can be bundled (`multicall`, which takes no ether, L1-CLAIM-6), and a
 /// copy that came first makes none of them revert. Invariant: balance = stakes + credits. Adversarial: everybody who claims.
 contract FraudSettlement is ISettlement, IFailure, IFinality, Multicall {
     using Hashing for *;

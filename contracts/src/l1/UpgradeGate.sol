@@ -77,7 +77,7 @@ contract UpgradeGate {
         delete _upgrade;
     }
 
-    /// @notice After the delay: the epoch of the last batch is the last one that people are waited for. Caller: anyone.
+    /// @notice L1-GATE-2, after the delay: the epoch of the last batch is the last one that people are waited for. Caller: anyone.
     function mark() external {
         Upgrade storage upgrade = _proposed();
         if (block.timestamp < upgrade.maturesAt) revert UpgradeGate_Immature(upgrade.maturesAt);

@@ -17,7 +17,7 @@ contract AddressTable {
     error AddressTable_NotRegistered(address account);
     error AddressTable_NoSuchIndex(uint64 index);
 
-    /// @notice Gives `account` the next index, or finds the one it has. Anyone may call. Reverts for the zero address.
+    /// @notice PRE-TABLE-2: gives `account` the next index, or finds the one it has. Anyone may call. Reverts for the zero address.
     function register(address account) external returns (uint64 index) {
         if (account == address(0)) revert AddressTable_ZeroAddress();
         uint256 known = _indexPlusOne[account];

@@ -7,12 +7,12 @@ import { Nonces } from "@openzeppelin/contracts/utils/Nonces.sol";
 import { ECDSA } from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import { Predeploys } from "./Predeploys.sol";
 
-/// @title An L1 token as it appears on L2: ERC-20 with EIP-2612 permits (PRE-TOKEN-*).
+/// @title An L1 token as it appears on L2: ERC-20 with EIP-2612 permits (PRE-TOKEN-1).
 /// @notice The bridge alone mints and burns. Nobody can pause, upgrade or seize.
 /// @dev The predeploy is the code behind one minimal proxy per L1 token; it has no state of its own, and the bridge, the only one
-/// who may initialise, initialises nothing but proxies.
+/// who may initialise, initialises nothing but proxies (PRE-TOKEN-2).
 contract BridgedToken is ERC20, Nonces, IERC20Permit {
-    /// @notice Longer names and symbols are cut, so that no L1 token can make its own deposit too expensive.
+    /// @notice Longer names and symbols are cut, so that no L1 token can make its own deposit too expensive (PRE-TOKEN-3).
     uint256 public constant TEXT_BYTES_MAX = 64;
 
     bytes32 private constant DOMAIN_TYPEHASH =

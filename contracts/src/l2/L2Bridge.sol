@@ -7,7 +7,7 @@ import { IL1Bridge } from "./IL1Bridge.sol";
 import { MessagePasser } from "./MessagePasser.sol";
 import { Predeploys } from "./Predeploys.sol";
 
-/// @title L2 end of the token bridge, and the factory of bridged tokens (PRE-BRIDGE-*).
+/// @title L2 end of the token bridge, and the factory of bridged tokens (PRE-BRIDGE-1 to PRE-BRIDGE-7).
 /// @notice A deposit on L1 mints here, a withdrawal burns here and releases on L1. So for every L1 token:
 /// escrow on L1 = supply here + deposits under way + releases under way.
 /// @dev Slot 0 is the L1 Bridge, set by genesis and never written; slot 1 the mapping `l1TokenOf`. No ether stays here.
@@ -45,9 +45,9 @@ contract L2Bridge {
     error L2Bridge_BadRecipient(address to);
     error L2Bridge_ZeroAmount();
 
-    /// @notice Mints `amount` of the bridged token of `l1Token` to `to`, deploying it on first use. Only the L1 Bridge,
+    /// @notice PRE-BRIDGE-3: mints `amount` of the bridged token of `l1Token` to `to`, deploying it on first use. Only the L1 Bridge,
     /// through its alias. Never reverts for it while `RETURN_GAS` is there: if minting fails, for whatever reason, all of it is undone
-    /// and a message releases the tokens on L1 to `from`.
+    /// and a message releases the tokens on L1 to `from` (PRE-BRIDGE-5).
     function finalizeDeposit(
         address l1Token,
         address from,
@@ -89,7 +89,7 @@ contract L2Bridge {
         BridgedToken(l2Token).mint(to, amount);
     }
 
-    /// @notice Burns `amount` of the caller's `l2Token` and releases it on L1 to `to`. Reverts if `l2Token` was not deployed here,
+    /// @notice PRE-BRIDGE-6: burns `amount` of the caller's `l2Token` and releases it on L1 to `to`. Reverts if `l2Token` was not deployed here,
     /// if `to` is zero or the L1 Bridge, which would keep them, if `amount` is zero or more than the caller has. No allowance is needed.
     /// @return index Position of the message.
     function withdraw(address l2Token, address to, uint256 amount) external returns (uint64 index) {
@@ -102,7 +102,7 @@ contract L2Bridge {
         emit TokenWithdrawn(l1Token, msg.sender, to, amount, index);
     }
 
-    /// @notice Burns the ether sent along and pays it out on L1 to `to`. Reverts if there is none, or if `to` is zero or
+    /// @notice PRE-BRIDGE-7: burns the ether sent along and pays it out on L1 to `to`. Reverts if there is none, or if `to` is zero or
     /// the L1 Bridge, which could not accept it.
     /// @return index Position of the message.
     function withdrawETH(address to) external payable returns (uint64 index) {
@@ -112,7 +112,7 @@ contract L2Bridge {
         emit EtherWithdrawn(msg.sender, to, msg.value, index);
     }
 
-    /// @notice Where the bridged token of `l1Token` is, or will be after the first deposit.
+    /// @notice PRE-BRIDGE-4: where the bridged token of `l1Token` is, or will be after the first deposit.
     function bridgedToken(address l1Token) public view returns (address) {
         return Clones.predictDeterministicAddress(Predeploys.BRIDGED_TOKEN, _salt(l1Token), address(this));
     }

@@ -44,7 +44,7 @@ contract MessagePasser {
 
     /// @notice Sends a message from the caller: once its output is final, L1 calls `target` with the ether sent along,
     /// `gasLimit` gas and `data`. Reverts if `data` or `gasLimit` exceeds its cap, if ether is sent to the L1 Bridge, which would refuse it
-    /// for ever, or when the tree is full.
+    /// for ever, or when the tree is full (PRE-MSG-3).
     /// @return index Position of the message in the tree, from 0.
     function send(address target, uint64 gasLimit, bytes calldata data) external payable returns (uint64 index) {
         if (data.length > DATA_BYTES_MAX) revert MessagePasser_DataTooLong(data.length);

@@ -10,7 +10,7 @@ import { DepositFixture } from "./BridgeDeposit.t.sol";
 import { MessageTreeModel } from "./MessageTreeModel.sol";
 import { FeeToken, NoReturnToken, PlainToken } from "./Tokens.sol";
 
-/// @title The escrow equation, beside a model of L2, for ETH, a plain token, one with a fee and one without return values.
+/// @title The escrow equation, beside a model of L2, for ETH, a plain token, one with a fee and one without return values (L1-BR-1, L1-BR-2, L1-BR-3).
 /// @notice escrow = L2 supply + unconsumed deposits + unclaimed withdrawals + what was burned on L2 (+ what came uninvited).
 contract EscrowInvariantTest is DepositFixture {
     using Hashing for *;

@@ -16,7 +16,7 @@ import { IDispute } from "../../src/l1/interfaces/IDispute.sol";
 import { vm } from "../utils/Vm.sol";
 import { DisputeFixture } from "./SettlementClaim.t.sol";
 
-/// @title What an owner who wants the escrow tries, and how it ends: L1-NOTICE-*, L1-GATE-*.
+/// @title What an owner who wants the escrow tries, and how it ends: L1-NOTICE-1, L1-NOTICE-3, L1-GATE-1.
 contract HostileOwnerTest is DisputeFixture {
     using Hashing for *;
 
@@ -102,7 +102,7 @@ contract HostileOwnerTest is DisputeFixture {
     }
 }
 
-/// @title The upgrade of the Bridge: L1-GATE-1 to L1-GATE-3.
+/// @title The upgrade of the Bridge: L1-GATE-1, L1-GATE-2, L1-GATE-3.
 contract UpgradeGateTest is DisputeFixture {
     Bridge private _next;
 

@@ -43,7 +43,7 @@ abstract contract AppendFixture is Fixture {
     }
 }
 
-/// @title `Inbox.appendCalldata`: L1-BATCH-1 to L1-BATCH-6, L1-BATCH-8, L1-CP-2.
+/// @title `Inbox.appendCalldata`: L1-BATCH-1, L1-BATCH-2, L1-BATCH-4, L1-BATCH-5, L1-BATCH-6, L1-BATCH-8, L1-CP-2.
 contract InboxAppendCalldataTest is AppendFixture {
     function testFuzz_appendCalldata_hashesChunks(uint256 length, bytes32 seed) external {
         length = bound(length, 0, 122_880);

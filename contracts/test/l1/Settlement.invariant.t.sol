@@ -8,7 +8,8 @@ import { IDispute } from "../../src/l1/interfaces/IDispute.sol";
 import { vm } from "../utils/Vm.sol";
 import { DisputeFixture } from "./SettlementClaim.t.sol";
 
-/// @title The claim tree under claims, verdicts, finalizations and clean-up in any order: L1-CLAIM-2 to L1-CLAIM-5, L1-STAKE-1 to L1-STAKE-5.
+/// @title The claim tree under claims, verdicts, finalizations and clean-up in any order: L1-CLAIM-2, L1-CLAIM-3, L1-CLAIM-4,
+/// L1-CLAIM-5, L1-STAKE-1, L1-STAKE-5.
 contract SettlementInvariantTest is DisputeFixture {
     using Hashing for *;
 

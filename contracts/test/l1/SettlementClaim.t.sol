@@ -404,7 +404,7 @@ contract SettlementFinalizeTest is ClaimFixture {
     }
 }
 
-/// @title `FraudSettlement.withdraw`: payouts are pulled.
+/// @title `FraudSettlement.unstake` and `withdraw`: payouts are pulled (L1-STAKE-6).
 contract SettlementWithdrawTest is ClaimFixture {
     function testFuzz_withdraw_paysOnce(uint160 to) external {
         to = uint160(bound(to, 1 << 32, 1 << 100));

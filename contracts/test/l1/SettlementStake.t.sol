@@ -8,7 +8,7 @@ import { IDispute } from "../../src/l1/interfaces/IDispute.sol";
 import { vm } from "../utils/Vm.sol";
 import { DisputeFixture } from "./SettlementClaim.t.sol";
 
-/// @title One stake that moves along: L1-STAKE-1 to L1-STAKE-5, and those who want more out of it.
+/// @title One stake that moves along: L1-STAKE-1, L1-STAKE-2, L1-STAKE-3, L1-STAKE-4, L1-STAKE-5, L1-CLAIM-6, and those who want more out of it.
 contract SettlementStakeTest is DisputeFixture {
     using Hashing for *;
 

@@ -6,6 +6,7 @@ import { Predeploys } from "../../src/l2/Predeploys.sol";
 import { vm } from "../utils/Vm.sol";
 import { L2Test } from "./L2Test.sol";
 
+/// @title An address has one index, for good: PRE-TABLE-1, PRE-TABLE-2.
 contract AddressTableTest is L2Test {
     function testFuzz_register_countsUpAndStays(address[] memory accounts) external {
         uint64 count;

@@ -8,6 +8,7 @@ import { Predeploys } from "../../src/l2/Predeploys.sol";
 import { vm } from "../utils/Vm.sol";
 import { L2Test } from "./L2Test.sol";
 
+/// @title A bridged token is an ERC-20 with permits that the bridge alone mints and burns: PRE-TOKEN-1, PRE-TOKEN-2, PRE-TOKEN-3.
 contract BridgedTokenTest is L2Test {
     bytes32 private constant PERMIT_TYPEHASH =
         keccak256("Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)");

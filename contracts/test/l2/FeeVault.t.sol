@@ -6,6 +6,7 @@ import { Predeploys } from "../../src/l2/Predeploys.sol";
 import { vm } from "../utils/Vm.sol";
 import { L2Test } from "./L2Test.sol";
 
+/// @title All that the vault has goes to the recipient on L1, whoever asks: PRE-FEE-1.
 contract FeeVaultTest is L2Test {
     function testFuzz_withdraw_sendsEverythingToTheRecipient(address caller, uint256 value) external {
         value = bound(value, 1, type(uint256).max);

@@ -7,6 +7,7 @@ import { Predeploys } from "../../src/l2/Predeploys.sol";
 import { vm } from "../utils/Vm.sol";
 import { L2Test } from "./L2Test.sol";
 
+/// @title The checkpoint, and the data fee told in advance: PRE-INFO-1, PRE-INFO-2, FEE-L1-1, FEE-L1-2, FEE-L1-3, FEE-L1-4.
 contract L1InfoTest is L2Test {
     function testFuzz_set_stores(uint64 number, uint64 timestamp, uint256 baseFee, uint256 blobBaseFee) external {
         vm.prank(Predeploys.SYSTEM);

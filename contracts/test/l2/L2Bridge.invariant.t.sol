@@ -77,6 +77,7 @@ contract BridgeActor is L2BridgeTest {
     }
 }
 
+/// @title Every bridged token is backed by escrow on L1, whatever is done: PRE-BRIDGE-1.
 contract L2BridgeInvariantTest is L2BridgeTest {
     BridgeActor private _actor;
 

@@ -30,6 +30,7 @@ abstract contract L2BridgeTest is L2Test {
     }
 }
 
+/// @title `L2Bridge.finalizeDeposit`: PRE-BRIDGE-3, PRE-BRIDGE-4, PRE-BRIDGE-5.
 contract L2BridgeFinalizeDepositTest is L2BridgeTest {
     function testFuzz_deploysOnceAndMints(address l1Token, address to, uint128 first, uint128 second) external {
         vm.assume(l1Token != address(0) && to != address(0));
@@ -160,6 +161,7 @@ contract L2BridgeFinalizeDepositTest is L2BridgeTest {
     }
 }
 
+/// @title `L2Bridge.withdraw`: PRE-BRIDGE-6.
 contract L2BridgeWithdrawTest is L2BridgeTest {
     function testFuzz_burnsAndReleases(address to, uint256 minted, uint256 amount) external {
         vm.assume(to != address(0) && to != L1_BRIDGE);
@@ -232,6 +234,7 @@ contract L2BridgeWithdrawTest is L2BridgeTest {
     }
 }
 
+/// @title `L2Bridge.withdrawETH`: PRE-BRIDGE-7.
 contract L2BridgeWithdrawETHTest is L2BridgeTest {
     function testFuzz_burnsAndPaysOut(address from, address to, uint256 value) external {
         vm.assume(to != address(0) && to != L1_BRIDGE && from != Predeploys.MESSAGE_PASSER);

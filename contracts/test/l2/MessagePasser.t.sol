@@ -6,6 +6,7 @@ import { Predeploys } from "../../src/l2/Predeploys.sol";
 import { vm } from "../utils/Vm.sol";
 import { L2Test, NaiveTree } from "./L2Test.sol";
 
+/// @title `MessagePasser.send` builds the tree of the specification: PRE-MSG-1, PRE-MSG-2, PRE-MSG-3, PRE-MSG-4, L1-WD-1, L1-WD-2.
 contract MessagePasserTest is L2Test {
     bytes32[] private _leaves;
 

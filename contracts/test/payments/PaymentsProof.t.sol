@@ -87,7 +87,7 @@ abstract contract PaymentsFixture is Test {
     }
 }
 
-/// @title Composition: what the chunks prove together.
+/// @title Composition: what the chunks prove together (PAY-CHAIN, PAY-CIRCUIT, PAY-JOIN, PAY-EVAL, PAY-PUBLIC, PAY-TRANSCRIPT).
 contract PaymentsProofTest is PaymentsFixture {
     function test_accepts_whatTheProverMade() external {
         Batch memory batch = honest();
@@ -405,7 +405,7 @@ contract PaymentsProofTest is PaymentsFixture {
     }
 }
 
-/// @title Single parts: key sets, evaluation, coefficients.
+/// @title Single parts: key sets (PAY-KEY), evaluation (PAY-EVAL), coefficients (PAY-TRANSCRIPT).
 contract PaymentsPartsTest is PaymentsFixture {
     function test_keySet_isStoredAndHashed() external view {
         vm.assertEq(keccak256(harness.load(set)), vm.parseJsonBytes32(json, ".keySetHash"));

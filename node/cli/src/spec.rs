@@ -284,6 +284,7 @@ mod tests {
     }
 
     /// Each bound in the file's own terms, and one step inside it.
+    /// Tests L1-SCHED-5, L1-SCHED-6.
     #[test]
     fn what_the_contracts_or_the_machine_refuse_is_refused() {
         let with = |section: &str| parse(&format!("l2-chain-id = 7\n{ROLES}{section}"));

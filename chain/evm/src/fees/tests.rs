@@ -1,3 +1,5 @@
+//! The base fee and its two parts, and what of it a transaction pays (EVM-FEE-1, EVM-FEE-2, EVM-FEE-3, EVM-FEE-5, FEE-L1-3).
+
 use alloy_consensus::Header;
 use alloy_primitives::U256;
 use proptest::prelude::*;

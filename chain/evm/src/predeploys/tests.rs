@@ -144,6 +144,7 @@ impl Chain {
     }
 }
 
+/// Tests PRE-CODE-1.
 #[test]
 fn committed_bytecode_has_the_pinned_hashes() {
     for bytecode in ALL {
@@ -158,6 +159,7 @@ fn every_committed_file_is_pinned() {
     assert_eq!(files.count(), ALL.len());
 }
 
+/// Tests PRE-1, PRE-2.
 #[test]
 fn facts_from_elsewhere_agree() {
     assert_eq!(bytecode::HISTORY_STORAGE.code, &alloy_eips::eip2935::HISTORY_STORAGE_CODE[..]);
@@ -166,6 +168,7 @@ fn facts_from_elsewhere_agree() {
     assert_eq!(address_slot(0), U256::from_be_bytes(keccak256([0; 32]).0));
 }
 
+/// Tests PRE-GEN-1, EVM-GEN-1, EVM-ENV-4.
 #[test]
 fn genesis_is_contracts_without_ether_in_order() {
     let accounts = genesis_accounts(&test_config());
@@ -178,6 +181,7 @@ fn genesis_is_contracts_without_ether_in_order() {
     }
 }
 
+/// Tests PRE-MSG-2, PRE-BRIDGE-2, PRE-FEE-1.
 #[test]
 fn genesis_storage_is_read_by_the_contracts() {
     let config = test_config();
@@ -188,6 +192,7 @@ fn genesis_storage_is_read_by_the_contracts() {
     assert_eq!(chain.call(MESSAGE_PASSER, &messageRootCall {}), MessageTree::default().root());
 }
 
+/// Tests PRE-INFO-1, PRE-INFO-2.
 #[test]
 fn the_system_alone_sets_the_checkpoint() {
     let mut chain = Chain::at_genesis(&test_config());
@@ -203,6 +208,7 @@ fn the_system_alone_sets_the_checkpoint() {
     assert_eq!(chain.call(L1_INFO, &blobBaseFeeCall {}), checkpoint.blob_base_fee);
 }
 
+/// Tests PRE-TABLE-1.
 #[test]
 fn addresses_are_read_from_their_slots() {
     let mut chain = Chain::at_genesis(&test_config());
@@ -217,6 +223,7 @@ fn addresses_are_read_from_their_slots() {
     assert_eq!(chain.storage(ADDRESS_TABLE, ADDRESS_COUNT_SLOT), U256::from(5));
 }
 
+/// Tests PRE-BRIDGE-3, PRE-BRIDGE-5.
 #[test]
 fn a_deposit_through_the_alias_mints_within_the_gas_that_the_specification_names() {
     let config = test_config();
@@ -242,6 +249,7 @@ fn a_deposit_through_the_alias_mints_within_the_gas_that_the_specification_names
     assert_eq!(chain.call(token, &totalSupplyCall {}), U256::MAX);
 }
 
+/// Tests PRE-FEE-1, L1-WD-1.
 #[test]
 fn the_fee_vault_pays_the_recipient_on_l1() {
     let config = test_config();
@@ -265,6 +273,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
 
     /// Any messages: the root in state is that of the rulebook's tree over the rulebook's hashes (L1-WD-1, L1-WD-2).
+    /// Tests PRE-MSG-1, PRE-MSG-2, L1-WD-2.
     #[test]
     fn the_message_root_is_the_trees(
         messages in prop::collection::vec(
@@ -302,6 +311,7 @@ proptest! {
     }
 
     /// FEE-L1-4: the contract tells what the rulebook charges, once the base fee has caught up.
+    /// Tests FEE-L1-2, FEE-L1-3, FEE-L1-4.
     #[test]
     fn the_data_fee_is_told_as_it_is_charged(
         parts in prop::collection::vec(fee_input_part(), 0..8),
@@ -343,6 +353,7 @@ fn prices() -> impl Strategy<Value = U256> {
     prop_oneof![any::<u64>().prop_map(U256::from), Just(U256::ZERO), Just(U256::MAX), Just(U256::MAX >> 20)]
 }
 
+/// Tests FEE-L1-1, EVM-DA-2.
 #[test]
 fn the_data_fee_agrees_at_every_short_length_and_across_the_match_distance() {
     let mut chain = Chain::at_genesis(&test_config());

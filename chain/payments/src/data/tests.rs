@@ -1,4 +1,4 @@
-//! Records survive the way through bytes, and other bytes are refused.
+//! Records survive the way through bytes, and other bytes are refused (PAY-KIND, PAY-WITHDRAWAL, PAY-MESSAGE).
 
 use super::*;
 use crate::leaf::Key;

@@ -1,4 +1,4 @@
-//! BabyJubJub in circomlib's form: 168700 x^2 + y^2 = 1 + 168696 x^2 y^2 over the BN254 scalar field (EIP-2494).
+//! PAY-EDDSA-CURVE: BabyJubJub in circomlib's form, 168700 x^2 + y^2 = 1 + 168696 x^2 y^2 over the BN254 scalar field (EIP-2494).
 //!
 //! The curve has 8 l points, l prime. 168700 is a square and 168696 is not, so that the addition law is complete.
 //! (`ark-ed-on-bn254` is the same group with x scaled by the square root of 168700.)
@@ -63,6 +63,7 @@ mod tests {
     use ark_ec::{AffineRepr, CurveGroup, PrimeGroup};
     use ark_ff::{FftField, One, PrimeField, Zero};
 
+    /// Tests PAY-EDDSA-CURVE.
     #[test]
     fn the_parameters_are_those_of_eip_2494() {
         assert!(GENERATOR.is_on_curve() && GENERATOR.is_in_correct_subgroup_assuming_on_curve());

@@ -148,6 +148,7 @@ mod tests {
             .collect()
     }
 
+    /// Tests PAY-EDDSA, by signatures from elsewhere.
     #[test]
     fn signatures_of_circomlib_verify() {
         for (key, message, signature) in cases() {
@@ -180,6 +181,7 @@ mod tests {
         assert_eq!(key.verify(message, &signature), Err(EddsaError::ScalarNotCanonical));
     }
 
+    /// Tests PAY-EDDSA-KEY.
     #[test]
     fn keys_off_the_curve_or_of_small_order_are_refused() {
         let key = cases()[0].0;

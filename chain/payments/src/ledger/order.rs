@@ -1,6 +1,6 @@
 //! Orders the circuit proves by a gap: of leaf keys around a missing one (PAY-UNIQUE), and of key hashes below r.
 //!
-//! Twin: `prover/circuits/src/apply/gaps.rs`. A gap is the difference, less one, in the most significant part that
+//! Twin: `prover/circuits/src/apply/order.rs`. A gap is the difference, less one, in the most significant part that
 //! differs; it fits the lane exactly if the order holds.
 
 use crate::field::{MODULUS, address_integer, halves};

@@ -1,4 +1,4 @@
-//! Of any sequence of operations: value is conserved, chunks chain, and the posted bytes rebuild the state.
+//! Of any sequence of operations: value is conserved, chunks chain, and the posted bytes rebuild the state (PAY-CHAIN).
 
 use crate::batch::BatchBuilder;
 use crate::data::{Message, Withdrawal, bytes, evaluate_all};

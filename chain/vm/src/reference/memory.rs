@@ -94,6 +94,7 @@ mod tests {
     use super::*;
     use crate::tree::root_of;
 
+    /// Tests VM-2.
     #[test]
     fn proofs_lead_to_the_root() {
         let mut memory = TreeMemory::default();

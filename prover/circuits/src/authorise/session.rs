@@ -213,6 +213,7 @@ mod tests {
         accepts(|cs| synthesise(cs, 3, SLOTS, slots, public))
     }
 
+    /// Tests PAY-AUTHORISE-SESSION.
     #[test]
     fn full_partial_and_empty_chunks_pass_with_pinned_counts() {
         for (circuit, count, constraints) in

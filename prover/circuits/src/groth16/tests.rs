@@ -1,4 +1,4 @@
-//! Keys, proofs and batches, honest and not. Most use a circuit of a few constraints; one test proves a real chunk.
+//! Keys, proofs and batches, honest and not (PAY-KEY, PAY-TRANSCRIPT, PAY-JOIN). Most use a circuit of a few constraints; one test proves a real chunk.
 
 use super::*;
 use crate::{

@@ -36,7 +36,7 @@ pub struct Header {
     pub queue_hash_end: B256,
     /// Timestamp and operator, packed (PAY-PUBLIC).
     pub env: U256,
-    /// Signing domain (PAY-OPERATION), a public input of the chunks.
+    /// Signing domain (PAY-OPHASH), a public input of the chunks.
     pub dom: Fr,
 }
 

@@ -243,6 +243,7 @@ fn a_template_is_no_bomb() {
     assert_eq!(verdict_within(&forgery.posted(), &limits_of_bytes(exactly - 1)), Err(exceeded));
 }
 
+/// Tests EVM-PL-7.
 #[test]
 fn caps_hold_at_their_boundaries() {
     let limits = PayloadLimits { decompressed_bytes_max: 1 << 20, blocks_max: 3, transactions_max: 5 };
@@ -417,6 +418,7 @@ pub(super) fn forgeries() -> Vec<(&'static str, Vec<u8>, PayloadError)> {
     forgeries
 }
 
+/// Tests EVM-PL-1, EVM-PL-2, EVM-PL-3, EVM-PL-4, EVM-PL-5, EVM-PL-6.
 #[test]
 fn every_forgery_is_named() {
     assert!(Forgery::transfers(2).verdict().is_ok());

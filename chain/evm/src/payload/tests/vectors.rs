@@ -179,6 +179,7 @@ fn block_json(block: &PayloadBlock) -> Value {
     json!({ "timestamp": block.timestamp, "message_count": block.message_count, "transactions": transactions })
 }
 
+/// Tests EVM-PL-1, EVM-PL-2, EVM-PL-3, EVM-PL-4, EVM-PL-5, EVM-PL-6.
 #[test]
 fn valid_payloads() {
     let mut cases = Vec::new();
@@ -209,6 +210,7 @@ fn invalid_payloads() {
     }
 }
 
+/// Tests EVM-DA-1, FEE-L1-2.
 #[test]
 fn estimates() {
     let inputs = transactions().into_iter().map(|(name, transaction)| (name, transaction.encode_2718()));

@@ -93,6 +93,7 @@ mod tests {
         }
     }
 
+    /// Tests L1-MSG-7.
     #[test]
     fn what_is_nobodys_or_everybodys_is_refused() {
         let deployment = deployment();

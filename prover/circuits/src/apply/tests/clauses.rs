@@ -105,7 +105,7 @@ fn padding() -> Forge {
     group(|ledger| vec![ledger.padding()])
 }
 
-// PAY-PAD, PAY-LANES
+// PAY-PAD, PAY-LANES, PAY-RANGE
 
 #[test]
 fn unused_lanes_carry_nothing() {
