@@ -1,5 +1,5 @@
 //! No reference leads nowhere: every rule ID that code or a document cites is defined once in `docs/spec`, every rule is cited by code and by a test, every
-//! link of a document and every path that a comment names exists.
+//! link of a document and every path that a comment names exists, and pages tell the figures that are measured.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -207,4 +207,70 @@ fn every_path_that_is_named_exists() {
         }
     }
     assert!(seen > 150, "only {seen} paths were found");
+}
+
+/// Where pages tell figures: rows of tables whose first cell is a figure's name.
+const PAGES: [&str; 3] = ["docs/contracts/", "docs/circuits/", "docs/settlement.md"];
+
+/// Figures by name: gas and sizes of the contracts' snapshots, and the pinned constraints.
+fn figures() -> BTreeMap<String, u64> {
+    let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
+    let mut figures = BTreeMap::new();
+    for name in ["l1", "payments", "vm"] {
+        let snapshot: BTreeMap<String, String> =
+            serde_json::from_str(&read(&format!("contracts/snapshots/{name}.json"))).unwrap();
+        let named = |name: String| name.strip_prefix("gas ").map(str::to_owned).unwrap_or(name);
+        figures.extend(snapshot.into_iter().map(|(name, value)| (named(name), value.parse().unwrap())));
+    }
+    let pinned = read("prover/circuits/src/figures.rs");
+    let (_, pinned) = pinned.split_once("fn every_figure_is_pinned").unwrap();
+    let pinned = pinned.lines().map(str::trim).skip_while(|line| *line != "[").skip(1).take_while(|line| *line != "]");
+    let pinned = pinned.filter_map(|line| line.strip_prefix("(\""));
+    figures.extend(pinned.map(|pair| {
+        let (name, value) = pair.split_once("\", ").unwrap();
+        (name.into(), value.trim_end_matches("),").replace('_', "").parse().unwrap())
+    }));
+    figures
+}
+
+fn with_commas(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().map(|group| str::from_utf8(group).unwrap()).collect();
+    groups.join(",")
+}
+
+/// A row with the figure that its first cell names, and that name.
+fn with_figure<'a>(row: &'a str, figures: &BTreeMap<String, u64>) -> Option<(&'a str, String)> {
+    let (name, cells) = row.strip_prefix("| `")?.split_once("` | ")?;
+    let figure = figures.get(name)?;
+    let rest = &cells[cells.find(" |")?..];
+    Some((name, format!("| `{name}` | {}{rest}", with_commas(*figure))))
+}
+
+/// `TANDEM_WRITE_FIGURES=1` writes the figures into the pages.
+#[test]
+fn every_figure_of_the_pages_is_the_measured_one() {
+    assert_eq!([with_commas(7), with_commas(46_442), with_commas(1_025_770)], ["7", "46,442", "1,025,770"]);
+    let (repository, figures) = (Repository::read(), figures());
+    assert!(figures.len() > 40, "only {} figures were found", figures.len());
+    let mut told = BTreeSet::new();
+    for (file, text) in repository.texts.iter().filter(|(file, _)| PAGES.iter().any(|page| file.starts_with(page))) {
+        let mut fresh = String::new();
+        for row in text.lines() {
+            let row = with_figure(row, &figures).map_or(row.to_owned(), |(name, fresh)| {
+                told.insert(name.to_owned());
+                fresh
+            });
+            fresh.push_str(&row);
+            fresh.push('\n');
+        }
+        if std::env::var_os("TANDEM_WRITE_FIGURES").is_some() {
+            fs::write(root().join(file), &fresh).unwrap();
+        } else {
+            let differs = text.lines().zip(fresh.lines()).find(|(old, new)| old != new);
+            assert_eq!(differs, None, "{file}: what is told, and what is measured");
+        }
+    }
+    let untold: Vec<&String> = figures.keys().filter(|name| !told.contains(*name)).collect();
+    assert_eq!(untold, [""; 0], "figures that no page tells");
 }
