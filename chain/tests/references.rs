@@ -216,9 +216,9 @@ const PAGES: [&str; 3] = ["docs/contracts/", "docs/circuits/", "docs/settlement.
 fn figures() -> BTreeMap<String, u64> {
     let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
     let mut figures = BTreeMap::new();
-    for name in ["l1", "payments", "vm"] {
-        let snapshot: BTreeMap<String, String> =
-            serde_json::from_str(&read(&format!("contracts/snapshots/{name}.json"))).unwrap();
+    for file in fs::read_dir(root().join("contracts/snapshots")).unwrap() {
+        let snapshot = fs::read_to_string(file.unwrap().path()).unwrap();
+        let snapshot: BTreeMap<String, String> = serde_json::from_str(&snapshot).unwrap();
         let named = |name: String| name.strip_prefix("gas ").map(str::to_owned).unwrap_or(name);
         figures.extend(snapshot.into_iter().map(|(name, value)| (named(name), value.parse().unwrap())));
     }
