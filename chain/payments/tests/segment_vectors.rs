@@ -1,5 +1,5 @@
 //! Writes `tests/vectors/payments/segments.json`, which the contracts read: posted segments and their evaluations (PAY-EVAL), and
-//! bytes that are no segment. `TANDEM_BLESS=1` writes the file; otherwise it must be what is written.
+//! bytes that are no segment. `TANDEM_WRITE_VECTORS=1` writes the file; otherwise it must be what is written.
 
 use alloy_primitives::{Address, B256, U256, hex, keccak256};
 use ark_bn254::Fr;
@@ -84,9 +84,9 @@ fn the_segment_vectors_are_what_is_committed() {
     let vectors = json!({ "cases": cases(), "partial": partial() });
     let rendered = serde_json::to_string_pretty(&vectors).unwrap() + "\n";
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/payments/segments.json");
-    if std::env::var_os("TANDEM_BLESS").is_some() {
+    if std::env::var_os("TANDEM_WRITE_VECTORS").is_some() {
         fs::write(&path, &rendered).unwrap();
     }
     let committed = fs::read_to_string(&path).unwrap_or_default();
-    assert!(committed == rendered, "TANDEM_BLESS=1 cargo test -p tandem-payments --test segment_vectors");
+    assert!(committed == rendered, "TANDEM_WRITE_VECTORS=1 cargo test -p tandem-payments --test segment_vectors");
 }

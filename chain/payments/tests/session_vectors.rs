@@ -1,5 +1,5 @@
 //! Writes `tests/vectors/payments/session.json`, which the SDK and the `tandem` command read: keys out of wallet signatures, and
-//! transactions signed by keys of wallets (PAY-SESSION-KEY, PAY-SESSION-TX, PAY-EDDSA-SIGN). `TANDEM_BLESS=1` writes the file; otherwise it must be what is written.
+//! transactions signed by keys of wallets (PAY-SESSION-KEY, PAY-SESSION-TX, PAY-EDDSA-SIGN). `TANDEM_WRITE_VECTORS=1` writes the file; otherwise it must be what is written.
 
 use alloy_primitives::{Address, B256, U256, hex};
 use serde_json::{Value, json};
@@ -125,11 +125,11 @@ fn the_session_vectors_are_what_is_committed() {
     let vectors = json!({ "keys": key_cases(), "transactions": transaction_cases() });
     let rendered = serde_json::to_string_pretty(&vectors).unwrap() + "\n";
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/payments/session.json");
-    if std::env::var_os("TANDEM_BLESS").is_some() {
+    if std::env::var_os("TANDEM_WRITE_VECTORS").is_some() {
         fs::write(&path, &rendered).unwrap();
     }
     let committed = fs::read_to_string(&path).unwrap_or_default();
-    assert!(committed == rendered, "TANDEM_BLESS=1 cargo test -p tandem-payments --test session_vectors");
+    assert!(committed == rendered, "TANDEM_WRITE_VECTORS=1 cargo test -p tandem-payments --test session_vectors");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A batch proven for real, written to `tests/vectors/payments/batch.json` for the contracts.
 //!
-//! Everything in it is deterministic: regenerating changes nothing. `TANDEM_BLESS=1` writes the file.
+//! Everything in it is deterministic: regenerating changes nothing. `TANDEM_WRITE_VECTORS=1` writes the file.
 
 use alloy_primitives::{Address, B256, U256, hex, keccak256};
 use ark_bn254::Fr;
@@ -348,13 +348,13 @@ fn the_attack_fixtures_are_what_a_malicious_prover_makes() {
 
 fn assert_committed(path: &str, rendered: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
-    if std::env::var_os("TANDEM_BLESS").is_some() {
+    if std::env::var_os("TANDEM_WRITE_VECTORS").is_some() {
         fs::write(&path, rendered).unwrap();
     }
     let committed = fs::read_to_string(&path).unwrap_or_default();
     assert!(
         committed == rendered,
-        "the circuits changed: TANDEM_BLESS=1 cargo test -p tandem-circuits --test l1_fixture"
+        "the circuits changed: TANDEM_WRITE_VECTORS=1 cargo test -p tandem-circuits --test l1_fixture"
     );
 }
 

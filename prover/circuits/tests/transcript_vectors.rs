@@ -1,5 +1,5 @@
 //! Writes `tests/vectors/payments/transcript.json`, which the contracts read: headers and segments, and the challenges drawn from
-//! them. `TANDEM_BLESS=1` writes the file; otherwise it must be what is written. (What chunks and proofs add is in `batch.json`.)
+//! them. `TANDEM_WRITE_VECTORS=1` writes the file; otherwise it must be what is written. (What chunks and proofs add is in `batch.json`.)
 
 use alloy_primitives::{B256, U256, hex, keccak256};
 use ark_bn254::Fr;
@@ -88,9 +88,9 @@ fn cases() -> Vec<Value> {
 fn the_transcript_vectors_are_what_is_committed() {
     let rendered = serde_json::to_string_pretty(&json!({ "cases": cases() })).unwrap() + "\n";
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/payments/transcript.json");
-    if std::env::var_os("TANDEM_BLESS").is_some() {
+    if std::env::var_os("TANDEM_WRITE_VECTORS").is_some() {
         fs::write(&path, &rendered).unwrap();
     }
     let committed = fs::read_to_string(&path).unwrap_or_default();
-    assert!(committed == rendered, "TANDEM_BLESS=1 cargo test -p tandem-circuits --test transcript_vectors");
+    assert!(committed == rendered, "TANDEM_WRITE_VECTORS=1 cargo test -p tandem-circuits --test transcript_vectors");
 }
