@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-/// @title The chess clock of one side (DISP-CLOCK-1 to DISP-CLOCK-3)
+/// @title The chess clock of one side (DISP-CLOCK-1, DISP-CLOCK-2, DISP-CLOCK-3)
 /// @notice A clock runs from `since`; the first `grace` seconds are free and the rest is taken from the allowance. An act is in time
 /// before the deadline, and the clock is out from the deadline on, for everybody: so an act and a timeout are never both legal.
 /// @dev Twin: prover/dispute/src/clock.rs. Invariant: what an act leaves is positive and at most what there was.

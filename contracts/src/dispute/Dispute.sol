@@ -62,7 +62,7 @@ contract Dispute is IDispute, Moves {
         settlement = FraudSettlement(settlement_);
     }
 
-    /// @notice Opens the dispute of a contested slot. Caller: anyone.
+    /// @notice Opens the dispute of a contested slot (DISP-OPEN-1, DISP-OPEN-2, DISP-OPEN-3). Caller: anyone.
     /// @dev Asks the settlement once what it is about. The first round's clocks count from when the slot became contested. Reverts if it
     /// was opened before, is not contested, is about nothing any more, or another contract decides it.
     function open(bytes32 slotId) external {
@@ -77,7 +77,7 @@ contract Dispute is IDispute, Moves {
         _openRound(slotId, dispute, uint40(about.contestedAt));
     }
 
-    /// @notice Joins a tournament of level 0 for a run. Caller: anyone who sends exactly the bond.
+    /// @notice Joins a tournament of level 0 for a run (DISP-JOIN-1, DISP-JOIN-3). Caller: anyone who sends exactly the bond.
     /// @dev Reverts if the tournament is not open or it is too late; the root joined in this round already; the last state is malformed,
     /// or not the one that the root commits to.
     /// @param children of the root
@@ -111,7 +111,7 @@ contract Dispute is IDispute, Moves {
         _join(tournament, id, children, inherited, backsTwo ? Ending.BacksTwo : Ending.BacksOne, 0);
     }
 
-    /// @notice Takes the result of a slot's tournament. Caller: anyone.
+    /// @notice Takes the result of a slot's tournament (DISP-END-2, DISP-END-3). Caller: anyone.
     /// @dev A winner's last state is the verdict, and its bond goes back. If nobody is left the next round opens, with fresh clocks.
     /// Reverts while the tournament is not finished.
     function decide(bytes32 slotId) external {
@@ -134,7 +134,8 @@ contract Dispute is IDispute, Moves {
         _returnBond(id, winner, commitment.joiner, _bondGwei0);
     }
 
-    /// @notice Ends a tournament that is about nothing any more, so that bonds can go back. Caller: anyone; outer ones before inner ones.
+    /// @notice Ends a tournament that is about nothing any more, so that bonds can go back (DISP-DEAD-1). Caller: anyone; outer ones
+    /// before inner ones.
     /// @dev Level 0: the settlement says that the slot cannot be played; until somebody calls this, moves are legal and useless. Level
     /// 1: the outer tournament is dead. Reverts otherwise, or if it is not open.
     function kill(bytes32 id) external {
@@ -170,6 +171,7 @@ contract Dispute is IDispute, Moves {
     }
 
     /// @inheritdoc IDispute
+    /// @dev DISP-TERMS-3, as is `claimBondMin`.
     function claimWindowSecondsMin() external view returns (uint32) {
         return computeSeconds0 + allowanceSeconds;
     }

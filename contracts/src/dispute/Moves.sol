@@ -91,7 +91,7 @@ abstract contract Moves is Purse {
 
     error Dispute_SealInstead(bytes32 tournament, bytes32 matchId);
 
-    /// @notice Opens the lowest node. At level 0 a tournament inside the contested stride opens, and both clocks rest; at level 1 both
+    /// @notice DISP-MATCH-2: opens the lowest node. At level 0 a tournament inside the contested stride opens, and both clocks rest; at level 1 both
     /// clocks run until somebody proves the contested step. Caller: anyone; refunded by the side whose turn it is.
     /// @dev Reverts as `advance` does, or if the agreed state is not shown.
     /// @param opened children of the node at height 1: leaves
@@ -132,7 +132,7 @@ abstract contract Moves is Purse {
         _end(tournament, ref, matchId, turn, result, gasAtStart, TermsRules.STEP_GAS);
     }
 
-    /// @notice Ends a match in which a clock is out: the other side wins; if both clocks ran and both are out, both fall. Caller: anyone;
+    /// @notice DISP-MATCH-5: ends a match in which a clock is out: the other side wins; if both clocks ran and both are out, both fall. Caller: anyone;
     /// refunded by what falls.
     /// @dev The survivor is not charged for how late the call comes, unless his own clock runs as well. Reverts if nobody's is out.
     function timeout(MatchRef calldata ref) external {
@@ -154,9 +154,9 @@ abstract contract Moves is Purse {
         _end(tournament, ref, matchId, turn, result, gasAtStart, TermsRules.CLOSE_GAS);
     }
 
-    /// @notice Decides a sealed match of level 0 by its inner tournament: the side that the winner there backs wins, with the allowance
+    /// @notice DISP-MATCH-6: decides a sealed match of level 0 by its inner tournament: the side that the winner there backs wins, with the allowance
     /// that is left there; if nobody is left, both fall. Caller: anyone; refunded by what falls.
-    /// @dev Reverts while the inner tournament is not finished.
+    /// @dev Reverts while the inner tournament is not finished. What the clocks keep: DISP-CLOCK-5.
     function propagate(MatchRef calldata ref) external {
         uint256 gasAtStart = gasleft();
         Tournament storage tournament = _open(ref.tournament);
@@ -231,7 +231,7 @@ abstract contract Moves is Purse {
         if (isPaired) emit MatchBegan(id, ref.one, ref.two, rank);
     }
 
-    /// @dev Whoever lost has fallen. His bond makes the winner's whole again and pays the caller; at least a third of it burns, by
+    /// @dev DISP-BOND-3, DISP-BOND-4: whoever lost has fallen. His bond makes the winner's whole again and pays the caller; at least a third of it burns, by
     /// staying here. If both fall, everything burns but the caller's refund.
     function _end(
         Tournament storage tournament,
@@ -265,6 +265,7 @@ abstract contract Moves is Purse {
         _enter(tournament, id, root);
     }
 
+    /// @dev Credits a bond, or what is left of it, to who joined (DISP-BOND-5).
     function _returnBond(bytes32 id, bytes32 root, address joiner, uint48 amountGwei) internal {
         uint256 amount = uint256(amountGwei) * 1 gwei;
         _credit(joiner, amount);

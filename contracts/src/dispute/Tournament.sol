@@ -43,7 +43,7 @@ struct Tournament {
 
 using Tournaments for Tournament global;
 
-/// @title Pairing by rank (DISP-PAIR-1 to DISP-PAIR-4)
+/// @title Pairing by rank (DISP-PAIR-1, DISP-PAIR-2, DISP-PAIR-3, DISP-PAIR-4)
 /// @notice Newcomers have rank 0, equals are paired at once, a winner gains one: so nobody plays more than ceil(log2(N + 1)) matches
 /// against N others.
 /// @dev Twin: prover/dispute/src/tournament.rs. Invariant: every joined root waits, is in one match, has fallen, or got its bond back.

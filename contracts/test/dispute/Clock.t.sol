@@ -10,7 +10,7 @@ import { Fixture } from "./Fixture.sol";
 import { Run } from "./Runs.sol";
 import { TinyMachine } from "./TinyMachine.sol";
 
-/// @title The chess clocks, at and around their boundaries (DISP-CLOCK-*).
+/// @title The chess clocks, at and around their boundaries (DISP-CLOCK-1, DISP-CLOCK-2, DISP-CLOCK-3, DISP-CLOCK-4, DISP-CLOCK-5).
 contract DisputeClockTest is Fixture {
     function charge(uint32 allowance, uint40 since, uint32 grace) external view returns (uint32) {
         return Clock.charge(allowance, since, grace);

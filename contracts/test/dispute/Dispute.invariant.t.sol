@@ -14,6 +14,7 @@ import { TinyMachine } from "./TinyMachine.sol";
 
 /// @title One honest party, who acts on every tick as a challenger does, and adversaries who act in any order at all.
 /// @notice The numbered invariants of docs/spec/dispute.md. The adversary also delays the honest party, for seven days in all in a round.
+/// Rules: DISP-PAIR-1, DISP-PAIR-4, DISP-BOND-3, DISP-BOND-4.
 contract DisputeInvariantTest is Fixture {
     uint256 private constant JOINED_MAX = 12;
     uint32 private constant CENSORSHIP = 7 days;

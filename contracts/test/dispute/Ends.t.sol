@@ -13,7 +13,7 @@ import { Fixture } from "./Fixture.sol";
 import { Run, Runs } from "./Runs.sol";
 import { TinyMachine } from "./TinyMachine.sol";
 
-/// @title How tournaments end: DISP-PAIR-*, DISP-END-*, DISP-DEAD-*, DISP-BOND-*.
+/// @title How tournaments end: DISP-PAIR-2, DISP-PAIR-3, DISP-END-1, DISP-END-2, DISP-END-3, DISP-DEAD-1, DISP-BOND-2, DISP-BOND-5, DISP-BOND-6.
 contract DisputeEndsTest is Fixture {
     function _closesAt() private view returns (uint256 closesAt) {
         (,,,,, closesAt,,) = dispute.tournamentOf(outerId);

@@ -14,7 +14,8 @@ import { Fixture } from "./Fixture.sol";
 import { Run, Runs } from "./Runs.sol";
 import { TinyMachine } from "./TinyMachine.sol";
 
-/// @title Opening a dispute and joining it: DISP-TERMS-*, DISP-OPEN-*, DISP-JOIN-*.
+/// @title Opening a dispute and joining it: DISP-TERMS-1, DISP-TERMS-2, DISP-TERMS-3, DISP-OPEN-1, DISP-OPEN-2,
+/// DISP-OPEN-3, DISP-JOIN-1, DISP-JOIN-2, DISP-JOIN-3, DISP-BOND-1.
 contract DisputeJoinTest is Fixture {
     function test_constructor_bonds() external view {
         vm.assertEq(dispute.bondOf(0), (3 * (9 * 80_000 + 220_000) + 350_000) * 50 gwei);

@@ -12,7 +12,7 @@ import { Fixture } from "./Fixture.sol";
 import { Run, Runs } from "./Runs.sol";
 import { TinyMachine } from "./TinyMachine.sol";
 
-/// @title What every move refuses: DISP-MATCH-*.
+/// @title What every move refuses: DISP-MATCH-1, DISP-MATCH-2, DISP-MATCH-3, DISP-MATCH-4, DISP-MATCH-5, DISP-MATCH-6.
 contract DisputeMovesTest is Fixture {
     uint256 private constant FROM = 2 ** 19 + 4;
 

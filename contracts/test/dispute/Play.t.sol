@@ -10,7 +10,7 @@ import { Fixture } from "./Fixture.sol";
 import { Run } from "./Runs.sol";
 import { TinyMachine } from "./TinyMachine.sol";
 
-/// @title Whole disputes, to the step that the machine decides.
+/// @title Whole disputes, to the step that the machine decides (DISP-TREE-1, DISP-MATCH-4).
 contract DisputePlayTest is Fixture {
     /// @notice The tests' own machine is the real one.
     function test_tinyMachine_isWhatStepSays() external view {
