@@ -8,7 +8,7 @@ use alloy_primitives::{B256, U256};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "camelCase"))]
 pub struct Checkpoint {
-    /// L1 block number.
+    /// Number of the L1 block that the checkpoint describes.
     pub number: u64,
     /// L1 block time in seconds.
     pub timestamp: u64,
@@ -19,7 +19,7 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// `checkpointHash` (L1-CP-1).
+    /// The checkpoint's hash `checkpointHash` (L1-CP-1).
     pub fn hash(&self) -> B256 {
         self.words().hash()
     }

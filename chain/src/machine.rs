@@ -29,7 +29,7 @@ impl<S: PreimageSource + ?Sized> PreimageSource for &S {
 /// One batch with everything that L1 says about it, hashes checked by [`crate::Derivation`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BatchInput {
-    /// As L1 ordered it.
+    /// The batch's header, as L1 ordered it.
     pub header: BatchHeader,
     /// The configuration whose hash the header names.
     pub config: ChainConfig,

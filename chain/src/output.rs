@@ -17,7 +17,7 @@ pub struct OutputFields {
     pub batch_hash: B256,
     /// Last block of the chain so far.
     pub last_block_hash: B256,
-    /// State after it.
+    /// Root of the state after the batch's last block.
     pub state_root: B256,
     /// Root of the cumulative L2-to-L1 message tree.
     pub message_root: B256,
@@ -26,7 +26,7 @@ pub struct OutputFields {
 }
 
 impl OutputFields {
-    /// `output` (L1-OUT-1).
+    /// The hash `output` of these fields (L1-OUT-1).
     pub fn hash(&self) -> B256 {
         self.words().hash()
     }
@@ -53,7 +53,7 @@ pub fn slot_id(parent_claim: B256, entry_hash: B256, last_batch_hash: B256) -> B
     Words::default().word(parent_claim).word(entry_hash).word(last_batch_hash).hash()
 }
 
-/// `claimId` (L1-CLAIM-1).
+/// The id of the claim that the slot ends in this output (L1-CLAIM-1).
 pub fn claim_id(slot_id: B256, output: B256) -> B256 {
     Words::default().word(slot_id).word(output).hash()
 }

@@ -26,7 +26,7 @@ struct Recipe {
     program: PathBuf,
     arguments: Vec<String>,
     key: (&'static str, String),
-    /// Further variables.
+    /// Further environment variables of the child, by name.
     environment: Vec<(String, String)>,
     log: PathBuf,
 }
@@ -34,29 +34,29 @@ struct Recipe {
 /// Where the services find L1.
 #[derive(Clone, Debug)]
 pub struct L1Endpoints {
-    /// JSON-RPC.
+    /// The address of L1's JSON-RPC.
     pub rpc: Url,
-    /// Beacon API.
+    /// The address of L1's beacon API.
     pub beacon: Url,
 }
 
-/// The running services.
+/// The services as running processes, and how to start them again.
 pub struct Services {
     recipes: [Recipe; 2],
     children: [Option<Child>; 2],
 }
 
-/// Which service.
+/// One of the two services that the devnet runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
     /// Builds blocks and posts batches.
     Sequencer,
-    /// Claims outputs.
+    /// Derives the chain from L1 and claims outputs.
     Prover,
 }
 
 impl Services {
-    /// Starts both.
+    /// Starts both services and waits for neither.
     pub fn start(
         flags: &DevnetFlags,
         dir: &Path,

@@ -26,7 +26,7 @@ use crate::{START_PATIENCE, l1::Beacon};
 /// What one request gives.
 const GIFT_ETHER: u64 = 10;
 
-/// The running server.
+/// The faucet's server while it runs.
 pub struct Faucet {
     address: SocketAddr,
     cancel: CancellationToken,
@@ -37,7 +37,7 @@ pub struct Faucet {
 type Giver = Arc<Mutex<(L1Client, PrivateKeySigner)>>;
 
 impl Faucet {
-    /// Listens.
+    /// Listens at a port (0: any free one) and serves from now on.
     pub async fn start(port: u16, l2: L1Client, key: PrivateKeySigner, beacon: Beacon) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", port)).await.with_context(|| format!("faucet port {port}"))?;
         let address = listener.local_addr()?;
@@ -53,12 +53,12 @@ impl Faucet {
         Ok(Self { address, cancel, task })
     }
 
-    /// Where it listens.
+    /// The address that the server listens at.
     pub fn url(&self) -> anyhow::Result<Url> {
         Ok(Url::parse(&format!("http://{}", self.address))?)
     }
 
-    /// Ends it.
+    /// Ends the server, and waits until it has ended.
     pub async fn stop(self) {
         self.cancel.cancel();
         let _ = self.task.await;

@@ -12,16 +12,16 @@ const CALLDATA_GAS_PER_BYTE: u128 = 40;
 /// Most payload bytes that the blobs of one append carry.
 pub const BLOB_PAYLOAD_BYTES_MAX: usize = blob::capacity_bytes(BLOBS_MAX);
 
-/// How payloads travel.
+/// How payloads travel to L1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DataMode {
-    /// Whatever is cheaper.
+    /// In whichever way is cheaper when a batch closes.
     #[default]
     Auto,
-    /// As calldata.
+    /// As calldata of the appending transaction, whatever blobs cost.
     Calldata,
-    /// As EIP-4844 blobs.
+    /// As blobs (EIP-4844), whatever calldata costs.
     Blobs,
 }
 

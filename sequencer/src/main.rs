@@ -1,4 +1,4 @@
-//! `tandem-sequencer`: see `docs/operations.md`.
+//! The program `tandem-sequencer`; `docs/operations.md` tells how it is run.
 
 use std::ffi::OsString;
 

@@ -38,30 +38,30 @@ pub enum Fault {
 /// Which faults there are, in a random order.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
-    /// Of each service.
+    /// How often each service is killed.
     pub kills: usize,
-    /// Of L1.
+    /// How often L1 is killed.
     pub l1_kills: usize,
-    /// By depth.
+    /// The depths of the reorganisations, in L1 blocks.
     pub reorgs: Vec<u64>,
-    /// Of L1's endpoint.
+    /// How often L1's endpoint fails for a while.
     pub outages: usize,
     /// Each an hour fast and an hour slow, for both services.
     pub skews: bool,
 }
 
-/// What was seen.
+/// What was seen while the plan was carried out.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     /// Faults that were made.
     pub faults: usize,
-    /// The transactions.
+    /// What became of the transactions that were sent.
     pub tally: Tally,
     /// Seconds from the end of each fault until the next batch was on L1.
     pub posting_s: Vec<f64>,
     /// And until the next claim was.
     pub claiming_s: Vec<f64>,
-    /// Of all of it.
+    /// How long all of it took, in seconds.
     pub seconds: f64,
 }
 
@@ -70,7 +70,7 @@ pub struct Report {
 pub struct Random(u64);
 
 impl Random {
-    /// From a seed.
+    /// A plan that follows from a seed.
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }

@@ -16,7 +16,7 @@ use url::Url;
 
 /// Passes everything on to another endpoint. Ends with the runtime.
 pub struct L1Proxy {
-    /// Where it listens.
+    /// The address that the proxy listens at.
     pub url: Url,
     shared: Arc<Shared>,
     presence: watch::Sender<Presence>,
@@ -25,7 +25,7 @@ pub struct L1Proxy {
 /// Whether it is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
-    /// It answers.
+    /// It passes requests on and answers.
     Answers,
     /// It refuses every request at once.
     Refuses,
@@ -65,7 +65,7 @@ impl L1Proxy {
         *self.shared.next() = Some(topic);
     }
 
-    /// Whether it has.
+    /// Whether the log that was to be forgotten has been left out of an answer.
     pub fn has_forgotten(&self) -> bool {
         self.shared.next().is_none()
     }

@@ -28,7 +28,7 @@ const VALUE: u64 = 1_000_000_007;
 const MAX_FEE_PER_GAS: u128 = 100_000_000_000;
 const RETRY: Duration = Duration::from_millis(100);
 
-/// Running traffic.
+/// Traffic that runs until it is ended.
 pub struct Traffic {
     users: JoinSet<anyhow::Result<Sent>>,
     cancel: CancellationToken,
@@ -51,7 +51,7 @@ pub struct Tally {
     pub included: usize,
     /// Acknowledged and in no block.
     pub lost: usize,
-    /// In more than one block.
+    /// Transactions that were in more than one block.
     pub doubled: usize,
 }
 

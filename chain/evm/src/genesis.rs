@@ -19,7 +19,7 @@ pub struct GenesisAccount {
     pub nonce: u64,
     /// Wei; zero for every account.
     pub balance: U256,
-    /// Runtime bytecode.
+    /// The runtime bytecode, empty for an account without code.
     pub code: Bytes,
     /// Slots that are not zero, with their values.
     pub storage: Vec<(U256, U256)>,

@@ -12,11 +12,11 @@ use crate::transaction::Transaction;
 pub struct Receipt {
     /// EIP-2718 type of the transaction.
     pub tx_type: u8,
-    /// Whether it succeeded.
+    /// Whether the transaction's call succeeded.
     pub success: bool,
     /// Gas used in the block up to and including this transaction.
     pub cumulative_gas_used: u64,
-    /// Logs.
+    /// What the call logged, in order; nothing if it failed.
     pub logs: Vec<Log>,
 }
 
@@ -34,7 +34,7 @@ impl Receipt {
         alloy_primitives::logs_bloom(&self.logs)
     }
 
-    /// The EIP-2718 bytes.
+    /// The receipt's EIP-2718 bytes: the type, unless it is legacy, then the RLP.
     pub fn encode_2718(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         if self.tx_type != 0 {

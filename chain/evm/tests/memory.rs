@@ -39,7 +39,7 @@ fn address(number: u64) -> Address {
     Address::left_padding_from(&(0x1_0000 + number).to_be_bytes())
 }
 
-/// Stops at once.
+/// Code of the greatest size that stops at once, another for each number.
 fn code(number: u64) -> Bytes {
     let mut code = vec![0; 24_576];
     code[1..9].copy_from_slice(&number.to_be_bytes());

@@ -11,7 +11,7 @@ use ark_ff::Zero;
 /// What names a leaf. Ordered by address, then token; token zero is ETH.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
-    /// The owner.
+    /// The account that owns the leaf.
     pub address: Address,
     /// The ERC-20 on L1, zero for ETH.
     pub token: Address,
@@ -27,10 +27,10 @@ impl Key {
     }
 }
 
-/// One leaf.
+/// A leaf of the state tree (PAY-LEAF).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Leaf {
-    /// Its key.
+    /// The account and token that the leaf is for.
     pub key: Key,
     /// The next key in order, zero at the end.
     pub next: Key,

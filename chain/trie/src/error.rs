@@ -19,17 +19,17 @@ pub enum TrieError<E> {
     /// The value of an account's leaf is not an RLP account.
     #[error("malformed account leaf {key}: {reason}")]
     MalformedAccount {
-        /// The hashed address.
+        /// Keccak of the account's address.
         key: B256,
-        /// The decoder's reason.
+        /// What the decoder found wrong.
         reason: alloy_rlp::Error,
     },
     /// The value of a storage leaf is not an RLP integer of at most 256 bits, or is zero.
     #[error("malformed storage leaf {key}: {reason}")]
     MalformedSlot {
-        /// The hashed slot.
+        /// Keccak of the slot's number.
         key: B256,
-        /// The decoder's reason.
+        /// What the decoder found wrong.
         reason: alloy_rlp::Error,
     },
 }

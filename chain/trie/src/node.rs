@@ -22,7 +22,7 @@ pub(crate) enum Node {
     Leaf { path: Nibbles, value: Vec<u8> },
     /// A common path of at least one nibble, followed by a branch.
     Extension { path: Nibbles, child: Link },
-    /// At least two children.
+    /// A branch of at least two children.
     Branch { children: Box<Children> },
 }
 
@@ -31,7 +31,7 @@ pub(crate) enum Node {
 pub(crate) enum Link {
     /// In the source, under this hash.
     Hash(B256),
-    /// In memory.
+    /// In memory, decoded, and perhaps changed.
     Loaded(Box<Loaded>),
 }
 
@@ -170,7 +170,7 @@ impl Node {
         }
     }
 
-    /// The node's RLP.
+    /// The node's RLP, whose keccak is its hash.
     pub(crate) fn encode(&self) -> Vec<u8> {
         match self {
             Self::Leaf { path, value } => alloy_rlp::encode(LeafNodeRef::new(path, value)),

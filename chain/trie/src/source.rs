@@ -46,7 +46,7 @@ impl MemorySource {
         Self { nodes: nodes.into_iter().map(|node| (keccak256(&node), node)).collect() }
     }
 
-    /// Number of nodes.
+    /// How many nodes the source holds.
     pub fn len(&self) -> usize {
         self.nodes.len()
     }

@@ -14,7 +14,7 @@ use alloy_rlp::{RlpDecodable, RlpEncodable};
 pub struct TrieAccount {
     /// Number of transactions sent, or of contracts created.
     pub nonce: u64,
-    /// Balance in wei.
+    /// The account's balance in wei.
     pub balance: U256,
     /// Root of the account's storage trie.
     pub storage_root: B256,
@@ -27,7 +27,7 @@ pub struct TrieAccount {
 pub struct AccountInfo {
     /// Number of transactions sent, or of contracts created.
     pub nonce: u64,
-    /// Balance in wei.
+    /// The account's balance in wei.
     pub balance: U256,
     /// keccak-256 of the account's code.
     pub code_hash: B256,
@@ -78,7 +78,7 @@ impl<S: NodeSource> StateTrie<S> {
         Self { source, root, accounts: Tree::open(root), storages: BTreeMap::new() }
     }
 
-    /// The state root.
+    /// The state root as of the last commit.
     pub const fn root(&self) -> B256 {
         self.root
     }

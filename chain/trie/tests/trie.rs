@@ -39,7 +39,7 @@ fn key(prefix: usize, byte: u8, last: u8) -> B256 {
     key
 }
 
-/// ethereum/tests, TrieTests/hex_encoded_securetrie_test.json, test1.
+/// The case test1 of ethereum/tests, TrieTests/hex_encoded_securetrie_test.json.
 #[test]
 fn ethereum_tests_hex_encoded_secure_trie() {
     let data = [

@@ -34,7 +34,7 @@ pub enum BlobError {
     /// The blob of another versioned hash.
     #[error("blob has versioned hash {actual}")]
     VersionedHash {
-        /// Its own.
+        /// The versioned hash that the blob has.
         actual: B256,
     },
 }
@@ -70,7 +70,7 @@ impl PointEvaluation for Kzg {
 /// The oracle of an epoch whose payloads lie in blobs: elements are proven when a witness needs one.
 #[derive(Clone, Debug, Default)]
 pub struct BlobOracle {
-    /// All else.
+    /// Pre-images of every other kind.
     pub preimages: PreimageMap,
     blobs: BTreeMap<B256, (Arc<Blob>, [u8; 48])>,
     elements: BTreeMap<OracleKey, (B256, u64)>,

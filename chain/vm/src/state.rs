@@ -39,9 +39,9 @@ pub struct State {
     pub oracle_offset: u64,
     /// Address of the next instruction.
     pub pc: u64,
-    /// Steps executed.
+    /// How many steps were executed.
     pub step: u64,
-    /// Meaningful once exited.
+    /// The exit code; it means something only once the machine has halted.
     pub exit_code: u64,
     /// x0 to x31; x0 is zero.
     pub registers: [u64; 32],
@@ -55,13 +55,13 @@ pub enum StateError {
     /// Register x0 holds something.
     #[error("register x0 is {value}")]
     NonzeroX0 {
-        /// What it holds.
+        /// The value that the register holds.
         value: u64,
     },
     /// The exited byte is neither 0 nor 1.
     #[error("exited flag is {value}")]
     NonBooleanExited {
-        /// The byte.
+        /// The byte that the flag has.
         value: u8,
     },
 }

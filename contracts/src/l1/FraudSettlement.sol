@@ -383,12 +383,12 @@ contract FraudSettlement is ISettlement, IFailure, IFinality, Multicall {
         });
     }
 
-    /// @notice L1-CLAIM-1.
+    /// @notice The id of the slot of an epoch on a parent claim (L1-CLAIM-1).
     function slotIdOf(ClaimId parent, bytes32 entryHash, bytes32 lastBatchHash) public pure returns (SlotId) {
         return SlotId.wrap(keccak256(abi.encode(parent, entryHash, lastBatchHash)));
     }
 
-    /// @notice L1-CLAIM-1.
+    /// @notice The id of the claim of an output in a slot (L1-CLAIM-1).
     function claimIdOf(SlotId slotId, bytes32 output) public pure returns (ClaimId) {
         return ClaimId.wrap(keccak256(abi.encode(slotId, output)));
     }

@@ -29,7 +29,7 @@ contract UpgradeGate {
     }
 
     ISchedule public immutable schedule;
-    /// @notice The Bridge's proxy.
+    /// @notice The proxy that is the Bridge's address.
     address public immutable proxy;
     /// @notice The contract that the proxy makes in its constructor and obeys.
     ProxyAdmin public immutable admin;

@@ -63,7 +63,7 @@ library FastLz {
         }
     }
 
-    /// @dev Three bytes, little-endian.
+    /// @dev The three bytes at a position as an integer, little-endian.
     function _probe(bytes memory data, uint256 position) private pure returns (uint256 probe) {
         assembly ("memory-safe") {
             let word := mload(add(add(data, 0x20), position))

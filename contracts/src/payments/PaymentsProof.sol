@@ -26,7 +26,7 @@ library PaymentsProof {
         uint256[8] proof;
     }
 
-    /// @notice An Authorise chunk.
+    /// @notice An Authorise chunk: what it publishes, and its proof.
     struct AuthoriseChunk {
         uint256 circuit;
         uint256 valueDigest;
@@ -156,7 +156,7 @@ library PaymentsProof {
         }
     }
 
-    /// @dev T1.
+    /// @dev The transcript's T1, after everything that does not depend on a challenge.
     function _absorbChunks(bytes32 t0, ApplyChunk[] calldata applied, AuthoriseChunk[] calldata authorised)
         private
         pure
@@ -179,7 +179,7 @@ library PaymentsProof {
         return keccak256(abi.encodePacked(words));
     }
 
-    /// @dev T2.
+    /// @dev The transcript's T2, after the inputs that depend on challenges and the proofs.
     function _absorbProofs(bytes32 t1, ApplyChunk[] calldata applied, AuthoriseChunk[] calldata authorised)
         private
         pure

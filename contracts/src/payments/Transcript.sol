@@ -32,7 +32,7 @@ library Transcript {
         uint256 dom;
     }
 
-    /// @notice T0.
+    /// @notice The transcript's T0, after what is known of the batch without its proofs.
     function start(
         Header memory header,
         bytes32 keySetHash,

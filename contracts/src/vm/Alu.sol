@@ -24,7 +24,7 @@ library Alu {
         return register(f3, 0, a, imm);
     }
 
-    /// @dev Opcode 0x1b.
+    /// @dev Computes an instruction of opcode 0x1b (VM-5): 32 bits in, the result sign-extended.
     function immediateWord(uint256 f3, uint256 f7, uint64 a, uint64 imm) internal pure returns (bool, uint64) {
         if (f3 == 0) return registerWord(0, 0, a, imm);
         // Divisions share f3 with shifts, and have no immediate form.
@@ -32,7 +32,7 @@ library Alu {
         return registerWord(f3, f7, a, imm & 31);
     }
 
-    /// @dev Opcode 0x33.
+    /// @dev Computes an instruction of opcode 0x33 (VM-5).
     function register(uint256 f3, uint256 f7, uint64 a, uint64 b) internal pure returns (bool, uint64) {
         if (f7 == 1) return (true, _multiplyDivide(f3, a, b));
         if (f3 == 5) return _shiftRight(f7, a, b & 63, 64);

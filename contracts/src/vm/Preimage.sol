@@ -56,7 +56,7 @@ library Preimage {
         }
     }
 
-    /// @dev Length, data, zeros.
+    /// @dev Eight bytes of the stream at an offset: the length, the data, then zeros without end.
     function _streamWord(bytes calldata data, uint64 offset) private pure returns (uint64) {
         bytes memory word = new bytes(8);
         bytes8 length = bytes8(uint64(MemoryTree.swapLanes(data.length)));

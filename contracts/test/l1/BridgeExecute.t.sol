@@ -503,7 +503,7 @@ contract BridgeReleaseTest is ExecuteFixture {
     }
 }
 
-/// @title `MessageExecutor.execute`.
+/// @title `MessageExecutor.execute`: who may call it, and what a callee can do to it.
 contract ExecutorTest is ExecuteFixture {
     using Hashing for *;
 

@@ -41,7 +41,7 @@ contract DeployTest is Fixture {
         vm.assertEq(schedule.record(0).entry.configHash, deployedConfig().hash());
     }
 
-    /// @notice L1-OUT-2.
+    /// @notice The genesis output is final from the start (L1-OUT-2).
     function test_deploy_genesisIsFinal() external view {
         OutputFields memory fields = genesisFields(deployedConfig());
         vm.assertTrue(settlement.isFinal(fields.hash()));

@@ -5,7 +5,7 @@ import { ERC20 } from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 import { Bridge } from "../../src/l1/Bridge.sol";
 import { L2Message } from "../../src/l1/Types.sol";
 
-/// @title The well-behaved token.
+/// @title A token that does what ERC-20 says.
 contract PlainToken is ERC20 {
     constructor(string memory name_, string memory symbol_) ERC20(name_, symbol_) { }
 

@@ -22,12 +22,12 @@ pub struct Beacon {
 }
 
 impl Beacon {
-    /// In front of Anvil.
+    /// A beacon API in front of Anvil's, which keeps every blob in an archive.
     pub fn new(anvil: Url, archive: Archive) -> Self {
         Self { anvil, http: reqwest::Client::new(), archive }
     }
 
-    /// `/eth/...`.
+    /// The routes below `/eth/`, which beacon nodes have.
     pub fn router(self) -> Router {
         Router::new()
             .route("/eth/v1/beacon/blobs/{block}", get(blobs))

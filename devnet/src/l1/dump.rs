@@ -9,7 +9,7 @@ use std::{
 
 /// What the last of Anvil's dumps that was written to its end is called.
 pub const STATE: &str = "l1-state.json";
-/// Where Anvil dumps.
+/// The file that Anvil dumps its state into before it is put in the last one's place.
 pub const DUMP: &str = "l1-state.next.json";
 /// How a dump ends: with the last member of its object.
 const END: &[u8] = b",\"historical_states\":null}";

@@ -43,7 +43,7 @@ pub struct DeployFlags {
     pub out: PathBuf,
 }
 
-/// The command.
+/// Runs `tandem deploy`.
 pub async fn run(flags: DeployFlags, chain: &ChainFlags, report: Report) -> anyhow::Result<()> {
     let key = chain.key.as_ref().context("no key to pay with: give --key or TANDEM_KEY")?;
     let l1_rpc = chain.l1_rpc.as_ref().context("no L1: give --l1-rpc or TANDEM_L1_RPC")?;

@@ -13,13 +13,13 @@ use url::Url;
 /// Its name in the devnet's directory.
 pub const FILE: &str = "devnet.json";
 
-/// The file.
+/// The file `devnet.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DevnetInfo {
-    /// L1 JSON-RPC.
+    /// The address of L1's JSON-RPC.
     pub l1_rpc: Url,
-    /// L2 JSON-RPC.
+    /// The address of L2's JSON-RPC.
     pub l2_rpc: Url,
     /// `POST /faucet/{address}`, and the beacon API of L1.
     pub faucet: Url,
@@ -29,18 +29,18 @@ pub struct DevnetInfo {
     pub accounts: Vec<Account>,
 }
 
-/// One funded account.
+/// An account that has ether on L1 and L2.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Account {
-    /// Its address.
+    /// The account's address.
     pub address: Address,
     /// Its key, as hex.
     pub key: String,
 }
 
 impl Account {
-    /// Of a key.
+    /// The account of a key.
     pub fn of(key: &PrivateKeySigner) -> Self {
         Self { address: key.address(), key: B256::from(key.to_bytes()).to_string() }
     }

@@ -17,7 +17,7 @@ impl Report {
         }
     }
 
-    /// The result.
+    /// What the command was asked for: a line for each field, or one JSON object.
     pub fn result(self, value: &Value) {
         if self.json {
             println!("{value}");

@@ -11,7 +11,7 @@ use crate::{
     report::Report,
 };
 
-/// The command.
+/// Runs `tandem status`.
 pub async fn run(flags: &ChainFlags, report: Report) -> anyhow::Result<()> {
     let chain = Chain::open(flags).await?;
     let status: RollupStatus = chain.ask("rollup_status", json!([])).await?;

@@ -27,9 +27,9 @@ const GAS_MARGIN_PERCENT: u64 = 25;
 pub struct Call {
     /// Callee, or a creation.
     pub to: TxKind,
-    /// Input.
+    /// The call's input.
     pub input: Bytes,
-    /// Wei.
+    /// The ether sent along, in wei.
     pub value: U256,
     /// Gas limit; estimated if absent.
     pub gas_limit: Option<u64>,
@@ -41,7 +41,7 @@ impl Call {
         Self { to: to.into(), input: input.into(), ..Self::default() }
     }
 
-    /// With so much wei.
+    /// The same call with so much wei sent along.
     pub fn value(self, value: U256) -> Self {
         Self { value, ..self }
     }
@@ -64,14 +64,14 @@ pub enum WalletError {
     /// The account holds too little.
     #[error("account {account} holds {balance} wei, this takes {needed} wei")]
     Underfunded {
-        /// Who.
+        /// The account that would pay.
         account: Address,
-        /// What there is.
+        /// What the account has, in wei.
         balance: U256,
         /// What it takes, gas included.
         needed: U256,
     },
-    /// Signing failed.
+    /// The key cannot sign.
     #[error(transparent)]
     Sign(#[from] alloy::signers::Error),
     /// It was included and reverted.
@@ -80,9 +80,9 @@ pub enum WalletError {
     /// It is not included.
     #[error("transaction {transaction} is not included after {waited:?}")]
     Late {
-        /// Which.
+        /// Hash of the transaction that waits.
         transaction: TxHash,
-        /// How long.
+        /// How long it was waited for.
         waited: Duration,
     },
 }
@@ -90,9 +90,9 @@ pub enum WalletError {
 /// Why a chain refuses a call, by name where the contract is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Revert data.
+    /// What the call reverts with; may be empty.
     pub data: Bytes,
-    /// The node's words.
+    /// What the endpoint says.
     pub message: std::borrow::Cow<'static, str>,
 }
 
@@ -126,12 +126,12 @@ impl Wallet {
         Ok(Self { client, signer, chain_id, patience })
     }
 
-    /// The account.
+    /// The address of the wallet's account.
     pub fn address(&self) -> Address {
         self.signer.address()
     }
 
-    /// The endpoint.
+    /// The connection to the chain that the wallet sends to.
     pub fn client(&self) -> &L1Client {
         &self.client
     }

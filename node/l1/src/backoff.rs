@@ -11,7 +11,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// From `first` up to `max`.
+    /// Waits that double from `first` up to `max`.
     pub fn new(first: Duration, max: Duration) -> Self {
         Self { first, max, next: first.min(max) }
     }
@@ -23,7 +23,7 @@ impl Backoff {
         delay
     }
 
-    /// Begins anew.
+    /// Begins anew with the shortest wait.
     pub fn reset(&mut self) {
         self.next = self.first.min(self.max);
     }

@@ -39,22 +39,22 @@ impl RpcFailure {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BlockRef {
-    /// Block number.
+    /// Number of the block.
     pub number: u64,
-    /// Block hash.
+    /// Hash of the block.
     pub hash: B256,
 }
 
 /// What this crate reads of an L1 header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct L1Header {
-    /// Number and hash.
+    /// Number and hash of the block.
     pub id: BlockRef,
     /// Hash of the block before.
     pub parent_hash: B256,
-    /// Seconds.
+    /// The block's time, in seconds since the Unix epoch.
     pub timestamp: u64,
-    /// Wei per gas.
+    /// The block's base fee, in wei per gas.
     pub base_fee: u64,
 }
 
@@ -75,7 +75,7 @@ impl L1Header {
 pub struct L1Transaction {
     /// Callee; none for a creation.
     pub to: Option<Address>,
-    /// Its input.
+    /// The transaction's input.
     pub input: Bytes,
     /// Its blobs, in order.
     pub versioned_hashes: Vec<B256>,
@@ -129,7 +129,7 @@ impl L1Client {
         Ok(self.request(self.provider.get_block(id.into())).await?.map(L1Header::of))
     }
 
-    /// The newest header.
+    /// The header of the newest block.
     pub async fn latest(&self) -> Result<L1Header, RpcFailure> {
         self.header(BlockNumberOrTag::Latest).await?.ok_or(RpcFailure::Transport(RpcError::NullResp))
     }
@@ -143,7 +143,7 @@ impl L1Client {
         }
     }
 
-    /// Logs.
+    /// The logs that the filter lets through.
     pub async fn logs(&self, filter: &Filter) -> Result<Vec<Log>, RpcFailure> {
         self.request(self.provider.get_logs(filter)).await
     }
@@ -179,7 +179,7 @@ impl L1Client {
         self.request(self.provider.call(request).block(at)).await
     }
 
-    /// Chain id.
+    /// The chain id that the endpoint tells.
     pub async fn chain_id(&self) -> Result<u64, RpcFailure> {
         self.request(self.provider.get_chain_id()).await
     }

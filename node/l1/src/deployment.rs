@@ -30,17 +30,17 @@ pub enum DeploymentError {
     /// It cannot be read.
     #[error("cannot read deployment file {path}: {error}")]
     Read {
-        /// The file.
+        /// The deployment file's path.
         path: PathBuf,
-        /// Why.
+        /// What the operating system said.
         error: std::io::Error,
     },
-    /// It is none.
+    /// The file is no deployment file.
     #[error("{path} is not a deployment file: {error}")]
     Malformed {
-        /// The file.
+        /// The deployment file's path.
         path: PathBuf,
-        /// Where and why.
+        /// The place in the file, and what is wrong there.
         error: serde_json::Error,
     },
 }

@@ -12,33 +12,33 @@ pub enum FlagsError {
     /// The file cannot be read.
     #[error("cannot read configuration file {path}: {error}")]
     Read {
-        /// The file.
+        /// The configuration file's path.
         path: PathBuf,
-        /// Why.
+        /// What the operating system said.
         error: std::io::Error,
     },
     /// The file is not TOML.
     #[error("configuration file {path} is not valid TOML: {error}")]
     Syntax {
-        /// The file.
+        /// The configuration file's path.
         path: PathBuf,
-        /// Where and why.
+        /// The place in the file, and what is wrong there.
         error: toml::de::Error,
     },
     /// A key that is no flag.
     #[error("configuration file {path} sets `{key}`, which is no flag of this command (see --help)")]
     UnknownKey {
-        /// The file.
+        /// The configuration file's path.
         path: PathBuf,
-        /// The key.
+        /// The key that is no flag.
         key: String,
     },
     /// A value that no flag takes.
     #[error("configuration file {path}: `{key}` must be a string, a number or a boolean")]
     UnsupportedValue {
-        /// The file.
+        /// The configuration file's path.
         path: PathBuf,
-        /// The key.
+        /// The key whose value no flag takes.
         key: String,
     },
     /// The flags are wrong, or help was asked for.

@@ -9,7 +9,7 @@ use tracing_subscriber::EnvFilter;
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// Lines for people to read.
     #[default]
     Text,
     /// One JSON object per line.

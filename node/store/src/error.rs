@@ -13,7 +13,7 @@ pub enum StoreError {
     /// The directory holds a database that is no Tandem store.
     #[error("{path} holds another kind of database")]
     NotAStore {
-        /// The directory.
+        /// The directory that was to be opened.
         path: PathBuf,
     },
     /// The directory was written by a version with another schema.
@@ -41,47 +41,47 @@ pub enum StoreError {
     /// A value does not decode.
     #[error("corrupt value in {table} at {key}: {reason}")]
     Corrupt {
-        /// Table.
+        /// The table that holds the row.
         table: &'static str,
-        /// Key as stored.
+        /// The row's key as it is stored.
         key: Bytes,
-        /// What is wrong.
+        /// What is wrong with its bytes.
         reason: CodecError,
     },
     /// A key does not decode.
     #[error("corrupt key in {table}: {key}")]
     CorruptKey {
-        /// Table.
+        /// The table that holds the row.
         table: &'static str,
-        /// Key as stored.
+        /// The row's key as it is stored.
         key: Bytes,
     },
     /// RocksDB does not know a table of the schema.
     #[error("table {table} is missing")]
     MissingTable {
-        /// Table.
+        /// The table that the directory lacks.
         table: &'static str,
     },
     /// A row that must be there because another one is.
     #[error("no row {number} in {table}")]
     MissingRow {
-        /// Table.
+        /// The table that lacks the row.
         table: &'static str,
-        /// Key.
+        /// The key of the missing row.
         number: u64,
     },
     /// The block is not the one after the head.
     #[error("block {number} does not follow the head {head}")]
     NotNextBlock {
-        /// The head.
+        /// Number of the head.
         head: u64,
-        /// The block's number.
+        /// Number of the block given.
         number: u64,
     },
     /// The block has another parent than the head.
     #[error("block {number} has parent {found}, the head is {expected}")]
     ParentMismatch {
-        /// The block's number.
+        /// Number of the block given.
         number: u64,
         /// Hash of the head.
         expected: B256,
@@ -93,7 +93,7 @@ pub enum StoreError {
     UnwindsForward {
         /// The block to unwind to.
         target: u64,
-        /// The head.
+        /// Number of the head.
         head: u64,
     },
     /// Unwinding would remove blocks of a batch that is on L1.
@@ -103,7 +103,7 @@ pub enum StoreError {
         target: u64,
         /// The last batch on L1.
         batch: u64,
-        /// Its last block.
+        /// Number of the last block of that batch.
         last_block: u64,
     },
 }
@@ -114,7 +114,7 @@ pub enum MissingPreimage {
     /// Nothing is stored under this hash.
     #[error("no pre-image of {0}")]
     Absent(B256),
-    /// The store failed.
+    /// The database cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

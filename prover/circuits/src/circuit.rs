@@ -7,9 +7,9 @@ use ark_relations::gr1cs::ConstraintSynthesizer;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum CircuitId {
-    /// Operations, few slots.
+    /// The Apply circuit of six slots.
     ApplySmall = 1,
-    /// Operations, many slots.
+    /// The Apply circuit of 27 slots.
     ApplyLarge = 2,
     /// Session-key signatures, few slots.
     SessionSmall = 3,
@@ -44,7 +44,7 @@ impl CircuitId {
         }
     }
 
-    /// All public inputs.
+    /// How many public inputs the circuit has.
     pub const fn inputs(self) -> usize {
         match self {
             Self::ApplySmall | Self::ApplyLarge => 19,
@@ -55,7 +55,7 @@ impl CircuitId {
 
 /// A chunk that can be proven: its constraints with a witness, or without one for key generation.
 pub trait Chunk: ConstraintSynthesizer<Fr> {
-    /// Which circuit.
+    /// The circuit that the chunk belongs to.
     fn circuit_id(&self) -> CircuitId;
 
     /// The public inputs in the order of PAY-PUBLIC.

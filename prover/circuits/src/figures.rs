@@ -13,7 +13,7 @@ use tandem_payments::batch::ApplyCircuit;
 /// Size of a circuit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
-    /// Constraints.
+    /// How many constraints there are.
     pub constraints: usize,
     /// Public inputs and the constant one.
     pub instances: usize,
@@ -39,9 +39,9 @@ impl Size {
 pub struct Operation {
     /// Name of its figure.
     pub name: &'static str,
-    /// Slots of Apply.
+    /// How many slots of Apply it takes.
     pub slots: usize,
-    /// Session signatures.
+    /// How many session signatures it takes.
     pub signatures: usize,
 }
 
@@ -62,12 +62,12 @@ pub const OPERATIONS: [Operation; 9] = [
     operation("forced_withdrawal", 1, 0),
 ];
 
-/// The circuits, measured.
+/// The sizes of all circuits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Figures {
-    /// Apply, many slots.
+    /// The Apply circuit with many slots.
     pub apply_large: Size,
-    /// Apply, few slots.
+    /// The Apply circuit with few slots.
     pub apply_small: Size,
     /// Authorise for session keys, many slots.
     pub session_large: Size,
@@ -76,7 +76,7 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Synthesises every circuit.
+    /// Synthesises every circuit and counts.
     pub fn measure() -> Result<Self, SynthesisError> {
         let session = |chunk: Result<SessionChunk, _>| Size::of(chunk.map_err(|_| SynthesisError::Unsatisfiable)?);
         Ok(Self {

@@ -78,7 +78,7 @@ impl System {
         Self { matrices, rows_of, assignment, instances, rules: BTreeMap::new() }
     }
 
-    /// Number of constraints.
+    /// How many constraints there are.
     pub fn constraints(&self) -> usize {
         self.matrices[0].len()
     }
@@ -121,7 +121,7 @@ impl System {
         (0..self.constraints()).filter(|&row| !self.row_holds(row)).count()
     }
 
-    /// All rules.
+    /// All rules that the system's constraints state.
     pub fn rules(&self) -> BTreeSet<Rule> {
         self.rules.values().copied().collect()
     }

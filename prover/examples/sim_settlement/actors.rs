@@ -17,7 +17,7 @@ const FINALIZE_GAS: u64 = 45_500;
 const FIRST_CLAIM_GAS: u64 = 223_400;
 const EPOCH_GAS: u64 = 131_000;
 
-/// SplitMix64.
+/// The generator SplitMix64, with its state.
 pub struct Rng(u64);
 
 impl Rng {

@@ -12,9 +12,9 @@ use actors::{Honest, Hostile, World};
 
 /// One L1 block in fifty, ten minutes.
 pub const STEP: u64 = 600;
-/// In seconds.
+/// An hour in seconds.
 pub const HOUR: u64 = 3_600;
-/// In seconds.
+/// A day in seconds.
 pub const DAY: u64 = 86_400;
 /// The censorship bound of the dispute protocol; below, its allowance A, detection E0 and E1, turns G and Gs.
 pub const C: u64 = 7 * DAY;
@@ -29,7 +29,7 @@ pub const WINDOW_MIN: u64 = E0 + A;
 pub const WINDOW_MAX: u64 = 30 * DAY;
 /// With a forced-inclusion window of twelve hours (L1-NOTICE-1).
 pub const DELAY: u64 = 37 * DAY + 12 * HOUR;
-/// L1-NOTICE-3.
+/// The least grace off the devnets, in seconds (L1-NOTICE-3).
 pub const GRACE: u64 = 14 * DAY;
 
 /// A claim's bond, in thousandths of an ether.

@@ -4,12 +4,12 @@
 
 use std::collections::HashMap;
 
-/// An account.
+/// An account by its number; 0 is nobody.
 pub type Account = u32;
 /// A claim by its place in the list; 0 is genesis.
 pub type ClaimId = usize;
 
-/// Of a slot.
+/// Where a slot stands (L1-CLAIM-2), but for Empty and Failed, which do not occur here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SlotStatus {
     Single,
@@ -17,7 +17,7 @@ pub enum SlotStatus {
     Decided(ClaimId),
 }
 
-/// Of a claim.
+/// Where a claim stands (L1-CLAIM-2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     Pending,
@@ -55,14 +55,14 @@ pub struct Stake {
     pub tip: ClaimId,
 }
 
-/// A closed epoch.
+/// An epoch that has closed, and the entry that it is under.
 #[derive(Clone, Copy, Debug)]
 pub struct Epoch {
     pub closed_at: u64,
     pub entry: usize,
 }
 
-/// A schedule entry.
+/// What claims obey of a schedule entry.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
     pub matures_at: u64,
@@ -90,7 +90,7 @@ pub enum Revert {
     EntryWaiting,
 }
 
-/// What L1 holds.
+/// All that the contracts would hold on L1.
 #[derive(Clone, Debug)]
 pub struct Settlement {
     pub epochs: Vec<Epoch>,
@@ -99,7 +99,7 @@ pub struct Settlement {
     pub claims: Vec<Claim>,
     /// By the parent: one epoch follows each claim.
     pub slots: HashMap<ClaimId, Slot>,
-    /// The contested ones.
+    /// The parent claims of the contested slots.
     pub contested: Vec<ClaimId>,
     pub stakes: HashMap<Account, Stake>,
     pub credits: HashMap<Account, u64>,
@@ -131,7 +131,7 @@ impl Settlement {
         }
     }
 
-    /// L1-SCHED-2.
+    /// The owner schedules an entry, if no other waits (L1-SCHED-2).
     pub fn schedule(&mut self, now: u64, window: u64, bond: u64) -> Result<(), Revert> {
         if self.entries.len() - 1 > self.active {
             return Err(Revert::EntryWaiting);
@@ -157,7 +157,7 @@ impl Settlement {
         self.slots.get(&parent)?.claims.iter().copied().find(|&claim| self.claims[claim].output == output)
     }
 
-    /// L1-STAKE-2.
+    /// The stake after it has moved along a path, if it may (L1-STAKE-2).
     fn moved(&self, stake: Stake, through: ClaimId, to: ClaimId, path: &[ClaimId]) -> Result<Stake, Revert> {
         let mut reached = stake.tip;
         if reached != to && self.claims[reached].status == Status::Pending {
@@ -252,7 +252,7 @@ impl Settlement {
         Ok(id)
     }
 
-    /// L1-CLAIM-3, L1-NOTICE-3.
+    /// Makes a claim final, if it may be (L1-CLAIM-3, L1-NOTICE-3).
     pub fn finalize(&mut self, now: u64, id: ClaimId) -> Result<(), Revert> {
         match self.claims[id].status {
             Status::Final => return Ok(()),
@@ -286,7 +286,7 @@ impl Settlement {
         self.contested.retain(|contested| *contested != parent);
     }
 
-    /// L1-CLAIM-5.
+    /// Ends a claim that cannot become final (L1-CLAIM-5).
     pub fn discard(&mut self, id: ClaimId) -> Result<(), Revert> {
         if self.claims[id].status != Status::Pending {
             return Err(Revert::NotPending);
@@ -307,7 +307,7 @@ impl Settlement {
         Ok(())
     }
 
-    /// L1-STAKE-6.
+    /// Pays out a free stake (L1-STAKE-6).
     pub fn unstake(&mut self, account: Account) -> Result<u64, Revert> {
         let stake = self.stakes.get_mut(&account).ok_or(Revert::NoStake)?;
         if self.claims[stake.tip].status == Status::Pending {

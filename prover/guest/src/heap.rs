@@ -12,7 +12,7 @@ unsafe extern "C" {
     static _heap_start: u8;
 }
 
-/// As in the linker script.
+/// Where the heap ends, as in the linker script.
 const HEAP_END: usize = 0xf000_0000;
 
 /// Every block's alignment, and the smallest block; also enough for the link of a free one.

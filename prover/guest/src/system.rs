@@ -26,7 +26,7 @@ global_asm!(
     "ecall",
 );
 
-/// Ends the run.
+/// Ends the run with an exit code; 0 means that the output word is the result.
 pub fn exit(code: u64) -> ! {
     // SAFETY: the call does not return.
     unsafe { asm!("ecall", in("a7") EXIT, in("a0") code, options(noreturn)) }

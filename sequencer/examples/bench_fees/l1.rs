@@ -6,7 +6,7 @@ use alloy::eips::{
     eip7840::BlobParams,
 };
 
-/// Seconds between blocks.
+/// Seconds between blocks of L1.
 pub const BLOCK_S: u64 = 12;
 /// Blocks of a month: a twelfth of 365 days.
 pub const MONTH_BLOCKS: u64 = 365 * 86_400 / 12 / BLOCK_S;
@@ -24,7 +24,7 @@ const ELASTICITY: f64 = 0.7;
 pub struct Random(pub u64);
 
 impl Random {
-    /// From 0 to 1.
+    /// The next random number from 0 to 1.
     pub fn uniform(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -63,7 +63,7 @@ impl Worth {
 /// L1 at one block.
 pub struct L1 {
     pub number: u64,
-    /// Wei per gas.
+    /// The base fee, in wei per gas.
     pub base_fee: u64,
     /// Wei per blob gas.
     pub blob_base_fee: u128,
@@ -88,7 +88,7 @@ impl L1 {
         }
     }
 
-    /// The next block.
+    /// Goes on to the next block.
     pub fn step(&mut self) {
         let month = (self.number / MONTH_BLOCKS) as usize % GAS_WORTH_GWEI.len();
         let wanted = |worth: f64, price: f64| (worth * GWEI / price.max(1.0)).powf(ELASTICITY);

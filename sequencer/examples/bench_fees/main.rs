@@ -44,7 +44,7 @@ struct L1Gas {
 }
 
 impl L1Gas {
-    /// From the contracts' snapshots.
+    /// The gas that the contracts' snapshots tell.
     fn committed() -> anyhow::Result<Self> {
         let snapshot: Value = serde_json::from_str(include_str!("../../../contracts/snapshots/l1.json"))?;
         let gas = |name: &str| -> anyhow::Result<f64> {

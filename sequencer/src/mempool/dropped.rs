@@ -12,19 +12,19 @@ pub enum Dropped {
     /// Its sender replaced it.
     #[error("replaced by {by}, which has the same nonce and pays more")]
     Replaced {
-        /// What replaced it.
+        /// Hash of the transaction that replaced it.
         by: B256,
     },
     /// The pool was full.
     #[error("displaced from the full pool by {by}, which pays more or can be executed sooner")]
     Displaced {
-        /// What displaced it.
+        /// Hash of the transaction that displaced it.
         by: B256,
     },
     /// Its account used the nonce otherwise.
     #[error("its nonce was used otherwise: the account's next nonce is {next}")]
     NonceUsed {
-        /// Of the account.
+        /// The account's next nonce.
         next: u64,
     },
     /// The rules refused it when its turn came.

@@ -17,17 +17,17 @@ pub enum Refused {
     /// The account is past it.
     #[error("nonce too low: next nonce {next}, tx nonce {nonce}")]
     NonceTooLow {
-        /// Of the account.
+        /// The account's next nonce.
         next: u64,
-        /// Of the transaction.
+        /// The transaction's nonce.
         nonce: u64,
     },
     /// More bytes than this node takes in one transaction.
     #[error("oversized data: transaction of {bytes} bytes, at most {limit} are taken (--{})", flag::TRANSACTION_BYTES)]
     TooLarge {
-        /// Of the transaction.
+        /// Bytes of the transaction.
         bytes: usize,
-        /// The limit.
+        /// Most bytes that one transaction may have.
         limit: usize,
     },
     /// May take more bytes than a batch holds.
@@ -36,17 +36,17 @@ pub enum Refused {
         BATCH_BYTES_FLAG
     )]
     LargerThanBatch {
-        /// Of the transaction, at most.
+        /// Most bytes of a batch that the transaction may take.
         bytes: usize,
-        /// Of an empty batch.
+        /// Bytes that an empty batch holds.
         limit: usize,
     },
-    /// Too far ahead.
+    /// The nonce is further ahead of the account's than the flag allows.
     #[error("nonce too high: next nonce {next}, tx nonce {nonce} (--{})", flag::NONCE_GAP)]
     NonceTooHigh {
-        /// Of the account.
+        /// The account's next nonce.
         next: u64,
-        /// Of the transaction.
+        /// The transaction's nonce.
         nonce: u64,
     },
     /// The one with the same nonce pays as much.
@@ -55,7 +55,7 @@ pub enum Refused {
     /// Cannot pay for gas and value.
     #[error("insufficient funds for gas * price + value: balance {balance}, cost {cost}{}", queued_words(.queued))]
     InsufficientFunds {
-        /// Of the sender, in wei.
+        /// What the sender has, in wei.
         balance: U256,
         /// Most that the transaction may cost, in wei.
         cost: U256,
@@ -65,7 +65,7 @@ pub enum Refused {
     /// Sender holds its share of the pool.
     #[error("{limit} transactions of this sender wait already (--{})", flag::SENDER)]
     SenderFull {
-        /// The limit.
+        /// Most transactions of one sender that may wait.
         limit: usize,
     },
     /// The pool is full of transactions that can be executed and pay as much.
@@ -78,9 +78,9 @@ pub enum Refused {
     /// Wants more gas than a block, or a batch, may use.
     #[error("exceeds block gas limit: gas limit {gas_limit}, a block or batch of this chain has at most {limit}")]
     GasLimit {
-        /// Of the transaction.
+        /// The transaction's gas limit.
         gas_limit: u64,
-        /// What there is.
+        /// The gas that a block or batch has.
         limit: u64,
     },
     /// The rules would never execute it (EVM-TX-1).

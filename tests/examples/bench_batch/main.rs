@@ -71,7 +71,7 @@ async fn main() -> anyhow::Result<()> {
     write(&figures)
 }
 
-/// Deploys the tokens.
+/// Deploys the tokens that the traffic moves.
 async fn tokens(world: &World) -> anyhow::Result<Vec<Address>> {
     let artifact: Value = serde_json::from_str(include_str!("../../../contracts/artifacts/DevnetToken.json"))?;
     let creation: Bytes = serde_json::from_value(artifact["bytecode"]["object"].clone())?;

@@ -9,7 +9,7 @@ use revm::precompile::{
 
 use super::{Cryptography, bls12_381};
 
-/// k256 and arkworks.
+/// Implementations in pure Rust, k256 and arkworks: what the guest computes with.
 #[derive(Clone, Copy, Debug)]
 pub struct Portable;
 

@@ -39,9 +39,9 @@ impl<B: AddressBook + ?Sized> AddressBook for &B {
 pub(super) enum Source {
     /// Next in the part outside the compressor; joins the payload's dictionary.
     Verbatim = 0,
-    /// In the payload's dictionary.
+    /// An entry of the payload's dictionary of addresses.
     Dictionary = 1,
-    /// In the address book.
+    /// An entry of the address book, which lies in the state.
     Book = 2,
 }
 

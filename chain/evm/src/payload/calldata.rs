@@ -55,7 +55,7 @@ impl WordKind {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Template<K = Vec<u8>> {
     pub selector: [u8; SELECTOR_BYTES],
-    /// [`WordKind`]s.
+    /// One [`WordKind`] byte for each word after the selector.
     pub kinds: K,
 }
 

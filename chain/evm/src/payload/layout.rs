@@ -68,7 +68,7 @@ impl NumberColumn {
     ];
 }
 
-/// Columns of bytes.
+/// The columns that are strings of bytes (EVM-PL-3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // The specification's table, name by name.
 pub enum StreamColumn {
@@ -115,7 +115,7 @@ pub(super) const SELECTOR_BYTES: usize = 4;
 pub(super) enum Kind {
     /// Signed without a chain id.
     LegacyUnprotected = 0,
-    /// EIP-155.
+    /// Signed with a chain id (EIP-155).
     Legacy = 1,
     Eip2930 = 2,
     Eip1559 = 3,

@@ -13,11 +13,11 @@ use alloy_primitives::{B256, Signature};
 pub enum SignedTransaction {
     /// With or without a chain id (EIP-155).
     Legacy(Signed<TxLegacy>),
-    /// With an access list.
+    /// A transaction with an access list (EIP-2930).
     Eip2930(Signed<TxEip2930>),
     /// With a fee cap and a tip.
     Eip1559(Signed<TxEip1559>),
-    /// With authorisations that set code.
+    /// A transaction with authorisations that set code (EIP-7702).
     Eip7702(Signed<TxEip7702>),
 }
 
@@ -49,7 +49,7 @@ impl SignedTransaction {
         out
     }
 
-    /// The transaction hash.
+    /// The transaction hash: keccak of the EIP-2718 bytes.
     pub fn hash(&self) -> &B256 {
         match self {
             Self::Legacy(signed) => signed.hash(),
@@ -59,7 +59,7 @@ impl SignedTransaction {
         }
     }
 
-    /// As carried: not checked.
+    /// The signature as it is carried, not checked.
     pub fn signature(&self) -> &Signature {
         match self {
             Self::Legacy(signed) => signed.signature(),

@@ -10,7 +10,7 @@ use alloy_primitives::U256;
 use revm::precompile::{Crypto, PrecompileHalt};
 use tandem_evm::cryptography::{Native, Portable};
 
-/// What both say.
+/// What both implementations say of an input; panics if they differ.
 fn agree<T: PartialEq + std::fmt::Debug>(compute: impl Fn(&dyn Crypto) -> Result<T, PrecompileHalt>) -> Option<T> {
     let native = compute(&Native).ok();
     assert_eq!(native, compute(&Portable).ok(), "native and portable differ");

@@ -16,14 +16,14 @@ use ark_ff::{Field, Fp256, MontBackend, MontConfig, MontFp};
 #[generator = "31"]
 pub struct ScalarConfig;
 
-/// Integers modulo l.
+/// Integers modulo l, the order of the prime subgroup.
 pub type Scalar = Fp256<MontBackend<ScalarConfig, 4>>;
 /// A point (x, y).
 pub type Point = Affine<BabyJubJub>;
 /// A point in extended coordinates, for arithmetic.
 pub type ExtendedPoint = Projective<BabyJubJub>;
 
-/// The curve.
+/// The curve's parameters in arkworks' terms.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BabyJubJub;
 
@@ -31,7 +31,7 @@ impl CurveConfig for BabyJubJub {
     type BaseField = Fr;
     type ScalarField = Scalar;
     const COFACTOR: &'static [u64] = &[8];
-    /// 1/8 modulo l.
+    /// The inverse of the cofactor 8 modulo l.
     const COFACTOR_INV: Scalar =
         MontFp!("2394026564107420727433200628387514462817212225638746351800188703329891451411");
 }

@@ -61,17 +61,17 @@ impl PublicKey {
         Ok(Self(point))
     }
 
-    /// First coordinate.
+    /// The first affine coordinate of the point.
     pub fn x(&self) -> Fr {
         self.0.x
     }
 
-    /// Second coordinate.
+    /// The second affine coordinate of the point.
     pub fn y(&self) -> Fr {
         self.0.y
     }
 
-    /// The point.
+    /// The key as a point of the curve.
     pub fn point(&self) -> Point {
         self.0
     }

@@ -5,7 +5,7 @@ use alloy_primitives::{B256, hex};
 #[path = "../../tests/common/mod.rs"]
 mod common;
 
-/// Name, address, input.
+/// The precompiles: name, address, and an input for each.
 pub fn precompiles() -> Vec<(&'static str, u16, Vec<u8>)> {
     let bytes = |count: usize| vec![0xb7; count];
     // In windows of three bits no digit is zero.

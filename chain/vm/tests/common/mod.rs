@@ -115,7 +115,7 @@ pub fn random_instruction(rng: &mut impl Rng) -> u32 {
 
 /// x20 points at data; no random instruction changes it.
 pub const DATA_REGISTER: u32 = 20;
-/// Where it points.
+/// The address that it points at.
 pub const DATA_ADDRESS: u64 = 0x2_0800;
 
 /// c-kzg as the verifier's precompile and as the prover of elements.

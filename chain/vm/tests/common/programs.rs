@@ -62,12 +62,12 @@ pub fn hand_written() -> Vec<Case> {
     [memory(), control(), system()].concat()
 }
 
-/// One of those.
+/// The program written by hand that has this name.
 pub fn named(name: &str) -> Case {
     hand_written().into_iter().find(|case| case.name == name).unwrap_or_else(|| panic!("no program {name}"))
 }
 
-/// Loads and stores.
+/// Programs that load and store.
 pub fn memory() -> Vec<Case> {
     let mut cases = Vec::new();
     for (f3, size) in [(0, 1), (1, 2), (2, 4), (3, 8), (4, 1), (5, 2), (6, 4)] {

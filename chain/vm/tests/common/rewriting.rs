@@ -14,7 +14,7 @@ const PAGE_BYTES: u64 = 0x1000;
 const FINISH: [u32; 3] = [addi(A0, A1, 0), addi(A7, 0, 93), ECALL];
 const CALL: u32 = asm::i(0x67, 0, RA, T0, 0);
 const RETURN: u32 = asm::i(0x67, 0, ZERO, RA, 0);
-/// Adds to A1.
+/// The instruction that adds a number to A1.
 const fn add(number: i32) -> u32 {
     addi(A1, A1, number)
 }

@@ -21,7 +21,7 @@ use tandem_evm::{
 };
 use tandem_vm::{Image, Machine, OracleKey, PreimageMap, fast::Stop};
 
-/// The committed program.
+/// The committed program that judges epochs.
 pub fn guest() -> Image {
     let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "../../prover/guest/elf/epoch.elf"].iter().collect();
     Image::from_elf(&fs::read(path).unwrap()).unwrap()
@@ -32,7 +32,7 @@ pub struct Epoch {
     pub chain: TestChain,
     previous: OutputFields,
     queue_hash: B256,
-    /// The state before.
+    /// Pre-images of the state before the epoch.
     before: HashMap<B256, Bytes>,
     batches: Vec<(BatchInput, L1Data)>,
     /// Gas used by all blocks.

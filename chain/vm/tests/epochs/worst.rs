@@ -42,7 +42,7 @@ const EXPAND: &[u8] = &hex!("5f6207a1205360005f5f5f5f305af100");
 const SIZES: &[u8] = &hex!("5f35 5b 803b50 600101 6127105a11 600257 00");
 /// Calls that address instead.
 const CALLS: &[u8] = &hex!("5f35 5b 5f5f5f5f5f855af150 600101 6127105a11 600257 00");
-/// The same with storage slots.
+/// The same program with storage slots.
 const SLOTS: &[u8] = &hex!("5f35 5b 805450 600101 6127105a11 600257 00");
 
 /// Stores at the number in the call data and on, as the gas in a block's share allows.
@@ -133,7 +133,7 @@ pub fn gas(share: u64) -> Epoch {
     epoch
 }
 
-/// Blocks only.
+/// An epoch of blocks with nothing in them.
 pub fn blocks(share: u64) -> Epoch {
     let mut epoch = Epoch::genesis();
     let time = epoch.chain.header.posted_at;

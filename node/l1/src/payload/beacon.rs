@@ -20,7 +20,7 @@ pub enum BeaconError {
     /// Cannot be reached, or broke off.
     #[error(transparent)]
     Http(#[from] reqwest::Error),
-    /// Refused.
+    /// The beacon node answered with an error.
     #[error("the beacon node answered {0}")]
     Status(StatusCode),
     /// More bytes than any block has.

@@ -19,7 +19,7 @@ impl History {
         history
     }
 
-    /// The newest block.
+    /// The newest block that was read.
     pub fn tip(&self) -> BlockRef {
         self.blocks.back().copied().unwrap_or(self.anchor)
     }

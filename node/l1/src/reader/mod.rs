@@ -32,7 +32,7 @@ const FOLLOW_BLOCKS_MAX: u64 = 4;
 /// What to follow, and how.
 #[derive(Clone, Debug)]
 pub struct ReaderConfig {
-    /// Inbox.
+    /// Address of the Inbox.
     pub inbox: Address,
     /// Settlement; its claims come out beside the Inbox's events.
     pub settlement: Address,
@@ -73,7 +73,7 @@ pub struct L1Heads {
     pub latest: BlockRef,
     /// As the endpoint's `safe` tag says; none if it knows none.
     pub safe: Option<BlockRef>,
-    /// As the endpoint's `finalized` tag says.
+    /// The newest finalised block, as the endpoint's `finalized` tag says.
     pub finalized: Option<BlockRef>,
 }
 
@@ -87,7 +87,7 @@ pub enum L1Update {
         /// The newest block that still holds.
         to: BlockRef,
     },
-    /// A head moved.
+    /// The safe or the finalised head moved.
     Heads(L1Heads),
 }
 
@@ -100,9 +100,9 @@ pub enum ReaderError {
     /// The endpoint named an event that is none.
     #[error("bad event in block {block} ({transaction}): {reason}")]
     BadEvent {
-        /// Block.
+        /// Number of the L1 block.
         block: u64,
-        /// Transaction.
+        /// Hash of the L1 transaction.
         transaction: B256,
         /// What is wrong with it.
         reason: Box<BadEvent>,
@@ -116,7 +116,7 @@ pub enum ReaderError {
     /// L1 is shorter than the first block to read.
     #[error("L1 has no block {start_block} yet")]
     NotStarted {
-        /// From the configuration.
+        /// The first block to read, as configured.
         start_block: u64,
     },
 }
@@ -142,7 +142,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Starts before `config.start_block`.
+    /// A reader that begins at `config.start_block`.
     pub fn new(client: L1Client, config: ReaderConfig) -> Self {
         Self::resume(client, config, Vec::new())
     }

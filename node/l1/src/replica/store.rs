@@ -12,13 +12,13 @@ use tandem_chain::{BatchHeader, Checkpoint, OutputFields, PreimageSource};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DerivedBatch {
-    /// As L1 ordered it.
+    /// The batch's header, as L1 ordered it.
     pub header: BatchHeader,
     /// The checkpoint that it names.
     pub checkpoint: Checkpoint,
     /// The L1 block that held it when it was derived.
     pub l1_block: BlockRef,
-    /// The appending transaction.
+    /// Hash of the transaction that appended the batch.
     pub transaction_hash: TxHash,
     /// Reading L1 from this block on finds every message that the batch left.
     pub scan_from_block: u64,
@@ -28,7 +28,7 @@ pub struct DerivedBatch {
 
 /// A replica's database. Clones share it. Every method is durable and atomic when it returns.
 pub trait ReplicaStore<B>: PreimageSource + Clone + Send + Sync + 'static {
-    /// The last batch.
+    /// The last batch derived; `None` at genesis.
     fn head(&self) -> Result<Option<DerivedBatch>, Self::Error>;
     /// A batch by index.
     fn batch(&self, index: u64) -> Result<Option<DerivedBatch>, Self::Error>;

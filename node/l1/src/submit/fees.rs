@@ -12,13 +12,13 @@ const PRIORITY_FEE_MIN: u128 = 1_000_000;
 /// A suggested tip counts up to this, or to the base fee if that is more: whoever suggests does not pay.
 const SUGGESTED_TIP_MAX: u128 = 5_000_000_000;
 
-/// A bid.
+/// What a transaction bids, in wei.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Fees {
     /// Most per gas, tip included.
     pub max_fee_per_gas: u128,
-    /// Tip.
+    /// The part of it that goes to the block's producer, per gas.
     pub max_priority_fee_per_gas: u128,
     /// Most per blob gas; none for a transaction without blobs.
     pub max_fee_per_blob_gas: Option<u128>,
@@ -27,14 +27,14 @@ pub struct Fees {
 /// The most that may be bid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FeeLimits {
-    /// Per gas.
+    /// The most per gas, in wei.
     pub max_fee_per_gas: u128,
-    /// Per blob gas.
+    /// The most per blob gas, in wei.
     pub max_fee_per_blob_gas: u128,
 }
 
 impl Default for FeeLimits {
-    /// 1,000 gwei each.
+    /// A limit of 1,000 gwei for each.
     fn default() -> Self {
         Self { max_fee_per_gas: 1_000_000_000_000, max_fee_per_blob_gas: 1_000_000_000_000 }
     }

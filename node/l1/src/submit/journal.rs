@@ -19,13 +19,13 @@ const VERSION: u64 = 2;
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Attempt {
-    /// Transaction hash.
+    /// Hash of the transaction.
     pub hash: TxHash,
     /// What it is for.
     pub purpose: String,
-    /// The call's [`L1Call::id`](super::L1Call::id).
+    /// Which call it makes: [`L1Call::id`](super::L1Call::id).
     pub call: B256,
-    /// Gas limit.
+    /// Gas limit of the transaction.
     pub gas_limit: u64,
     /// What it bids; a bid for blob gas means that it carries blobs.
     pub fees: Fees,
@@ -42,7 +42,7 @@ impl Attempt {
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Sent {
-    /// The sender.
+    /// The account that sent them.
     pub account: Address,
     /// Nonce that all attempts share.
     pub nonce: u64,
@@ -56,16 +56,16 @@ pub enum JournalError {
     /// The file cannot be read or written.
     #[error("transaction journal {path}: {error}")]
     Io {
-        /// The file.
+        /// The journal's path.
         path: PathBuf,
-        /// Why.
+        /// What the operating system said.
         #[source]
         error: io::Error,
     },
     /// The file is no journal.
     #[error("transaction journal {path} is damaged ({error}): move it away; what it names is found on L1 or outbid")]
     Damaged {
-        /// The file.
+        /// The journal's path.
         path: PathBuf,
         /// What is wrong with it.
         #[source]
@@ -76,7 +76,7 @@ pub enum JournalError {
         "transaction journal {path} is of another version of this program: move it away; what it names is found on L1 or outbid"
     )]
     OtherVersion {
-        /// The file.
+        /// The journal's path.
         path: PathBuf,
     },
 }
@@ -85,7 +85,7 @@ pub enum JournalError {
 pub trait Journal: Send {
     /// The list; empty if nothing was stored.
     fn load(&self) -> Result<Vec<Sent>, JournalError>;
-    /// Replaces it.
+    /// Puts another list in the place of the one stored.
     fn store(&mut self, sent: &[Sent]) -> Result<(), JournalError>;
 }
 
@@ -95,7 +95,7 @@ pub struct FileJournal {
     path: PathBuf,
 }
 
-/// The file.
+/// What the file holds, as JSON.
 #[derive(serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document {
@@ -182,7 +182,7 @@ impl Journal for MemoryJournal {
 pub(super) struct Ledger<J> {
     journal: J,
     account: Address,
-    /// By nonce.
+    /// What was sent, in ascending order of nonces.
     sent: Vec<Sent>,
 }
 

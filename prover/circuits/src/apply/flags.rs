@@ -37,7 +37,7 @@ pub(super) const POSTS_KEY: &[Variant] = &[SetSession, Register];
 pub(super) struct Flags(Vec<FpVar<Fr>>);
 
 impl Flags {
-    /// Twenty constraints.
+    /// Allocates one flag for each variant; exactly one is set. Twenty constraints.
     pub(super) fn new_witness(cs: &ConstraintSystemRef<Fr>, variant: Variant) -> Result<Self, SynthesisError> {
         let mut flags = vec![FpVar::zero()];
         for other in &Variant::ALL[1..] {
@@ -49,7 +49,7 @@ impl Flags {
         Ok(Self(flags))
     }
 
-    /// One flag.
+    /// The flag of one variant: 1 if the slot holds it, else 0.
     pub(super) fn is(&self, variant: Variant) -> FpVar<Fr> {
         self.0[variant as usize].clone()
     }

@@ -38,7 +38,7 @@ pub(super) struct ItemsVar {
     pub(super) message: FpVar<Fr>,
 }
 
-/// Nineteen constraints.
+/// The six data elements of a slot, by its variant. Nineteen constraints.
 pub(super) fn items(parts: &Parts<'_>) -> Result<ItemsVar, SynthesisError> {
     let flags = parts.flags;
     let [e0, e1] = effect(parts);
@@ -109,7 +109,7 @@ pub(super) struct Point {
 }
 
 impl Point {
-    /// One constraint.
+    /// A point of evaluation with its square. One constraint.
     pub(super) fn new(z: &FpVar<Fr>) -> Self {
         let less_one = z - FpVar::one();
         Self { z: z.clone(), square_less_one: z * z - FpVar::one(), less_one }

@@ -10,7 +10,7 @@ use ark_relations::gr1cs::{ConstraintSystemRef, SynthesisError};
 use tandem_payments::leaf::Leaf;
 use tandem_payments::tags;
 
-/// A leaf's fields.
+/// The fields of an opened leaf as variables.
 #[derive(Clone)]
 pub(super) struct LeafVar {
     pub(super) address: FpVar<Fr>,

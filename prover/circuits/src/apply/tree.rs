@@ -107,7 +107,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// 48 constraints.
+    /// Allocates the place of an opening: its index by bits, and its siblings. 48 constraints.
     pub(super) fn new_witness(cs: &ConstraintSystemRef<Fr>, opening: &Opening) -> Result<Self, SynthesisError> {
         let mut index = FpVar::zero();
         let mut digits = Vec::with_capacity(LEVELS);

@@ -37,11 +37,11 @@ pub const LARGE_SLOTS: usize = 35;
 /// An operation hash with its signature.
 #[derive(Clone, Copy, Debug)]
 pub struct Authorisation {
-    /// What was signed.
+    /// The operation hash that was signed (PAY-OPHASH).
     pub operation_hash: Fr,
-    /// Under which key.
+    /// The session key that signed it.
     pub key: PublicKey,
-    /// The signature.
+    /// Its signature of the operation hash.
     pub signature: Signature,
 }
 
@@ -70,7 +70,7 @@ pub enum SessionChunkError {
     /// More signatures than slots.
     #[error("{count} signatures do not fit {slots} slots")]
     TooMany {
-        /// Signatures given.
+        /// How many signatures were given.
         count: usize,
         /// Slots of the circuit.
         slots: usize,
@@ -78,14 +78,14 @@ pub enum SessionChunkError {
     /// A signature does not verify.
     #[error("signature {index}: {error}")]
     Signature {
-        /// Its place.
+        /// Place of the signature among those given, from 0.
         index: usize,
         /// What is wrong with it.
         error: EddsaError,
     },
 }
 
-/// A chunk.
+/// A chunk of signatures, all of which verify, under a challenge.
 #[derive(Clone, Debug)]
 pub struct SessionChunk {
     circuit: CircuitId,
@@ -96,12 +96,12 @@ pub struct SessionChunk {
 }
 
 impl SessionChunk {
-    /// The small circuit.
+    /// A chunk of the small circuit, for at most eight signatures.
     pub fn small(authorisations: Vec<Authorisation>, challenge: Fr) -> Result<Self, SessionChunkError> {
         Self::new(CircuitId::SessionSmall, SMALL_SLOTS, authorisations, challenge)
     }
 
-    /// The large circuit.
+    /// A chunk of the large circuit, for at most 35 signatures.
     pub fn large(authorisations: Vec<Authorisation>, challenge: Fr) -> Result<Self, SessionChunkError> {
         Self::new(CircuitId::SessionLarge, LARGE_SLOTS, authorisations, challenge)
     }

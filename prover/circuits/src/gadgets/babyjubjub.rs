@@ -30,18 +30,18 @@ const MONTGOMERY_A: Fr = <BabyJubJub as MontCurveConfig>::COEFF_A;
 /// A point (x, y).
 #[derive(Clone, Debug)]
 pub struct EdwardsVar {
-    /// First coordinate.
+    /// The first coordinate, x.
     pub x: FpVar<Fr>,
-    /// Second coordinate.
+    /// The second coordinate, y.
     pub y: FpVar<Fr>,
 }
 
 /// A point (u, v) other than the identity.
 #[derive(Clone, Debug)]
 pub struct MontgomeryVar {
-    /// First coordinate.
+    /// The first coordinate, u.
     pub u: FpVar<Fr>,
-    /// Second coordinate.
+    /// The second coordinate, v.
     pub v: FpVar<Fr>,
 }
 
@@ -72,7 +72,7 @@ impl EdwardsVar {
         Self { x: FpVar::Constant(point.x), y: FpVar::Constant(point.y) }
     }
 
-    /// The negative point.
+    /// The point that adds up to the identity with this one.
     pub fn negate(&self) -> Result<Self, SynthesisError> {
         Ok(Self { x: self.x.negate()?, y: self.y.clone() })
     }

@@ -29,7 +29,7 @@ use tandem_payments::{
     tags,
 };
 
-/// Bits of S.
+/// Bits of S, a scalar below l.
 const SCALAR_BITS: usize = 251;
 /// Windows of S in Montgomery form; five bits remain.
 const WINDOWS: usize = 82;
@@ -38,7 +38,7 @@ const MONTGOMERY_STEPS: usize = 124;
 
 /// A signature whose S is canonical.
 pub struct SignatureVar {
-    /// R, unchecked.
+    /// The point R, unchecked: it is the value of a sum of points.
     pub r8: EdwardsVar,
     /// S, least significant bit first, below l.
     s: Vec<Boolean<Fr>>,
@@ -48,7 +48,7 @@ pub struct SignatureVar {
 pub struct PublicKeyVar(EdwardsVar);
 
 impl PublicKeyVar {
-    /// A witness, checked.
+    /// Allocates a key as a witness, and checks it.
     pub fn new_witness(cs: ConstraintSystemRef<Fr>, key: Option<&PublicKey>) -> Result<Self, SynthesisError> {
         let point = key.map(PublicKey::point);
         Self::new(point_witness(cs, point)?)

@@ -15,14 +15,14 @@ use ark_r1cs_std::{
 };
 use ark_relations::gr1cs::{ConstraintSystemRef, SynthesisError};
 
-/// The widest integer.
+/// The bits of the widest integer.
 pub const BITS_MAX: usize = 250;
 
 /// An integer below 2^BITS.
 #[derive(Clone, Debug)]
 pub struct UInt<const BITS: usize> {
     value: FpVar<Fr>,
-    /// Least significant first.
+    /// The integer's bits, least significant first.
     bits: Vec<Boolean<Fr>>,
 }
 
@@ -138,7 +138,7 @@ impl<const BITS: usize> UInt<BITS> {
     }
 }
 
-/// 2^exponent.
+/// The power of two with this exponent, as a field element.
 pub fn power_of_two(exponent: usize) -> Fr {
     Fr::from(2u64).pow([exponent as u64])
 }

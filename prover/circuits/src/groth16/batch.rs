@@ -26,11 +26,11 @@ use tandem_payments::{
 pub struct ProvenBatch {
     /// What L1 knows by itself.
     pub header: Header,
-    /// Effects, withdrawals, messages.
+    /// The posted bytes: effects, withdrawals, messages.
     pub segments: [Vec<u8>; 3],
     /// Apply chunks in order.
     pub apply: Vec<ApplyTurn>,
-    /// Authorise chunks.
+    /// Authorise chunks, in any order.
     pub authorise: Vec<AuthoriseTurn>,
     /// Proofs, those of Apply first.
     pub proofs: Vec<Proof>,

@@ -44,9 +44,9 @@ pub enum ImportError {
     /// A part has the wrong number of points.
     #[error("{part} has {found} points, not {expected}")]
     Count {
-        /// Which part.
+        /// The part of the key, by name.
         part: &'static str,
-        /// Points it has.
+        /// How many points the part has.
         found: usize,
         /// Points the circuit asks for.
         expected: usize,
@@ -122,7 +122,7 @@ fn check_counts(shape: &Shape, key: &ProvingKey<Bn254>) -> Result<(), ImportErro
     }
 }
 
-/// PAY-KEY.
+/// Refuses secrets under which anybody could forge (PAY-KEY).
 fn check_secrets(key: &ProvingKey<Bn254>) -> Result<(), ImportError> {
     let vk = &key.vk;
     for (name, is_identity) in [

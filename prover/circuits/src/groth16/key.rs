@@ -94,17 +94,17 @@ impl Key {
         Self { circuit, shape, a, b, h: key.h_query, l: key.l_query, verifying: key.vk }
     }
 
-    /// Which circuit.
+    /// The circuit that the key is for.
     pub fn circuit(&self) -> CircuitId {
         self.circuit
     }
 
-    /// Its shape.
+    /// The circuit's matrices and digest.
     pub fn shape(&self) -> &Shape {
         &self.shape
     }
 
-    /// What L1 needs.
+    /// The verifying key, which L1 has.
     pub fn verifying(&self) -> &VerifyingKey<Bn254> {
         &self.verifying
     }

@@ -12,15 +12,15 @@ pub const PROOF_WORDS: usize = 8;
 /// A proof of one chunk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proof {
-    /// Which circuit.
+    /// The circuit that the proof is of.
     pub circuit: CircuitId,
-    /// Its public inputs.
+    /// The public inputs that it is for (PAY-PUBLIC).
     pub inputs: Vec<Fr>,
-    /// A.
+    /// The proof's point A.
     pub a: G1Affine,
-    /// B.
+    /// The proof's point B.
     pub b: G2Affine,
-    /// C.
+    /// The proof's point C.
     pub c: G1Affine,
 }
 

@@ -1,4 +1,4 @@
-//! From a witness to a proof.
+//! Proving: from a chunk's witness to a proof that verifies.
 
 use super::{key::Key, proof::Proof, shape::Unsatisfied, verify::verify};
 use crate::circuit::{Chunk, CircuitId};
@@ -34,9 +34,9 @@ pub enum Stage {
     Quotient,
     /// The multi-scalar multiplication of A.
     A,
-    /// That of B.
+    /// The multi-scalar multiplication of B, in G2.
     B,
-    /// Those of C.
+    /// The two multi-scalar multiplications of C.
     C,
     /// The proof is verified before it leaves.
     Verify,
@@ -56,7 +56,7 @@ pub enum ProveError {
     /// The circuit that the chunk synthesises is not the key's.
     #[error("the chunk has {found} variables, the circuit of digest {digest} has {expected}")]
     Shape {
-        /// Variables synthesised.
+        /// How many variables the chunk's circuit has.
         found: usize,
         /// Variables of the key.
         expected: usize,
@@ -68,7 +68,7 @@ pub enum ProveError {
     Memory {
         /// Bytes of key and proof.
         needed: u64,
-        /// The limit.
+        /// The prover's limit of memory, in bytes.
         limit: u64,
     },
     /// The thread pool cannot be made.

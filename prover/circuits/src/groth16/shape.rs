@@ -104,12 +104,12 @@ impl Shape {
         self.instances
     }
 
-    /// Witness variables.
+    /// How many witness variables there are.
     pub fn witnesses(&self) -> usize {
         self.witnesses
     }
 
-    /// Constraints.
+    /// How many constraints there are.
     pub fn constraints(&self) -> usize {
         self.matrices[0].ends.len()
     }

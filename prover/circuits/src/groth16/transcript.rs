@@ -43,7 +43,7 @@ pub struct Header {
 /// A posted data segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Segment {
-    /// Length in bytes.
+    /// Length of the segment in bytes.
     pub length: u64,
     /// Keccak of the bytes.
     pub hash: B256,
@@ -59,11 +59,11 @@ impl Segment {
 /// What an Apply chunk adds to T1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ApplyTurn {
-    /// Its circuit.
+    /// Id of the chunk's circuit (PAY-CIRCUIT).
     pub circuit: CircuitId,
     /// State root after it.
     pub root_out: Fr,
-    /// Counts after it.
+    /// The packed counters after the chunk.
     pub counts_out: Fr,
     /// Fee accumulator after it.
     pub fee_out: Fr,
@@ -76,7 +76,7 @@ pub struct ApplyTurn {
 /// What an Authorise chunk adds to T1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AuthoriseTurn {
-    /// Its circuit.
+    /// Id of the chunk's circuit (PAY-CIRCUIT).
     pub circuit: CircuitId,
     /// Digest of its values.
     pub value_digest: Fr,
@@ -130,7 +130,7 @@ impl Transcript {
         Self(words.finish())
     }
 
-    /// Absorbs the chunks.
+    /// Absorbs what the chunks publish before the challenges.
     pub fn chunks(&self, apply: &[ApplyTurn], authorise: &[AuthoriseTurn]) -> T1 {
         let mut words = Words::new(self.0);
         for turn in apply {

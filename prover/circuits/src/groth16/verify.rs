@@ -24,9 +24,9 @@ pub enum BatchError {
     /// The wrong number of public inputs.
     #[error("proof {index} has {found} inputs, not {expected}")]
     Inputs {
-        /// Which proof.
+        /// Place of the proof in the batch, from 0.
         index: usize,
-        /// Inputs it has.
+        /// How many inputs the proof has.
         found: usize,
         /// Inputs its circuit has.
         expected: usize,

@@ -22,7 +22,7 @@ pub struct Case {
     pub state: State,
 }
 
-/// Without the tree.
+/// Leaves out the tree, which would fill pages.
 impl Debug for Case {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}, {} leaves", self.message, self.state.leaf_count())

@@ -13,7 +13,7 @@ use tandem_payments::state::State;
 use tandem_payments::testing::*;
 use tandem_payments::tree::CAPACITY;
 
-/// PAY-DEPOSIT, PAY-FORCED, PAY-L1KEY.
+/// Every clause of PAY-DEPOSIT, PAY-FORCED and PAY-L1KEY.
 pub fn all() -> Vec<Clause<Case>> {
     vec![
         clause("PAY-DEPOSIT: the sum is below 2^128", deposit_sum(), &["DepositCredited", "DepositOverflow"]),

@@ -28,7 +28,7 @@ pub struct Case {
     pub state: State,
 }
 
-/// Without the tree.
+/// Leaves out the tree, which would fill pages.
 impl Debug for Case {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Self { operation, kind, price, state } = self;

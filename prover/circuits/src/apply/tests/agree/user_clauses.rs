@@ -61,7 +61,7 @@ fn spends() -> [Call; 4] {
     ]
 }
 
-/// To an account without a leaf.
+/// Calls that credit an account without a leaf.
 fn creating() -> [Call; 2] {
     let recipient = account(9);
     [Call::Transfer { recipient, amount: ETHER }, Call::TokenTransfer { token: token(1), recipient, amount: 5 }]
@@ -81,12 +81,12 @@ fn case_of(i: u8, call: Call) -> Case {
     Case { operation: sign(&state, i, call), kind, price: PRICE, state }
 }
 
-/// Of account 1.
+/// A good case in which account 1 makes a call.
 fn case(call: Call) -> Case {
     case_of(1, call)
 }
 
-/// Of every kind.
+/// A good case of every kind of call.
 fn good() -> impl Strategy<Value = Case> {
     select([&spends()[..], &[set_session()]].concat()).prop_map(case)
 }
