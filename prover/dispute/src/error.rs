@@ -1,0 +1,156 @@
+//! Why an act is refused: the contract's errors under their names.
+
+use alloy_primitives::B256;
+use thiserror::Error;
+
+use crate::TournamentStatus;
+
+/// An act that the rules refuse. Nothing has changed then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum DisputeError {
+    /// The clock that would be charged is out.
+    #[error("the clock was out at {deadline}")]
+    ClockOut {
+        /// Seconds.
+        deadline: u64,
+    },
+    /// The tournament takes no acts.
+    #[error("tournament {tournament} is not open: {status:?}")]
+    NotOpen {
+        /// Which.
+        tournament: B256,
+        /// What it is; `None` if there is none.
+        status: Option<TournamentStatus>,
+    },
+    /// There is no such match, or it is over.
+    #[error("no match {id} in tournament {tournament}")]
+    NoMatch {
+        /// In which tournament.
+        tournament: B256,
+        /// The hash of its roots.
+        id: B256,
+    },
+    /// The call is for tournaments of the other level.
+    #[error("tournament {tournament} is of level {level}")]
+    WrongLevel {
+        /// Which.
+        tournament: B256,
+        /// Its level.
+        level: u8,
+    },
+    /// Nobody's clock is out.
+    #[error("everybody is in time")]
+    InTime,
+    /// Everything is found already but the last node.
+    #[error("the node at height 1 is sealed, not advanced")]
+    SealInstead,
+    /// The match was sealed.
+    #[error("the match does not descend any more")]
+    NotDescending,
+    /// The match is not sealed.
+    #[error("the match still descends")]
+    NotSealed,
+    /// Another node is to be opened.
+    #[error("the node to open is at height {actual}, not {given}")]
+    WrongHeight {
+        /// Where the match is.
+        actual: u8,
+        /// What the call names.
+        given: u8,
+    },
+    /// The nodes are not below the one that is opened.
+    #[error("node {actual} instead of {expected}")]
+    WrongNode {
+        /// What is there.
+        expected: B256,
+        /// What the given nodes hash to.
+        actual: B256,
+    },
+    /// The agreed state is another.
+    #[error("the agreed state is {expected}, not {actual}")]
+    WrongAgreed {
+        /// What is agreed.
+        expected: B256,
+        /// What the call names.
+        actual: B256,
+    },
+    /// The agreed leaf is in neither commitment.
+    #[error("the path leads to {root}, which is neither side")]
+    WrongAgreedPath {
+        /// Where the path leads.
+        root: B256,
+    },
+    /// A path has too few or too many siblings.
+    #[error("a path of {actual} siblings instead of {expected}")]
+    PathLength {
+        /// How many there are.
+        actual: usize,
+        /// How many there must be.
+        expected: usize,
+    },
+    /// The last leaf is not where the root commits to.
+    #[error("the path of the last leaf leads to {actual} instead of {expected}")]
+    WrongPath {
+        /// The root's right child.
+        expected: B256,
+        /// Where the path leads.
+        actual: B256,
+    },
+    /// An inner commitment ends in neither contested state.
+    #[error("{last} is not contested")]
+    WrongEnding {
+        /// Its last leaf.
+        last: B256,
+    },
+    /// The root joined in this round.
+    #[error("{root} joined tournament {tournament} already")]
+    AlreadyJoined {
+        /// Which tournament.
+        tournament: B256,
+        /// Which root.
+        root: B256,
+    },
+    /// Joining has not closed.
+    #[error("joining closes at {closes_at}")]
+    Joining {
+        /// Seconds.
+        closes_at: u64,
+    },
+    /// Somebody may still come to meet the lowest, or he is the last.
+    #[error("no bye: {waiting:b} wait, {live:b} play")]
+    NoBye {
+        /// By rank, as bits.
+        waiting: u64,
+        /// By rank, as bits.
+        live: u64,
+    },
+    /// More than one is left.
+    #[error("not finished: {waiting:b} wait, {live:b} play")]
+    Unfinished {
+        /// By rank, as bits.
+        waiting: u64,
+        /// By rank, as bits.
+        live: u64,
+    },
+    /// Nobody waits at the rank.
+    #[error("nobody waits at rank {rank}")]
+    NobodyWaits {
+        /// Which rank.
+        rank: u8,
+    },
+    /// The verdict stands.
+    #[error("the slot is judged")]
+    Judged,
+    /// The tournament is about something still.
+    #[error("tournament {tournament} is alive")]
+    Alive {
+        /// Which.
+        tournament: B256,
+    },
+    /// Bonds go back only where play has stopped.
+    #[error("tournament {tournament} is not dead")]
+    NotDead {
+        /// Which.
+        tournament: B256,
+    },
+}
