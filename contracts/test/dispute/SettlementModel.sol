@@ -4,9 +4,21 @@ pragma solidity ^0.8.30;
 import { FraudSettlement, SlotId, SlotStatus } from "../../src/l1/FraudSettlement.sol";
 import { TinyMachine } from "./TinyMachine.sol";
 
-/// @title The settlement as a dispute contract sees it, with one kind of slot, about the run of `TinyMachine`.
+/// @title The settlement as a dispute contract sees it; slots are about the run of `TinyMachine` unless a test says otherwise.
 contract SettlementModel {
     address public dispute;
+    bytes32 private _guestHash;
+    bytes32[3] private _inputs = [TinyMachine.PARENT_OUTPUT, TinyMachine.FIRST_BATCH, TinyMachine.LAST_BATCH];
+
+    constructor() {
+        (_guestHash,) = TinyMachine.code();
+    }
+
+    /// @param inputs previous output, first and last batch hash
+    function setRun(bytes32 guestHash, bytes32[3] calldata inputs) external {
+        _guestHash = guestHash;
+        _inputs = inputs;
+    }
     mapping(bytes32 slotId => bool) private _isContested;
     mapping(bytes32 slotId => uint64) private _contestedAt;
 
@@ -35,13 +47,12 @@ contract SettlementModel {
     }
 
     function disputeOf(SlotId slotId) external view returns (FraudSettlement.Dispute memory) {
-        (bytes32 memoryRoot,) = TinyMachine.code();
         return FraudSettlement.Dispute({
-            parentOutput: TinyMachine.PARENT_OUTPUT,
-            firstBatchHash: TinyMachine.FIRST_BATCH,
-            lastBatchHash: TinyMachine.LAST_BATCH,
+            parentOutput: _inputs[0],
+            firstBatchHash: _inputs[1],
+            lastBatchHash: _inputs[2],
             entryHash: keccak256("entry"),
-            guestHash: memoryRoot,
+            guestHash: _guestHash,
             contestedAt: _contestedAt[SlotId.unwrap(slotId)]
         });
     }
