@@ -14,6 +14,7 @@ import { TinyMachine } from "./TinyMachine.sol";
 /// @notice Every call is a transaction of its own, with its base cost and calldata, at a price that is refunded. Everybody acts for
 /// both sides, so refunds go to an account that has credit already, as a challenger's does after his first move.
 /// forge-config: default.isolate = true
+/// forge-config: dispute.isolate = true
 contract DisputeGasTest is Fixture {
     function setUp() public override {
         super.setUp();
@@ -104,6 +105,7 @@ contract DisputeGasTest is Fixture {
 
 /// @title Proving a step, beside the step alone: the witnesses of `snapshots/vm.json`.
 /// forge-config: default.isolate = true
+/// forge-config: dispute.isolate = true
 contract DisputeStepGasTest is Fixture, StepTest {
     uint256 private constant OVERHEAD_MAX = 40_000;
 
