@@ -101,3 +101,7 @@ fuzz-circuits: ## 2,000 random cases of native rules against circuits (twenty mi
 .PHONY: sim-settlement
 sim-settlement: build ## years of settlement against hostile sequencer, owner and claimants: the table of docs/settlement.md
 	$(BUILT)/examples/sim_settlement
+
+.PHONY: sim-dispute
+sim-dispute: build ## thousands of disputes of one honest party against many: the table of docs/design/dispute.md
+	$(BUILT)/examples/sim_dispute

@@ -21,9 +21,6 @@ const NOT_OURS: [&str; 6] = ["node_modules", "target", "cache", "out", "dist", "
 /// Rules that no test names, and why.
 const UNTESTED: [(&str, &str); 1] = [("FEE-L1", "it is the sum of FEE-L1-1, FEE-L1-2 and FEE-L1-3, which tests name")];
 
-/// What documents name before it is there.
-const PLANNED: [&str; 2] = ["prover/dispute", "tests/vectors/dispute"];
-
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
 }
@@ -203,7 +200,7 @@ fn every_path_that_is_named_exists() {
                 if plain && (is_file || is_path) {
                     seen += 1;
                     let beside = Path::new(file).parent().unwrap().join(name);
-                    let known = repository.ends_a_path(name) || root().join(beside).exists() || PLANNED.contains(&name);
+                    let known = repository.ends_a_path(name) || root().join(beside).exists();
                     assert!(known, "{file}:{}: there is no `{named}`", number + 1);
                 }
             }

@@ -32,7 +32,10 @@ fn games(opponents: u64, count: u64) -> Vec<Report> {
 
 fn main() -> io::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "| opponents | games | days, mean | days, most | bound | matches, most | locked, ether | gas, mean (most), millions | not refunded, ether |")?;
+    writeln!(
+        out,
+        "| opponents | games | days, mean | days, most | bound | matches, most | locked, ether | gas, mean (most), millions | not refunded, ether |"
+    )?;
     writeln!(out, "|---|---|---|---|---|---|---|---|---|")?;
     for (opponents, count) in GAMES {
         let reports = games(opponents, count);

@@ -267,7 +267,9 @@ impl Dispute {
         let tournament = self.opened(id)?;
         let is_alive = match &tournament.of {
             None => is_playable,
-            Some(of) => self.tournaments.get(&of.tournament).is_some_and(|outer| outer.status != TournamentStatus::Dead),
+            Some(of) => {
+                self.tournaments.get(&of.tournament).is_some_and(|outer| outer.status != TournamentStatus::Dead)
+            }
         };
         if is_alive {
             return Err(DisputeError::Alive { tournament: id });

@@ -211,10 +211,6 @@ impl Match {
             return Err(DisputeError::WrongNode { expected: self.node, actual: opened.node() });
         }
         let goes_right = opened.left == self.others.left;
-        Ok(if goes_right {
-            (true, opened.right, self.others.right)
-        } else {
-            (false, opened.left, self.others.left)
-        })
+        Ok(if goes_right { (true, opened.right, self.others.right) } else { (false, opened.left, self.others.left) })
     }
 }

@@ -69,7 +69,9 @@ mod tests {
     fn pieces_make_one_tree() {
         let values = [1, 2, 3].map(B256::repeat_byte);
         let run = Run::uniform(values[0]).then(5, values[1]).then(6, values[2]);
-        for (index, leaf) in [(0, values[0]), (4, values[0]), (5, values[1]), (6, values[2]), ((1 << 20) - 1, values[2])] {
+        for (index, leaf) in
+            [(0, values[0]), (4, values[0]), (5, values[1]), (6, values[2]), ((1 << 20) - 1, values[2])]
+        {
             assert_eq!(run.leaf(index), leaf);
             assert_eq!(ancestor(leaf, index, &run.path(index, HEIGHT), HEIGHT), Ok(run.root()));
         }

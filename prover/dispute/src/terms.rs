@@ -57,4 +57,3 @@ impl Terms {
             + outer * inner * (20 * turn + sealed)
     }
 }
-

@@ -123,13 +123,10 @@ impl Real {
                 path: joining.path.clone(),
             }
             .abi_encode(),
-            Act::Advance { of, height, opened, next } => advanceCall {
-                of: sol_ref(of),
-                height: *height,
-                opened: sol_children(opened),
-                next: sol_children(next),
+            Act::Advance { of, height, opened, next } => {
+                advanceCall { of: sol_ref(of), height: *height, opened: sol_children(opened), next: sol_children(next) }
+                    .abi_encode()
             }
-            .abi_encode(),
             Act::Seal { of, opened, agreed, path } => {
                 sealCall { of: sol_ref(of), opened: sol_children(opened), agreed: *agreed, path: path.clone() }
                     .abi_encode()
@@ -251,7 +248,15 @@ struct Game {
 }
 
 impl Game {
-    fn push(&mut self, real: &Real, now: u64, act: &Act, account: Address, error: Option<DisputeError>, after: &Dispute) {
+    fn push(
+        &mut self,
+        real: &Real,
+        now: u64,
+        act: &Act,
+        account: Address,
+        error: Option<DisputeError>,
+        after: &Dispute,
+    ) {
         let place = place_of(act, after);
         self.times.push(now);
         self.honest.push(account == HONEST);
@@ -267,7 +272,15 @@ impl Game {
     }
 
     /// The call as it was made, and some that are refused then: the same again, a timeout, a decision.
-    fn record(&mut self, real: &Real, now: u64, act: &Act, account: Address, error: Option<DisputeError>, after: &Dispute) {
+    fn record(
+        &mut self,
+        real: &Real,
+        now: u64,
+        act: &Act,
+        account: Address,
+        error: Option<DisputeError>,
+        after: &Dispute,
+    ) {
         self.push(real, now, act, account, error, after);
         let mut attempts = Vec::new();
         if self.calls.len().is_multiple_of(5) {
@@ -312,8 +325,7 @@ impl Game {
 }
 
 /// Opponents and seeds of the sample.
-const SAMPLE: [(u64, u64); 10] =
-    [(1, 0), (1, 1), (1, 2), (1, 4), (1, 5), (2, 2), (2, 3), (3, 5), (3, 7), (4, 4)];
+const SAMPLE: [(u64, u64); 10] = [(1, 0), (1, 1), (1, 2), (1, 4), (1, 5), (2, 2), (2, 3), (3, 5), (3, 7), (4, 4)];
 
 fn games() -> impl Iterator<Item = (String, Value, Vec<String>)> {
     SAMPLE.into_iter().map(|(opponents, seed)| {

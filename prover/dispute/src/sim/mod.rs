@@ -218,7 +218,8 @@ impl World<'_> {
             }
             let Some(root) = self.honest_root(*id) else { continue };
             let Some(honest) = tournament.commitments.get(&root) else { continue };
-            begun += tournament.matches.keys().filter(|of| of.side(root).is_some() && before.game(of).is_none()).count();
+            begun +=
+                tournament.matches.keys().filter(|of| of.side(root).is_some() && before.game(of).is_none()).count();
             assert!(honest.status != CommitmentStatus::Fallen, "seed {seed}: invariant 7: the honest root fell");
             let left = u64::from(honest.allowance) + REORG_DELAY_SECONDS * self.report.reorganisations;
             assert!(left >= MARGIN_SECONDS, "seed {seed}: invariant 7: {} s left, {:?}", honest.allowance, self.setup);
