@@ -107,6 +107,34 @@ contract DisputeSettlementTest is ChainFixture {
         vm.assertEq(_dispute.creditOf(alice), _dispute.bondOf(0));
     }
 
+    /// @notice Under an invented parent anyone can win a trap. That is no evidence: nothing can be replaced, and the right lineage goes on.
+    function test_settlement_trapUnderInventedParent() external {
+        append();
+        append();
+        (ClaimId one, ClaimId two, bytes32 slot) = _contest(settlement.genesisClaim(), 1);
+        ClaimId child = _claim(alice, one, 2, 1);
+        _claim(bob, one, 2, 2);
+        bytes32 below = SlotId.unwrap(slotOfClaim(child));
+        _dispute.open(below);
+        _join(mallory, below, _trapped());
+        _join(alice, slot, TinyMachine.stateOf(_inputs(settlement.claimOf(settlement.genesisClaim()).output, 1), 6));
+        skipTime(uint256(COMPUTE_0) + ALLOWANCE);
+        _dispute.decide(below);
+        settlement.decide(SlotId.wrap(below));
+        vm.assertTrue(settlement.slotOf(SlotId.wrap(below)).status == SlotStatus.Failed);
+        vm.assertEq(settlement.failedFrom(), 0);
+        vm.expectRevert(abi.encodeWithSelector(FraudSettlement.FraudSettlement_ClaimAlive.selector, child));
+        settlement.discard(child);
+        _dispute.decide(slot);
+        settlement.decide(SlotId.wrap(slot));
+        settlement.finalize(settlement.claimIdOf(SlotId.wrap(slot), TinyMachine.OUTPUT));
+        vm.assertEq(settlement.failedFrom(), 0);
+        settlement.discard(one);
+        settlement.discard(two);
+        settlement.discard(child);
+        vm.assertTrue(settlement.claimOf(child).status == ClaimStatus.Void);
+    }
+
     /// @notice A program without an answer fails its slot; the entry is replaced, and disputes below are about nothing any more.
     function test_settlement_replacedInMidDispute() external {
         append();

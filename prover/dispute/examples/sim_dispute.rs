@@ -21,8 +21,8 @@ fn games(opponents: u64, count: u64) -> Vec<Report> {
         seed,
         opponents,
         // One wrong commitment inside each match is a dispute's least; every fourth game has more.
-        inner_sybils: if seed.is_multiple_of(4) { seed / 4 % 4 } else { 0 },
-        manner: if seed.is_multiple_of(2) { Manner::Draining } else { Manner::Mixed },
+        inner_sybils: if seed % 8 < 4 { 0 } else { seed / 8 % 4 },
+        manner: [Manner::Draining, Manner::Mixed, Manner::Draining, Manner::Meeting][(seed % 4) as usize],
         censorship_seconds: if seed.is_multiple_of(3) { 0 } else { 7 * 86_400 },
         reorganises: seed % 5 == 1,
         gas_price_gwei: PRICE_GWEI,

@@ -9,7 +9,7 @@ fn setup(seed: u64, opponents: u64) -> Setup {
         seed,
         opponents,
         inner_sybils: seed % 4,
-        manner: if seed.is_multiple_of(5) { Manner::Draining } else { Manner::Mixed },
+        manner: [Manner::Draining, Manner::Meeting, Manner::Mixed][(seed % 5).min(2) as usize],
         censorship_seconds: if seed.is_multiple_of(3) { 0 } else { CENSORSHIP_SECONDS },
         reorganises: seed.is_multiple_of(2),
         gas_price_gwei: 50,

@@ -6,7 +6,8 @@ use alloy_primitives::{Address, B256, keccak256};
 
 use super::{ADVERSARY, Act, HONEST, Manner, Rng, World};
 use crate::{
-    Ending, HEIGHT, Joining, Match, MatchRef, MatchStatus, Run, Side, Tournament, TournamentStatus, Tree, inner_id,
+    CommitmentStatus, Ending, HEIGHT, Joining, Match, MatchRef, MatchStatus, Run, Side, Tournament, TournamentStatus,
+    Tree, inner_id,
 };
 
 /// Something that somebody has to do, or may do. It names the position, so that the same place in another position is another duty.
@@ -14,8 +15,8 @@ use crate::{
 pub enum Duty {
     /// The honest party joins the round.
     HonestJoins,
-    /// A liar joins the round.
-    LiarJoins(usize),
+    /// A liar joins the round; and whether it is to meet the honest root, which waits.
+    LiarJoins(usize, bool),
     /// The honest party joins inside its match.
     HonestJoinsInner(MatchRef),
     /// Somebody joins inside, with a wrong trace, for side one or two.
@@ -69,7 +70,8 @@ impl World<'_> {
             }
             if *id == round {
                 duties.push(Duty::HonestJoins);
-                duties.extend((0..self.liars.len()).map(Duty::LiarJoins));
+                let meets = self.setup.manner == Manner::Meeting && self.honest_waits();
+                duties.extend((0..self.liars.len()).map(|liar| Duty::LiarJoins(liar, meets)));
             }
             if tournament.waiting_ranks() != 0 {
                 duties.push(Duty::Bye(*id, self.places(*id)));
@@ -124,7 +126,8 @@ impl World<'_> {
                 let compute = self.rng.within(60, u64::from(terms.compute_seconds[1]) - 1_800);
                 self.honest_time(compute)
             }
-            Duty::LiarJoins(_) => self.joining_time(self.dispute.round_id()),
+            Duty::LiarJoins(liar, true) if self.is_next(*liar) => self.now + self.rng.within(12, 60),
+            Duty::LiarJoins(..) => self.joining_time(self.dispute.round_id()),
             Duty::WrongInner(of, _, _) => self.joining_time(inner_id(of)),
             Duty::Turn(of, _) => self.turn_time(of),
             Duty::Step(of) => {
@@ -164,10 +167,25 @@ impl World<'_> {
         let closes_at = self.dispute.tournament(id).map_or(0, |tournament| tournament.closes_at);
         let last = closes_at.saturating_sub(1).max(self.now);
         match (self.setup.manner, self.rng.within(0, 3)) {
-            (Manner::Draining, 0) | (_, 1) => last,
+            (Manner::Meeting, _) | (Manner::Draining, 0) | (_, 1) => last,
             (_, 2) => self.now + self.rng.within(0, 600),
             _ => self.rng.within(self.now, last),
         }
+    }
+
+    /// Whether the honest root waits for an equal in the round.
+    fn honest_waits(&self) -> bool {
+        let root = self.machine.outer_root();
+        let commitment =
+            self.dispute.tournament(self.dispute.round_id()).and_then(|round| round.commitments.get(&root));
+        commitment.is_some_and(|commitment| commitment.status == CommitmentStatus::Waiting)
+    }
+
+    /// Whether a liar is the first that has not joined the round.
+    fn is_next(&self, liar: usize) -> bool {
+        let Some(round) = self.dispute.tournament(self.dispute.round_id()) else { return false };
+        let has_joined = |liar: usize| round.commitments.contains_key(&self.machine.lie(liar, self.liars[liar]).root());
+        !has_joined(liar) && (0..liar).all(has_joined)
     }
 
     fn turn_time(&mut self, of: &MatchRef) -> u64 {
@@ -215,7 +233,7 @@ impl World<'_> {
                 let machine = self.machine;
                 self.join(HONEST, machine.outer(), machine.ending)
             }
-            Duty::LiarJoins(liar) => {
+            Duty::LiarJoins(liar, _) => {
                 let run = self.machine.lie(*liar, self.liars[*liar]);
                 self.join(ADVERSARY, &run, self.machine.lies[*liar].1)
             }

@@ -38,6 +38,8 @@ pub enum Manner {
     Mixed,
     /// Every act in its last second: the longest dispute.
     Draining,
+    /// A fresh opponent joins whenever the honest root waits; otherwise as mixed.
+    Meeting,
 }
 
 /// A game.
