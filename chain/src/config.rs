@@ -176,12 +176,13 @@ impl ChainConfig {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     type Change = fn(&mut ChainConfig);
 
-    fn config() -> ChainConfig {
+    /// The least limits that work.
+    pub(crate) fn config() -> ChainConfig {
         ChainConfig {
             version: CONFIG_VERSION,
             kind: ChainKind::Evm,

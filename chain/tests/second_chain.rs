@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::HashMap};
 
-use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use alloy_primitives::{B256, Bytes, U256, keccak256};
 use tandem_chain::{
     BatchHeader, BatchInput, ChainConfig, ChainKind, Checkpoint, DataKind, Derivation, DerivationError, L1Batch,
     L1Data, Message, OutputFields, PreimageSource, StateMachine, Transition, TransitionError,
@@ -59,27 +59,7 @@ impl PreimageSource for Memory {
 }
 
 fn config() -> ChainConfig {
-    ChainConfig {
-        version: 1,
-        kind: ChainKind::Payments,
-        l1_chain_id: 1,
-        l2_chain_id: 2,
-        inbox: Address::repeat_byte(1),
-        settlement: Address::repeat_byte(2),
-        bridge: Address::repeat_byte(3),
-        l1_fee_recipient: Address::repeat_byte(4),
-        genesis_timestamp: 0,
-        fork: 1,
-        block_gas_limit: 1,
-        max_blocks_per_batch: 1,
-        max_transactions_per_batch: 1,
-        max_payload_bytes: 1,
-        max_messages_per_batch: 1,
-        max_message_gas_per_batch: 1,
-        max_work_gas_per_batch: 1,
-        min_base_fee: 1,
-        max_timestamp_drift: 1,
-    }
+    ChainConfig { kind: ChainKind::Payments, ..tandem_support::config() }
 }
 
 fn message(mint: u64) -> Message {

@@ -3,18 +3,12 @@
 //!
 //! The machine's tests call these functions, and run every batch in the guest.
 
-pub(crate) mod common;
-#[path = "common/supply.rs"]
-mod supply;
-
 use std::cell::RefCell;
 
 use alloy_consensus::{SignableTransaction, TxEip1559};
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, bytes};
 use alloy_sol_types::{SolCall, sol};
-use common::{GWEI, Memory, TestChain, User, access_list, block, config, delegate, deposit, legacy, paid};
 use proptest::{collection::vec, prelude::*, sample::select};
-use supply::supply;
 use tandem_chain::{BatchInput, ChainConfig, Message, PreimageSource, message::VALUE_ALL};
 use tandem_evm::{
     BlockAttributes, BlockBuilder, EvmBlock, Recovered, Rejected, WorldState,
@@ -22,6 +16,10 @@ use tandem_evm::{
     payload::{Payload, PayloadBlock, PayloadLimits, SignedTransaction, decode, encode},
     predeploys,
     transition::{StateAddressBook, payload_limits},
+};
+use tandem_support::{
+    chain::{GWEI, Memory, TestChain, User, access_list, block, delegate, deposit, legacy, paid},
+    config, supply,
 };
 
 sol! {
@@ -299,7 +297,7 @@ impl<'a> Sequencer<'a> {
         self.parent = block.header.clone();
         self.parent_hash = block.hash;
         self.blocks.push(block);
-        self.posted.push(common::block(stated, message_count, posted));
+        self.posted.push(tandem_support::chain::block(stated, message_count, posted));
     }
 }
 

@@ -3,17 +3,15 @@
 //!
 //! The machine's tests call these functions, and run every batch in the guest.
 
-pub(crate) mod common;
-#[path = "common/supply.rs"]
-mod supply;
-
 use alloy_consensus::{SignableTransaction, TxEip1559, TxLegacy};
 use alloy_primitives::{Address, Bytes, Signature, TxKind, U256, bytes, hex};
-use common::{GWEI, Paid, TestChain, User, access_list, block, config, delegate, deposit, legacy, paid};
 use proptest::prelude::*;
-use supply::supply;
 use tandem_evm::{
     EvmBlock, Recovered, fee_estimate::estimate_posted_bytes, payload::SignedTransaction, predeploys::FEE_VAULT,
+};
+use tandem_support::{
+    chain::{GWEI, Paid, TestChain, User, access_list, block, delegate, deposit, legacy, paid},
+    config, supply,
 };
 
 const ETHER: u64 = 1_000_000_000 * GWEI;

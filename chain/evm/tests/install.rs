@@ -1,7 +1,5 @@
 //! What a program installs is what computes, everywhere; and there is no second choice. One test, for it is a process's choice.
 
-mod common;
-
 use std::{
     panic::catch_unwind,
     sync::atomic::{AtomicUsize, Ordering},
@@ -10,12 +8,15 @@ use std::{
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEip7702};
 use alloy_eips::eip7702::Authorization;
 use alloy_primitives::{Address, Signature, U256, bytes};
-use common::{TestChain, User, block, config, deposit};
 use revm::precompile::{Crypto, PrecompileHalt};
 use tandem_evm::{
     WorldState,
     cryptography::{self, Cryptography, Native, Portable},
     payload::SignedTransaction,
+};
+use tandem_support::{
+    chain::{TestChain, User, block, deposit},
+    config,
 };
 
 static RECOVERIES: AtomicUsize = AtomicUsize::new(0);

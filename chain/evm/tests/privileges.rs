@@ -2,16 +2,10 @@
 //!
 //! The machine's tests call these functions, and run every batch in the guest.
 
-pub(crate) mod common;
-#[path = "common/supply.rs"]
-mod supply;
-
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEip7702};
 use alloy_eips::eip7702::Authorization;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, bytes};
 use alloy_sol_types::{SolCall, sol};
-use common::{GWEI, TestChain, User, block, config, deposit, paid};
-use supply::supply;
 use tandem_chain::{
     Message, PreimageSource,
     message::{self, VALUE_ALL},
@@ -20,6 +14,10 @@ use tandem_evm::{
     BlockAttributes, BlockBuilder, Recovered, Rejected, WorldState,
     payload::SignedTransaction,
     predeploys::{self, FEE_VAULT, L1_INFO, L2_BRIDGE, MESSAGE_PASSER, SYSTEM},
+};
+use tandem_support::{
+    chain::{GWEI, TestChain, User, block, deposit, paid},
+    config, supply,
 };
 
 sol! {

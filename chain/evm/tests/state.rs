@@ -1,13 +1,10 @@
 //! The world state beside revm's own database: random programs run on both, block after block; results are the same, and roots those of a
 //! trie built from scratch of what revm's database holds (EVM-STATE-1, EVM-ENV-1).
 
-mod common;
-
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, TxKind, U256, keccak256};
 use alloy_trie::{EMPTY_ROOT_HASH, HashBuilder, Nibbles, TrieAccount};
-use common::{Memory, Missing};
 use proptest::{collection::vec, prelude::*, sample::select};
 use revm::{
     Context, Database, ExecuteCommitEvm, MainBuilder, MainContext,
@@ -18,6 +15,7 @@ use revm::{
 };
 use tandem_chain::PreimageSource;
 use tandem_evm::WorldState;
+use tandem_support::chain::{Memory, Missing};
 
 /// Pre-images that grow while a state reads them.
 #[derive(Clone, Default)]

@@ -2,8 +2,6 @@
 //!
 //! The machine's tests call these functions, and run every batch in the guest.
 
-pub(crate) mod common;
-
 use std::collections::BTreeMap;
 
 use alloy_consensus::TxEip1559;
@@ -11,12 +9,15 @@ use alloy_primitives::{Address, B256, Bloom, Bytes, TxKind, U256, address, b256,
 use alloy_rlp::Encodable;
 use alloy_sol_types::{SolCall, sol};
 use alloy_trie::{HashBuilder, Nibbles};
-use common::{Memory, TestChain, User, block, config, deposit};
 use tandem_chain::{
     Message, PreimageSource, StateMachine, Transition,
     message::{VALUE_ALL, alias},
 };
 use tandem_evm::{Evm, Transaction, payload::SignedTransaction, predeploys};
+use tandem_support::{
+    chain::{Memory, TestChain, User, block, deposit},
+    config,
+};
 
 sol! {
     function withdrawETH(address to);

@@ -1,7 +1,5 @@
 //! What admission accepts is executed, and what it refuses is not, on the same state with the nonce's turn and funds (EVM-TX-1, EVM-WORK-1).
 
-mod common;
-
 use std::sync::LazyLock;
 
 use alloy_consensus::{Header, SignableTransaction, TxEip1559, TxEip2930, TxEip7702, TxLegacy};
@@ -10,7 +8,6 @@ use alloy_eips::{
     eip7702::{Authorization, SignedAuthorization},
 };
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256};
-use common::{GWEI, Memory, TestChain, User, config};
 use proptest::{collection::vec, prelude::*, sample::select};
 use revm::context::result::InvalidTransaction;
 use tandem_chain::{ChainConfig, Checkpoint, PreimageSource};
@@ -19,6 +16,10 @@ use tandem_evm::{
     payload::SignedTransaction,
     predeploys,
     validity::{cost_max, validate_waiting},
+};
+use tandem_support::{
+    chain::{GWEI, Memory, Missing, TestChain, User},
+    config,
 };
 
 /// Greatest gas limit of a transaction (EIP-7825).
@@ -215,10 +216,7 @@ fn authorization(index: usize) -> SignedAuthorization {
 
 /// What admission says, and what the builder does at the lowest base fee.
 #[allow(clippy::type_complexity)]
-fn both(
-    chain: &TestChain,
-    parts: &Parts,
-) -> (Result<(), Rejected<common::Missing>>, Result<u64, Rejected<common::Missing>>) {
+fn both(chain: &TestChain, parts: &Parts) -> (Result<(), Rejected<Missing>>, Result<u64, Rejected<Missing>>) {
     let config = &chain.config;
     let transaction = parts.build();
     let mut state = parts.fund(chain, transaction.signer());
@@ -235,7 +233,7 @@ fn both(
     (admitted, builder.push_transaction(transaction, config.max_work_gas_per_batch))
 }
 
-fn check_funds(state: &mut WorldState<&Memory>, transaction: &Recovered) -> Result<(), Rejected<common::Missing>> {
+fn check_funds(state: &mut WorldState<&Memory>, transaction: &Recovered) -> Result<(), Rejected<Missing>> {
     let (balance, fee) = (state.balance(transaction.signer())?, cost_max(transaction));
     if balance >= fee {
         return Ok(());

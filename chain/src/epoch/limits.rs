@@ -31,30 +31,16 @@ pub fn fits_machine(config: &ChainConfig, epoch_batches: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ChainKind;
-    use alloy_primitives::Address;
 
     fn config(max_work_gas_per_batch: u64) -> ChainConfig {
         ChainConfig {
-            version: 1,
-            kind: ChainKind::Evm,
-            l1_chain_id: 1,
-            l2_chain_id: 2,
-            inbox: Address::ZERO,
-            settlement: Address::ZERO,
-            bridge: Address::ZERO,
-            l1_fee_recipient: Address::ZERO,
-            genesis_timestamp: 0,
-            fork: 1,
-            block_gas_limit: 30_000_000,
             max_blocks_per_batch: 4_096,
             max_transactions_per_batch: 20_000,
             max_payload_bytes: 4_000_000,
             max_messages_per_batch: 64,
             max_message_gas_per_batch: 64_000_000,
             max_work_gas_per_batch,
-            min_base_fee: 1,
-            max_timestamp_drift: 1,
+            ..crate::config::tests::config()
         }
     }
 

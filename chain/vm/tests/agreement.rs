@@ -1,10 +1,7 @@
 //! Node and guest agree on every batch that the rulebook's own tests apply, on every payload of its vectors, in call data and in blobs, and
 //! on payloads of every shape.
-#![allow(clippy::duplicate_mod, reason = "each suite brings its own copy of what epochs are made with")]
-
 #[path = "../../evm/tests/builder.rs"]
 mod builder;
-mod epochs;
 #[path = "../../evm/tests/fees.rs"]
 mod fees;
 #[path = "../../evm/tests/privileges.rs"]
@@ -18,26 +15,26 @@ mod transition;
 use std::{fs, path::PathBuf};
 
 use alloy_primitives::hex;
-use epochs::{
-    Epoch,
-    chain::{TestChain, config, deposit},
-    check,
-};
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use tandem_chain::{DataKind, L1Data, blob};
 // Where the samples look for the payload's types.
 use tandem_evm::payload;
+use tandem_support::{
+    chain::{APPLIED, TestChain, deposit},
+    config,
+    epochs::{Epoch, check},
+};
 
 /// Batches of one epoch.
 const EPOCH_BATCHES: usize = 24;
 
 /// Runs a scenario of a suite, and then in the machine every batch that it applied.
 macro_rules! in_the_machine {
-    ($suite:ident, $name:expr, $scenario:expr) => {
-        $suite::common::APPLIED.take();
+    ($name:expr, $scenario:expr) => {
+        APPLIED.take();
         $scenario;
-        let applied = $suite::common::APPLIED.take();
+        let applied = APPLIED.take();
         assert!(!applied.is_empty(), "{} applies batches", $name);
         for one in applied {
             let data = match one.batch.header.data_kind {
@@ -75,7 +72,7 @@ fn batches_of_the_transition_suite() {
     ];
     assert_all_run(include_str!("../../evm/tests/transition.rs"), scenarios.len());
     for (name, scenario) in scenarios {
-        in_the_machine!(transition, name, scenario());
+        in_the_machine!(name, scenario());
     }
 }
 
@@ -92,7 +89,7 @@ fn batches_of_the_suite_on_privileges() {
     ];
     assert_all_run(include_str!("../../evm/tests/privileges.rs"), scenarios.len());
     for (name, scenario) in scenarios {
-        in_the_machine!(privileges, name, scenario());
+        in_the_machine!(name, scenario());
     }
 }
 
@@ -111,19 +108,19 @@ fn batches_of_the_suite_on_fees() {
     ];
     assert_all_run(include_str!("../../evm/tests/fees.rs"), scenarios.len() + 2);
     for (name, scenario) in scenarios {
-        in_the_machine!(fees, name, scenario());
+        in_the_machine!(name, scenario());
     }
     proptest!(cases(16), |(case in fees::case())| {
-        in_the_machine!(fees, "any transaction", fees::one_transaction_pays_what_it_says(&case));
+        in_the_machine!("any transaction", fees::one_transaction_pays_what_it_says(&case));
     });
 }
 
 #[test]
 fn batches_of_the_builder_suite() {
     assert_all_run(include_str!("../../evm/tests/builder.rs"), 2);
-    in_the_machine!(builder, "each wish and letter", builder::each_wish_and_letter_does_what_its_name_says());
+    in_the_machine!("each wish and letter", builder::each_wish_and_letter_does_what_its_name_says());
     proptest!(cases(12), |(batches in builder::batches(), is_tight: bool)| {
-        in_the_machine!(builder, "random batches", builder::build_post_and_derive_all(&batches, is_tight));
+        in_the_machine!("random batches", builder::build_post_and_derive_all(&batches, is_tight));
     });
 }
 

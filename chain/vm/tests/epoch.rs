@@ -1,15 +1,6 @@
 //! The committed guest against the native rulebook: the same epochs give the same output.
 
-mod common;
-mod epochs;
-
 use alloy_primitives::{Address, B256, TxKind, U256, bytes, keccak256};
-use common::Lockstep;
-use epochs::{
-    Epoch,
-    chain::{GWEI, TestChain, User, block, config, deposit},
-    guest, payload, worst,
-};
 use tandem_chain::{
     Message, blob,
     epoch::{
@@ -19,6 +10,12 @@ use tandem_chain::{
             STEPS_PER_PAYLOAD_BYTE_MAX,
         },
     },
+};
+use tandem_support::{
+    chain::{GWEI, TestChain, User, block, deposit},
+    config,
+    epochs::{Epoch, guest, payload, worst},
+    machine::{self, Lockstep},
 };
 use tandem_vm::{Machine, OracleKey, PreimageMap, commit::COARSE_STRIDE, fast::Stop};
 
@@ -80,7 +77,7 @@ fn adversarial_batches() {
     epoch.calldata(vec![failing], cut);
     epoch.calldata(vec![Message { kind: 9, ..deposit(Address::repeat_byte(3), 11) }], vec![0xff; 70_000]);
     epoch.calldata(vec![], Vec::new());
-    let mut rng = common::rng(5);
+    let mut rng = machine::rng(5);
     for _ in 0..4 {
         let mut mutated = good.clone();
         let at = rand::Rng::random_range(&mut rng, 0..mutated.len());
@@ -122,7 +119,7 @@ fn sampled_steps_agree_in_all_implementations() {
             reference: machine.reference(),
             fast: machine.clone(),
             oracle: oracle.clone(),
-            kzg: common::Kzg,
+            kzg: machine::Kzg,
         };
         lockstep.run(60);
         machine.run(total / 6 - 7, &mut oracle);
@@ -187,7 +184,7 @@ fn as_many_blocks_and_messages_as_fit() {
 
 #[test]
 fn as_many_payload_bytes_as_fit() {
-    let mut rng = common::rng(6);
+    let mut rng = machine::rng(6);
     let noise: Vec<u8> = (0..blob::capacity_bytes(6)).map(|_| rand::Rng::random(&mut rng)).collect();
     let mut epoch = Epoch::genesis();
     epoch.calldata(vec![], noise[..122_880].to_vec());
@@ -216,7 +213,7 @@ fn a_share_of_what_payloads_cost_that_nobody_pays_for() {
 #[test]
 fn a_share_of_a_large_payload() {
     let mut noise = vec![0; blob::capacity_bytes(1)];
-    rand::RngCore::fill_bytes(&mut common::rng(7), &mut noise);
+    rand::RngCore::fill_bytes(&mut machine::rng(7), &mut noise);
     check_extreme("valid payload", worst::payload_bytes(&noise, 6), STEPS_PER_BATCH_BYTES_MAX / 3);
 }
 

@@ -1,10 +1,8 @@
 //! The committed programs of `prover/guest/elf` in the machines.
 
-mod common;
-
 use std::{fs, path::PathBuf};
 
-use common::{Kzg, Lockstep, NO_KEY, qemu};
+use tandem_support::machine::{Kzg, Lockstep, NO_KEY, qemu};
 use tandem_vm::{Image, Machine, NoPreimages, commit::COARSE_STRIDE, fast::Stop};
 
 /// More than the program takes.

@@ -4,25 +4,21 @@
 //! Witnesses are put together here from the fast machine's memory, the way that VM-8 tells, and not by the reference.
 //! The file depends on the guest: after building another one, `TANDEM_WRITE_VECTORS=1 cargo test --workspace --test guest_steps`.
 
-mod common;
-mod epochs;
-
 use std::collections::BTreeSet;
 
 use alloy_primitives::{Address, B256, TxKind, bytes};
-use common::{
-    Kzg,
-    mnemonic::mnemonic,
-    vectors::{GUEST_FILE, Steps, committed},
-};
-use epochs::{
-    Epoch, Run,
-    chain::{User, block, deposit},
-    guest, payload,
-};
 use serde::{Deserialize, Serialize};
 use sha2::Digest;
 use tandem_chain::blob;
+use tandem_support::{
+    chain::{User, block, deposit},
+    epochs::{Epoch, Run, guest, payload},
+    machine::{
+        Kzg,
+        mnemonic::mnemonic,
+        vectors::{GUEST_FILE, Steps, committed},
+    },
+};
 use tandem_vm::{Machine, Oracle, OracleKey, State, kzg::BlobOracle, state::syscall, verify};
 
 /// Steps at the start that are looked at one by one: the whole first batch. Then places in the run, and steps at each.

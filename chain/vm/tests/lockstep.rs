@@ -1,10 +1,8 @@
 //! The fast machine, the reference and the witness verifier agree after every step, however the fast machine gets there (VM-4, VM-5, VM-6, VM-7).
 
-mod common;
-
-use common::{DATA_ADDRESS, DATA_REGISTER, Lockstep, programs, rewriting, rng};
 use programs::Case;
 use rand::Rng;
+use tandem_support::machine::{self, DATA_ADDRESS, DATA_REGISTER, Lockstep, programs, rewriting, rng};
 use tandem_vm::{
     Commitment, Image, Machine, NoPreimages, OracleKey, PreimageMap, State,
     asm::{self, addi, reg::*},
@@ -14,7 +12,7 @@ use tandem_vm::{
 };
 
 /// Step by step; then in one go and in chunks, so that what is cached across instructions, runs and snapshots is exercised.
-fn run(case: Case) -> Vec<common::Checked> {
+fn run(case: Case) -> Vec<machine::Checked> {
     let steps = Lockstep::at(case.state.clone(), &case.image, case.oracle.clone()).run(case.steps);
     let mut fast = Machine::resume(steps[0].before.clone(), &case.image).unwrap();
     fast.run(steps.len() as u64, &mut case.oracle.clone());
@@ -25,7 +23,7 @@ fn run(case: Case) -> Vec<common::Checked> {
     steps
 }
 
-fn run_in_chunks(case: &Case, steps: &[common::Checked], seed: u64) {
+fn run_in_chunks(case: &Case, steps: &[machine::Checked], seed: u64) {
     let (mut rng, mut oracle) = (rng(seed), case.oracle.clone());
     let mut fast = Machine::resume(steps[0].before.clone(), &case.image).unwrap();
     let mut done = 0;
@@ -186,7 +184,7 @@ fn snapshots_and_the_reference_continue_where_the_machine_was() {
     machine.run(100, &mut oracle);
     resumed.run(100, &mut oracle);
     assert_eq!(machine.hash(), resumed.hash());
-    let wrong = Machine::resume(common::programs::base(), &machine.image());
+    let wrong = Machine::resume(machine::programs::base(), &machine.image());
     assert!(wrong.is_err());
 }
 
@@ -207,7 +205,7 @@ fn proofs_of_the_fast_machine_are_those_of_the_tree() {
         |(address, value): &(u64, u64)| [asm::li(T0, *address), asm::li(T1, *value), vec![asm::s(3, T0, T1, 0)]];
     let words = stores.iter().flat_map(store).collect::<Vec<_>>().concat();
     let image = asm::image(&words).unwrap();
-    let (mut machine, mut memory) = (Machine::new(&image, common::NO_KEY), image.memory());
+    let (mut machine, mut memory) = (Machine::new(&image, machine::NO_KEY), image.memory());
     let (steps, mut unmapped) = ((words.len() / stores.len()) as u64, 0);
     for (address, value) in stores {
         machine.run(steps, &mut NoPreimages);
@@ -236,7 +234,7 @@ fn countdown() -> Image {
 #[test]
 fn commitments_hold_the_state_after_each_stride() {
     let (image, mut oracle) = (countdown(), PreimageMap::default());
-    let machine = Machine::new(&image, common::NO_KEY);
+    let machine = Machine::new(&image, machine::NO_KEY);
     let fine = Commitment::run(&mut machine.clone(), 1, &mut oracle).unwrap();
     let mut reference = machine.clone().reference();
     for index in 0..120 {

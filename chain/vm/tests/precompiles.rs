@@ -1,18 +1,14 @@
 //! Every precompile in node and guest: what it returns, and whether it fails, for its hardest inputs and for bad ones made of them.
-#![allow(clippy::duplicate_mod, reason = "the inputs bring their own copy of what blob proofs are made with")]
-
-mod epochs;
-#[path = "../examples/bench/inputs.rs"]
-mod inputs;
 
 use alloy_consensus::TxEip1559;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, hex};
-use epochs::{
-    Epoch,
-    chain::{TestChain, User, block, config},
-    payload,
-};
 use tandem_evm::WorldState;
+use tandem_support::{
+    chain::{TestChain, User, block},
+    config,
+    epochs::{Epoch, payload},
+    machine::precompiles::precompiles,
+};
 
 /// Calls the address in the first word of the call data with the rest of it and 500,000 gas; keeps keccak(success ‖ result) under keccak(call data).
 const ASK: &[u8] = &hex!("365f5f37 365f20 5f5f 60203603 6020 5f51 6207a120 fa 5f52 3d5f60203e 3d6020015f20 9055 00");
@@ -41,7 +37,7 @@ fn node_and_guest_agree_on_every_precompile() {
     chain.memory.0.extend(preimages);
     chain.output.state_root = root;
 
-    let precompiles = inputs::precompiles();
+    let precompiles = precompiles();
     let addresses: std::collections::BTreeSet<u16> = precompiles.iter().map(|(_, address, _)| *address).collect();
     assert_eq!(addresses.into_iter().collect::<Vec<_>>(), (1..=0x11).chain([0x100]).collect::<Vec<_>>());
     let asked: Vec<Vec<u8>> = precompiles

@@ -2,12 +2,12 @@
 //!
 //! They are made again every time and must be the same.
 
-mod common;
-
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use alloy_primitives::Bytes;
-use common::{
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+use tandem_support::machine::{
     DATA_ADDRESS, DATA_REGISTER, Lockstep, NO_KEY,
     edges::{self, EDGES, fold},
     loops,
@@ -16,8 +16,6 @@ use common::{
     qemu, rng,
     vectors::committed,
 };
-use rand::Rng;
-use serde::{Deserialize, Serialize};
 use tandem_vm::{
     Image, Machine, NoPreimages,
     asm::{self, addi, reg::A0},

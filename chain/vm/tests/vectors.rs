@@ -1,13 +1,11 @@
 //! The shared vectors in `tests/vectors/vm` are what this code writes, and the verifier finds in them what they say.
 
-mod common;
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
 };
 
-use common::{
+use tandem_support::machine::{
     Kzg,
     programs::{self, Case},
     qemu, rng,

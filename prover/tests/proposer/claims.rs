@@ -1,4 +1,3 @@
-use crate::harness::{DEADLINE, Harness, bytes, submitter_config, wait_until};
 use alloy::{
     primitives::{B256, U256},
     providers::{Provider, ext::AnvilApi},
@@ -17,6 +16,7 @@ use tandem_l1::{
     bindings::FraudSettlement::{self, ClaimStatus},
 };
 use tandem_prover::{Alarm, DerivedOutputs, Proposer, ProposerConfig, ProposerStatus, proposer::OutputUnavailable};
+use tandem_support::l1::{DEADLINE, Harness, bytes, submitter_config, wait_until};
 use tokio::sync::watch;
 
 /// What a replica would have derived, by batch.
@@ -31,7 +31,7 @@ impl DerivedOutputs for Derived {
 
 type TestProposer = Proposer<Derived, MemoryJournal>;
 
-/// The bond of `harness::spec`.
+/// The bond of `tandem_support::l1::spec`.
 const BOND: u64 = 1_000_000_000;
 
 async fn proposer(harness: &Harness, derived: &Derived) -> (TestProposer, watch::Receiver<ProposerStatus>) {

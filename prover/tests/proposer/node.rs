@@ -1,9 +1,9 @@
-use crate::harness::{DEADLINE, Harness, bytes, wait_until};
 use alloy::{primitives::B256, providers::ext::AnvilApi};
 use clap::Parser;
 use std::path::Path;
 use tandem_l1::{AppendData, AppendOutcome, anvil::AnvilOptions};
 use tandem_prover::{ProverNode, flags::ProverFlags};
+use tandem_support::l1::{DEADLINE, Harness, bytes, wait_until};
 use tokio_util::sync::CancellationToken;
 
 async fn start(harness: &Harness, directory: &Path) -> ProverNode {

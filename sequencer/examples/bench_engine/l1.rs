@@ -19,25 +19,10 @@ const DATE_S: u64 = 1_800_000_000;
 
 fn chain_config() -> ChainConfig {
     ChainConfig {
-        version: 1,
-        kind: ChainKind::Evm,
-        l1_chain_id: 1,
         l2_chain_id: 2,
-        inbox: Address::repeat_byte(1),
-        settlement: Address::repeat_byte(2),
-        bridge: Address::repeat_byte(3),
-        l1_fee_recipient: Address::repeat_byte(4),
         genesis_timestamp: DATE_S - 1_000,
-        fork: 1,
         block_gas_limit: BLOCK_GAS_LIMIT,
-        max_blocks_per_batch: 4_096,
-        max_transactions_per_batch: 20_000,
-        max_payload_bytes: 2_000_000,
-        max_messages_per_batch: 64,
-        max_message_gas_per_batch: 32_000_000,
-        max_work_gas_per_batch: 300_000_000,
-        min_base_fee: 1_000_000,
-        max_timestamp_drift: 600,
+        ..tandem_support::config()
     }
 }
 

@@ -18,9 +18,7 @@ use alloy::{
     signers::{SignerSync, local::PrivateKeySigner},
     sol_types::SolCall,
 };
-use tandem_chain::{
-    BatchHeader, ChainConfig, ChainKind, Checkpoint, DataKind, Message, batch::calldata_hash, message::queue_hash_after,
-};
+use tandem_chain::{BatchHeader, Checkpoint, DataKind, Message, batch::calldata_hash, message::queue_hash_after};
 use tandem_evm::{Recovered, payload::SignedTransaction};
 use tandem_sequencer::{
     batch::BatchPolicy,
@@ -28,6 +26,7 @@ use tandem_sequencer::{
     engine::{Engine, EngineConfig, EngineHandle, L1Tip, Landed, Place},
 };
 use tandem_store::{L1BlockRecord, Options, Store};
+pub use tandem_support::config as chain;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -36,30 +35,6 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 
 /// The date at which clocks start that tests move.
 pub const START_S: u64 = 1_800_000_000;
-
-pub fn chain() -> ChainConfig {
-    ChainConfig {
-        version: 1,
-        kind: ChainKind::Evm,
-        l1_chain_id: 31337,
-        l2_chain_id: 4242,
-        inbox: Address::repeat_byte(0xa1),
-        settlement: Address::repeat_byte(0xa2),
-        bridge: Address::repeat_byte(0xa3),
-        l1_fee_recipient: Address::repeat_byte(0xa4),
-        genesis_timestamp: 1_000,
-        fork: 1,
-        block_gas_limit: 30_000_000,
-        max_blocks_per_batch: 4_096,
-        max_transactions_per_batch: 20_000,
-        max_payload_bytes: 4_000_000,
-        max_messages_per_batch: 64,
-        max_message_gas_per_batch: 64_000_000,
-        max_work_gas_per_batch: 300_000_000,
-        min_base_fee: 10_000_000,
-        max_timestamp_drift: 600,
-    }
-}
 
 pub fn config(batch_age_ms: u64) -> EngineConfig {
     EngineConfig {

@@ -12,7 +12,7 @@ use revm::{
     primitives::{TxKind, hardfork::SpecId},
     state::{AccountInfo, Bytecode as RevmBytecode},
 };
-use tandem_chain::{ChainConfig, ChainKind, Checkpoint, L2Message, MessageTree, config, message};
+use tandem_chain::{ChainConfig, Checkpoint, L2Message, MessageTree, message};
 
 use super::*;
 use crate::{
@@ -58,27 +58,7 @@ const ALL: [Bytecode; 9] = [
 ];
 
 fn test_config() -> ChainConfig {
-    ChainConfig {
-        version: config::CONFIG_VERSION,
-        kind: ChainKind::Evm,
-        l1_chain_id: 1,
-        l2_chain_id: 2,
-        inbox: Address::repeat_byte(0x11),
-        settlement: Address::repeat_byte(0x22),
-        bridge: Address::repeat_byte(0xf3),
-        l1_fee_recipient: Address::repeat_byte(0x44),
-        genesis_timestamp: 0,
-        fork: config::FORK_OSAKA,
-        block_gas_limit: 30_000_000,
-        max_blocks_per_batch: 1,
-        max_transactions_per_batch: 1,
-        max_payload_bytes: 1,
-        max_messages_per_batch: 1,
-        max_message_gas_per_batch: 1,
-        max_work_gas_per_batch: 1,
-        min_base_fee: 1,
-        max_timestamp_drift: 1,
-    }
+    ChainConfig { bridge: Address::repeat_byte(0xf3), ..tandem_support::config() }
 }
 
 /// A chain at genesis that executes one call at a time and keeps what it changes.

@@ -2,17 +2,13 @@
 //!
 //! Each figure is a slope: the same batch with more of the same in it, so that what every batch costs cancels out.
 
-#[path = "../../tests/epochs/mod.rs"]
-mod epochs;
-#[path = "inputs.rs"]
-mod inputs;
-
 use alloy_consensus::TxEip1559;
 use alloy_primitives::{Address, TxKind, U256, hex};
-use epochs::{
-    Epoch,
-    chain::{TestChain, User, block, config, deposit},
-    payload,
+use tandem_support::{
+    chain::{TestChain, User, block, deposit},
+    config,
+    epochs::{Epoch, payload},
+    machine::precompiles::precompiles,
 };
 
 const ETHER: u64 = 1_000_000_000_000_000_000;
@@ -96,7 +92,7 @@ pub fn worst_cases() -> Vec<Figure> {
     let repeated = |body: &[u8]| body.repeat(100);
     let word = [0xfb; 32];
     let push = |count: usize| [&[0x7f][..], &word].concat().repeat(count);
-    let mut figures: Vec<Figure> = inputs::precompiles()
+    let mut figures: Vec<Figure> = precompiles()
         .into_iter()
         .map(|(name, address, input)| (format!("precompile.{name}"), precompile(address, &input)))
         .collect();

@@ -4,15 +4,12 @@
 //! `cargo run -p tandem-vm --example worst` takes an hour of one core and 12 GB of memory. Arguments choose cases by name; a number
 //! among them takes that share of the gas and bytes, as in `16 gas`.
 
-#[path = "../../tests/epochs/mod.rs"]
-mod epochs;
-
 use std::{fs, io::Write, path::Path, time::Instant};
 
 use anyhow::ensure;
-use epochs::{Epoch, worst};
 use rand::{RngCore, SeedableRng, rngs::StdRng};
 use tandem_chain::{blob, epoch::limits::EPOCH_STEPS_MAX};
+use tandem_support::epochs::{Epoch, worst};
 
 /// Bytes that the guest's program, heap and stack have between them.
 const MEMORY_BYTES_MAX: usize = 0xf000_0000;

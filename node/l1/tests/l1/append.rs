@@ -1,6 +1,6 @@
-use crate::harness::{Harness, bytes};
 use tandem_chain::{BatchHeader, DataKind};
 use tandem_l1::{Append, AppendData, AppendOutcome, bindings::Inbox::InboxErrors};
+use tandem_support::l1::{Harness, bytes};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_batch_is_posted_once_and_a_rival_loses() {

@@ -1,6 +1,5 @@
 //! What is refused before it costs gas: as `Schedule.sol` refuses it, and what only the programs can know.
 
-use crate::harness::{DEADLINE, spec};
 use alloy::primitives::{Address, B256};
 use tandem_chain::{ChainConfig, config::ConfigError, derive::genesis_output};
 use tandem_l1::{
@@ -8,6 +7,7 @@ use tandem_l1::{
     anvil::{Anvil, AnvilOptions},
     deploy::{DeployError, RulesSpec, deploy},
 };
+use tandem_support::l1::{DEADLINE, spec};
 
 type Change = fn(&mut ChainSpec);
 

@@ -3,7 +3,6 @@
 mod append;
 mod artifacts;
 mod deploy;
-mod harness;
 mod payload;
 mod pool;
 mod pools;

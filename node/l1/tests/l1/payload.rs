@@ -1,4 +1,3 @@
-use crate::harness::{Harness, bytes};
 use alloy::primitives::{B256, Bytes};
 use std::{path::Path, time::Duration};
 use tandem_chain::{Derivation, L1Batch, derive::L1Data};
@@ -6,6 +5,7 @@ use tandem_l1::{
     AppendData, AppendOutcome, Archive, BeaconClient, BlobSource, PayloadError, PayloadFetcher, PostedBatch,
     payload::versioned_hash,
 };
+use tandem_support::l1::{Harness, bytes};
 
 async fn post(harness: &Harness, data: AppendData) -> (PostedBatch, u64) {
     let append = harness.next_append(data).await;

@@ -1,7 +1,6 @@
 //! What waits in the pool is never in the way for good, under the rules of geth's pools.
 
 use crate::{
-    harness::{DEADLINE, Harness, submitter_config},
     pool::StrictPool,
     submit::{die_sending, journal, received, transfer, with_blob},
 };
@@ -11,6 +10,7 @@ use alloy::{
 };
 use std::{path::PathBuf, time::Duration};
 use tandem_l1::{FileJournal, L1Call, L1Client, Outcome, Submitter, submit::Attempt};
+use tandem_support::l1::{DEADLINE, Harness, submitter_config};
 
 struct Strict {
     harness: Harness,

@@ -1,10 +1,10 @@
-use crate::harness::{Harness, bytes, next_block};
 use alloy::{
     providers::ext::AnvilApi,
     rpc::types::anvil::{ReorgOptions, TransactionData},
 };
 use tandem_chain::{Derivation, L1Batch, derive::L1Data};
 use tandem_l1::{AppendData, AppendOutcome, BlockRef, L1Update, Reader, ReaderConfig};
+use tandem_support::l1::{Harness, bytes, next_block};
 
 async fn reorg(harness: &Harness, depth: u64) {
     let tx_block_pairs: Vec<(TransactionData, u64)> = Vec::new();

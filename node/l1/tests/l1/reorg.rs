@@ -1,13 +1,11 @@
 //! Reorganisations that return nothing to the pool: whatever was done, under way or journaled before, posting goes on.
 
-use crate::{
-    harness::{Harness, bytes, submitter_config, wait_until},
-    submit::{attempts, journal, journaled, wait_until_pooled},
-};
+use crate::submit::{attempts, journal, journaled, wait_until_pooled};
 use alloy::providers::ext::AnvilApi;
 use std::path::Path;
 use tandem_chain::{Checkpoint, derive::Policy};
 use tandem_l1::{Append, AppendData, AppendOutcome, Appender, FileJournal, Submitter, bindings::Inbox};
+use tandem_support::l1::{Harness, bytes, submitter_config, wait_until};
 use tokio::task::JoinHandle;
 
 const DEPTH_MAX: u64 = 10;
@@ -130,7 +128,7 @@ impl Poster<'_> {
         tokio::select! {
             () = going_on => {}
             () = mining => {}
-            () = tokio::time::sleep(crate::harness::DEADLINE) => panic!("not in time: {what}"),
+            () = tokio::time::sleep(tandem_support::l1::DEADLINE) => panic!("not in time: {what}"),
         }
     }
 }

@@ -1,4 +1,3 @@
-use crate::harness::{DEADLINE, Harness, bytes};
 use alloy::{
     primitives::{B256, Bytes, keccak256},
     providers::ext::AnvilApi,
@@ -13,6 +12,7 @@ use tandem_l1::{
     AppendData, Archive, BeaconClient, BlobSource, MemoryStore, PayloadFetcher, Replica, ReplicaConfig, ReplicaHandle,
     ReplicaStore,
 };
+use tandem_support::l1::{DEADLINE, Harness, bytes};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 

@@ -1,4 +1,3 @@
-use crate::harness::{DEADLINE, Harness, submitter_config, wait_until};
 use alloy::{
     primitives::{Address, Bytes, U256, hex},
     providers::{Provider, ext::AnvilApi},
@@ -13,6 +12,7 @@ use tandem_l1::{
     bindings::Inbox::{self, InboxErrors},
     submit::{Attempt, Fees, Sent},
 };
+use tandem_support::l1::{DEADLINE, Harness, submitter_config, wait_until};
 
 pub const TARGET: Address = Address::repeat_byte(0x77);
 

@@ -4,32 +4,12 @@
 use alloy_consensus::{Header, SignableTransaction, TxLegacy};
 use alloy_primitives::{Address, B256, Bytes, Signature, U256, keccak256};
 use std::path::Path;
-use tandem_chain::{ChainConfig, ChainKind, config};
+use tandem_chain::ChainConfig;
 use tandem_evm::{DepositTransaction, EvmBlock, Receipt, Recovered, Transaction, payload::SignedTransaction};
 use tandem_store::{Head, Options, Store};
 
 pub fn config() -> ChainConfig {
-    ChainConfig {
-        version: config::CONFIG_VERSION,
-        kind: ChainKind::Evm,
-        l1_chain_id: 1,
-        l2_chain_id: 7,
-        inbox: Address::repeat_byte(1),
-        settlement: Address::repeat_byte(2),
-        bridge: Address::repeat_byte(3),
-        l1_fee_recipient: Address::repeat_byte(4),
-        genesis_timestamp: 1_000,
-        fork: config::FORK_OSAKA,
-        block_gas_limit: 30_000_000,
-        max_blocks_per_batch: 100,
-        max_transactions_per_batch: 1_000,
-        max_payload_bytes: 1_000_000,
-        max_messages_per_batch: 100,
-        max_message_gas_per_batch: 30_000_000,
-        max_work_gas_per_batch: 100_000_000,
-        min_base_fee: 1_000,
-        max_timestamp_drift: 60,
-    }
+    ChainConfig { l2_chain_id: 7, ..tandem_support::config() }
 }
 
 pub fn open(path: &Path) -> Store {

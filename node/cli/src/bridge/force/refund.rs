@@ -60,31 +60,10 @@ pub fn check_recipient(deployment: &Deployment, address: Address) -> Result<(), 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tandem_chain::{ChainConfig, ChainKind};
 
     fn deployment() -> Deployment {
         Deployment {
-            chain: ChainConfig {
-                version: 1,
-                kind: ChainKind::Evm,
-                l1_chain_id: 1,
-                l2_chain_id: 2,
-                inbox: Address::repeat_byte(0xa1),
-                settlement: Address::repeat_byte(0xa2),
-                bridge: Address::repeat_byte(0xa3),
-                l1_fee_recipient: Address::repeat_byte(0xa4),
-                genesis_timestamp: 0,
-                fork: 1,
-                block_gas_limit: 1,
-                max_blocks_per_batch: 1,
-                max_transactions_per_batch: 1,
-                max_payload_bytes: 1,
-                max_messages_per_batch: 1,
-                max_message_gas_per_batch: 1,
-                max_work_gas_per_batch: 1,
-                min_base_fee: 1,
-                max_timestamp_drift: 1,
-            },
+            chain: tandem_support::config(),
             schedule: Address::repeat_byte(0xa5),
             executor: Address::repeat_byte(0xa6),
             gate: Address::repeat_byte(0xa7),

@@ -1,15 +1,10 @@
 //! Epochs of a chain in memory, run natively and in the machine.
 
-#![allow(dead_code)]
-
-#[path = "../../../evm/tests/common/mod.rs"]
-pub mod chain;
 pub mod worst;
 
 use std::{collections::HashMap, fs, path::PathBuf};
 
 use alloy_primitives::{B256, Bytes, keccak256};
-use chain::{Memory, TestChain, config};
 use tandem_chain::{
     BatchInput, DataKind, L1Data, Message, OutputFields,
     batch::{blobs_hash, calldata_hash},
@@ -20,6 +15,11 @@ use tandem_evm::{
     payload::{Payload, PayloadBlock, encode},
 };
 use tandem_vm::{Image, Machine, OracleKey, PreimageMap, fast::Stop};
+
+use crate::{
+    chain::{Memory, TestChain},
+    config,
+};
 
 /// The committed program that judges epochs.
 pub fn guest() -> Image {

@@ -1,10 +1,9 @@
 //! What the machine's tests share: programs, random instructions, blob proofs, and three implementations in lockstep.
 
-#![allow(dead_code)]
-
 pub mod edges;
 pub mod loops;
 pub mod mnemonic;
+pub mod precompiles;
 pub mod programs;
 pub mod qemu;
 pub mod rewriting;

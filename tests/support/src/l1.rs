@@ -11,7 +11,7 @@ use std::{
     convert::Infallible,
     time::{Duration, Instant},
 };
-use tandem_chain::{ChainConfig, ChainKind, Checkpoint, OutputFields, derive::genesis_output};
+use tandem_chain::{ChainConfig, Checkpoint, OutputFields, derive::genesis_output};
 use tandem_l1::{
     Append, AppendData, Appender, ChainSpec, Deployment, L1Block, L1Call, L1Client, L1Update, MemoryJournal, Reader,
     ReaderConfig, Submitter, SubmitterConfig,
@@ -19,6 +19,8 @@ use tandem_l1::{
     bindings::{Bridge, Inbox},
     deploy::{RulesSpec, deploy},
 };
+
+use crate::config;
 
 pub const DEADLINE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
@@ -151,32 +153,23 @@ pub async fn wait_until<F: Future<Output = bool>>(what: &str, mut is_so: impl Fn
     }
 }
 
+/// Bytes that are no payload.
 pub fn bytes(length: usize, seed: u8) -> Bytes {
     (0..length).map(|index| (index as u8).wrapping_mul(31).wrapping_add(seed)).collect::<Vec<_>>().into()
 }
 
+/// What is deployed: addresses, date and L1 chain id are known only then.
 pub fn spec(sequencer: Address) -> ChainSpec {
     ChainSpec {
         chain: ChainConfig {
-            version: 1,
-            kind: ChainKind::Evm,
             l1_chain_id: 0,
             l2_chain_id: 5_454,
             inbox: Address::ZERO,
             settlement: Address::ZERO,
             bridge: Address::ZERO,
-            l1_fee_recipient: Address::repeat_byte(0xfe),
             genesis_timestamp: 0,
-            fork: 1,
-            block_gas_limit: 30_000_000,
-            max_blocks_per_batch: 1_024,
-            max_transactions_per_batch: 10_000,
-            max_payload_bytes: 786_432,
             max_messages_per_batch: 16,
-            max_message_gas_per_batch: 32_000_000,
-            max_work_gas_per_batch: 300_000_000,
-            min_base_fee: 1_000_000,
-            max_timestamp_drift: 600,
+            ..config()
         },
         owner: Address::repeat_byte(0x0e),
         sequencer,

@@ -81,7 +81,7 @@ pub fn valid(name: &str) -> (State, Vec<u8>) {
 }
 
 pub fn directory() -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "../../tests/vectors/vm"].iter().collect()
+    [env!("CARGO_MANIFEST_DIR"), "../vectors/vm"].iter().collect()
 }
 
 /// What the file says.

@@ -2,9 +2,6 @@
 
 use alloy_primitives::{B256, hex};
 
-#[path = "../../tests/common/mod.rs"]
-mod common;
-
 /// The precompiles: name, address, and an input for each.
 pub fn precompiles() -> Vec<(&'static str, u16, Vec<u8>)> {
     let bytes = |count: usize| vec![0xb7; count];
@@ -93,8 +90,8 @@ fn blake2f() -> Vec<u8> {
 }
 
 fn point_evaluation() -> Vec<u8> {
-    let z = common::point(5);
-    let proof = common::blob_proof(5, z);
+    let z = super::point(5);
+    let proof = super::blob_proof(5, z);
     [proof.versioned_hash.as_slice(), z.as_slice(), proof.value.as_slice(), &proof.commitment, &proof.proof].concat()
 }
 

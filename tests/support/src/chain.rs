@@ -1,5 +1,4 @@
 //! A chain in memory: batches in, outputs out, every pre-image kept.
-#![allow(dead_code, missing_docs, reason = "every test program uses a part")]
 
 use std::{cell::RefCell, collections::HashMap};
 
@@ -11,8 +10,8 @@ use alloy_eips::{
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256};
 use k256::ecdsa::SigningKey;
 use tandem_chain::{
-    BatchHeader, BatchInput, ChainConfig, ChainKind, Checkpoint, DataKind, Message, OutputFields, PreimageSource,
-    StateMachine, Transition, batch::calldata_hash, message::queue_hash_after,
+    BatchHeader, BatchInput, ChainConfig, Checkpoint, DataKind, Message, OutputFields, PreimageSource, StateMachine,
+    Transition, batch::calldata_hash, message::queue_hash_after,
 };
 use tandem_evm::{
     Evm, EvmBlock, Recovered, Transaction, WorldState,
@@ -21,6 +20,8 @@ use tandem_evm::{
     payload::{Payload, PayloadBlock, SignedTransaction, encode},
     predeploys,
 };
+
+use crate::config;
 
 pub const GWEI: u64 = 1_000_000_000;
 
@@ -36,30 +37,6 @@ impl PreimageSource for Memory {
 
     fn preimage(&self, hash: B256) -> Result<Bytes, Missing> {
         self.0.get(&hash).cloned().ok_or(Missing(hash))
-    }
-}
-
-pub fn config() -> ChainConfig {
-    ChainConfig {
-        version: 1,
-        kind: ChainKind::Evm,
-        l1_chain_id: 31337,
-        l2_chain_id: 4242,
-        inbox: Address::repeat_byte(0xa1),
-        settlement: Address::repeat_byte(0xa2),
-        bridge: Address::repeat_byte(0xa3),
-        l1_fee_recipient: Address::repeat_byte(0xa4),
-        genesis_timestamp: 1_000,
-        fork: 1,
-        block_gas_limit: 30_000_000,
-        max_blocks_per_batch: 4_096,
-        max_transactions_per_batch: 20_000,
-        max_payload_bytes: 4_000_000,
-        max_messages_per_batch: 64,
-        max_message_gas_per_batch: 64_000_000,
-        max_work_gas_per_batch: 300_000_000,
-        min_base_fee: 10_000_000,
-        max_timestamp_drift: 600,
     }
 }
 

@@ -10,10 +10,10 @@ use tandem_evm::{
     predeploys::{ADDRESS_TABLE, address_slot},
 };
 
-use super::{
-    Epoch,
-    chain::{TestChain, User, block, config, deposit},
-    payload,
+use super::{Epoch, payload};
+use crate::{
+    chain::{Memory, TestChain, User, block, deposit},
+    config,
 };
 
 const ETHER: u64 = 1_000_000_000_000_000_000;
@@ -62,10 +62,7 @@ const SLOT_GAS: u64 = 2_133;
 const STORE_GAS: u64 = 5_034;
 
 /// A chain with contracts of these codes at the addresses 0xc0de00.., and `alice`, who is rich.
-fn chain(
-    codes: &[&[u8]],
-    more: impl FnOnce(&mut WorldState<&super::chain::Memory>),
-) -> (TestChain, User, Vec<Address>) {
+fn chain(codes: &[&[u8]], more: impl FnOnce(&mut WorldState<&Memory>)) -> (TestChain, User, Vec<Address>) {
     let mut chain = TestChain::new(config());
     let alice = User::new(1);
     let addresses: Vec<Address> =

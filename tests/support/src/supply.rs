@@ -5,7 +5,7 @@ use alloy_rlp::Decodable;
 use alloy_trie::{TrieAccount, nodes::TrieNode};
 use tandem_chain::PreimageSource;
 
-use super::common::Memory;
+use crate::chain::Memory;
 
 /// The sum of all balances under a state root.
 pub fn supply(memory: &Memory, root: B256) -> U256 {

@@ -1,0 +1,23 @@
+//! What the tests of several packages share, once.
+//!
+//! * [`config`]: the configuration of a chain, for a test to change what it is about.
+//! * [`chain`]: an EVM chain in memory whose L1 is the test; users who sign for it; what they paid.
+//! * [`supply`]: all the wei of a state.
+//! * [`machine`]: programs, instructions and proofs for the fraud-proof machine, and its implementations in lockstep.
+//! * [`epochs`]: epochs of a chain in memory, natively and in the machine; the worst among them.
+//! * `l1`: Anvil with the real contracts and a chain on them.
+//!
+//! A package takes this as a dev-dependency, and this takes the package: tests in `tests/` can use all of it, unit tests only what
+//! needs no type of their own package, which are other types to them.
+#![allow(missing_docs, reason = "what a fixture is for its name says; the modules say the rest")]
+
+pub mod chain;
+mod config;
+pub mod epochs;
+#[cfg(feature = "l1")]
+pub mod l1;
+pub mod machine;
+mod supply;
+
+pub use config::config;
+pub use supply::supply;
