@@ -46,21 +46,16 @@ impl EvmReplicaStore {
     }
 
     fn derived(&self, record: BatchRecord) -> Result<DerivedBatch, StoreError> {
-        let scan_from_block = self.store.meta(&scan_key(record.header.index))?.and_then(|bytes| bytes.try_into().ok());
+        let scan_from_block = self.store.scan_start(record.header.index)?;
         Ok(DerivedBatch {
             header: record.header,
             checkpoint: record.checkpoint,
             l1_block: BlockRef { number: record.l1_number, hash: record.l1_hash },
             transaction_hash: record.l1_tx,
-            scan_from_block: scan_from_block.map_or(0, u64::from_be_bytes),
+            scan_from_block,
             output: record.output,
         })
     }
-}
-
-/// Where [`DerivedBatch::scan_from_block`] is kept.
-fn scan_key(index: u64) -> String {
-    format!("replica/scan-from/{index}")
 }
 
 impl PreimageSource for EvmReplicaStore {
@@ -92,8 +87,7 @@ impl ReplicaStore<EvmBlock> for EvmReplicaStore {
         for block in blocks {
             self.store.append_block(block, &[])?;
         }
-        self.store.put_meta(&scan_key(batch.header.index), &batch.scan_from_block.to_be_bytes())?;
-        self.store.put_batch(&BatchRecord {
+        let record = BatchRecord {
             header: batch.header,
             output: batch.output,
             first_block: last_before.saturating_add(1),
@@ -102,7 +96,8 @@ impl ReplicaStore<EvmBlock> for EvmReplicaStore {
             l1_hash: batch.l1_block.hash,
             l1_tx: batch.transaction_hash,
             checkpoint: batch.checkpoint,
-        })?;
+        };
+        self.store.put_derived_batch(&record, batch.scan_from_block)?;
         Ok(())
     }
 

@@ -20,12 +20,10 @@ use crate::{
     engine::{EngineHandle, L1Tip, Landed, Place, SubmitError},
     evm,
     poster::append_of,
-    settled,
+    settled::{self, Settled},
     signals::Signals,
 };
 
-/// Number of the last L1 block that was processed to its end.
-const PROCESSED: &str = "watcher/processed";
 /// L1 blocks of history that the reader is given after a restart, to find a reorganisation that happened meanwhile.
 const RESUME_BLOCKS: u64 = 256;
 
@@ -137,8 +135,6 @@ impl Watcher {
                 L1Update::Reorg { to } => {
                     warn!(to = to.number, hash = %to.hash, "L1 reorganised");
                     self.engine.l1_reorg(to.number).await?;
-                    settled::unwind(&self.store, to.number)?;
-                    self.store.put_meta(PROCESSED, &to.number.to_be_bytes())?;
                     self.signals.changed.notify_one();
                 }
                 L1Update::Heads(heads) => {
@@ -159,8 +155,6 @@ impl Watcher {
         let to = certain.saturating_sub(1);
         warn!(to, "L1 left something out: reading it again");
         self.engine.l1_reorg(to).await?;
-        settled::unwind(&self.store, to)?;
-        self.store.put_meta(PROCESSED, &to.to_be_bytes())?;
         self.reader = Reader::resume(self.client.clone(), self.config.clone(), known_blocks(&self.store)?);
         tokio::select! {
             () = cancel.cancelled() => {}
@@ -200,10 +194,15 @@ impl Watcher {
                 unfit => return Ok(unfit),
             }
         }
+        let mut settled = Vec::new();
         for claim in &block.claims {
             match *claim {
                 ClaimEvent::Finalized { output, .. } => {
-                    settled::record(&self.store, self.genesis_output, block.number, output)?;
+                    if let Settled::Batch(index) =
+                        settled::find(&self.store, self.genesis_output, block.number, output)?
+                    {
+                        settled.push(index);
+                    }
                 }
                 ClaimEvent::Contested { slot_id } => {
                     warn!(%slot_id, "claims on L1 contradict each other: withdrawals wait for the dispute");
@@ -220,7 +219,7 @@ impl Watcher {
                 ClaimEvent::Posted { .. } => {}
             }
         }
-        self.store.put_meta(PROCESSED, &block.number.to_be_bytes())?;
+        self.store.finish_l1_block(block.number, &settled)?;
         let heads = *self.heads.borrow();
         self.tell_if_synced(&heads).await?;
         Ok(Fit::Follows)
@@ -228,7 +227,7 @@ impl Watcher {
 
     /// Lets the engine sequence once everything that L1 holds was processed.
     async fn tell_if_synced(&mut self, heads: &L1Heads) -> Result<(), WatcherError> {
-        let processed = processed(&self.store)?;
+        let processed = self.store.l1_processed()?;
         if !self.synced
             && heads.latest.number > 0
             && processed.is_some_and(|processed| processed + self.confirmations >= heads.latest.number)
@@ -355,13 +354,9 @@ async fn is_job(header: &BatchHeader, job: &BatchJob) -> bool {
     }
 }
 
-fn processed(store: &Store) -> Result<Option<u64>, StoreError> {
-    Ok(store.meta(PROCESSED)?.and_then(|bytes| bytes.as_slice().try_into().ok()).map(u64::from_be_bytes))
-}
-
 /// L1 blocks that were processed, oldest first, for the reader to resume from.
 fn known_blocks(store: &Store) -> Result<Vec<BlockRef>, StoreError> {
-    let Some(processed) = processed(store)? else { return Ok(Vec::new()) };
+    let Some(processed) = store.l1_processed()? else { return Ok(Vec::new()) };
     let mut known = Vec::new();
     for number in processed.saturating_sub(RESUME_BLOCKS)..=processed {
         known.extend(store.l1_block(number)?.map(|block| BlockRef { number: block.number, hash: block.hash }));

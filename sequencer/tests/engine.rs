@@ -276,7 +276,7 @@ async fn blocks_do_not_outlive_the_checkpoint_that_they_name() {
 }
 
 #[tokio::test]
-async fn what_l1_made_final_is_settled_until_l1_takes_it_back() {
+async fn what_l1_made_final_is_settled() {
     let directory = tempfile::tempdir().unwrap();
     let alice = user(1);
     let mut rig = Rig::start(directory.path(), config(0)).await;
@@ -285,22 +285,14 @@ async fn what_l1_made_final_is_settled_until_l1_takes_it_back() {
     rig.deposit(alice.address(), ETHER).await;
     rig.land().await;
     let output = |index| rig.store.batch(index).unwrap().unwrap().output.hash();
-    let settled = || settled::last(&rig.store).unwrap().map(|batch| batch.header.index);
     let genesis = tandem_evm::genesis(&common::chain()).unwrap().output.hash();
-    let record = |l1_number, output| settled::record(&rig.store, genesis, l1_number, output).unwrap();
-    assert_eq!(record(1, genesis), Settled::Genesis, "what L1 makes final when the contracts are deployed");
-    assert_eq!(record(20, B256::repeat_byte(1)), Settled::Unknown);
-    assert_eq!(settled(), None, "neither is an output after a batch");
-    for _ in 0..2 {
-        assert_eq!(record(20, output(1)), Settled::Batch(1));
-        assert_eq!(settled(), Some(1), "twice is once");
-    }
-    record(21, output(2));
-    assert_eq!(settled(), Some(2));
-    settled::unwind(&rig.store, 20).unwrap();
-    assert_eq!(settled(), Some(1));
-    settled::unwind(&rig.store, 19).unwrap();
-    assert_eq!(settled(), None);
+    let find = |output| settled::find(&rig.store, genesis, 20, output).unwrap();
+    assert_eq!(find(genesis), Settled::Genesis, "what L1 makes final when the contracts are deployed");
+    assert_eq!(find(B256::repeat_byte(1)), Settled::Unknown);
+    assert_eq!((find(output(1)), find(output(2))), (Settled::Batch(1), Settled::Batch(2)));
+    rig.store.finish_l1_block(21, &[2]).unwrap();
+    assert_eq!(find(output(2)), Settled::Batch(2), "twice is once");
+    assert_eq!(rig.store.last_settled().unwrap().unwrap().header.index, 2);
     rig.stop();
 }
 

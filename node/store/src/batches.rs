@@ -1,21 +1,32 @@
-//! Batches on L1, batches on their way there, archived payloads, and small values of components.
+//! Batches on L1, what of them is final, and batches on their way there.
 
 use crate::{
-    BatchJob, BatchRecord, JobSummary, Store, StoreError,
-    schema::{BatchEnds, Batches, JobPayloads, Jobs, Meta, Payloads, Table},
+    BatchJob, BatchRecord, JobSummary, Marker, OpenBatch, Store, StoreError,
+    changes::Changes,
+    schema::{BatchEnds, Batches, JobPayloads, Jobs, Markers, OpenBatches, ScanStarts, Settled, Table},
     store::Order,
 };
-use alloy_primitives::{B256, Bytes};
 
 impl Store {
     /// Records a batch that L1 holds.
     pub fn put_batch(&self, batch: &BatchRecord) -> Result<(), StoreError> {
         let mut changes = self.changes();
-        changes.put::<Batches>(&batch.header.index, batch)?;
-        if batch.first_block <= batch.last_block {
-            changes.put::<BatchEnds>(&batch.last_block, &batch.header.index)?;
-        }
+        write_batch(&mut changes, batch)?;
         changes.commit()
+    }
+
+    /// Records a batch that a replica derived, and the L1 block from which it reads on.
+    pub fn put_derived_batch(&self, batch: &BatchRecord, scan_from_block: u64) -> Result<(), StoreError> {
+        let mut changes = self.changes();
+        write_batch(&mut changes, batch)?;
+        changes.put::<ScanStarts>(&batch.header.index, &scan_from_block)?;
+        changes.commit()
+    }
+
+    /// The L1 block from which a replica reads on after a batch, which it has derived.
+    pub fn scan_start(&self, index: u64) -> Result<u64, StoreError> {
+        let missing = StoreError::MissingRow { table: ScanStarts::NAME, number: index };
+        self.get::<ScanStarts>(&index)?.ok_or(missing)
     }
 
     /// A batch by index.
@@ -40,25 +51,74 @@ impl Store {
     /// Forgets the batches above index `target`.
     pub fn unwind_batches(&self, target: u64) -> Result<(), StoreError> {
         let mut changes = self.changes();
+        self.remove_batches(&mut changes, |batch| batch.header.index > target)?;
+        changes.commit()
+    }
+
+    /// Removes the last batches, as long as `is_void` says so, with all that is known of them.
+    pub(crate) fn remove_batches(
+        &self,
+        changes: &mut Changes,
+        is_void: impl Fn(&BatchRecord) -> bool,
+    ) -> Result<(), StoreError> {
         for row in self.scan_back::<Batches>(&u64::MAX)? {
             let (index, batch) = row?;
-            if index <= target {
+            if !is_void(&batch) {
                 break;
             }
             changes.delete::<Batches>(&index)?;
+            changes.delete::<ScanStarts>(&index)?;
+            changes.delete::<Settled>(&index)?;
             if batch.first_block <= batch.last_block {
                 changes.delete::<BatchEnds>(&batch.last_block)?;
             }
         }
+        Ok(())
+    }
+
+    /// The last batch after which the output is final on L1.
+    pub fn last_settled(&self) -> Result<Option<BatchRecord>, StoreError> {
+        let Some((index, _)) = self.last::<Settled>()? else { return Ok(None) };
+        let missing = StoreError::MissingRow { table: Batches::NAME, number: index };
+        self.batch(index)?.ok_or(missing).map(Some)
+    }
+
+    /// The batches of this sequencer that are not closed, in order.
+    pub fn open_batches(&self) -> Result<Vec<OpenBatch>, StoreError> {
+        self.all::<OpenBatches>()?.map(|row| Ok(row?.1)).collect()
+    }
+
+    /// Records where an open batch ends, or that it is open. With its first block: see [`Self::append_first_block`].
+    pub fn put_open_batch(&self, batch: &OpenBatch) -> Result<(), StoreError> {
+        let mut changes = self.changes();
+        changes.put::<OpenBatches>(&batch.first_block, batch)?;
         changes.commit()
     }
 
-    /// Records a closed batch, or what became of it.
-    pub fn put_job(&self, job: &BatchJob) -> Result<(), StoreError> {
+    /// Records a closed batch in place of the open one, under the counter's next number, which is returned.
+    pub fn add_job(&self, mut job: BatchJob) -> Result<u64, StoreError> {
+        job.sequence = self.get::<Markers>(&Marker::NextJob)?.unwrap_or_default();
         let mut changes = self.changes();
         changes.put::<Jobs>(&job.sequence, &job.summary())?;
         changes.put::<JobPayloads>(&job.sequence, &job.payload)?;
-        changes.commit()
+        changes.put::<Markers>(&Marker::NextJob, &job.sequence.saturating_add(1))?;
+        changes.delete::<OpenBatches>(&job.first_block)?;
+        changes.commit()?;
+        Ok(job.sequence)
+    }
+
+    /// Forgets the batches of this sequencer that are not on L1 and hold blocks above `target`.
+    pub(crate) fn remove_own_batches(&self, changes: &mut Changes, target: u64) -> Result<(), StoreError> {
+        for open in self.open_batches()? {
+            if open.last_block.is_none_or(|last| last > target) {
+                changes.delete::<OpenBatches>(&open.first_block)?;
+            }
+        }
+        for job in self.job_summaries()?.iter().filter(|job| job.last_block > target) {
+            changes.delete::<Jobs>(&job.sequence)?;
+            changes.delete::<JobPayloads>(&job.sequence)?;
+        }
+        Ok(())
     }
 
     /// The closed batches, in order, without their payloads.
@@ -95,38 +155,12 @@ impl Store {
         changes.delete::<JobPayloads>(&sequence)?;
         changes.commit()
     }
+}
 
-    /// Forgets all closed batches.
-    pub fn remove_all_jobs(&self) -> Result<(), StoreError> {
-        let mut changes = self.changes();
-        for job in self.job_summaries()? {
-            changes.delete::<Jobs>(&job.sequence)?;
-            changes.delete::<JobPayloads>(&job.sequence)?;
-        }
-        changes.commit()
+fn write_batch(changes: &mut Changes, batch: &BatchRecord) -> Result<(), StoreError> {
+    changes.put::<Batches>(&batch.header.index, batch)?;
+    if batch.first_block <= batch.last_block {
+        changes.put::<BatchEnds>(&batch.last_block, &batch.header.index)?;
     }
-
-    /// Archives a payload's parts (blobs, or the calldata payload) under the batch's data hash.
-    pub fn put_payload(&self, data_hash: B256, parts: &[Bytes]) -> Result<(), StoreError> {
-        let mut changes = self.changes();
-        changes.put::<Payloads>(&data_hash, &parts.to_vec())?;
-        changes.commit()
-    }
-
-    /// An archived payload's parts.
-    pub fn payload(&self, data_hash: B256) -> Result<Option<Vec<Bytes>>, StoreError> {
-        self.get::<Payloads>(&data_hash)
-    }
-
-    /// Sets a component's value.
-    pub fn put_meta(&self, name: &str, value: &[u8]) -> Result<(), StoreError> {
-        let mut changes = self.changes();
-        changes.put_encoded::<Meta>(name.as_bytes(), value)?;
-        changes.commit()
-    }
-
-    /// A component's value.
-    pub fn meta(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.get::<Meta>(&name.to_owned())?.map(Vec::from))
-    }
+    Ok(())
 }

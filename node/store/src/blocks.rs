@@ -1,12 +1,12 @@
 //! Blocks, their indices, the state below them, and the messages that they send to L1.
 
 use crate::{
-    BlockBody, Codec, CodecError, Head, Key, Marker, Rlp, Store, StoreError, TxPlace,
+    BlockBody, Codec, CodecError, Head, Key, Marker, OpenBatch, Rlp, Store, StoreError, TxPlace,
     changes::Changes,
     records::L2MessageRow,
     schema::{
-        Batches, BlockHashes, BlockNumbers, Bodies, Headers, Journal, L2MessageHashes, L2Messages, Markers, Preimages,
-        Receipts, Table, Transactions,
+        Batches, BlockHashes, BlockNumbers, Bodies, Headers, Journal, L2MessageHashes, L2Messages, Markers,
+        OpenBatches, Preimages, Receipts, Table, Transactions,
     },
     store::Order,
 };
@@ -96,6 +96,25 @@ impl Store {
     /// Adds the block after the head, its pre-images, its place in the indices and the messages that
     /// it sends to L1, and removes its transactions from the journal.
     pub fn append_block(&self, block: &EvmBlock, preimages: &[(B256, Bytes)]) -> Result<(), StoreError> {
+        self.append(block, preimages, None)
+    }
+
+    /// As [`Self::append_block`], and records the batch that begins with the block.
+    pub fn append_first_block(
+        &self,
+        block: &EvmBlock,
+        preimages: &[(B256, Bytes)],
+        batch: &OpenBatch,
+    ) -> Result<(), StoreError> {
+        self.append(block, preimages, Some(batch))
+    }
+
+    fn append(
+        &self,
+        block: &EvmBlock,
+        preimages: &[(B256, Bytes)],
+        begins: Option<&OpenBatch>,
+    ) -> Result<(), StoreError> {
         let (number, found) = (block.header.number, block.header.parent_hash);
         let Head { number: head, hash: expected } = self.head()?;
         if head.checked_add(1) != Some(number) {
@@ -108,12 +127,16 @@ impl Store {
         let mut changes = self.changes();
         write_preimages(&mut changes, preimages)?;
         write_block(&mut changes, block, queue_index.saturating_add(block.message_count))?;
+        if let Some(batch) = begins {
+            changes.put::<OpenBatches>(&batch.first_block, batch)?;
+        }
         changes.commit()
     }
 
     /// Removes all blocks above `target`, which becomes the head, and returns them, the lowest first.
-    /// Their signed transactions are in the journal again, before all others. State nodes stay: they
-    /// are found by hash only. Blocks of a batch on L1 are not removed before the batch is.
+    /// Their signed transactions are in the journal again, before all others. Batches of this sequencer
+    /// that hold one of them and are not on L1 are gone. State nodes stay: they are found by hash only.
+    /// Blocks of a batch on L1 are not removed before the batch is.
     pub fn unwind_blocks(&self, target: u64) -> Result<Vec<EvmBlock>, StoreError> {
         let head = self.head()?.number;
         if target > head {
@@ -140,6 +163,7 @@ impl Store {
             changes.delete::<L2Messages>(&index)?;
             changes.delete::<L2MessageHashes>(&index)?;
         }
+        self.remove_own_batches(&mut changes, target)?;
         changes.put::<Markers>(&Marker::Head, &target)?;
         self.journal_before_all(&mut changes, &unwound)?;
         changes.commit()?;

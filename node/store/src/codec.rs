@@ -32,19 +32,6 @@ impl Key for B256 {
     }
 }
 
-/// A name as a key.
-pub type Text = String;
-
-impl Key for Text {
-    fn encode(&self) -> Vec<u8> {
-        self.as_bytes().to_vec()
-    }
-
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        String::from_utf8(bytes.to_vec()).ok()
-    }
-}
-
 /// Why a value does not decode.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CodecError {

@@ -1,9 +1,9 @@
 //! What L1 taught, by L1 block, so that a reorganisation can be undone.
 
 use crate::{
-    Key, L1BlockHead, L1BlockRecord, Store, StoreError,
+    Key, L1BlockHead, L1BlockRecord, Marker, Store, StoreError,
     records::L1Message,
-    schema::{Checkpoints, L1Blocks, Messages, Table},
+    schema::{Checkpoints, L1Blocks, Markers, Messages, Settled, Table},
 };
 use tandem_chain::{Checkpoint, Message};
 
@@ -57,8 +57,24 @@ impl Store {
         Ok(newest.map(|(_, checkpoint)| checkpoint.into()))
     }
 
-    /// Forgets what L1 blocks above `target` taught. Batches are separate: see
-    /// [`Self::unwind_batches`].
+    /// The last L1 block that was processed to its end.
+    pub fn l1_processed(&self) -> Result<Option<u64>, StoreError> {
+        self.get::<Markers>(&Marker::L1Processed)
+    }
+
+    /// Records that an L1 block was processed to its end, and the batches after which the output is final since.
+    pub fn finish_l1_block(&self, number: u64, settled: &[u64]) -> Result<(), StoreError> {
+        let mut changes = self.changes();
+        for index in settled {
+            if !self.contains::<Settled>(index)? {
+                changes.put::<Settled>(index, &number)?;
+            }
+        }
+        changes.put::<Markers>(&Marker::L1Processed, &number)?;
+        changes.commit()
+    }
+
+    /// Forgets what L1 blocks above `target` taught, batches and what became final included.
     pub fn unwind_l1(&self, target: u64) -> Result<(), StoreError> {
         let mut changes = self.changes();
         for row in self.scan_back::<L1Blocks>(&u64::MAX)? {
@@ -81,6 +97,17 @@ impl Store {
                 break;
             }
             changes.delete::<Messages>(&index)?;
+        }
+        for row in self.scan_back::<Settled>(&u64::MAX)? {
+            let (index, l1_number) = row?;
+            if l1_number <= target {
+                break;
+            }
+            changes.delete::<Settled>(&index)?;
+        }
+        self.remove_batches(&mut changes, |batch| batch.l1_number > target)?;
+        if self.l1_processed()?.is_some_and(|processed| processed > target) {
+            changes.put::<Markers>(&Marker::L1Processed, &target)?;
         }
         changes.commit()
     }

@@ -27,11 +27,11 @@ mod records;
 pub mod schema;
 mod store;
 
-pub use codec::{Codec, CodecError, Json, Key, Raw, Rlp, Text};
+pub use codec::{Codec, CodecError, Json, Key, Raw, Rlp};
 pub use error::{MissingPreimage, StoreError};
 pub use records::{
     BatchJob, BatchRecord, BlockBody, Head, Identity, JobSummary, JournalEntry, L1BlockHead, L1BlockRecord, L1Message,
-    L2MessageRow, Marker, TxPlace,
+    L2MessageRow, Marker, OpenBatch, TxPlace,
 };
 pub use schema::Table;
 pub use store::{Options, Order, Row, Store};

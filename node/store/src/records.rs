@@ -30,6 +30,14 @@ pub enum Marker {
     SchemaVersion = 0,
     /// Last block.
     Head = 1,
+    /// Last L1 block that was processed to its end.
+    L1Processed = 2,
+    /// Number of the next closed batch, by the sequencer's own counter.
+    NextJob = 3,
+}
+
+impl Marker {
+    const ALL: [Self; 4] = [Self::SchemaVersion, Self::Head, Self::L1Processed, Self::NextJob];
 }
 
 impl Key for Marker {
@@ -38,7 +46,7 @@ impl Key for Marker {
     }
 
     fn decode(bytes: &[u8]) -> Option<Self> {
-        [Self::SchemaVersion, Self::Head].into_iter().find(|marker| bytes == [*marker as u8])
+        Self::ALL.into_iter().find(|marker| bytes == [*marker as u8])
     }
 }
 
@@ -178,6 +186,19 @@ pub struct BatchRecord {
     pub checkpoint: Checkpoint,
 }
 
+/// A batch of this sequencer that is not closed: where it starts, and where it ends if that is decided. Blocks that neither belong to one of these nor
+/// to a closed batch are not ours to post.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OpenBatch {
+    /// Number of its first block.
+    pub first_block: u64,
+    /// Number of its last block; none while it takes blocks.
+    pub last_block: Option<u64>,
+    /// The checkpoint that it names.
+    pub checkpoint: Checkpoint,
+}
+
 /// A batch that this sequencer closed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BatchJob {
@@ -195,12 +216,10 @@ pub struct BatchJob {
     pub queue_hash: B256,
     /// The payload, framing not included.
     pub payload: Bytes,
-    /// Nonce of the posting transaction, and the hashes of its versions, if it was sent.
-    pub tx: Option<(u64, Vec<B256>)>,
 }
 
 /// A batch that this sequencer closed, but for its payload, which may be large.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JobSummary {
     /// The sequencer's own counter.
     pub sequence: u64,
@@ -214,24 +233,21 @@ pub struct JobSummary {
     pub queue_end: u64,
     /// Hash of the queue there.
     pub queue_hash: B256,
-    /// Nonce of the posting transaction, and the hashes of its versions, if it was sent.
-    pub tx: Option<(u64, Vec<B256>)>,
 }
 
 impl JobSummary {
     /// With the payload, the whole.
     pub fn with_payload(self, payload: Bytes) -> BatchJob {
-        let Self { sequence, first_block, last_block, checkpoint, queue_end, queue_hash, tx } = self;
-        BatchJob { sequence, first_block, last_block, checkpoint, queue_end, queue_hash, payload, tx }
+        let Self { sequence, first_block, last_block, checkpoint, queue_end, queue_hash } = self;
+        BatchJob { sequence, first_block, last_block, checkpoint, queue_end, queue_hash, payload }
     }
 }
 
 impl BatchJob {
     /// Everything but the payload.
     pub fn summary(&self) -> JobSummary {
-        let Self { sequence, first_block, last_block, checkpoint, queue_end, queue_hash, tx, payload: _ } =
-            self.clone();
-        JobSummary { sequence, first_block, last_block, checkpoint, queue_end, queue_hash, tx }
+        let Self { sequence, first_block, last_block, checkpoint, queue_end, queue_hash, payload: _ } = *self;
+        JobSummary { sequence, first_block, last_block, checkpoint, queue_end, queue_hash }
     }
 }
 
@@ -243,42 +259,20 @@ struct JobSummaryRlp {
     checkpoint: CheckpointRow,
     queue_end: u64,
     queue_hash: B256,
-    tx: Vec<SentRlp>,
-}
-
-#[derive(RlpEncodable, RlpDecodable)]
-struct SentRlp {
-    nonce: u64,
-    hashes: Vec<B256>,
 }
 
 impl Encodable for JobSummary {
     fn encode(&self, out: &mut dyn alloy_rlp::BufMut) {
-        let sent = self.tx.iter().map(|(nonce, hashes)| SentRlp { nonce: *nonce, hashes: hashes.clone() });
-        JobSummaryRlp {
-            sequence: self.sequence,
-            first_block: self.first_block,
-            last_block: self.last_block,
-            checkpoint: self.checkpoint.into(),
-            queue_end: self.queue_end,
-            queue_hash: self.queue_hash,
-            tx: sent.collect(),
-        }
-        .encode(out);
+        let Self { sequence, first_block, last_block, checkpoint, queue_end, queue_hash } = *self;
+        let checkpoint = checkpoint.into();
+        JobSummaryRlp { sequence, first_block, last_block, checkpoint, queue_end, queue_hash }.encode(out);
     }
 }
 
 impl Decodable for JobSummary {
     fn decode(buf: &mut &[u8]) -> alloy_rlp::Result<Self> {
-        let row = JobSummaryRlp::decode(buf)?;
-        Ok(Self {
-            sequence: row.sequence,
-            first_block: row.first_block,
-            last_block: row.last_block,
-            checkpoint: row.checkpoint.into(),
-            queue_end: row.queue_end,
-            queue_hash: row.queue_hash,
-            tx: row.tx.into_iter().next().map(|sent| (sent.nonce, sent.hashes)),
-        })
+        let JobSummaryRlp { sequence, first_block, last_block, checkpoint, queue_end, queue_hash } =
+            JobSummaryRlp::decode(buf)?;
+        Ok(Self { sequence, first_block, last_block, checkpoint: checkpoint.into(), queue_end, queue_hash })
     }
 }

@@ -5,13 +5,13 @@
 
 use crate::{
     BatchRecord, BlockBody, Codec, Identity, JobSummary, JournalEntry, Json, Key, L1BlockHead, L1Message, L2MessageRow,
-    Marker, Raw, Rlp, Text, TxPlace, records::CheckpointRow,
+    Marker, OpenBatch, Raw, Rlp, TxPlace, records::CheckpointRow,
 };
 use alloy_consensus::Header;
 use alloy_primitives::{B256, Bytes};
 
 /// Version of what follows. A directory with another one is refused.
-pub const SCHEMA_VERSION: u64 = 2;
+pub const SCHEMA_VERSION: u64 = 3;
 
 /// A column family with typed keys and values.
 pub trait Table {
@@ -48,7 +48,7 @@ macro_rules! tables {
 tables! {
     /// Which chain the directory belongs to: one row, with key 0.
     Chain "chain": u64 => Identity as Rlp;
-    /// The schema's version, and the head.
+    /// Single numbers.
     Markers "markers": Marker => u64 as Rlp;
 
     /// Block headers by number.
@@ -89,8 +89,10 @@ tables! {
     Jobs "jobs": u64 => JobSummary as Rlp;
     /// Their payloads, which are large, by the same counter.
     JobPayloads "job_payloads": u64 => Bytes as Raw;
-    /// Parts of archived payloads by data hash.
-    Payloads "payloads": B256 => Vec<Bytes> as Rlp;
-    /// Small values of components by name.
-    Meta "meta": Text => Bytes as Raw;
+    /// Batches of this sequencer that are not closed, by their first block.
+    OpenBatches "open_batches": u64 => OpenBatch as Json;
+    /// The L1 block that made the output after a batch final, by the batch's index.
+    Settled "settled": u64 => u64 as Rlp;
+    /// The L1 block from which a replica reads on after a batch, by the batch's index.
+    ScanStarts "scan_starts": u64 => u64 as Rlp;
 }

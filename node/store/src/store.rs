@@ -77,7 +77,7 @@ impl Store {
             let found = DB::list_cf(&RocksOptions::default(), path)?;
             let ours = |name: &str| schema::TABLES.contains(&name) || name == DEFAULT_COLUMN_FAMILY_NAME;
             if found.iter().any(|name| !ours(name)) {
-                return Err(not_a_store());
+                return Err(other_version(path, &found)?.unwrap_or_else(not_a_store));
             }
         }
         let (database, tables) = rocks_options();
@@ -206,6 +206,16 @@ impl NodeSource for Store {
     fn node(&self, hash: B256) -> Result<Bytes, MissingPreimage> {
         self.preimage(hash)
     }
+}
+
+/// What is wrong with a directory that has tables which are not ours, if they are those of another version.
+fn other_version(path: &Path, tables: &[String]) -> Result<Option<StoreError>, StoreError> {
+    let db = DB::open_cf_for_read_only(&RocksOptions::default(), path, tables, false)?;
+    let Some(markers) = db.cf_handle(Markers::NAME) else { return Ok(None) };
+    let key = Marker::SchemaVersion.encode();
+    let Some(value) = db.get_cf(markers, &key)? else { return Ok(None) };
+    let found = decode_value::<Markers>(&key, &value)?;
+    Ok(Some(StoreError::SchemaVersion { found, expected: SCHEMA_VERSION }))
 }
 
 fn decode_value<T: Table>(key: &[u8], value: &[u8]) -> Result<T::Value, StoreError> {

@@ -3,9 +3,9 @@
 mod common;
 
 use alloy_primitives::{B256, U256};
-use common::{grow, open};
+use common::{block, grow, open};
 use tandem_chain::{BatchHeader, Checkpoint, DataKind, Message, OutputFields};
-use tandem_store::{BatchJob, BatchRecord, L1BlockRecord, Store, StoreError};
+use tandem_store::{BatchJob, BatchRecord, L1BlockRecord, OpenBatch, Store, StoreError};
 
 fn checkpoint(number: u64) -> Checkpoint {
     Checkpoint { number, timestamp: 2, base_fee: U256::MAX, blob_base_fee: U256::from(3) }
@@ -109,38 +109,93 @@ fn batches_cover_blocks_and_hold_them() {
 }
 
 #[test]
-fn jobs_payloads_and_values_are_read_back() {
+fn a_closed_batch_takes_the_place_of_the_open_one() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
-    let job = |sequence: u64, tx| BatchJob {
-        sequence,
-        first_block: 1,
-        last_block: 2,
+    let open_batch = |first_block, last_block| OpenBatch { first_block, last_block, checkpoint: checkpoint(5) };
+    let job = |first_block: u64| BatchJob {
+        sequence: 0,
+        first_block,
+        last_block: first_block + 1,
         checkpoint: checkpoint(5),
         queue_end: 3,
         queue_hash: B256::repeat_byte(4),
         payload: vec![5; 1000].into(),
-        tx,
     };
-    let jobs = [job(300, None), job(2, Some((0, vec![]))), job(7, Some((9, vec![B256::ZERO; 2])))];
-    jobs.iter().for_each(|job| store.put_job(job).unwrap());
+    [open_batch(1, Some(2)), open_batch(3, Some(4)), open_batch(5, None)]
+        .iter()
+        .for_each(|batch| store.put_open_batch(batch).unwrap());
+    assert_eq!([1, 3].map(|first_block| store.add_job(job(first_block)).unwrap()), [0, 1]);
+    store.remove_job(0).unwrap();
     drop(store);
     let store = open(folder.path());
-    let [last, first, middle] = jobs;
-    assert_eq!(store.jobs().unwrap(), [first.clone(), middle, last.clone()]);
-    store.remove_job(7).unwrap();
+    let last = BatchJob { sequence: 1, ..job(3) };
+    assert_eq!(store.open_batches().unwrap(), [open_batch(5, None)]);
+    assert_eq!(store.jobs().unwrap(), std::slice::from_ref(&last));
     assert_eq!(store.last_job().unwrap(), Some(last.summary()));
-    assert_eq!(store.job_summaries().unwrap(), [first.summary(), last.summary()]);
-    assert_eq!((store.job_from(1).unwrap(), store.job_from(2).unwrap()), (Some(first.clone()), None));
-    assert_eq!(store.jobs().unwrap(), [first, last]);
-    store.remove_all_jobs().unwrap();
-    assert_eq!((store.jobs().unwrap(), store.last_job().unwrap()), (vec![], None));
+    assert_eq!(store.job_summaries().unwrap(), [last.summary()]);
+    assert_eq!((store.job_from(3).unwrap(), store.job_from(1).unwrap()), (Some(last), None));
+    assert_eq!(store.add_job(job(5)).unwrap(), 2, "a number is given once");
+}
 
-    let parts = [vec![1; 10].into(), vec![2; 200_000].into()];
-    store.put_payload(B256::ZERO, &parts).unwrap();
-    assert_eq!(store.payload(B256::ZERO).unwrap().unwrap(), parts);
-    assert_eq!(store.payload(B256::repeat_byte(1)).unwrap(), None);
-    store.put_meta("a name", b"value").unwrap();
-    assert_eq!(store.meta("a name").unwrap().as_deref(), Some(&b"value"[..]));
-    assert_eq!(store.meta("a nam").unwrap(), None);
+#[test]
+fn batches_go_with_the_blocks_that_they_hold() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let open_batch = |first_block, last_block| OpenBatch { first_block, last_block, checkpoint: checkpoint(5) };
+    grow(&store, 3);
+    let first = block(store.head().unwrap(), 0);
+    store.append_first_block(&first, &[], &open_batch(4, None)).unwrap();
+    assert_eq!((store.head().unwrap().number, store.open_batches().unwrap()), (4, vec![open_batch(4, None)]));
+    store.put_open_batch(&open_batch(2, Some(3))).unwrap();
+    let job = BatchJob {
+        sequence: 0,
+        first_block: 1,
+        last_block: 1,
+        checkpoint: checkpoint(5),
+        queue_end: 0,
+        queue_hash: B256::ZERO,
+        payload: Default::default(),
+    };
+    store.add_job(job).unwrap();
+    store.unwind_blocks(3).unwrap();
+    assert_eq!((store.open_batches().unwrap(), store.jobs().unwrap().len()), (vec![open_batch(2, Some(3))], 1));
+    store.unwind_blocks(1).unwrap();
+    assert_eq!((store.open_batches().unwrap(), store.jobs().unwrap().len()), (vec![], 1));
+    store.unwind_blocks(0).unwrap();
+    assert_eq!(store.jobs().unwrap(), []);
+}
+
+#[test]
+fn what_l1_made_final_goes_with_its_block() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    grow(&store, 3);
+    (1..=3).for_each(|index| store.put_batch(&batch(index, index, index)).unwrap());
+    let settled = || store.last_settled().unwrap().map(|batch| batch.header.index);
+    assert_eq!((settled(), store.l1_processed().unwrap()), (None, None));
+    store.finish_l1_block(20, &[1]).unwrap();
+    store.finish_l1_block(21, &[1, 2]).unwrap();
+    assert_eq!((settled(), store.l1_processed().unwrap()), (Some(2), Some(21)));
+    store.unwind_l1(20).unwrap();
+    assert_eq!((settled(), store.l1_processed().unwrap()), (Some(1), Some(20)), "twice is once, in the earlier block");
+    store.unwind_l1(25).unwrap();
+    assert_eq!(store.l1_processed().unwrap(), Some(20), "nothing is processed by going back");
+    store.unwind_l1(19).unwrap();
+    assert_eq!((settled(), store.l1_processed().unwrap()), (None, Some(19)));
+}
+
+#[test]
+fn batches_go_with_the_l1_block_that_held_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    grow(&store, 2);
+    let [first, second] = [1, 2].map(|index| batch(index, index, index));
+    store.put_derived_batch(&first, 70).unwrap();
+    store.put_derived_batch(&second, 71).unwrap();
+    assert_eq!([1, 2].map(|index| store.scan_start(index).unwrap()), [70, 71]);
+    store.unwind_l1(first.l1_number).unwrap();
+    assert_eq!(store.last_batch().unwrap(), Some(first));
+    assert_eq!(store.scan_start(2), Err(StoreError::MissingRow { table: "scan_starts", number: 2 }));
+    assert_eq!(store.batch_of_block(2).unwrap(), None);
 }

@@ -10,7 +10,7 @@ use tandem_chain::{ChainConfig, ChainKind, PreimageSource};
 use tandem_evm::Transaction;
 use tandem_store::{
     CodecError, Identity, Marker, MissingPreimage, Options, Order, Store, StoreError, TxPlace,
-    schema::{Bodies, Headers, Markers, TABLES},
+    schema::{Bodies, Headers, Markers, SCHEMA_VERSION, TABLES},
 };
 use tandem_trie::StateTrie;
 
@@ -68,8 +68,21 @@ fn another_schema_version_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     drop(open(folder.path()));
     put_raw(folder.path(), "markers", &[Marker::SchemaVersion as u8], &[9]);
-    let error = StoreError::SchemaVersion { found: 9, expected: 2 };
+    let error = StoreError::SchemaVersion { found: 9, expected: SCHEMA_VERSION };
     assert_eq!(refused(folder.path(), &config()), error);
+}
+
+#[test]
+fn a_version_with_other_tables_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path()));
+    let mut create = rocksdb::Options::default();
+    create.create_missing_column_families(true);
+    let tables = TABLES.iter().copied().chain(["meta"]);
+    let db = DB::open_cf(&create, folder.path(), tables).unwrap();
+    db.put_cf(db.cf_handle("markers").unwrap(), [Marker::SchemaVersion as u8], [2]).unwrap();
+    drop(db);
+    assert_eq!(refused(folder.path(), &config()), StoreError::SchemaVersion { found: 2, expected: SCHEMA_VERSION });
 }
 
 #[test]
@@ -132,6 +145,8 @@ fn corrupt_rows_are_named() {
     put_raw(folder.path(), "headers", &key(1), b"\xc2\x01");
     put_raw(folder.path(), "batches", &key(1), b"{\"header\":");
     put_raw(folder.path(), "markers", b"\xff", b"\x01");
+    put_raw(folder.path(), "settled", &key(1), b"\xc2");
+    put_raw(folder.path(), "open_batches", &key(1), b"[]");
     put_raw(folder.path(), "messages", &key(1), b"\xc2\x01\x01");
     let mut body = open(folder.path()).get::<Bodies>(&2).unwrap().unwrap();
     body.senders.pop();
@@ -157,6 +172,11 @@ fn corrupt_rows_are_named() {
         let found = corrupt(store.block(number).map(|block| block.is_some()));
         assert_eq!(found, ("bodies", key(number).to_vec(), CodecError::Transaction));
     }
+    assert!(
+        matches!(store.last_settled(), Err(StoreError::Corrupt { table: "settled", .. })),
+        "and not that nothing is settled"
+    );
+    assert!(matches!(store.open_batches(), Err(StoreError::Corrupt { table: "open_batches", .. })));
     let rows: Result<Vec<_>, _> = store.all::<Markers>().unwrap().collect();
     assert_eq!(rows, Err(StoreError::CorruptKey { table: "markers", key: vec![0xff].into() }));
     assert!(matches!(blocks[0].transactions[0], Transaction::Deposit(_)));

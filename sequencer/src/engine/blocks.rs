@@ -80,7 +80,10 @@ impl Engine {
         let messages = (self.queue_index, messages.as_slice());
         let built = self.execution.build(open, timestamp, messages, &self.mempool, transaction_bytes_max)?;
         let Built { block, preimages, dropped, is_cut_short } = built;
-        self.store.append_block(&block, &preimages)?;
+        match open.block_count() {
+            0 => self.store.append_first_block(&block, &preimages, &open.record())?,
+            _ => self.store.append_block(&block, &preimages)?,
+        }
         self.adopt(&block)?;
         self.queue_index = self.queue_index.saturating_add(block.message_count);
         self.forget_executed(&block, dropped)?;

@@ -22,8 +22,10 @@ impl Engine {
             return Ok(false);
         }
         let Some(open) = self.open.take() else { return Ok(false) };
-        self.push_closing(open, self.execution.number(), reason)?;
-        self.record_open_batches()?;
+        let last_block = self.execution.number();
+        let record = tandem_store::OpenBatch { last_block: Some(last_block), ..open.record() };
+        self.store.put_open_batch(&record)?;
+        self.push_closing(open, last_block, reason)?;
         self.execution.forget();
         self.order_closings()?;
         Ok(true)
@@ -80,19 +82,17 @@ impl Engine {
             let Some(closing) = self.closing.pop_front_if(|closing| closing.last_hash == last_hash) else { continue };
             let Some(order) = closing.order else { continue };
             let payload = payload?;
-            let (payload_bytes, sequence) = (payload.len(), self.next_sequence()?);
+            let payload_bytes = payload.len();
             let Order { batch, last_block, queue_end, queue_hash, .. } = &*order;
-            self.store.put_job(&BatchJob {
-                sequence,
+            let sequence = self.store.add_job(BatchJob {
+                sequence: 0,
                 first_block: batch.first_block,
                 last_block: *last_block,
                 checkpoint: batch.checkpoint,
                 queue_end: *queue_end,
                 queue_hash: *queue_hash,
                 payload: payload.into(),
-                tx: None,
             })?;
-            self.record_open_batches()?;
             info!(
                 sequence,
                 first_block = batch.first_block,

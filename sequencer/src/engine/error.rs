@@ -23,12 +23,6 @@ pub enum EngineError {
         /// Its number.
         number: u64,
     },
-    /// A record of the engine's own is unreadable.
-    #[error("database entry `{key}` is unreadable: delete the data directory and derive again from L1")]
-    MetaUnreadable {
-        /// Its key.
-        key: &'static str,
-    },
     /// The batch that was built derives to other blocks: posting it would break promises, so the node stops.
     #[error("blocks {first_block} to {last_block} derive to {derived}, sequenced was {sequenced}")]
     DerivationDiffers {

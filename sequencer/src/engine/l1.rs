@@ -94,16 +94,6 @@ impl Engine {
     pub(super) fn l1_reorg(&mut self, to: u64) -> Result<(), EngineError> {
         let old_head = self.store.l1_head()?.map_or(to, |head| head.number);
         self.reorg_deadline = Some(old_head.saturating_add(REQUEUE_BLOCKS).max(self.reorg_deadline.unwrap_or(0)));
-        let mut keep = None;
-        let mut last = self.store.last_batch()?;
-        while let Some(batch) = last {
-            if batch.l1_number <= to {
-                keep = Some(batch.header.index);
-                break;
-            }
-            last = batch.header.index.checked_sub(1).map_or(Ok(None), |index| self.store.batch(index))?;
-        }
-        self.store.unwind_batches(keep.unwrap_or(0))?;
         self.store.unwind_l1(to)?;
         self.check_continuity()
     }
@@ -177,12 +167,9 @@ impl Engine {
 
     /// Takes the chain back to block `to`; displaced transactions are in the journal then.
     pub(super) fn rewind(&mut self, to: u64) -> Result<(), EngineError> {
-        self.forget_open_batches()?;
+        self.forget_open_batches();
         self.publish_rewind(to)?;
         let displaced = self.store.unwind_blocks(to)?;
-        for job in self.store.job_summaries()?.iter().filter(|job| job.last_block > to) {
-            self.store.remove_job(job.sequence)?;
-        }
         self.load_head()?;
         info!(to, displaced_blocks = displaced.len(), "chain taken back");
         Ok(())

@@ -8,20 +8,6 @@ use tracing::warn;
 use super::{Engine, EngineError};
 use crate::evm::OpenBatch;
 
-/// Where the batches that are no jobs yet are kept across restarts.
-const OPEN_BATCHES: &str = "engine/open_batches";
-/// Where the number of the next job is kept.
-const NEXT_JOB: &str = "engine/next_job";
-
-/// Where a batch that is no job yet starts, and where it ends if that is decided: without it, blocks after the last closed batch are not ours to
-/// post.
-#[derive(serde::Deserialize, serde::Serialize)]
-struct OpenRecord {
-    first_block: u64,
-    last_block: Option<u64>,
-    checkpoint: Checkpoint,
-}
-
 impl Engine {
     /// Opens a batch unless one is open. False while L1 offers no checkpoint that could be named.
     pub(super) fn open_batch(&mut self) -> Result<bool, EngineError> {
@@ -32,7 +18,6 @@ impl Engine {
         let opened = self.time.clock.moment();
         let open = OpenBatch::new(&self.chain, &self.config.batch, checkpoint, self.execution.number() + 1, opened);
         self.open = Some(open);
-        self.record_open_batches()?;
         Ok(true)
     }
 
@@ -50,24 +35,10 @@ impl Engine {
         }))
     }
 
-    /// Writes down which batches are no jobs yet.
-    pub(super) fn record_open_batches(&self) -> Result<(), EngineError> {
-        let record = |batch: &OpenBatch, last_block| OpenRecord {
-            first_block: batch.first_block,
-            last_block,
-            checkpoint: batch.checkpoint,
-        };
-        let closing = self.closing.iter().map(|closing| record(&closing.batch, Some(closing.last_block)));
-        let records: Vec<OpenRecord> = closing.chain(self.open.iter().map(|open| record(open, None))).collect();
-        let encoded = serde_json::to_vec(&records).map_err(|_| EngineError::MetaUnreadable { key: OPEN_BATCHES })?;
-        Ok(self.store.put_meta(OPEN_BATCHES, &encoded)?)
-    }
-
-    /// Forgets the batches that are no jobs yet: before blocks are taken back, so that what replaces them is never mistaken for them.
-    pub(super) fn forget_open_batches(&mut self) -> Result<(), EngineError> {
+    /// Forgets the batches that are no jobs yet: the store forgets them when it takes their blocks back.
+    pub(super) fn forget_open_batches(&mut self) {
         self.open = None;
         self.closing.clear();
-        self.record_open_batches()
     }
 
     /// Rebuilds the batches that are no jobs yet from the blocks after `last_closed`, unless they are at hand. Blocks there that no batch of ours
@@ -77,10 +48,8 @@ impl Engine {
         if first.or(self.open.as_ref().map(|open| open.first_block)) == Some(last_closed + 1) {
             return Ok(());
         }
-        self.open = None;
-        self.closing.clear();
-        let bytes = self.store.meta(OPEN_BATCHES)?.unwrap_or_default();
-        let records: Vec<OpenRecord> = serde_json::from_slice(&bytes).unwrap_or_default();
+        self.forget_open_batches();
+        let records = self.store.open_batches()?;
         let mut covered = last_closed;
         for record in records.into_iter().skip_while(|record| record.first_block <= last_closed) {
             let last_block = record.last_block.unwrap_or(self.execution.number());
@@ -105,7 +74,7 @@ impl Engine {
         Ok(())
     }
 
-    fn rebuild(&self, record: &OpenRecord, last_block: u64) -> Result<OpenBatch, EngineError> {
+    fn rebuild(&self, record: &tandem_store::OpenBatch, last_block: u64) -> Result<OpenBatch, EngineError> {
         // How long it was open before is not known; what its first block is dated tells, within bounds.
         let dated = self.store.header(record.first_block)?.map_or(0, |header| header.timestamp);
         let opened = self.time.moment_of(dated, Duration::from_millis(self.config.batch.age_max_ms));
@@ -150,16 +119,5 @@ impl Engine {
             self.close_batch("due")?;
         }
         Ok(())
-    }
-
-    /// The number of the next job.
-    pub(super) fn next_sequence(&self) -> Result<u64, EngineError> {
-        let unreadable = EngineError::MetaUnreadable { key: NEXT_JOB };
-        let sequence = match self.store.meta(NEXT_JOB)? {
-            None => 0,
-            Some(bytes) => u64::from_be_bytes(bytes.as_slice().try_into().map_err(|_| unreadable)?),
-        };
-        self.store.put_meta(NEXT_JOB, &(sequence + 1).to_be_bytes())?;
-        Ok(sequence)
     }
 }

@@ -92,6 +92,12 @@ impl OpenBatch {
         }
     }
 
+    /// What is kept of it across restarts while it takes blocks.
+    pub fn record(&self) -> tandem_store::OpenBatch {
+        let (first_block, checkpoint) = (self.first_block, self.checkpoint);
+        tandem_store::OpenBatch { first_block, last_block: None, checkpoint }
+    }
+
     /// Takes a block that is built: after a restart.
     pub fn push(&mut self, block: &EvmBlock) -> Result<(), ExecutionError> {
         let mut gas_before = 0;

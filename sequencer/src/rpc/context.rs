@@ -10,7 +10,7 @@ use tandem_store::{Head, Store};
 use tokio::sync::{Semaphore, watch};
 
 use super::{Methods, RpcError, RpcLimits};
-use crate::{engine::EngineHandle, settled};
+use crate::engine::EngineHandle;
 
 /// Shared by all requests. Cheap to clone.
 #[derive(Clone)]
@@ -120,7 +120,7 @@ impl RpcContext {
 
     /// Newest block whose output is final in the settlement.
     pub(crate) fn settled_number(&self) -> Result<u64, RpcError> {
-        Ok(settled::last(&self.store)?.map_or(0, |batch| batch.last_block))
+        Ok(self.store.last_settled()?.map_or(0, |batch| batch.last_block))
     }
 
     /// The number that a block id means, if that block exists.
