@@ -36,19 +36,19 @@ pub struct ProverFlags {
     #[arg(long, env = "TANDEM_PROVER_HEALTH")]
     pub health: Option<SocketAddr>,
     /// L1 blocks that must lie above a batch before it is derived
-    #[arg(long, env = "TANDEM_L1_DEPTH", default_value_t = 4)]
+    #[arg(long, env = "TANDEM_L1_DEPTH", default_value_t = tandem_l1::defaults::DEPTH)]
     pub l1_depth: u64,
     /// Time between looks at L1, in milliseconds
-    #[arg(long, env = "TANDEM_L1_POLL_MS", default_value_t = 2_000)]
+    #[arg(long, env = "TANDEM_L1_POLL_MS", default_value_t = tandem_l1::defaults::POLL_MS)]
     pub l1_poll_ms: u64,
     /// Time limit of a request to L1, in milliseconds
-    #[arg(long, env = "TANDEM_L1_TIMEOUT_MS", default_value_t = 20_000)]
+    #[arg(long, env = "TANDEM_L1_TIMEOUT_MS", default_value_t = tandem_l1::defaults::TIMEOUT_MS)]
     pub l1_timeout_ms: u64,
     /// Time after which a transaction that is not included bids more, in seconds
-    #[arg(long, env = "TANDEM_BUMP_AFTER_S", default_value_t = 36)]
+    #[arg(long, env = "TANDEM_BUMP_AFTER_S", default_value_t = tandem_l1::defaults::BUMP_AFTER_S)]
     pub bump_after_s: u64,
     /// Time without progress after which an L1 transaction is reported as stuck, in the log and by /readyz, in seconds
-    #[arg(long, env = "TANDEM_L1_PATIENCE_S", default_value_t = 600)]
+    #[arg(long, env = "TANDEM_L1_PATIENCE_S", default_value_t = tandem_l1::defaults::PATIENCE_S)]
     pub l1_patience_s: u64,
     /// Time between comparisons of all open claims with derivation, in seconds
     #[arg(long, env = "TANDEM_AUDIT_S", default_value_t = 60)]

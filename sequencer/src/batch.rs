@@ -14,7 +14,7 @@ pub(crate) const PAYLOAD_OVERHEAD_BYTES: usize = 1_024;
 pub const BATCH_BYTES_FLAG: &str = "batch-bytes-max";
 
 /// When batches close, and what they hold.
-#[derive(Clone, Copy, Debug, serde::Deserialize, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BatchPolicy {
     /// How payloads travel.
@@ -31,17 +31,20 @@ pub struct BatchPolicy {
 
 impl Default for BatchPolicy {
     fn default() -> Self {
-        Self {
-            data: DataMode::Auto,
-            payload_bytes_max: BLOB_PAYLOAD_BYTES_MAX,
-            age_min_ms: 60_000,
-            age_max_ms: 600_000,
-            price_percent: 80,
-        }
+        Self::DEFAULT
     }
 }
 
 impl BatchPolicy {
+    /// What the flags have by default.
+    pub const DEFAULT: Self = Self {
+        data: DataMode::Auto,
+        payload_bytes_max: BLOB_PAYLOAD_BYTES_MAX,
+        age_min_ms: 60_000,
+        age_max_ms: 600_000,
+        price_percent: 80,
+    };
+
     /// Whether a batch of this age should be posted at this price, both base fees in wei.
     pub fn is_due(&self, age: Duration, base_fee: u128, base_fee_average: u128) -> bool {
         let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);

@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::{
     batch::{BATCH_BYTES_FLAG, BatchPolicy},
-    data::{BLOB_PAYLOAD_BYTES_MAX, DataMode},
+    data::DataMode,
     engine::EngineConfig,
     mempool::MempoolLimits,
     poster::PosterConfig,
@@ -44,22 +44,22 @@ pub struct SequencerFlags {
     #[arg(long, env = "TANDEM_FEED")]
     pub feed: Option<SocketAddr>,
     /// Time between blocks, in milliseconds
-    #[arg(long, env = "TANDEM_BLOCK_TIME_MS", default_value_t = 250)]
+    #[arg(long, env = "TANDEM_BLOCK_TIME_MS", default_value_t = EngineConfig::DEFAULT.block_time_ms)]
     pub block_time_ms: u64,
     /// Age of the head at which an empty block is built, in milliseconds
-    #[arg(long, env = "TANDEM_HEARTBEAT_MS", default_value_t = 12_000)]
+    #[arg(long, env = "TANDEM_HEARTBEAT_MS", default_value_t = EngineConfig::DEFAULT.heartbeat_ms)]
     pub heartbeat_ms: u64,
     /// Empty blocks that follow a block with transactions, a second apart: as many as tools wait for
-    #[arg(long, env = "TANDEM_CONFIRMATION_BLOCKS", default_value_t = 12)]
+    #[arg(long, env = "TANDEM_CONFIRMATION_BLOCKS", default_value_t = EngineConfig::DEFAULT.confirmation_blocks)]
     pub confirmation_blocks: u64,
     /// L1 blocks that must lie on a message before it is executed, and on a checkpoint before it is named
-    #[arg(long, env = "TANDEM_L1_DEPTH", default_value_t = 4)]
+    #[arg(long, env = "TANDEM_L1_DEPTH", default_value_t = EngineConfig::DEFAULT.l1_depth)]
     pub l1_depth: u64,
     /// Time between looks at L1, in milliseconds
-    #[arg(long, env = "TANDEM_L1_POLL_MS", default_value_t = 2_000)]
+    #[arg(long, env = "TANDEM_L1_POLL_MS", default_value_t = tandem_l1::defaults::POLL_MS)]
     pub l1_poll_ms: u64,
     /// Time without progress after which an L1 transaction is reported as stuck, in the log and by /readyz, in seconds
-    #[arg(long, env = "TANDEM_L1_PATIENCE_S", default_value_t = 600)]
+    #[arg(long, env = "TANDEM_L1_PATIENCE_S", default_value_t = tandem_l1::defaults::PATIENCE_S)]
     pub l1_patience_s: u64,
     /// How payloads travel to L1
     #[arg(long, env = "TANDEM_DATA", value_enum, default_value_t)]
@@ -68,19 +68,19 @@ pub struct SequencerFlags {
     #[arg(long = BATCH_BYTES_FLAG, env = "TANDEM_BATCH_BYTES_MAX")]
     pub batch_bytes_max: Option<usize>,
     /// Age before which a batch stays open unless full, in milliseconds
-    #[arg(long, env = "TANDEM_BATCH_AGE_MIN_MS", default_value_t = 60_000)]
+    #[arg(long, env = "TANDEM_BATCH_AGE_MIN_MS", default_value_t = BatchPolicy::DEFAULT.age_min_ms)]
     pub batch_age_min_ms: u64,
     /// Age at which a batch closes whatever L1 costs, in milliseconds
-    #[arg(long, env = "TANDEM_BATCH_AGE_MAX_MS", default_value_t = 600_000)]
+    #[arg(long, env = "TANDEM_BATCH_AGE_MAX_MS", default_value_t = BatchPolicy::DEFAULT.age_max_ms)]
     pub batch_age_max_ms: u64,
     /// Between the two ages, closes when L1's base fee is at most this percentage of its recent average (rising to twice that)
-    #[arg(long, env = "TANDEM_BATCH_PRICE_PERCENT", default_value_t = 80)]
+    #[arg(long, env = "TANDEM_BATCH_PRICE_PERCENT", default_value_t = BatchPolicy::DEFAULT.price_percent)]
     pub batch_price_percent: u64,
     /// Age at which a new checkpoint is stored on L1, in seconds
     #[arg(long, env = "TANDEM_CHECKPOINT_AGE_S", default_value_t = 1_800)]
     pub checkpoint_age_s: u64,
     /// Age beyond which a batch names no checkpoint, in seconds; keep it below the Inbox's own limit
-    #[arg(long, env = "TANDEM_CHECKPOINT_AGE_MAX_S", default_value_t = 14_400)]
+    #[arg(long, env = "TANDEM_CHECKPOINT_AGE_MAX_S", default_value_t = EngineConfig::DEFAULT.checkpoint_age_max_s)]
     pub checkpoint_age_max_s: u64,
     /// What the mempool holds
     #[command(flatten)]
@@ -110,7 +110,7 @@ impl SequencerFlags {
             checkpoint_age_max_s: self.checkpoint_age_max_s,
             batch: BatchPolicy {
                 data: self.data,
-                payload_bytes_max: self.batch_bytes_max.unwrap_or(BLOB_PAYLOAD_BYTES_MAX),
+                payload_bytes_max: self.batch_bytes_max.unwrap_or(BatchPolicy::DEFAULT.payload_bytes_max),
                 age_min_ms: self.batch_age_min_ms,
                 age_max_ms: self.batch_age_max_ms,
                 price_percent: self.batch_price_percent,
@@ -169,6 +169,14 @@ mod tests {
             count += 1;
         }
         assert_eq!(count, 24);
+    }
+
+    #[test]
+    fn what_no_flag_sets_is_as_every_part_has_it() {
+        let required = REQUIRED.iter().take(5);
+        let flags = <SequencerFlags as clap::Parser>::try_parse_from(required).unwrap();
+        assert_eq!(flags.engine(), EngineConfig::default());
+        assert_eq!((flags.limits, flags.mempool), (RpcLimits::default(), MempoolLimits::default()));
     }
 
     #[test]

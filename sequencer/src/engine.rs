@@ -17,7 +17,7 @@ mod time;
 
 pub use config::EngineConfig;
 pub use error::{EngineError, SubmitError};
-pub use handle::{EngineHandle, HeadInfo, L1Tip, Landed, Place};
+pub use handle::{Adoption, EngineHandle, HeadInfo, L1Tip, Landed, Landing, Place};
 
 use std::{
     collections::VecDeque,

@@ -115,7 +115,8 @@ pub struct MempoolLimits {
 }
 
 impl MempoolLimits {
-    const DEFAULT: Self = Self {
+    /// What the flags have by default.
+    pub const DEFAULT: Self = Self {
         transactions_max: 20_000,
         bytes_max: 64 << 20,
         per_sender_max: 256,

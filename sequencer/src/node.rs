@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Limit of one request to L1.
-const L1_TIMEOUT: Duration = Duration::from_secs(20);
+const L1_TIMEOUT: Duration = Duration::from_millis(tandem_l1::defaults::TIMEOUT_MS);
 
 /// Why the node cannot start, or had to stop.
 #[derive(Debug, thiserror::Error)]

@@ -15,7 +15,7 @@ use tandem_l1::{
     Append, AppendData, AppendOutcome, Appender, Backoff, BlockRef,
     append::AppendError,
     bindings::Inbox::{self, InboxErrors},
-    submit::{FileJournal, L1Call, Outcome, Stuck, SubmitError, Submitter},
+    submit::{FileJournal, L1Call, Outcome, PooledKind, Stuck, SubmitError, Submitter},
 };
 use tandem_store::{BatchJob, Store, StoreError};
 use tokio::sync::watch;
@@ -222,11 +222,14 @@ impl Poster {
         let payload = job.payload.clone();
         let is_open = self.config.data_mode == DataMode::Auto && payload.len() <= CALLDATA_BYTES_MAX;
         let pooled = match is_open {
-            true => self.appender.submitter().pooled_kind_has_blobs().await.map_err(AppendError::from)?,
+            true => self.appender.submitter().pooled_kind().await.map_err(AppendError::from)?,
             false => None,
         };
         let prices = self.store.checkpoint_at_or_before(u64::MAX)?;
-        let as_blobs = pooled.unwrap_or_else(|| self.config.data_mode.is_blobs(payload.len(), prices.as_ref()));
+        let as_blobs = match pooled {
+            Some(kind) => kind == PooledKind::Blobs,
+            None => self.config.data_mode.is_blobs(payload.len(), prices.as_ref()),
+        };
         Ok(if as_blobs { AppendData::Blobs(payload) } else { AppendData::Calldata(payload) })
     }
 

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
-    engine::{EngineHandle, L1Tip, Landed, Place, SubmitError},
+    engine::{Adoption, EngineHandle, L1Tip, Landed, Landing, Place, SubmitError},
     evm,
     poster::append_of,
     settled::{self, Settled},
@@ -271,8 +271,8 @@ impl Watcher {
                     place,
                 };
                 match self.engine.landed(landed).await? {
-                    true => Fit::Follows,
-                    false => self.foreign(posted, block, place, cancel).await?,
+                    Landing::Recorded => Fit::Follows,
+                    Landing::DatedOtherwise => self.foreign(posted, block, place, cancel).await?,
                 }
             }
             _ => self.foreign(posted, block, place, cancel).await?,
@@ -294,7 +294,10 @@ impl Watcher {
             messages.extend(self.store.message(index)?.map(|(message, _)| message));
         }
         let Some(batch) = self.fetch(posted, block, cancel).await else { return Ok(Fit::Cancelled) };
-        Ok(if self.engine.foreign(batch, messages, place).await? { Fit::Follows } else { Fit::Misses })
+        Ok(match self.engine.foreign(batch, messages, place).await? {
+            Adoption::Adopted => Fit::Follows,
+            Adoption::DoesNotFit => Fit::Misses,
+        })
     }
 
     /// The payload of a batch that is not ours; tries until it is there, for without it the chain cannot continue.

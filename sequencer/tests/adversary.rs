@@ -12,7 +12,7 @@ use common::{ETHER, Rig, chain, config, transfer, user, zeros};
 use tandem_chain::{DataKind, L1Batch, L1Data, batch::calldata_hash};
 use tandem_evm::{Recovered, payload::SignedTransaction};
 use tandem_sequencer::{
-    engine::{Landed, SubmitError},
+    engine::{Landed, Landing, SubmitError},
     mempool::Refused,
 };
 use tandem_store::Store;
@@ -73,10 +73,10 @@ async fn a_batch_that_l1_dates_too_early_is_not_taken_as_it_was() {
         last_block: job.last_block,
         place: rig.place(),
     };
-    assert!(!rig.engine.landed(landed).await.unwrap());
+    assert_eq!(rig.engine.landed(landed).await.unwrap(), Landing::DatedOtherwise);
     assert_eq!(rig.store.last_batch().unwrap(), None);
     landed.header.posted_at += 1;
-    assert!(rig.engine.landed(landed).await.unwrap());
+    assert_eq!(rig.engine.landed(landed).await.unwrap(), Landing::Recorded);
     rig.stop();
 }
 

@@ -16,6 +16,7 @@ pub mod append;
 mod backoff;
 pub mod bindings;
 pub mod client;
+pub mod defaults;
 pub mod deploy;
 pub mod deployment;
 mod key;

@@ -3,7 +3,7 @@
 use crate::{batch::BatchPolicy, mempool::MempoolLimits};
 
 /// How the engine works.
-#[derive(Clone, Copy, Debug, serde::Deserialize, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EngineConfig {
     /// Time between blocks, in milliseconds.
@@ -26,18 +26,24 @@ pub struct EngineConfig {
     pub mempool: MempoolLimits,
 }
 
+impl EngineConfig {
+    /// What the flags have by default.
+    pub const DEFAULT: Self = Self {
+        block_time_ms: 250,
+        heartbeat_ms: 12_000,
+        confirmation_blocks: 12,
+        confirmation_time_ms: 1_000,
+        l1_depth: tandem_l1::defaults::DEPTH,
+        // Below what the Inbox takes by default, six hours, by as long as a closed batch may have to wait for L1.
+        checkpoint_age_max_s: 14_400,
+        idle_age_max_ms: 3_600_000,
+        batch: BatchPolicy::DEFAULT,
+        mempool: MempoolLimits::DEFAULT,
+    };
+}
+
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self {
-            block_time_ms: 250,
-            heartbeat_ms: 12_000,
-            confirmation_blocks: 12,
-            confirmation_time_ms: 1_000,
-            l1_depth: 4,
-            checkpoint_age_max_s: 3_600,
-            idle_age_max_ms: 3_600_000,
-            batch: BatchPolicy::default(),
-            mempool: MempoolLimits::default(),
-        }
+        Self::DEFAULT
     }
 }

@@ -25,8 +25,8 @@ pub(super) type SubmitAnswer = Result<B256, SubmitError>;
 /// What others ask of the engine.
 pub(super) enum Command {
     Submit { transaction: Recovered, reply: oneshot::Sender<SubmitAnswer> },
-    Landed { landed: Landed, reply: oneshot::Sender<bool> },
-    Foreign { batch: Box<L1Batch>, messages: Vec<Message>, place: Place, reply: oneshot::Sender<bool> },
+    Landed { landed: Landed, reply: oneshot::Sender<Landing> },
+    Foreign { batch: Box<L1Batch>, messages: Vec<Message>, place: Place, reply: oneshot::Sender<Adoption> },
     L1Messages { messages: Vec<(u64, Message)>, tip: L1Tip, reply: oneshot::Sender<()> },
     L1Reorg { to: u64, reply: oneshot::Sender<()> },
     Resequence { reply: oneshot::Sender<()> },
@@ -66,6 +66,24 @@ pub struct Landed {
     pub last_block: u64,
     /// Where.
     pub place: Place,
+}
+
+/// What a batch of ours that L1 holds is to the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Landing {
+    /// Its blocks are those that were promised.
+    Recorded,
+    /// L1 dates it so that it derives to other blocks: it counts as another author's.
+    DatedOtherwise,
+}
+
+/// What became of a batch that is not the next of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Adoption {
+    /// Its blocks replaced ours, and what they displaced waits again.
+    Adopted,
+    /// Something that L1 has before it is not known: L1 must be read again.
+    DoesNotFit,
 }
 
 /// What the newest block of L1 says.
@@ -111,14 +129,13 @@ impl EngineHandle {
         self.head.clone()
     }
 
-    /// A batch of ours is on L1. False if L1 dates it so that it derives to other blocks: then it counts as another author's.
-    pub async fn landed(&self, landed: Landed) -> Result<bool, SubmitError> {
+    /// A batch of ours is on L1.
+    pub async fn landed(&self, landed: Landed) -> Result<Landing, SubmitError> {
         self.tell(|reply| Command::Landed { landed, reply }).await
     }
 
-    /// A batch that is not the next of ours is on L1: its blocks replace ours, and what they displace waits again. False if something that L1 has
-    /// before it is not known.
-    pub async fn foreign(&self, batch: L1Batch, messages: Vec<Message>, place: Place) -> Result<bool, SubmitError> {
+    /// A batch that is not the next of ours is on L1.
+    pub async fn foreign(&self, batch: L1Batch, messages: Vec<Message>, place: Place) -> Result<Adoption, SubmitError> {
         self.tell(|reply| Command::Foreign { batch: Box::new(batch.clone()), messages: messages.clone(), place, reply })
             .await
     }

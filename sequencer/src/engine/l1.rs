@@ -7,7 +7,7 @@ use tandem_chain::{
 use tandem_store::BatchRecord;
 use tracing::{info, warn};
 
-use super::{Engine, EngineError, Landed, Place};
+use super::{Adoption, Engine, EngineError, Landed, Landing, Place};
 use crate::evm;
 
 /// L1 blocks beyond the old head in which a reorganised message may be queued again before blocks that consumed it are taken back.
@@ -19,8 +19,8 @@ impl Engine {
         Ok(self.store.last_batch()?.map_or(0, |batch| batch.last_block))
     }
 
-    /// Records a batch of ours, unless it was posted so early by L1's clock that EVM-TIME-1 moves its blocks. Says whether it did.
-    pub(super) fn batch_landed(&mut self, landed: &Landed) -> Result<bool, EngineError> {
+    /// Records a batch of ours, unless it was posted so early by L1's clock that EVM-TIME-1 moves its blocks.
+    pub(super) fn batch_landed(&mut self, landed: &Landed) -> Result<Landing, EngineError> {
         let missing = EngineError::BlockMissing { number: landed.last_block };
         let last_timestamp = self.store.header(landed.last_block)?.ok_or(missing)?.timestamp;
         if last_timestamp > landed.header.posted_at.saturating_add(self.chain.max_timestamp_drift) {
@@ -30,7 +30,7 @@ impl Engine {
                 posted_at = landed.header.posted_at,
                 "this node's clock is far ahead of L1's"
             );
-            return Ok(false);
+            return Ok(Landing::DatedOtherwise);
         }
         let mut output = self.output_at(landed.last_block)?;
         output.batch_hash = landed.header.hash();
@@ -41,7 +41,7 @@ impl Engine {
             l1_block = landed.place.number,
             "batch is on L1"
         );
-        Ok(true)
+        Ok(Landing::Recorded)
     }
 
     /// Derives a batch that this engine did not build, on top of the last batch that L1 holds.
@@ -50,7 +50,7 @@ impl Engine {
         batch: L1Batch,
         messages: Vec<Message>,
         place: Place,
-    ) -> Result<bool, EngineError> {
+    ) -> Result<Adoption, EngineError> {
         let header = batch.header;
         warn!(
             index = header.index,
@@ -66,7 +66,7 @@ impl Engine {
         for (index, message) in (first_message..).zip(messages) {
             if let Err(error) = derivation.enqueue(index, message) {
                 warn!(%error, "message does not fit: L1 must be read again");
-                return Ok(false);
+                return Ok(Adoption::DoesNotFit);
             }
         }
         let checkpoint = batch.checkpoint;
@@ -74,7 +74,7 @@ impl Engine {
             Ok(input) => input,
             Err(error) => {
                 warn!(%error, "batch does not fit: L1 must be read again");
-                return Ok(false);
+                return Ok(Adoption::DoesNotFit);
             }
         };
         let previous = self.output_at(safe)?;
@@ -88,7 +88,7 @@ impl Engine {
         self.put_batch(header, checkpoint, transition.output, safe + 1, self.execution.number(), place)?;
         self.check_continuity()?;
         self.reload_mempool()?;
-        Ok(true)
+        Ok(Adoption::Adopted)
     }
 
     pub(super) fn l1_reorg(&mut self, to: u64) -> Result<(), EngineError> {

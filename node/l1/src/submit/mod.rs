@@ -17,7 +17,7 @@ mod send_error;
 mod submitter;
 mod wire;
 
-use crate::client::RpcFailure;
+use crate::{client::RpcFailure, defaults};
 use alloy::{
     primitives::{Address, B256, Bytes, TxHash, TxKind, U256, keccak256},
     rpc::types::TransactionReceipt,
@@ -86,11 +86,20 @@ impl Default for SubmitterConfig {
         Self {
             confirmations: 0,
             poll_interval: Duration::from_millis(250),
-            bump_after: Duration::from_secs(36),
-            patience: Duration::from_secs(600),
+            bump_after: Duration::from_secs(defaults::BUMP_AFTER_S),
+            patience: Duration::from_secs(defaults::PATIENCE_S),
             fee_limits: FeeLimits::default(),
         }
     }
+}
+
+/// The kinds that an endpoint's pool keeps apart: all transactions of an account carry blobs, or none does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PooledKind {
+    /// Without blobs.
+    Plain,
+    /// With blobs.
+    Blobs,
 }
 
 /// What became of a call.

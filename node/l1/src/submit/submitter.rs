@@ -1,7 +1,7 @@
 //! One key's way to L1, one call at a time.
 
 use super::{
-    L1Call, Outcome, Progress, Stuck, SubmitError, SubmitterConfig,
+    L1Call, Outcome, PooledKind, Progress, Stuck, SubmitError, SubmitterConfig,
     drive::Drive,
     journal::{Attempt, Journal, Ledger},
     wire,
@@ -99,15 +99,18 @@ impl<J: Journal> Submitter<J> {
         Drive::new(self, call, gas, next).await?.run().await
     }
 
-    /// Whether what this key has in the endpoint's pool carries blobs; none if it has nothing there. Pools take transactions of one kind at a
+    /// Of which kind it is what this key has in the endpoint's pool; none if it has nothing there. Pools take transactions of one kind at a
     /// time from an account, so a payload that can travel either way had better travel this way.
-    pub async fn pooled_kind_has_blobs(&self) -> Result<Option<bool>, RpcFailure> {
+    pub async fn pooled_kind(&self) -> Result<Option<PooledKind>, RpcFailure> {
         if self.ledger.is_empty() {
             return Ok(None);
         }
         let next = self.client.nonce(self.account).await?;
         match self.ledger.newest_open(next) {
-            Some(attempt) if self.is_pooled(attempt).await? => Ok(Some(attempt.has_blobs())),
+            Some(attempt) if self.is_pooled(attempt).await? => Ok(Some(match attempt.has_blobs() {
+                true => PooledKind::Blobs,
+                false => PooledKind::Plain,
+            })),
             _ => Ok(None),
         }
     }

@@ -9,7 +9,10 @@ use alloy::{
     providers::{Provider, ext::AnvilApi},
 };
 use std::{path::PathBuf, time::Duration};
-use tandem_l1::{FileJournal, L1Call, L1Client, Outcome, Submitter, submit::Attempt};
+use tandem_l1::{
+    FileJournal, L1Call, L1Client, Outcome, Submitter,
+    submit::{Attempt, PooledKind},
+};
 use tandem_support::l1::{DEADLINE, Harness, submitter_config};
 
 struct Strict {
@@ -146,10 +149,10 @@ async fn the_same_call_behind_a_gap_is_made_once() {
 async fn what_the_pool_holds_decides_which_way_is_open() {
     let strict = Strict::start().await;
     for call in [with_blob(transfer(1)), transfer(1)] {
-        assert_eq!(strict.submitter().await.pooled_kind_has_blobs().await.unwrap(), None);
-        let has_blobs = !call.blobs.is_empty();
+        assert_eq!(strict.submitter().await.pooled_kind().await.unwrap(), None);
+        let kind = if call.blobs.is_empty() { PooledKind::Plain } else { PooledKind::Blobs };
         strict.leave(call).await;
-        assert_eq!(strict.submitter().await.pooled_kind_has_blobs().await.unwrap(), Some(has_blobs));
+        assert_eq!(strict.submitter().await.pooled_kind().await.unwrap(), Some(kind));
         strict.harness.mine(1).await;
     }
 }
