@@ -50,6 +50,8 @@ use crate::{
 
 /// Submissions that share one journal write.
 const GROUP_MAX: usize = 512;
+/// A group of commands may keep the next block waiting for this part of the block time, so that whoever never stops asking delays no block.
+const GROUP_TIME_SHARE: u32 = 10;
 
 /// See the module.
 pub struct Engine {
@@ -138,7 +140,10 @@ impl Engine {
         let mut next_block = Instant::now() + block_time;
         while !cancel.is_cancelled() {
             match self.commands.recv_timeout(next_block.saturating_duration_since(Instant::now())) {
-                Ok(command) => self.handle_group(command)?,
+                Ok(command) => {
+                    let deadline = next_block.max(Instant::now() + block_time / GROUP_TIME_SHARE);
+                    self.handle_group(command, Some(deadline))?;
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -153,13 +158,14 @@ impl Engine {
     /// Handles the commands that wait: [`Engine::run`] without waiting for more.
     pub fn serve(&mut self) -> Result<(), EngineError> {
         match self.commands.try_recv() {
-            Ok(command) => self.handle_group(command),
+            Ok(command) => self.handle_group(command, None),
             Err(_) => Ok(()),
         }
     }
 
-    /// Handles a command and those that wait behind it; submissions in a row share one write to the journal, and are answered after it.
-    fn handle_group(&mut self, first: Command) -> Result<(), EngineError> {
+    /// Handles a command and those that wait behind it until the deadline; submissions in a row share one write to the journal, and are answered
+    /// after it.
+    fn handle_group(&mut self, first: Command, deadline: Option<Instant>) -> Result<(), EngineError> {
         let mut group = Submissions::default();
         let mut next = Some(first);
         while let Some(command) = next.take() {
@@ -171,7 +177,8 @@ impl Engine {
                     self.handle(other)?;
                 }
             }
-            if group.len() < GROUP_MAX {
+            let is_over = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            if !is_over && group.len() < GROUP_MAX {
                 next = self.commands.try_recv().ok();
             }
         }

@@ -2,8 +2,8 @@
 
 use std::{path::Path, sync::Arc, thread::JoinHandle};
 
-use alloy::primitives::{Address, B256, U256};
-use tandem_chain::{ChainConfig, ChainKind, Checkpoint, Message};
+use alloy::primitives::{B256, U256};
+use tandem_chain::{ChainConfig, Checkpoint, Message};
 use tandem_sequencer::{
     clock::ManualClock,
     engine::{Engine, EngineConfig, EngineHandle, L1Tip},
@@ -17,7 +17,8 @@ pub const BLOCK_GAS_LIMIT: u64 = 30_000_000;
 /// The date, which stands still unless the benchmark moves it.
 const DATE_S: u64 = 1_800_000_000;
 
-fn chain_config() -> ChainConfig {
+/// The tests' configuration, as of the date.
+pub fn chain_config() -> ChainConfig {
     ChainConfig {
         l2_chain_id: 2,
         genesis_timestamp: DATE_S - 1_000,
@@ -37,7 +38,7 @@ pub struct Chain {
     pub clock: ManualClock,
     l1_number: u64,
     message_count: u64,
-    cancel: CancellationToken,
+    pub cancel: CancellationToken,
     thread: JoinHandle<Result<(), tandem_sequencer::engine::EngineError>>,
 }
 

@@ -36,6 +36,11 @@ impl Senders {
         Self { nonces: vec![1; keys.len()], keys, count: 0 }
     }
 
+    /// Of one of them.
+    pub fn address(&self, index: usize) -> Address {
+        self.keys[index % self.keys.len()].address()
+    }
+
     /// Gives each an ether by a deposit, which takes its first nonce.
     pub async fn fund(&mut self, chain: &mut Chain) -> anyhow::Result<()> {
         let deposit = |to: Address| Message {

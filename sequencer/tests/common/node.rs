@@ -43,6 +43,10 @@ impl Node {
         Self { rig, address, _l1_heads: sender, _directory: directory }
     }
 
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }

@@ -5,16 +5,19 @@
 //! * [`supply`]: all the wei of a state.
 //! * [`machine`]: programs, instructions and proofs for the fraud-proof machine, and its implementations in lockstep.
 //! * [`epochs`]: epochs of a chain in memory, natively and in the machine; the worst among them.
+//! * `callers`: connections that ask a node again as soon as it has answered.
 //! * `l1`: Anvil with the real contracts and a chain on them.
 //!
 //! A package takes this as a dev-dependency, and this takes the package: tests in `tests/` can use all of it, unit tests only what
 //! needs no type of their own package, which are other types to them.
 #![allow(missing_docs, reason = "what a fixture is for its name says; the modules say the rest")]
 
+#[cfg(feature = "services")]
+pub mod callers;
 pub mod chain;
 mod config;
 pub mod epochs;
-#[cfg(feature = "l1")]
+#[cfg(feature = "services")]
 pub mod l1;
 pub mod machine;
 mod supply;
