@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 # Everything is built together, tests and examples included: cargo builds a package otherwise for every other set of features around it.
 BUILT = $(or $(CARGO_TARGET_DIR),target)/debug
 
-.PHONY: help setup build devnet test release install e2e e2e-faults check check-bare guest bench-batch bench-engine bench-fees compat-fees bench-state bench-vm bench-opcodes worst-vm bench-devnet bench-circuits bench-prover fuzz-circuits
+.PHONY: help setup build devnet test release install e2e e2e-release e2e-faults check check-bare guest bench-build bench-batch bench-engine bench-fees compat-fees bench-state bench-vm bench-opcodes worst-vm bench-devnet bench-circuits bench-prover fuzz-circuits
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -38,6 +38,11 @@ install: ## put programs, systemd units and shell completions under PREFIX (/usr
 e2e: build ## the end-to-end scenarios alone
 	cargo test --workspace --test e2e -- --nocapture
 
+e2e-release: setup ## the end-to-end scenarios, and node against guest, in programs as operators run them
+	cargo build --release --workspace --bins
+	cargo test --release --workspace --test e2e -- --nocapture
+	cargo test --release --workspace --test agreement --test precompiles --test epoch --test guest
+
 e2e-faults: build ## kills, reorganisations, outages and wrong clocks under traffic: a quarter of an hour; SEED=n repeats a run
 	@devnet/install.sh faults
 	$(if $(SEED),TANDEM_FAULTS_SEED=$(SEED)) cargo test --workspace --test e2e all_faults -- --ignored --nocapture
@@ -60,10 +65,13 @@ guest: ## rebuild the fraud-proof guest and compare with the committed ELF (says
 	@devnet/install.sh riscv
 	@prover/guest/build.sh || test $$? -eq 3
 
+bench-build: setup ## seconds from a clean clone to a devnet and to all tests built, cold: an hour of two cores
+	devnet/bench_build.sh
+
 bench-batch: build ## posted bytes per transaction
 	$(BUILT)/examples/bench_batch
 
-bench-engine: setup ## transfers included per second, and blocks while a full batch closes (release build)
+bench-engine: setup ## transfers included per second, and blocks while a full batch closes or callers never stop asking (release build)
 	cargo run --release -p tandem-sequencer --example bench_engine
 
 bench-fees: build ## what users pay for data against what posting it costs, over a year of L1's prices
