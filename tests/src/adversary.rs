@@ -7,7 +7,7 @@ use alloy::{
 use anyhow::{Context, ensure};
 use serde_json::json;
 use tandem_cli::{
-    bridge::claim::Proof,
+    bridge::proof::Proof,
     wallet::{Call, Wallet, WalletError},
 };
 use tandem_l1::bindings::{AppendArgs, Bridge, Checkpoint, Inbox};

@@ -17,7 +17,7 @@ use url::Url;
 
 use crate::{
     guest,
-    world::{DEADLINE, wait_until},
+    wait::{DEADLINE, wait_until},
 };
 
 /// What was derived of one batch.

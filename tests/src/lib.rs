@@ -5,6 +5,7 @@
 //! * [`derivation`]: the chain derived from L1 alone, compared with what the sequencer says.
 //! * [`guest`]: the same batches in the fraud-proof machine.
 //! * [`proxy`]: an L1 endpoint that leaves things out, or is not there.
+//! * [`wait`]: what must come within a time.
 //! * [`traffic`]: users who send without pause and remember what was acknowledged.
 //! * [`faults`]: kills, reorganisations, outages and wrong clocks, and how long recovery takes.
 //! * [`adversary`]: what others can do to the chain.
@@ -16,6 +17,7 @@ pub mod guest;
 pub mod money;
 pub mod proxy;
 pub mod traffic;
+pub mod wait;
 pub mod world;
 
 pub use world::{World, WorldOptions};

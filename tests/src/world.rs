@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Output, Stdio},
     sync::atomic::{AtomicU32, Ordering},
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 use alloy::{
@@ -25,11 +25,8 @@ use tandem_l1::{L1Client, anvil};
 use tempfile::TempDir;
 use url::Url;
 
+pub use crate::wait::{DEADLINE, wait_until};
 use crate::{derivation::Chain, proxy::L1Proxy};
-
-/// Nothing that a scenario waits for may take longer, even on a loaded machine.
-pub const DEADLINE: Duration = Duration::from_secs(90);
-const POLL: Duration = Duration::from_millis(100);
 
 /// What differs between scenarios.
 #[derive(Clone, Copy, Debug)]
@@ -204,24 +201,6 @@ pub async fn newest_with_transactions(l2: &L1Client) -> anyhow::Result<u64> {
             return Ok(number);
         }
         number -= 1;
-    }
-}
-
-/// Waits until `condition` gives something; errors count as "not yet", and the last is told if it never does.
-pub async fn wait_until<T, F>(what: &str, mut condition: impl FnMut() -> F) -> anyhow::Result<T>
-where
-    F: Future<Output = anyhow::Result<Option<T>>>,
-{
-    let deadline = tokio::time::Instant::now() + DEADLINE;
-    loop {
-        let answer = condition().await;
-        if let Ok(Some(found)) = answer {
-            return Ok(found);
-        }
-        if tokio::time::Instant::now() > deadline {
-            bail!("not within {DEADLINE:?}: {what} ({:?})", answer.err());
-        }
-        tokio::time::sleep(POLL).await;
     }
 }
 

@@ -6,18 +6,20 @@
 use alloc::vec::Vec;
 use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, EMPTY_ROOT_HASH, Header};
 use alloy_eips::eip7685::EMPTY_REQUESTS_HASH;
-use alloy_primitives::{B256, Bloom, Bytes, U256, keccak256};
+use alloy_primitives::{B256, Bloom, Bytes, keccak256};
 use revm::{
     context::{
-        BlockEnv, CfgEnv,
-        result::{EVMError, ExecutionResult, InvalidTransaction, ResultAndState},
+        CfgEnv,
+        result::{ExecutionResult, ResultAndState},
     },
-    context_interface::block::BlobExcessGasAndPrice,
     database_interface::DatabaseCommit,
-    primitives::hardfork::SpecId,
 };
 use tandem_chain::{ChainConfig, Checkpoint, Message, PreimageSource, Preimages, message::KIND_CALL};
 
+pub use crate::{
+    env::{FORK, MIN_WORK_GAS, block_env},
+    rejected::Rejected,
+};
 use crate::{
     execute::{transact, validate},
     fees::{BaseFee, DataCharge},
@@ -27,11 +29,6 @@ use crate::{
     transaction::{DepositTransaction, Recovered, Transaction, deposit_env, tx_env, unrecovered_env},
     validity,
 };
-
-/// The pinned fork (EVM-ENV-1): Ethereum's Osaka.
-pub const FORK: SpecId = SpecId::OSAKA;
-/// Least that a decoded transaction costs of the batch's work budget, executed or not (EVM-WORK-1).
-pub const MIN_WORK_GAS: u64 = 21_000;
 
 /// A sealed block.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,46 +54,6 @@ pub struct BlockAttributes {
     pub checkpoint: Checkpoint,
     /// Whether the block is its batch's first, and so stores the checkpoint (EVM-SYS-2).
     pub first_of_batch: bool,
-}
-
-/// Why a signed transaction is not part of a block. Nothing of it remains.
-#[derive(Debug, thiserror::Error)]
-pub enum Rejected<E: core::error::Error + Send + Sync + 'static> {
-    /// Wants more gas than the block has left.
-    #[error("transaction wants {gas_limit} gas, the block has {gas_left} left")]
-    BlockFull {
-        /// Gas limit of the transaction.
-        gas_limit: u64,
-        /// Gas left.
-        gas_left: u64,
-    },
-    /// Wants more gas than the batch's work budget has left.
-    #[error("transaction wants {gas_limit} gas, the batch has {gas_left} left")]
-    BatchFull {
-        /// Gas limit of the transaction.
-        gas_limit: u64,
-        /// Gas left.
-        gas_left: u64,
-    },
-    /// Invalid by Ethereum's rules.
-    #[error(transparent)]
-    Invalid(InvalidTransaction),
-    /// The state could not be read: says nothing about the transaction.
-    #[error(transparent)]
-    State(#[from] StateError<E>),
-}
-
-impl<E: core::error::Error + Send + Sync + 'static> From<EVMError<StateError<E>>> for Rejected<E> {
-    fn from(error: EVMError<StateError<E>>) -> Self {
-        match error {
-            EVMError::Transaction(invalid) => Self::Invalid(invalid),
-            EVMError::Database(error) => Self::State(error),
-            // A header of ours always has what Osaka asks for, and no precompile of ours fails; were it otherwise, skipping is the rule.
-            EVMError::Header(_) | EVMError::Custom(_) | EVMError::CustomAny(_) => {
-                Self::Invalid(InvalidTransaction::Str("not executable".into()))
-            }
-        }
-    }
 }
 
 /// What the sender of a deposit may do (EVM-DEP-3).
@@ -288,21 +245,6 @@ impl<'a, S: PreimageSource> BlockBuilder<'a, S> {
             logs: result.into_logs(),
         });
         self.transactions.push(transaction);
-    }
-}
-
-/// The environment that a block's code sees (EVM-ENV-1, EVM-ENV-2: a blob base fee of 1).
-pub fn block_env(header: &Header) -> BlockEnv {
-    BlockEnv {
-        number: U256::from(header.number),
-        beneficiary: header.beneficiary,
-        timestamp: U256::from(header.timestamp),
-        gas_limit: header.gas_limit,
-        basefee: header.base_fee_per_gas.unwrap_or_default(),
-        difficulty: U256::ZERO,
-        prevrandao: Some(header.mix_hash),
-        blob_excess_gas_and_price: Some(BlobExcessGasAndPrice { excess_blob_gas: 0, blob_gasprice: 1 }),
-        slot_num: 0,
     }
 }
 

@@ -18,9 +18,9 @@ use revm::{
 use tandem_chain::PreimageSource;
 
 use crate::{
-    block::Rejected,
     cryptography,
     fees::DataCharge,
+    rejected::Rejected,
     state::{StateError, WorldState},
 };
 

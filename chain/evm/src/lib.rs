@@ -8,6 +8,7 @@ extern crate alloc;
 
 pub mod block;
 pub mod cryptography;
+mod env;
 pub mod execute;
 pub mod fee_estimate;
 pub mod fees;
@@ -16,6 +17,7 @@ pub mod nodes;
 pub mod payload;
 pub mod predeploys;
 pub mod receipt;
+mod rejected;
 pub mod state;
 pub mod transaction;
 pub mod transition;

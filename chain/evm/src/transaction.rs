@@ -21,8 +21,8 @@ use tandem_chain::{
 };
 
 use crate::{
-    block::FORK,
     cryptography::{InvalidSignature, recover_authority, recover_signer},
+    env::FORK,
     fees::data_gas,
     payload::SignedTransaction,
     predeploys::{self, L1_INFO, SYSTEM},

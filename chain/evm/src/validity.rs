@@ -16,10 +16,11 @@ use revm::{
 use tandem_chain::{ChainConfig, PreimageSource};
 
 use crate::{
-    block::{FORK, MIN_WORK_GAS, Rejected, block_env},
+    env::{FORK, MIN_WORK_GAS, block_env},
     execute::validate,
     fees::{DataCharge, data_gas},
     predeploys,
+    rejected::Rejected,
     state::WorldState,
     transaction::{CHECKPOINT_GAS, Recovered, unrecovered_env},
 };

@@ -1,6 +1,7 @@
 //! Kinds of operation (PAY-KIND), and the variants of a slot, one per result.
 
-use crate::operation::CREATE_GAS;
+/// Gas of a leaf created directly before an operation.
+pub const CREATE_GAS: u64 = 21_000;
 
 /// The byte that names an operation in signatures, effect records and messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -11,8 +11,6 @@ use alloy_primitives::{Address, U256};
 use ark_bn254::Fr;
 use ark_ff::Zero;
 
-/// Gas of a leaf created directly before the operation.
-pub const CREATE_GAS: u64 = 21_000;
 /// Bits of the price per gas, in wei.
 pub const PRICE_BITS: usize = 48;
 /// A gas limit exceeds the gas by less than `2^GAS_SLACK_BITS`.

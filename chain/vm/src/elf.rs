@@ -4,10 +4,9 @@
 
 use alloc::vec::Vec;
 
-use alloy_primitives::B256;
 use thiserror::Error;
 
-use crate::{fast::Machine, key::OracleKey, reference::TreeMemory, state::ENTRY_PC, tree::MEMORY_BYTES};
+use crate::{state::ENTRY_PC, tree::MEMORY_BYTES};
 
 const FILE_HEADER_SIZE: usize = 64;
 const PROGRAM_HEADER_SIZE: usize = 56;
@@ -129,20 +128,6 @@ impl Image {
             }
         }
         Self::new(segments)
-    }
-
-    /// Root of the memory before the first step.
-    pub fn memory_root(&self) -> B256 {
-        Machine::new(self, OracleKey(B256::ZERO)).state().memory_root
-    }
-
-    /// The memory before the first step.
-    pub fn memory(&self) -> TreeMemory {
-        let mut memory = TreeMemory::default();
-        for segment in &self.segments {
-            memory.write(segment.address, &segment.data);
-        }
-        memory
     }
 }
 

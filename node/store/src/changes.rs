@@ -9,11 +9,14 @@ pub(crate) struct Changes {
     batch: rocksdb::WriteBatch,
 }
 
-impl Changes {
-    pub(crate) fn new(store: Store) -> Self {
-        Self { store, batch: rocksdb::WriteBatch::default() }
+impl Store {
+    /// Begins an atomic write.
+    pub(crate) fn changes(&self) -> Changes {
+        Changes { store: self.clone(), batch: rocksdb::WriteBatch::default() }
     }
+}
 
+impl Changes {
     /// Sets a row.
     pub(crate) fn put<T: Table>(&mut self, key: &T::Key, value: &T::Value) -> Result<(), StoreError> {
         self.put_encoded::<T>(&key.encode(), &T::Codec::encode(value))

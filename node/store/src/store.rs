@@ -2,7 +2,6 @@
 
 use crate::{
     Codec, Identity, Key, Marker, MissingPreimage, StoreError,
-    changes::Changes,
     schema::{self, Markers, Preimages, SCHEMA_VERSION, Table},
 };
 use alloy_primitives::{B256, Bytes};
@@ -162,11 +161,6 @@ impl Store {
         to: &T::Key,
     ) -> Result<impl Iterator<Item = Result<Row<T>, StoreError>> + use<'s, T>, StoreError> {
         self.scan::<T>(to, Order::Descending)
-    }
-
-    /// Begins an atomic write.
-    pub(crate) fn changes(&self) -> Changes {
-        Changes::new(self.clone())
     }
 
     pub(crate) fn table<T: Table>(&self) -> Result<&ColumnFamily, StoreError> {

@@ -220,7 +220,7 @@ async fn withdrawals(world: &World) -> anyhow::Result<()> {
 }
 
 /// Whether somebody has claimed the output of a proof on L1.
-async fn claimed(world: &World, proof: &tandem_cli::bridge::claim::Proof) -> anyhow::Result<Option<()>> {
+async fn claimed(world: &World, proof: &tandem_cli::bridge::proof::Proof) -> anyhow::Result<Option<()>> {
     let settlement = world.devnet.deployment.chain.settlement;
     let filter = alloy::rpc::types::Filter::new().address(settlement).from_block(world.devnet.deployment.start_block);
     let logs = world.devnet.l1.logs(&filter.event_signature(FraudSettlement::ClaimPosted::SIGNATURE_HASH)).await?;

@@ -124,6 +124,13 @@ impl Machine {
     }
 }
 
+impl Image {
+    /// Root of the memory before the first step.
+    pub fn memory_root(&self) -> B256 {
+        load(self).root()
+    }
+}
+
 fn load(image: &Image) -> Memory {
     let mut memory = Memory::new();
     for segment in &image.segments {

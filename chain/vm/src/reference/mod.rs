@@ -41,6 +41,17 @@ pub struct Reference {
     memory: TreeMemory,
 }
 
+impl Image {
+    /// The memory before the first step.
+    pub fn memory(&self) -> TreeMemory {
+        let mut memory = TreeMemory::default();
+        for segment in &self.segments {
+            memory.write(segment.address, &segment.data);
+        }
+        memory
+    }
+}
+
 impl Reference {
     /// A guest before its first step.
     pub fn new(image: &Image, inputs: OracleKey) -> Self {

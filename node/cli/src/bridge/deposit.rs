@@ -11,7 +11,10 @@ use serde_json::{Value, json};
 use tandem_evm::predeploys;
 use tandem_l1::bindings::{Bridge, Erc20, Inbox};
 
-use super::{decimals, force::check_recipient, units};
+use super::{
+    amount::{decimals, units},
+    force::check_recipient,
+};
 use crate::{
     chain::{Chain, RollupStatus},
     contracts::L2Bridge,

@@ -1,6 +1,6 @@
 //! Who tells what L2 did: the sequencer, or L1 alone, from which a replica in memory derives all of it.
 //!
-//! The sequencer is not believed: a proof is checked against an output that L1 holds final ([`super::claim`]), and what it does not tell, or tells
+//! The sequencer is not believed: a proof is checked against an output that L1 holds final ([`Proof::check`]), and what it does not tell, or tells
 //! wrong, L1 alone gives. Deriving takes as long as executing the chain does, and its blocks and state stay in memory.
 
 use std::time::Duration;
@@ -19,7 +19,7 @@ use tandem_l1::{
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::claim::Proof;
+use super::proof::Proof;
 use crate::{
     chain::{Ground, RollupStatus, ask},
     report::Report,

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tandem_evm::predeploys;
 use tandem_l1::bindings::Schedule;
 
-use super::{decimals, units};
+use super::amount::{decimals, units};
 use crate::{
     chain::Chain,
     contracts::{L2Bridge, MessagePasser},

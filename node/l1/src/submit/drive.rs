@@ -66,9 +66,36 @@ impl Ready {
     }
 }
 
+impl<J: Journal> Submitter<J> {
+    /// Makes a call with the next nonce that L1 has, and waits for what becomes of it.
+    ///
+    /// Whatever the journal has with that nonce is continued if it is the same call, else outbid. The call must be right now and such that L1
+    /// takes it at most once (the Inbox and the settlement compare before they write): after a reorganisation an earlier copy of it may be
+    /// included too. After any error the owner decides anew what is next.
+    pub async fn submit(&mut self, call: L1Call) -> Result<Outcome, SubmitError> {
+        let purpose = call.purpose.clone();
+        let mut nonce = None;
+        self.progress.begins();
+        let outcome = self.try_submit(call, &mut nonce).await;
+        match &outcome {
+            Ok(_) => self.progress.moved(),
+            Err(error) => self.progress.waits(&purpose, nonce, error),
+        }
+        outcome
+    }
+
+    async fn try_submit(&mut self, call: L1Call, nonce: &mut Option<u64>) -> Result<Outcome, SubmitError> {
+        let gas = wire::estimate_gas(&self.client, self.account, &call).await?;
+        self.forget_final().await?;
+        let next = self.client.nonce(self.account).await?;
+        *nonce = Some(next);
+        Drive::new(self, call, gas, next).await?.run().await
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Drive<'a, J> {
+struct Drive<'a, J> {
     submitter: &'a mut Submitter<J>,
     nonce: u64,
     wanted: Ready,
@@ -83,7 +110,7 @@ pub(super) struct Drive<'a, J> {
 
 impl<'a, J: Journal> Drive<'a, J> {
     /// `gas` is what the call is estimated to take, `nonce` L1's next.
-    pub async fn new(submitter: &'a mut Submitter<J>, call: L1Call, gas: u64, nonce: u64) -> Result<Self, SubmitError> {
+    async fn new(submitter: &'a mut Submitter<J>, call: L1Call, gas: u64, nonce: u64) -> Result<Self, SubmitError> {
         let wanted = Ready::new(call, gas).await?;
         let newest = submitter.ledger.attempts(nonce).last().filter(|attempt| wanted.is(attempt));
         let bid_at = newest.map(|attempt| match submitter.newest_bid {

@@ -2,7 +2,6 @@
 
 use super::{
     L1Call, Outcome, PooledKind, Progress, Stuck, SubmitError, SubmitterConfig,
-    drive::Drive,
     journal::{Attempt, Journal, Ledger},
     wire,
 };
@@ -74,31 +73,6 @@ impl<J: Journal> Submitter<J> {
         self.progress.moved();
     }
 
-    /// Makes a call with the next nonce that L1 has, and waits for what becomes of it.
-    ///
-    /// Whatever the journal has with that nonce is continued if it is the same call, else outbid. The call must be right now and such that L1
-    /// takes it at most once (the Inbox and the settlement compare before they write): after a reorganisation an earlier copy of it may be
-    /// included too. After any error the owner decides anew what is next.
-    pub async fn submit(&mut self, call: L1Call) -> Result<Outcome, SubmitError> {
-        let purpose = call.purpose.clone();
-        let mut nonce = None;
-        self.progress.begins();
-        let outcome = self.try_submit(call, &mut nonce).await;
-        match &outcome {
-            Ok(_) => self.progress.moved(),
-            Err(error) => self.progress.waits(&purpose, nonce, error),
-        }
-        outcome
-    }
-
-    async fn try_submit(&mut self, call: L1Call, nonce: &mut Option<u64>) -> Result<Outcome, SubmitError> {
-        let gas = wire::estimate_gas(&self.client, self.account, &call).await?;
-        self.forget_final().await?;
-        let next = self.client.nonce(self.account).await?;
-        *nonce = Some(next);
-        Drive::new(self, call, gas, next).await?.run().await
-    }
-
     /// Of which kind it is what this key has in the endpoint's pool; none if it has nothing there. Pools take transactions of one kind at a
     /// time from an account, so a payload that can travel either way had better travel this way.
     pub async fn pooled_kind(&self) -> Result<Option<PooledKind>, RpcFailure> {
@@ -116,7 +90,7 @@ impl<J: Journal> Submitter<J> {
     }
 
     /// Forgets what no reorganisation can bring back.
-    async fn forget_final(&mut self) -> Result<(), SubmitError> {
+    pub(super) async fn forget_final(&mut self) -> Result<(), SubmitError> {
         if self.ledger.is_empty() {
             return Ok(());
         }

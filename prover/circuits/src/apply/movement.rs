@@ -103,7 +103,7 @@ pub(super) fn fee(flags: &Flags, created: &FpVar<Fr>, price: &FpVar<Fr>) -> (FpV
         },
     );
     let pays = flags.any(&[Transfer, TokenTransfer]);
-    let gas = base + created * pays * Fr::from(tandem_payments::operation::CREATE_GAS);
+    let gas = base + created * pays * Fr::from(tandem_payments::kind::CREATE_GAS);
     let fee = &gas * price;
     (gas, fee)
 }

@@ -23,8 +23,8 @@ use tandem_evm::{DepositTransaction, Transaction, predeploys};
 use tandem_l1::bindings::{Bridge, Inbox};
 
 use super::{
+    amount::units,
     source::{Executed, Source},
-    units,
 };
 use crate::{chain::Ground, contracts::L2Bridge, report::Report, wallet::Call};
 

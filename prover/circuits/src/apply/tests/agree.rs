@@ -18,8 +18,8 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::LazyLock;
+use tandem_payments::kind::CREATE_GAS;
 use tandem_payments::leaf::{Key, Leaf};
-use tandem_payments::operation::CREATE_GAS;
 use tandem_payments::state::State;
 use tandem_payments::testing::{self, *};
 

@@ -280,7 +280,7 @@ fn a_created_leaf_is_credited_next() {
 #[test]
 fn a_created_leaf_is_paid_for() {
     refused(user(1, transfer(9)), |forge| {
-        let saved = U256::from(tandem_payments::operation::CREATE_GAS) * U256::from(PRICE);
+        let saved = U256::from(tandem_payments::kind::CREATE_GAS) * U256::from(PRICE);
         forge.slots[1].lanes.after_a += saved;
     });
 }
