@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use alloy::primitives::{Address, U256};
-use tandem_l1::Key;
+use tandem_l1::PrivateKey;
 use tandem_service::LogFormat;
 use url::Url;
 
@@ -31,7 +31,7 @@ pub struct ProverFlags {
     pub blob_dir: Option<PathBuf>,
     /// Key that claims and stakes, as hex (prefer the environment variable over the flag)
     #[arg(long, env = "TANDEM_PROPOSER_KEY", hide_env_values = true)]
-    pub key: Key,
+    pub key: PrivateKey,
     /// Address for /healthz, /readyz and /status; none if absent
     #[arg(long, env = "TANDEM_PROVER_HEALTH")]
     pub health: Option<SocketAddr>,

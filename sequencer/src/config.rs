@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use tandem_l1::Key;
+use tandem_l1::PrivateKey;
 use tandem_service::LogFormat;
 use url::Url;
 
@@ -36,7 +36,7 @@ pub struct SequencerFlags {
     pub l1_beacon: Option<Url>,
     /// Key that appends batches, as hex (prefer the environment variable over the flag)
     #[arg(long, env = "TANDEM_SEQUENCER_KEY", hide_env_values = true)]
-    pub key: Key,
+    pub key: PrivateKey,
     /// JSON-RPC address
     #[arg(long, env = "TANDEM_RPC", default_value = "127.0.0.1:9545")]
     pub rpc: SocketAddr,

@@ -16,8 +16,8 @@ mod submissions;
 mod time;
 
 pub use config::EngineConfig;
-pub use error::{EngineError, SubmitError};
-pub use handle::{Adoption, EngineHandle, HeadInfo, L1Tip, Landed, Landing, Place};
+pub use error::{AskError, EngineError};
+pub use handle::{Adoption, EngineHandle, HeadInfo, L1Place, L1Tip, Landed, Landing};
 
 use std::{
     collections::VecDeque,

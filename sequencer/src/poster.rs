@@ -52,7 +52,7 @@ pub enum PosterError {
     Store(#[from] StoreError),
     /// The engine is gone.
     #[error("engine: {0}")]
-    Engine(#[from] crate::engine::SubmitError),
+    Engine(#[from] crate::engine::AskError),
     /// A batch was not brought to L1.
     #[error("cannot post to L1: {0}")]
     Append(#[from] AppendError),

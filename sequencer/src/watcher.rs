@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
-    engine::{Adoption, EngineHandle, L1Tip, Landed, Landing, Place, SubmitError},
+    engine::{Adoption, AskError, EngineHandle, L1Place, L1Tip, Landed, Landing},
     evm,
     poster::append_of,
     settled::{self, Settled},
@@ -35,7 +35,7 @@ pub enum WatcherError {
     Store(#[from] StoreError),
     /// The engine is gone.
     #[error(transparent)]
-    Engine(#[from] SubmitError),
+    Engine(#[from] AskError),
     /// The schedule has other rules for new batches than this node was started with.
     #[error(
         "batch {index} on L1 is under configuration {found}, this node has {expected}: start it with the deployment file of the new entry"
@@ -260,7 +260,7 @@ impl Watcher {
             let (index, expected, found) = (header.index, self.config_hash, header.config_hash);
             return Err(WatcherError::OtherConfiguration { index, expected, found });
         }
-        let place = Place { number: block.number, hash: block.hash, transaction: posted.transaction_hash };
+        let place = L1Place { number: block.number, hash: block.hash, transaction: posted.transaction_hash };
         let fit = match self.store.job_from(safe + 1)? {
             Some(job) if is_job(&header, &job).await => {
                 let landed = Landed {
@@ -285,7 +285,7 @@ impl Watcher {
         &mut self,
         posted: &PostedBatch,
         block: &L1Block,
-        place: Place,
+        place: L1Place,
         cancel: &CancellationToken,
     ) -> Result<Fit, WatcherError> {
         let first = self.store.last_batch()?.map_or(0, |batch| batch.header.queue_end);

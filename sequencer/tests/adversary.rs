@@ -12,7 +12,7 @@ use common::{ETHER, Rig, chain, config, transfer, user, zeros};
 use tandem_chain::{DataKind, L1Batch, L1Data, batch::calldata_hash};
 use tandem_evm::{Recovered, payload::SignedTransaction};
 use tandem_sequencer::{
-    engine::{Landed, Landing, SubmitError},
+    engine::{AskError, Landed, Landing},
     mempool::Refused,
 };
 use tandem_store::Store;
@@ -132,7 +132,7 @@ async fn authorisations_are_counted_as_they_are_posted() {
     }
     assert!(matches!(
         rig.engine.submit(authorizing(&alice, 7, 600)).await,
-        Err(SubmitError::Refused(Refused::LargerThanBatch { .. }))
+        Err(AskError::Refused(Refused::LargerThanBatch { .. }))
     ));
     rig.wait("all transactions in closed batches", covers_all).await;
     let posted: Vec<usize> = rig.store.jobs().unwrap().iter().map(|job| job.payload.len()).collect();

@@ -17,7 +17,7 @@ use common::{DEADLINE, ETHER, Rig, call, config, deposit, transfer, user};
 use tandem_chain::{DataKind, L1Batch, L1Data};
 use tandem_evm::predeploys::ADDRESS_TABLE;
 use tandem_sequencer::{
-    engine::{EngineHandle, SubmitError},
+    engine::{AskError, EngineHandle},
     mempool::{Dropped, Fate, Refused},
     settled::{self, Settled},
 };
@@ -34,7 +34,7 @@ async fn a_deposit_funds_and_a_transfer_moves() {
     let (alice, bob) = (user(1), Address::repeat_byte(0xb0));
     assert!(matches!(
         rig.engine.submit(transfer(&alice, 0, bob, 1)).await,
-        Err(SubmitError::Refused(Refused::InsufficientFunds { .. }))
+        Err(AskError::Refused(Refused::InsufficientFunds { .. }))
     ));
     rig.deposit(alice.address(), ETHER).await;
     let hash = rig.engine.submit(transfer(&alice, 1, bob, 5)).await.unwrap();
@@ -42,7 +42,7 @@ async fn a_deposit_funds_and_a_transfer_moves() {
     assert!(rig.store.journal().unwrap().is_empty());
     assert!(matches!(
         rig.engine.submit(transfer(&alice, 1, bob, 5)).await,
-        Err(SubmitError::Refused(Refused::NonceTooLow { next: 2, nonce: 1 }))
+        Err(AskError::Refused(Refused::NonceTooLow { next: 2, nonce: 1 }))
     ));
     rig.stop();
 }
@@ -154,7 +154,7 @@ async fn a_message_that_l1_replaced_is_executed_as_l1_has_it() {
     rig.wait_included(expected).await;
     assert!(matches!(
         rig.engine.submit(transfer(&mallory, 1, alice.address(), 1)).await,
-        Err(SubmitError::Refused(Refused::InsufficientFunds { .. }))
+        Err(AskError::Refused(Refused::InsufficientFunds { .. }))
     ));
     rig.stop();
 }

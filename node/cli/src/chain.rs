@@ -6,7 +6,7 @@ use alloy::{providers::Provider, signers::local::PrivateKeySigner};
 use anyhow::Context;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-pub use tandem_l1::Key;
+pub use tandem_l1::PrivateKey;
 use tandem_l1::{Deployment, L1Client};
 use url::Url;
 
@@ -37,7 +37,7 @@ pub struct ChainFlags {
     pub payloads: Option<PathBuf>,
     /// Key that signs, as hex (prefer the environment variable over the flag)
     #[arg(long, env = "TANDEM_KEY", hide_env_values = true, global = true)]
-    pub key: Option<Key>,
+    pub key: Option<PrivateKey>,
     /// How long to wait at most, in seconds
     #[arg(long, env = "TANDEM_PATIENCE_S", default_value_t = 600, global = true)]
     pub patience_s: u64,
@@ -57,7 +57,7 @@ pub struct Ground {
     /// Time limit of waits.
     pub patience: Duration,
     l2_rpc: Option<Url>,
-    key: Option<Key>,
+    key: Option<PrivateKey>,
 }
 
 /// A chain with its sequencer.

@@ -20,7 +20,7 @@ use tandem_payments::{
     operation::{Call, GAS_SLACK_BITS, Operation},
 };
 
-use crate::{chain::Key, report::Report};
+use crate::{chain::PrivateKey, report::Report};
 
 /// An operation that is not given a time of expiry is good for so long.
 const EXPIRY_S: u64 = 3600;
@@ -170,7 +170,7 @@ pub enum SessionError {
 }
 
 /// The command.
-pub fn run(command: &SessionCommand, wallet: Option<&Key>, report: Report) -> Result<(), SessionError> {
+pub fn run(command: &SessionCommand, wallet: Option<&PrivateKey>, report: Report) -> Result<(), SessionError> {
     let result = match command {
         SessionCommand::Text(flags) if !report.json => {
             // to be piped into a wallet as it is
@@ -192,13 +192,13 @@ pub fn run(command: &SessionCommand, wallet: Option<&Key>, report: Report) -> Re
 }
 
 impl KeyFlags {
-    fn request(&self, wallet: Option<&Key>) -> Result<SessionKeyRequest, SessionError> {
-        let account = self.account.or(wallet.map(Key::address)).ok_or(SessionError::NoAccount)?;
+    fn request(&self, wallet: Option<&PrivateKey>) -> Result<SessionKeyRequest, SessionError> {
+        let account = self.account.or(wallet.map(PrivateKey::address)).ok_or(SessionError::NoAccount)?;
         Ok(SessionKeyRequest { chain_id: self.chain_id, genesis_hash: self.genesis, account, index: self.index })
     }
 
     /// The account and its key.
-    pub fn derive(&self, wallet: Option<&Key>) -> Result<(Address, SecretKey), SessionError> {
+    pub fn derive(&self, wallet: Option<&PrivateKey>) -> Result<(Address, SecretKey), SessionError> {
         let request = self.request(wallet)?;
         let account = request.account;
         let key = match (&self.wallet_signature, wallet) {
@@ -243,7 +243,12 @@ fn describe(account: Address, index: u32, key: &SecretKey) -> Value {
     })
 }
 
-fn sign(flags: &KeyFlags, limits: &LimitFlags, action: &Action, wallet: Option<&Key>) -> Result<Value, SessionError> {
+fn sign(
+    flags: &KeyFlags,
+    limits: &LimitFlags,
+    action: &Action,
+    wallet: Option<&PrivateKey>,
+) -> Result<Value, SessionError> {
     let call = action.call()?;
     let least = call.kind().gas();
     let gas_limit = limits.gas_limit.unwrap_or_else(|| call.kind().gas_after(true));

@@ -6,14 +6,14 @@ use alloy::{primitives::Address, signers::local::PrivateKeySigner};
 
 /// A private key that never shows itself.
 #[derive(Clone)]
-pub struct Key(PrivateKeySigner);
+pub struct PrivateKey(PrivateKeySigner);
 
 /// Says nothing about the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a private key of 32 bytes in hex")]
 pub struct BadKey;
 
-impl Key {
+impl PrivateKey {
     /// The signer.
     pub fn signer(&self) -> PrivateKeySigner {
         self.0.clone()
@@ -25,13 +25,13 @@ impl Key {
     }
 }
 
-impl fmt::Debug for Key {
+impl fmt::Debug for PrivateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "key of {}", self.address())
     }
 }
 
-impl FromStr for Key {
+impl FromStr for PrivateKey {
     type Err = BadKey;
 
     fn from_str(text: &str) -> Result<Self, BadKey> {
@@ -46,9 +46,9 @@ mod tests {
     #[test]
     fn keys_do_not_leak() {
         let text = "1".repeat(64);
-        let key: Key = text.parse().unwrap();
+        let key: PrivateKey = text.parse().unwrap();
         assert!(!format!("{key:?}").contains(&text));
-        let error = "12zz".parse::<Key>().unwrap_err();
+        let error = "12zz".parse::<PrivateKey>().unwrap_err();
         assert!(!error.to_string().contains("12zz"));
     }
 }

@@ -30,7 +30,7 @@ pub use backoff::Backoff;
 pub use client::{BlockRef, L1Client, L1Header, RpcFailure};
 pub use deploy::ChainSpec;
 pub use deployment::{Deployment, DeploymentError};
-pub use key::{BadKey, Key};
+pub use key::{BadKey, PrivateKey};
 pub use payload::{Archive, BeaconClient, BlobSource, PayloadError, PayloadFetcher};
 pub use reader::{
     ClaimEvent, ClosedEpoch, L1Block, L1Heads, L1Update, PostedBatch, QueuedMessage, Reader, ReaderConfig, ReaderError,

@@ -1,7 +1,7 @@
 //! Batches on L1, what of them is final, and batches on their way there.
 
 use crate::{
-    BatchJob, BatchRecord, JobSummary, Marker, OpenBatch, Store, StoreError,
+    BatchJob, BatchRecord, JobSummary, Marker, OpenBatchRecord, Store, StoreError,
     changes::Changes,
     schema::{BatchEnds, Batches, JobPayloads, Jobs, Markers, OpenBatches, ScanStarts, Settled, Table},
     store::Order,
@@ -84,12 +84,12 @@ impl Store {
     }
 
     /// The batches of this sequencer that are not closed, in order.
-    pub fn open_batches(&self) -> Result<Vec<OpenBatch>, StoreError> {
+    pub fn open_batches(&self) -> Result<Vec<OpenBatchRecord>, StoreError> {
         self.all::<OpenBatches>()?.map(|row| Ok(row?.1)).collect()
     }
 
     /// Records where an open batch ends, or that it is open. With its first block: see [`Self::append_first_block`].
-    pub fn put_open_batch(&self, batch: &OpenBatch) -> Result<(), StoreError> {
+    pub fn put_open_batch(&self, batch: &OpenBatchRecord) -> Result<(), StoreError> {
         let mut changes = self.changes();
         changes.put::<OpenBatches>(&batch.first_block, batch)?;
         changes.commit()

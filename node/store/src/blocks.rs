@@ -1,7 +1,7 @@
 //! Blocks, their indices, the state below them, and the messages that they send to L1.
 
 use crate::{
-    BlockBody, Codec, CodecError, Head, Key, Marker, OpenBatch, Rlp, Store, StoreError, TxPlace,
+    BlockBody, Codec, CodecError, Head, Marker, OpenBatchRecord, Rlp, RowKey, Store, StoreError, TxPlace,
     changes::Changes,
     records::L2MessageRow,
     schema::{
@@ -104,7 +104,7 @@ impl Store {
         &self,
         block: &EvmBlock,
         preimages: &[(B256, Bytes)],
-        batch: &OpenBatch,
+        batch: &OpenBatchRecord,
     ) -> Result<(), StoreError> {
         self.append(block, preimages, Some(batch))
     }
@@ -113,7 +113,7 @@ impl Store {
         &self,
         block: &EvmBlock,
         preimages: &[(B256, Bytes)],
-        begins: Option<&OpenBatch>,
+        begins: Option<&OpenBatchRecord>,
     ) -> Result<(), StoreError> {
         let (number, found) = (block.header.number, block.header.parent_hash);
         let Head { number: head, hash: expected } = self.head()?;

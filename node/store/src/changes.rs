@@ -1,6 +1,6 @@
 //! Atomic writes.
 
-use crate::{Codec, Key, Store, StoreError, schema::Table};
+use crate::{Codec, RowKey, Store, StoreError, schema::Table};
 
 /// Changes that are written all together or not at all. Dropped without [`Self::commit`], nothing
 /// is written. Reads of the store do not see them before.

@@ -5,14 +5,14 @@ use alloy_rlp::{Decodable, Encodable};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// A table's key, ordered as its bytes are.
-pub trait Key: Sized {
+pub trait RowKey: Sized {
     /// The bytes.
     fn encode(&self) -> Vec<u8>;
     /// The key, if the bytes are one.
     fn decode(bytes: &[u8]) -> Option<Self>;
 }
 
-impl Key for u64 {
+impl RowKey for u64 {
     fn encode(&self) -> Vec<u8> {
         self.to_be_bytes().to_vec()
     }
@@ -22,7 +22,7 @@ impl Key for u64 {
     }
 }
 
-impl Key for B256 {
+impl RowKey for B256 {
     fn encode(&self) -> Vec<u8> {
         self.to_vec()
     }

@@ -1,7 +1,7 @@
 //! What L1 taught, by L1 block, so that a reorganisation can be undone.
 
 use crate::{
-    Key, L1BlockHead, L1BlockRecord, Marker, Store, StoreError,
+    L1BlockHead, L1BlockRecord, Marker, RowKey, Store, StoreError,
     records::L1Message,
     schema::{Checkpoints, L1Blocks, Markers, Messages, Settled, Table},
 };

@@ -27,11 +27,11 @@ mod records;
 pub mod schema;
 mod store;
 
-pub use codec::{Codec, CodecError, Json, Key, Raw, Rlp};
+pub use codec::{Codec, CodecError, Json, Raw, Rlp, RowKey};
 pub use error::{MissingPreimage, StoreError};
 pub use records::{
     BatchJob, BatchRecord, BlockBody, Head, Identity, JobSummary, JournalEntry, L1BlockHead, L1BlockRecord, L1Message,
-    L2MessageRow, Marker, OpenBatch, TxPlace,
+    L2MessageRow, Marker, OpenBatchRecord, TxPlace,
 };
 pub use schema::Table;
 pub use store::{Options, Order, Row, Store};

@@ -1,6 +1,6 @@
 //! What rows hold, and what callers hand over.
 
-use crate::Key;
+use crate::RowKey;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_rlp::{Decodable, Encodable, RlpDecodable, RlpEncodable};
 use serde::{Deserialize, Serialize};
@@ -40,7 +40,7 @@ impl Marker {
     const ALL: [Self; 4] = [Self::SchemaVersion, Self::Head, Self::L1Processed, Self::NextJob];
 }
 
-impl Key for Marker {
+impl RowKey for Marker {
     fn encode(&self) -> Vec<u8> {
         vec![*self as u8]
     }
@@ -190,7 +190,7 @@ pub struct BatchRecord {
 /// to a closed batch are not ours to post.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct OpenBatch {
+pub struct OpenBatchRecord {
     /// Number of its first block.
     pub first_block: u64,
     /// Number of its last block; none while it takes blocks.

@@ -4,8 +4,8 @@
 //! set of trie nodes in `preimages`, read by hash from a header's state root.
 
 use crate::{
-    BatchRecord, BlockBody, Codec, Identity, JobSummary, JournalEntry, Json, Key, L1BlockHead, L1Message, L2MessageRow,
-    Marker, OpenBatch, Raw, Rlp, TxPlace, records::CheckpointRow,
+    BatchRecord, BlockBody, Codec, Identity, JobSummary, JournalEntry, Json, L1BlockHead, L1Message, L2MessageRow,
+    Marker, OpenBatchRecord, Raw, Rlp, RowKey, TxPlace, records::CheckpointRow,
 };
 use alloy_consensus::Header;
 use alloy_primitives::{B256, Bytes};
@@ -18,7 +18,7 @@ pub trait Table {
     /// The column family's name.
     const NAME: &'static str;
     /// Its key.
-    type Key: Key;
+    type Key: RowKey;
     /// Its value.
     type Value;
     /// How the value is written.
@@ -90,7 +90,7 @@ tables! {
     /// Their payloads, which are large, by the same counter.
     JobPayloads "job_payloads": u64 => Bytes as Raw;
     /// Batches of this sequencer that are not closed, by their first block.
-    OpenBatches "open_batches": u64 => OpenBatch as Json;
+    OpenBatches "open_batches": u64 => OpenBatchRecord as Json;
     /// The L1 block that made the output after a batch final, by the batch's index.
     Settled "settled": u64 => u64 as Rlp;
     /// The L1 block from which a replica reads on after a batch, by the batch's index.

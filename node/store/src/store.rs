@@ -1,7 +1,7 @@
 //! Opening and reading.
 
 use crate::{
-    Codec, Identity, Key, Marker, MissingPreimage, StoreError,
+    Codec, Identity, Marker, MissingPreimage, RowKey, StoreError,
     schema::{self, Markers, Preimages, SCHEMA_VERSION, Table},
 };
 use alloy_primitives::{B256, Bytes};

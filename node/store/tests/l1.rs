@@ -5,7 +5,7 @@ mod common;
 use alloy_primitives::{B256, U256};
 use common::{block, grow, open};
 use tandem_chain::{BatchHeader, Checkpoint, DataKind, Message, OutputFields};
-use tandem_store::{BatchJob, BatchRecord, L1BlockRecord, OpenBatch, Store, StoreError};
+use tandem_store::{BatchJob, BatchRecord, L1BlockRecord, OpenBatchRecord, Store, StoreError};
 
 fn checkpoint(number: u64) -> Checkpoint {
     Checkpoint { number, timestamp: 2, base_fee: U256::MAX, blob_base_fee: U256::from(3) }
@@ -112,7 +112,7 @@ fn batches_cover_blocks_and_hold_them() {
 fn a_closed_batch_takes_the_place_of_the_open_one() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
-    let open_batch = |first_block, last_block| OpenBatch { first_block, last_block, checkpoint: checkpoint(5) };
+    let open_batch = |first_block, last_block| OpenBatchRecord { first_block, last_block, checkpoint: checkpoint(5) };
     let job = |first_block: u64| BatchJob {
         sequence: 0,
         first_block,
@@ -142,7 +142,7 @@ fn a_closed_batch_takes_the_place_of_the_open_one() {
 fn batches_go_with_the_blocks_that_they_hold() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
-    let open_batch = |first_block, last_block| OpenBatch { first_block, last_block, checkpoint: checkpoint(5) };
+    let open_batch = |first_block, last_block| OpenBatchRecord { first_block, last_block, checkpoint: checkpoint(5) };
     grow(&store, 3);
     let first = block(store.head().unwrap(), 0);
     store.append_first_block(&first, &[], &open_batch(4, None)).unwrap();

@@ -24,7 +24,7 @@ use tandem_l1::{
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use view::{FinalClaim, Place, View};
+use view::{ClaimPlace, FinalClaim, View};
 
 /// Where outputs come from.
 pub trait DerivedOutputs: Send + Sync + 'static {
@@ -326,7 +326,7 @@ impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
     }
 
     /// What the slot holds, seen from derivation.
-    async fn standing(&self, place: &Place, alarm: &mut Option<Alarm>) -> Result<Standing, ProposerError> {
+    async fn standing(&self, place: &ClaimPlace, alarm: &mut Option<Alarm>) -> Result<Standing, ProposerError> {
         let (epoch, slot_id) = (place.epoch, place.slot_id);
         let status = self.view.claim(place.claim_id).await?.status;
         let is_claimed = matches!(status, ClaimStatus::Pending | ClaimStatus::Final);
@@ -359,7 +359,7 @@ impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
     }
 
     /// The slot of an epoch above a claim, and what belongs there; none while the epoch is open or not derived.
-    async fn place(&self, parent: B256, epoch: u64) -> Result<Option<Place>, ProposerError> {
+    async fn place(&self, parent: B256, epoch: u64) -> Result<Option<ClaimPlace>, ProposerError> {
         let Some(last_batch) = self.view.epoch_end(epoch).await? else { return Ok(None) };
         let Some(output) = self.outputs.output(last_batch)? else { return Ok(None) };
         if self.view.batch_hash(last_batch).await? != output.batch_hash {

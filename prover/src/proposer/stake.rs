@@ -9,14 +9,14 @@ use tandem_l1::{
     submit::Journal,
 };
 
-use super::{DerivedOutputs, Frontier, Place, Proposer, ProposerError};
+use super::{ClaimPlace, DerivedOutputs, Frontier, Proposer, ProposerError};
 
 /// Claims that are discarded at once, to free a stake that a dead line holds.
 const DISCARDS_MAX: usize = 64;
 
 impl Frontier {
     /// Goes on over a right claim, which may be the one at which our stake stands.
-    pub(super) fn pass(&mut self, place: &Place, tip: B256) {
+    pub(super) fn pass(&mut self, place: &ClaimPlace, tip: B256) {
         self.epoch = place.epoch;
         self.claim_id = place.claim_id;
         if place.claim_id == tip {
@@ -32,7 +32,7 @@ impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
     pub(super) async fn post(
         &mut self,
         frontier: &mut Frontier,
-        places: &mut Vec<Place>,
+        places: &mut Vec<ClaimPlace>,
     ) -> Result<bool, ProposerError> {
         let stake = self.view.stake(self.submitter.account()).await?;
         let is_bound = self.view.claim(stake.tip).await?.status == ClaimStatus::Pending;

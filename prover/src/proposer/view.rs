@@ -32,7 +32,7 @@ pub(super) struct FinalClaim {
 
 /// Where the claim of an epoch belongs.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct ClaimPlace {
     pub parent: B256,
     pub epoch: u64,
     pub last_batch: u64,
@@ -96,14 +96,14 @@ impl View {
         epoch: u64,
         last_batch: u64,
         output: OutputFields,
-    ) -> Result<Place, RpcFailure> {
+    ) -> Result<ClaimPlace, RpcFailure> {
         let schedule = Schedule::new(self.schedule().await?, self.client.provider());
         let entry = self.client.call(async { schedule.entryOf(last_batch).call().await }).await?;
         let slot_id = slot_id(parent, entry.entryHash, output.batch_hash);
         let claim_id = claim_id(slot_id, output.hash());
         let slot = self.slot(slot_id).await?;
         let bond = entry.entry.rules.claimBond;
-        Ok(Place { parent, epoch, last_batch, output, slot_id, claim_id, slot, bond })
+        Ok(ClaimPlace { parent, epoch, last_batch, output, slot_id, claim_id, slot, bond })
     }
 
     /// L1's time, in seconds.
@@ -117,7 +117,7 @@ impl View {
     }
 
     /// A claim in a slot that is not the right one, if there is any.
-    pub async fn rival_of(&self, place: &Place) -> Result<Option<B256>, RpcFailure> {
+    pub async fn rival_of(&self, place: &ClaimPlace) -> Result<Option<B256>, RpcFailure> {
         let filter = Filter::new()
             .address(*self.settlement.address())
             .event_signature(FraudSettlement::ClaimPosted::SIGNATURE_HASH)

@@ -23,7 +23,7 @@ impl Engine {
         }
         let Some(open) = self.open.take() else { return Ok(false) };
         let last_block = self.execution.number();
-        let record = tandem_store::OpenBatch { last_block: Some(last_block), ..open.record() };
+        let record = tandem_store::OpenBatchRecord { last_block: Some(last_block), ..open.record() };
         self.store.put_open_batch(&record)?;
         self.push_closing(open, last_block, reason)?;
         self.execution.forget();

@@ -40,9 +40,9 @@ pub enum EngineError {
     CloserGone,
 }
 
-/// Why a submission was not accepted.
+/// Why the engine did not take what it was asked.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum SubmitError {
+pub enum AskError {
     /// By the mempool.
     #[error(transparent)]
     Refused(#[from] Refused),

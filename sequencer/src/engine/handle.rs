@@ -13,20 +13,20 @@ use tandem_chain::{BatchHeader, Checkpoint, Message, derive::L1Batch};
 use tandem_evm::Recovered;
 use tokio::sync::{oneshot, watch};
 
-use super::SubmitError;
+use super::AskError;
 use crate::mempool::PoolView;
 
 /// Commands that may wait at least, whatever the limit of submissions: L1 has some to give too.
 const COMMANDS_MIN: usize = 16;
 
 /// The accepted transaction's hash, or why it was refused.
-pub(super) type SubmitAnswer = Result<B256, SubmitError>;
+pub(super) type SubmitAnswer = Result<B256, AskError>;
 
 /// What others ask of the engine.
 pub(super) enum Command {
     Submit { transaction: Recovered, reply: oneshot::Sender<SubmitAnswer> },
     Landed { landed: Landed, reply: oneshot::Sender<Landing> },
-    Foreign { batch: Box<L1Batch>, messages: Vec<Message>, place: Place, reply: oneshot::Sender<Adoption> },
+    Foreign { batch: Box<L1Batch>, messages: Vec<Message>, place: L1Place, reply: oneshot::Sender<Adoption> },
     L1Messages { messages: Vec<(u64, Message)>, tip: L1Tip, reply: oneshot::Sender<()> },
     L1Reorg { to: u64, reply: oneshot::Sender<()> },
     Resequence { reply: oneshot::Sender<()> },
@@ -44,7 +44,7 @@ pub struct HeadInfo {
 
 /// Where on L1 a batch was appended.
 #[derive(Clone, Copy, Debug)]
-pub struct Place {
+pub struct L1Place {
     /// L1 block number.
     pub number: u64,
     /// L1 block hash.
@@ -65,7 +65,7 @@ pub struct Landed {
     /// Last block of the job.
     pub last_block: u64,
     /// Where.
-    pub place: Place,
+    pub place: L1Place,
 }
 
 /// What a batch of ours that L1 holds is to the engine.
@@ -115,7 +115,7 @@ impl EngineHandle {
     }
 
     /// Offers a transaction. When it is accepted, it is in the journal and survives kill -9.
-    pub async fn submit(&self, transaction: Recovered) -> Result<B256, SubmitError> {
+    pub async fn submit(&self, transaction: Recovered) -> Result<B256, AskError> {
         self.ask(|reply| Command::Submit { transaction, reply }).await?
     }
 
@@ -130,51 +130,51 @@ impl EngineHandle {
     }
 
     /// A batch of ours is on L1.
-    pub async fn landed(&self, landed: Landed) -> Result<Landing, SubmitError> {
+    pub async fn landed(&self, landed: Landed) -> Result<Landing, AskError> {
         self.tell(|reply| Command::Landed { landed, reply }).await
     }
 
     /// A batch that is not the next of ours is on L1.
-    pub async fn foreign(&self, batch: L1Batch, messages: Vec<Message>, place: Place) -> Result<Adoption, SubmitError> {
+    pub async fn foreign(&self, batch: L1Batch, messages: Vec<Message>, place: L1Place) -> Result<Adoption, AskError> {
         self.tell(|reply| Command::Foreign { batch: Box::new(batch.clone()), messages: messages.clone(), place, reply })
             .await
     }
 
     /// L1 has one more block with these messages, which are in the store. `tip` is its newest block, which may be a later one.
-    pub async fn l1_block(&self, messages: Vec<(u64, Message)>, tip: L1Tip) -> Result<(), SubmitError> {
+    pub async fn l1_block(&self, messages: Vec<(u64, Message)>, tip: L1Tip) -> Result<(), AskError> {
         self.tell(|reply| Command::L1Messages { messages: messages.clone(), tip, reply }).await
     }
 
     /// The Inbox will never take the closed batches: sequences everything after the last batch on L1 again.
-    pub async fn resequence(&self) -> Result<(), SubmitError> {
+    pub async fn resequence(&self) -> Result<(), AskError> {
         self.tell(|reply| Command::Resequence { reply }).await
     }
 
     /// L1 was read to its end.
-    pub async fn synced(&self) -> Result<(), SubmitError> {
+    pub async fn synced(&self) -> Result<(), AskError> {
         self.tell(|reply| Command::Synced { reply }).await
     }
 
     /// Everything on L1 above `to` is void.
-    pub async fn l1_reorg(&self, to: u64) -> Result<(), SubmitError> {
+    pub async fn l1_reorg(&self, to: u64) -> Result<(), AskError> {
         self.tell(|reply| Command::L1Reorg { to, reply }).await
     }
 
     /// One question, one answer. Never waits for room in the channel.
-    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, SubmitError> {
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, AskError> {
         let (reply, answer) = oneshot::channel();
         self.commands.try_send(command(reply)).map_err(|error| match error {
-            TrySendError::Full(_) => SubmitError::Overloaded,
-            TrySendError::Disconnected(_) => SubmitError::Stopped,
+            TrySendError::Full(_) => AskError::Overloaded,
+            TrySendError::Disconnected(_) => AskError::Stopped,
         })?;
-        answer.await.map_err(|_| SubmitError::Stopped)
+        answer.await.map_err(|_| AskError::Stopped)
     }
 
     /// As [`EngineHandle::ask`], but what L1 says is never dropped: waits until the engine has room.
-    async fn tell<T>(&self, mut command: impl FnMut(oneshot::Sender<T>) -> Command) -> Result<T, SubmitError> {
+    async fn tell<T>(&self, mut command: impl FnMut(oneshot::Sender<T>) -> Command) -> Result<T, AskError> {
         loop {
             match self.ask(&mut command).await {
-                Err(SubmitError::Overloaded) => tokio::time::sleep(Duration::from_millis(20)).await,
+                Err(AskError::Overloaded) => tokio::time::sleep(Duration::from_millis(20)).await,
                 answer => return answer,
             }
         }

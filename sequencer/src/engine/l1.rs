@@ -7,7 +7,7 @@ use tandem_chain::{
 use tandem_store::BatchRecord;
 use tracing::{info, warn};
 
-use super::{Adoption, Engine, EngineError, Landed, Landing, Place};
+use super::{Adoption, Engine, EngineError, L1Place, Landed, Landing};
 use crate::evm;
 
 /// L1 blocks beyond the old head in which a reorganised message may be queued again before blocks that consumed it are taken back.
@@ -49,7 +49,7 @@ impl Engine {
         &mut self,
         batch: L1Batch,
         messages: Vec<Message>,
-        place: Place,
+        place: L1Place,
     ) -> Result<Adoption, EngineError> {
         let header = batch.header;
         warn!(
@@ -182,7 +182,7 @@ impl Engine {
         output: OutputFields,
         first_block: u64,
         last_block: u64,
-        place: Place,
+        place: L1Place,
     ) -> Result<(), EngineError> {
         Ok(self.store.put_batch(&BatchRecord {
             header,

@@ -74,7 +74,7 @@ impl Engine {
         Ok(())
     }
 
-    fn rebuild(&self, record: &tandem_store::OpenBatch, last_block: u64) -> Result<OpenBatch, EngineError> {
+    fn rebuild(&self, record: &tandem_store::OpenBatchRecord, last_block: u64) -> Result<OpenBatch, EngineError> {
         // How long it was open before is not known; what its first block is dated tells, within bounds.
         let dated = self.store.header(record.first_block)?.map_or(0, |header| header.timestamp);
         let opened = self.time.moment_of(dated, Duration::from_millis(self.config.batch.age_max_ms));

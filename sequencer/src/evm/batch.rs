@@ -93,9 +93,9 @@ impl OpenBatch {
     }
 
     /// What is kept of it across restarts while it takes blocks.
-    pub fn record(&self) -> tandem_store::OpenBatch {
+    pub fn record(&self) -> tandem_store::OpenBatchRecord {
         let (first_block, checkpoint) = (self.first_block, self.checkpoint);
-        tandem_store::OpenBatch { first_block, last_block: None, checkpoint }
+        tandem_store::OpenBatchRecord { first_block, last_block: None, checkpoint }
     }
 
     /// Takes a block that is built: after a restart.

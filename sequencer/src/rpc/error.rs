@@ -6,7 +6,7 @@ use tandem_chain::TransitionError;
 use tandem_store::{MissingPreimage, StoreError};
 
 use super::flag;
-use crate::engine::SubmitError;
+use crate::engine::AskError;
 
 /// An error answer.
 #[derive(Debug, thiserror::Error)]
@@ -72,7 +72,7 @@ pub enum RpcError {
     RefusedTransaction(&'static str),
     /// Not accepted by the mempool.
     #[error(transparent)]
-    Submit(#[from] SubmitError),
+    Submit(#[from] AskError),
     /// The call reverted.
     #[error("execution reverted{}", reason(.0))]
     Reverted(Bytes),
@@ -105,7 +105,7 @@ impl RpcError {
             Self::LimitExceeded { .. }
             | Self::TooSlow { .. }
             | Self::Overloaded
-            | Self::Submit(SubmitError::Overloaded) => -32005,
+            | Self::Submit(AskError::Overloaded) => -32005,
             Self::UnknownBlock | Self::RefusedTransaction(_) | Self::Submit(_) => -32000,
             Self::Reverted(_) => 3,
             Self::Execution(_) | Self::CallGas { .. } | Self::InsufficientFunds { .. } => -32000,

@@ -23,7 +23,7 @@ use tandem_evm::{Recovered, payload::SignedTransaction};
 use tandem_sequencer::{
     batch::BatchPolicy,
     clock::Clock,
-    engine::{Engine, EngineConfig, EngineHandle, L1Tip, Landed, Place},
+    engine::{Engine, EngineConfig, EngineHandle, L1Place, L1Tip, Landed},
 };
 use tandem_store::{L1BlockRecord, Options, Store};
 pub use tandem_support::config as chain;
@@ -199,8 +199,8 @@ impl Rig {
         }
     }
 
-    pub fn place(&self) -> Place {
-        Place {
+    pub fn place(&self) -> L1Place {
+        L1Place {
             number: self.l1_number,
             hash: B256::from(U256::from(self.l1_number)),
             transaction: B256::repeat_byte(7),

@@ -11,7 +11,7 @@ use tandem_chain::{ChainConfig, Checkpoint, Message};
 use tandem_evm::{EvmBlock, Recovered};
 use tandem_sequencer::{
     clock::ManualClock,
-    engine::{Engine, EngineConfig, EngineHandle, L1Tip, SubmitError},
+    engine::{AskError, Engine, EngineConfig, EngineHandle, L1Tip},
 };
 use tandem_store::{BatchJob, L1BlockRecord, Options, Store};
 use tokio::sync::Notify;
@@ -92,7 +92,7 @@ impl Steps {
         tokio::join!(question, async { engine.serve().unwrap() }).0
     }
 
-    pub async fn submit(&mut self, transaction: Recovered) -> Result<B256, SubmitError> {
+    pub async fn submit(&mut self, transaction: Recovered) -> Result<B256, AskError> {
         let handle = self.handle.clone();
         self.ask(handle.submit(transaction)).await
     }

@@ -69,8 +69,8 @@ pub fn transaction_by_index(context: &RpcContext, params: &Params) -> Result<Val
 }
 
 /// Where a transaction of `block` stands, and what its gas cost.
-pub fn place(context: &RpcContext, block: &EvmBlock, index: usize) -> Result<json::Place, RpcError> {
-    Ok(json::Place::new(block, index, &checkpoint_of(context, block)?))
+pub fn place(context: &RpcContext, block: &EvmBlock, index: usize) -> Result<json::Inclusion, RpcError> {
+    Ok(json::Inclusion::new(block, index, &checkpoint_of(context, block)?))
 }
 
 pub fn receipt(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {

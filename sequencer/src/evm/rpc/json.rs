@@ -17,7 +17,7 @@ pub use crate::rpc::json::{quantity, value};
 
 /// Where a transaction stands.
 #[derive(Clone, Copy, Debug)]
-pub struct Place {
+pub struct Inclusion {
     pub block_hash: B256,
     pub block_number: u64,
     pub index: usize,
@@ -25,7 +25,7 @@ pub struct Place {
     pub gas_price: u128,
 }
 
-impl Place {
+impl Inclusion {
     /// Of transaction `index`; `checkpoint` is the one of the block's batch.
     pub fn new(block: &EvmBlock, index: usize, checkpoint: &Checkpoint) -> Self {
         let gas_price = match block.transactions.get(index) {
@@ -59,7 +59,7 @@ fn effective_price(block: &EvmBlock, signed: &Recovered, charge: &DataCharge, ga
 pub fn block(block: &EvmBlock, checkpoint: Option<&Checkpoint>) -> Result<Value, RpcError> {
     let mut object = header(&block.header, block.hash)?;
     let transactions = block.transactions.iter().enumerate().map(|(index, item)| match checkpoint {
-        Some(checkpoint) => transaction(item, Some(Place::new(block, index, checkpoint))),
+        Some(checkpoint) => transaction(item, Some(Inclusion::new(block, index, checkpoint))),
         None => Ok(json!(item.hash())),
     });
     object["transactions"] = transactions.collect::<Result<_, _>>()?;
@@ -76,7 +76,7 @@ fn header(header: &Header, hash: B256) -> Result<Value, RpcError> {
 }
 
 /// A transaction, waiting or in a block.
-pub fn transaction(transaction: &Transaction, place: Option<Place>) -> Result<Value, RpcError> {
+pub fn transaction(transaction: &Transaction, place: Option<Inclusion>) -> Result<Value, RpcError> {
     let mut object = match transaction {
         Transaction::Deposit(deposit) => json!({
             "type": "0x7e",
