@@ -28,10 +28,10 @@ const READ_CODE_BYTES_MAX: usize = 64 << 20;
 /// The state cannot be read: the source lacks a pre-image or holds one that is malformed.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError<E: core::error::Error + Send + Sync + 'static> {
-    /// A trie node.
+    /// A trie node is missing or malformed.
     #[error("state node: {0}")]
     Trie(#[from] TrieError<E>),
-    /// A contract's code.
+    /// A contract's code is missing.
     #[error("code: {0}")]
     Code(E),
 }

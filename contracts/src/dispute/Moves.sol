@@ -16,7 +16,7 @@ import { Children } from "./Tree.sol";
 /// reorganisation it still means the same or reverts.
 /// @dev Twin: prover/dispute. Adversarial: every caller and all data.
 abstract contract Moves is Purse {
-    /// @notice The machine (VM-4).
+    /// @notice The step contract of the machine (VM-4).
     IStep public immutable machine;
     uint32 public immutable allowanceSeconds;
     uint32 public immutable computeSeconds0;

@@ -19,7 +19,7 @@ library Tree {
 
     error Tree_PathLength(uint256 actual, uint256 expected);
 
-    /// @notice The node above.
+    /// @notice The node above these two.
     function node(Children calldata self) internal pure returns (bytes32) {
         return Hashes.efficientKeccak256(self.left, self.right);
     }

@@ -9,7 +9,7 @@ library TinyMachine {
     bytes32 internal constant PARENT_OUTPUT = keccak256("parent output");
     bytes32 internal constant FIRST_BATCH = keccak256("first batch");
     bytes32 internal constant LAST_BATCH = keccak256("last batch");
-    /// @dev 7, little-endian.
+    /// @dev The number 7, little-endian, as the output word has it.
     bytes32 internal constant OUTPUT = bytes32(uint256(7) << 248);
     uint256 internal constant STEPS = 6;
 

@@ -11,9 +11,9 @@ use crate::Children;
 pub enum CommitmentStatus {
     /// In its rank's place, for an equal.
     Waiting,
-    /// In a match.
+    /// It plays a match.
     Playing,
-    /// It lost.
+    /// It has lost a match.
     Fallen,
     /// Its bond went back: it has won, or the tournament is dead.
     Returned,
@@ -37,7 +37,7 @@ pub enum Ending {
 /// Somebody's word for a run; its root is its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commitment {
-    /// Of the root.
+    /// The two nodes below the root.
     pub children: Children,
     /// Who gets the bond back if it wins.
     pub joiner: Address,
@@ -45,7 +45,7 @@ pub struct Commitment {
     pub allowance: u32,
     /// Matches won and byes.
     pub rank: u8,
-    /// Where it is.
+    /// Whether it waits, plays, has fallen, or is over.
     pub status: CommitmentStatus,
     /// What it ends in.
     pub ending: Ending,

@@ -11,7 +11,7 @@ use crate::{
     Terms, Tournament, TournamentStatus, clock, tree::ancestor,
 };
 
-/// What was decided.
+/// What was decided about a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// This output is right.
@@ -23,20 +23,20 @@ pub enum Verdict {
 /// Who makes a call, and what the contract refunds him for it: the simulation knows, and measures nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// His account.
+    /// The account that is refunded.
     pub account: Address,
     /// At most the cap of the act (DISP-BOND-2).
     pub refund_gwei: u64,
 }
 
-/// What joining brings.
+/// What a call that joins brings along.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Joining {
     /// Who locks the bond.
     pub joiner: Address,
-    /// Of the root.
+    /// The two nodes below the root.
     pub children: Children,
-    /// The last leaf.
+    /// The commitment's last leaf.
     pub last: B256,
     /// Its siblings below the root's right child.
     pub path: Vec<B256>,
@@ -314,7 +314,7 @@ impl Dispute {
         amount
     }
 
-    /// The constants.
+    /// The constants of this dispute.
     pub const fn terms(&self) -> &Terms {
         &self.terms
     }
@@ -334,7 +334,7 @@ impl Dispute {
         self.verdict
     }
 
-    /// A tournament.
+    /// The tournament with this id.
     pub fn tournament(&self, id: B256) -> Option<&Tournament> {
         self.tournaments.get(&id)
     }

@@ -11,13 +11,13 @@ pub enum DisputeError {
     /// The clock that would be charged is out.
     #[error("the clock was out at {deadline}")]
     ClockOut {
-        /// Seconds.
+        /// When the clock was out, in seconds.
         deadline: u64,
     },
     /// The tournament takes no acts.
     #[error("tournament {tournament} is not open: {status:?}")]
     NotOpen {
-        /// Which.
+        /// Id of the tournament.
         tournament: B256,
         /// What it is; `None` if there is none.
         status: Option<TournamentStatus>,
@@ -25,7 +25,7 @@ pub enum DisputeError {
     /// There is no such match, or it is over.
     #[error("no match {id} in tournament {tournament}")]
     NoMatch {
-        /// In which tournament.
+        /// Id of the tournament that it would be in.
         tournament: B256,
         /// The hash of its roots.
         id: B256,
@@ -33,9 +33,9 @@ pub enum DisputeError {
     /// The call is for tournaments of the other level.
     #[error("tournament {tournament} is of level {level}")]
     WrongLevel {
-        /// Which.
+        /// Id of the tournament.
         tournament: B256,
-        /// Its level.
+        /// The tournament's level, 0 or 1.
         level: u8,
     },
     /// Nobody's clock is out.
@@ -61,7 +61,7 @@ pub enum DisputeError {
     /// The nodes are not below the one that is opened.
     #[error("node {actual} instead of {expected}")]
     WrongNode {
-        /// What is there.
+        /// The node that is opened.
         expected: B256,
         /// What the given nodes hash to.
         actual: B256,
@@ -69,7 +69,7 @@ pub enum DisputeError {
     /// The agreed state is another.
     #[error("the agreed state is {expected}, not {actual}")]
     WrongAgreed {
-        /// What is agreed.
+        /// The state that both sides agree on.
         expected: B256,
         /// What the call names.
         actual: B256,
@@ -99,21 +99,21 @@ pub enum DisputeError {
     /// An inner commitment ends in neither contested state.
     #[error("{last} is not contested")]
     WrongEnding {
-        /// Its last leaf.
+        /// The last leaf of the commitment.
         last: B256,
     },
     /// The root joined in this round.
     #[error("{root} joined tournament {tournament} already")]
     AlreadyJoined {
-        /// Which tournament.
+        /// Id of the tournament.
         tournament: B256,
-        /// Which root.
+        /// Root of the commitment.
         root: B256,
     },
     /// Joining has not closed.
     #[error("joining closes at {closes_at}")]
     Joining {
-        /// Seconds.
+        /// When joining closes, in seconds.
         closes_at: u64,
     },
     /// Somebody may still come to meet the lowest, or he is the last.
@@ -135,22 +135,22 @@ pub enum DisputeError {
     /// Nobody waits at the rank.
     #[error("nobody waits at rank {rank}")]
     NobodyWaits {
-        /// Which rank.
+        /// The rank at which nobody waits.
         rank: u8,
     },
-    /// The verdict stands.
+    /// The slot has a verdict, which stands.
     #[error("the slot is judged")]
     Judged,
     /// The tournament is about something still.
     #[error("tournament {tournament} is alive")]
     Alive {
-        /// Which.
+        /// Id of the tournament.
         tournament: B256,
     },
     /// Bonds go back only where play has stopped.
     #[error("tournament {tournament} is not dead")]
     NotDead {
-        /// Which.
+        /// Id of the tournament.
         tournament: B256,
     },
 }

@@ -12,12 +12,12 @@ use crate::{Children, Commitment, DisputeError, HEIGHT, clock, tree::ancestor};
 pub enum Side {
     /// Waited longer, and moves first.
     One,
-    /// Came later.
+    /// Came later, and moves second.
     Two,
 }
 
 impl Side {
-    /// The other side.
+    /// The side that plays against this one.
     pub const fn other(self) -> Self {
         match self {
             Self::One => Self::Two,
@@ -31,18 +31,18 @@ impl Side {
 pub enum Outcome {
     /// This side wins and the other falls.
     Wins(Side),
-    /// Neither is left.
+    /// Neither side is right, and both fall.
     BothFall,
 }
 
 /// Which match: its commitments in their tournament.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MatchRef {
-    /// In which tournament.
+    /// Id of the tournament that the match is in.
     pub tournament: B256,
-    /// Side one's root.
+    /// Root of the commitment that side one plays for.
     pub one: B256,
-    /// Side two's root.
+    /// Root of the commitment that side two plays for.
     pub two: B256,
 }
 
@@ -52,7 +52,7 @@ impl MatchRef {
         keccak256([self.one.0, self.two.0].concat())
     }
 
-    /// A side's root.
+    /// Root of the commitment that a side plays for.
     pub const fn root(&self, side: Side) -> B256 {
         match side {
             Side::One => self.one,
@@ -69,7 +69,7 @@ impl MatchRef {
 /// How far a match is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MatchStatus {
-    /// Nodes are opened.
+    /// Nodes are opened, towards the first difference.
     Descending,
     /// The contested leaf is known.
     Sealed,

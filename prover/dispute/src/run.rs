@@ -12,7 +12,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// One value everywhere.
+    /// A run that has one value in every leaf.
     pub fn uniform(value: B256) -> Self {
         Self { pieces: vec![(0, ladder(value))] }
     }
@@ -35,7 +35,7 @@ impl Run {
         self.pieces[self.piece(index)].1[0]
     }
 
-    /// The last leaf.
+    /// The value in the last leaf.
     pub fn last(&self) -> B256 {
         self.leaf((1 << HEIGHT) - 1)
     }

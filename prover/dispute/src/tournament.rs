@@ -11,7 +11,7 @@ use crate::{Commitment, CommitmentStatus, DisputeError, Match, MatchRef};
 /// What a tournament is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TournamentStatus {
-    /// Played.
+    /// It is being played.
     Open,
     /// Its result was taken.
     Over,
@@ -41,13 +41,13 @@ pub struct Tournament {
     pub starts_at: u64,
     /// Nobody joins from then on, seconds.
     pub closes_at: u64,
-    /// What it is.
+    /// Whether it is open, over or dead.
     pub status: TournamentStatus,
-    /// By rank.
+    /// Who waits and how many play, by rank.
     pub ranks: BTreeMap<u8, Rank>,
-    /// By root.
+    /// All that joined, by root.
     pub commitments: BTreeMap<B256, Commitment>,
-    /// That live.
+    /// The matches that live.
     pub matches: BTreeMap<MatchRef, Match>,
 }
 

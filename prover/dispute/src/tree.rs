@@ -20,14 +20,14 @@ pub fn node(left: B256, right: B256) -> B256 {
 /// The two nodes below a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Children {
-    /// The left one.
+    /// The node on the left.
     pub left: B256,
-    /// The right one.
+    /// The node on the right.
     pub right: B256,
 }
 
 impl Children {
-    /// The node above.
+    /// The node above these two.
     pub fn node(&self) -> B256 {
         node(self.left, self.right)
     }
@@ -48,7 +48,7 @@ pub trait Tree {
     /// The node at a height, leaves being at 0, and an index below 2^(20 - height).
     fn node(&self, height: u8, index: u64) -> B256;
 
-    /// The commitment itself.
+    /// The root, which is the commitment.
     fn root(&self) -> B256 {
         self.node(HEIGHT, 0)
     }

@@ -21,7 +21,7 @@ use tokio::process::{Child, Command};
 const CAROL: usize = 2;
 const DAVE: usize = 3;
 const MALLORY: Address = Address::repeat_byte(0x66);
-/// On L1, without a history.
+/// An address on L1 without a history.
 const SAFE: Address = Address::repeat_byte(0xa7);
 
 alloy::sol! {

@@ -155,12 +155,12 @@ impl NumbersWriter {
         self.entries.push(value);
     }
 
-    /// How many entries.
+    /// How many entries were added.
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// What [`Self::write`] writes.
+    /// How many bytes [`Self::write`] writes.
     pub(super) fn bytes(&self) -> usize {
         length_bytes(self.entries.len()) + self.entry_bytes
     }

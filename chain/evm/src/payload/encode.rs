@@ -33,13 +33,13 @@ pub enum EncodeError {
     /// A block's timestamp is before its predecessor's.
     #[error("timestamp {timestamp} is before its predecessor's")]
     TimestampDecreases {
-        /// Seconds.
+        /// The block's timestamp, in seconds since the Unix epoch.
         timestamp: u64,
     },
     /// The transaction is for another chain.
     #[error("transaction of chain {chain_id}")]
     ForeignChain {
-        /// As signed.
+        /// The chain id that was signed.
         chain_id: u64,
     },
     /// `s` is at least 2^255: no valid signature has that (EIP-2).
@@ -118,7 +118,7 @@ pub struct PayloadWriter<F> {
     fees: BTreeMap<(u128, u128), usize>,
     addresses: BTreeMap<Address, usize>,
     templates: BTreeMap<Template, usize>,
-    /// Of the last block, in seconds.
+    /// The last block's timestamp, in seconds.
     timestamp: u64,
     /// Since the last block.
     transaction_count: usize,

@@ -20,7 +20,7 @@ pub enum Act {
 }
 
 impl Act {
-    /// Makes the call.
+    /// Makes the call on a dispute.
     pub fn apply(&self, dispute: &mut Dispute, now: u64, caller: Caller) -> Result<(), DisputeError> {
         match self {
             Self::Join { id, joining, ending } => dispute.join(now, *id, joining, *ending).map(drop),

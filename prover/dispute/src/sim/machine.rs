@@ -52,7 +52,7 @@ impl Machine {
         &self.outer.0
     }
 
-    /// Its root.
+    /// Root of the right commitment of level 0.
     pub fn outer_root(&self) -> B256 {
         self.outer.1
     }
@@ -62,7 +62,7 @@ impl Machine {
         if stride == 0 { &self.inner.0 } else { &self.outer.0 }
     }
 
-    /// Its root.
+    /// Root of the right commitment of level 1 within a stride.
     pub fn inner_root(&self, stride: u64) -> B256 {
         if stride == 0 { self.inner.1 } else { self.outer.1 }
     }

@@ -42,7 +42,7 @@ pub enum Manner {
     Meeting,
 }
 
-/// A game.
+/// What one simulated game is like.
 #[derive(Clone, Copy, Debug)]
 pub struct Setup {
     /// Decides everything that is left open.
@@ -51,22 +51,22 @@ pub struct Setup {
     pub opponents: u64,
     /// Wrong commitments in each inner tournament, besides one for every wrong side.
     pub inner_sybils: u64,
-    /// See there.
+    /// How the adversary plays.
     pub manner: Manner,
     /// What the honest party's acts are delayed by in all.
     pub censorship_seconds: u64,
-    /// Whether L1 reorganises.
+    /// Whether L1 reorganises now and then.
     pub reorganises: bool,
     /// Refunds are paid at this price.
     pub gas_price_gwei: u64,
 }
 
-/// How it went.
+/// How a game went.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Report {
     /// From the contest to the verdict.
     pub seconds: u64,
-    /// Calls made.
+    /// How many calls were made.
     pub acts: u64,
     /// Matches of the honest party's roots, at both levels.
     pub honest_matches: u64,

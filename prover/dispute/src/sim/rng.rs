@@ -5,12 +5,12 @@
 pub struct Rng(u64);
 
 impl Rng {
-    /// By a seed.
+    /// The generator that a seed starts.
     pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// Any number.
+    /// The next number, any of them.
     pub const fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;

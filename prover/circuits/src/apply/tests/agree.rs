@@ -108,7 +108,7 @@ fn every_clause_of_a_message() {
     run(message_clauses::all(), CLAUSE_CASES, message::agrees);
 }
 
-/// `make fuzz-circuits`
+/// Every clause with many more cases; `make fuzz-circuits` runs it.
 #[test]
 #[ignore = "ten minutes"]
 fn exhaustive_clauses() {
@@ -134,7 +134,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
-    /// `make fuzz-circuits`
+    /// The mix with many more cases; `make fuzz-circuits` runs it.
     #[test]
     #[ignore = "twenty minutes"]
     fn exhaustive(case in user::cases(), message in message::cases()) {
