@@ -50,6 +50,8 @@ pub struct BatchHeader {
     pub index: u64,
     /// Hash of the batch before, zero for the first.
     pub parent_hash: B256,
+    /// Content hash of the batch before, zero for the first.
+    pub parent_content_hash: B256,
     /// Where the payload lies.
     pub data_kind: DataKind,
     /// Commitment to the payload.
@@ -62,6 +64,8 @@ pub struct BatchHeader {
     pub checkpoint_hash: B256,
     /// The configuration in force.
     pub config_hash: B256,
+    /// The work that the batch declares, in gas (L1-WORK-1).
+    pub work_gas: u64,
     /// L1 time of inclusion, in seconds.
     pub posted_at: u64,
 }
@@ -72,22 +76,36 @@ impl BatchHeader {
         self.words().hash()
     }
 
+    /// `contentHash` (L1-BATCH-1): of all that is known before the batch is posted.
+    pub fn content_hash(&self) -> B256 {
+        self.content_words().hash()
+    }
+
     /// The bytes that are hashed.
     pub fn encode(&self) -> Vec<u8> {
         self.words().encode()
     }
 
+    /// The bytes that the content hash is of.
+    pub fn encode_content(&self) -> Vec<u8> {
+        self.content_words().encode()
+    }
+
     fn words(&self) -> Words {
+        Words::default().word(self.content_hash()).word(self.parent_hash).uint(self.posted_at)
+    }
+
+    fn content_words(&self) -> Words {
         Words::default()
             .uint(self.index)
-            .word(self.parent_hash)
+            .word(self.parent_content_hash)
             .uint(self.data_kind as u8)
             .word(self.data_hash)
             .uint(self.queue_end)
             .word(self.queue_hash)
             .word(self.checkpoint_hash)
             .word(self.config_hash)
-            .uint(self.posted_at)
+            .uint(self.work_gas)
     }
 }
 

@@ -7,7 +7,7 @@ pub const BLOB_BYTES: usize = 131_072;
 /// Bytes of a field element, of which the first is zero.
 const ELEMENT_BYTES: usize = 32;
 /// Payload bytes per blob, the length prefix of the first included.
-const BLOB_CAPACITY_BYTES: usize = BLOB_BYTES / ELEMENT_BYTES * (ELEMENT_BYTES - 1);
+pub const BLOB_CAPACITY_BYTES: usize = BLOB_BYTES / ELEMENT_BYTES * (ELEMENT_BYTES - 1);
 const LENGTH_BYTES: usize = 4;
 
 /// Payload bytes that `blobs` blobs can carry.

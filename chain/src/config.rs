@@ -4,6 +4,7 @@ use crate::{
     abi::Words,
     epoch::limits::{EPOCH_STEPS_MAX, fits_machine},
     message::MESSAGE_GAS_MAX,
+    work::payload_work_gas,
 };
 use alloc::vec::Vec;
 use alloy_primitives::{Address, B256};
@@ -54,11 +55,11 @@ pub enum ConfigError {
     },
     /// The worst epoch outgrows a dispute.
     #[error(
-        "an epoch of {epoch_batches} such batches can take more than {EPOCH_STEPS_MAX} steps of the fraud-proof machine"
+        "an epoch of weight {epoch_weight_gas}, or one such batch, can take more than {EPOCH_STEPS_MAX} steps of the fraud-proof machine"
     )]
     OutgrowsMachine {
-        /// Batches of an epoch.
-        epoch_batches: u32,
+        /// What the batches of an epoch may weigh.
+        epoch_weight_gas: u64,
     },
 }
 
@@ -116,9 +117,9 @@ impl ChainConfig {
         self.words().hash()
     }
 
-    /// Refuses limits under which the chain would not work (L1-SCHED-5, L1-SCHED-6), in epochs of so many batches. For whoever makes a chain;
+    /// Refuses limits under which the chain would not work (L1-SCHED-5, L1-SCHED-6), in epochs of so much weight. For whoever makes a chain;
     /// who follows one takes what L1 has.
-    pub fn check(&self, epoch_batches: u32) -> Result<(), ConfigError> {
+    pub fn check(&self, epoch_weight_gas: u64) -> Result<(), ConfigError> {
         if self.version != CONFIG_VERSION {
             return Err(ConfigError::Version { found: self.version });
         }
@@ -127,7 +128,7 @@ impl ChainConfig {
         };
         at_least("messages per batch", 1, self.max_messages_per_batch)?;
         at_least("message gas per batch", MESSAGE_GAS_MAX, self.max_message_gas_per_batch)?;
-        at_least("batches of an epoch", 1, epoch_batches.into())?;
+        at_least("weight of an epoch", 1, epoch_weight_gas)?;
         if self.kind != ChainKind::Evm {
             return Ok(());
         }
@@ -138,10 +139,11 @@ impl ChainConfig {
         at_least("blocks per batch", 1, self.max_blocks_per_batch)?;
         at_least("transactions per batch", 1, self.max_transactions_per_batch)?;
         at_least("payload bytes", 1, self.max_payload_bytes)?;
-        // Else no batch could hold what a block can.
-        at_least("work gas per batch", self.block_gas_limit, self.max_work_gas_per_batch)?;
-        if !fits_machine(self, epoch_batches) {
-            return Err(ConfigError::OutgrowsMachine { epoch_batches });
+        // Else no batch could hold what a block can, of whatever bytes.
+        let payload_gas = payload_work_gas(1, self.max_payload_bytes);
+        at_least("work gas per batch", self.block_gas_limit.saturating_add(payload_gas), self.max_work_gas_per_batch)?;
+        if !fits_machine(self, epoch_weight_gas) {
+            return Err(ConfigError::OutgrowsMachine { epoch_weight_gas });
         }
         Ok(())
     }
@@ -200,7 +202,7 @@ pub(crate) mod tests {
             max_payload_bytes: 1,
             max_messages_per_batch: 1,
             max_message_gas_per_batch: MESSAGE_GAS_MAX,
-            max_work_gas_per_batch: BLOCK_GAS_LIMIT_MIN,
+            max_work_gas_per_batch: BLOCK_GAS_LIMIT_MIN + payload_work_gas(1, 1),
             min_base_fee: 0,
             max_timestamp_drift: 0,
         }
@@ -225,14 +227,14 @@ pub(crate) mod tests {
                 matches!(changed.check(1), Err(ConfigError::TooSmall { field, min, found }) if field == name && found == min - 1)
             );
         }
-        assert!(matches!(config().check(0), Err(ConfigError::TooSmall { field: "batches of an epoch", .. })));
+        assert!(matches!(config().check(0), Err(ConfigError::TooSmall { field: "weight of an epoch", .. })));
     }
 
     #[test]
     fn what_outgrows_the_machine_or_is_unknown_is_refused() {
         let great = ChainConfig { max_work_gas_per_batch: 1_000_000_000, ..config() };
-        assert_eq!(great.check(1), Err(ConfigError::OutgrowsMachine { epoch_batches: 1 }));
-        assert_eq!(config().check(u32::MAX), Err(ConfigError::OutgrowsMachine { epoch_batches: u32::MAX }));
+        assert_eq!(great.check(1), Err(ConfigError::OutgrowsMachine { epoch_weight_gas: 1 }));
+        assert_eq!(config().check(u64::MAX), Err(ConfigError::OutgrowsMachine { epoch_weight_gas: u64::MAX }));
         assert_eq!(ChainConfig { version: 2, ..config() }.check(1), Err(ConfigError::Version { found: 2 }));
         assert_eq!(ChainConfig { fork: 2, ..config() }.check(1), Err(ConfigError::Fork { found: 2 }));
         // A payments chain has neither blocks of gas nor the machine.

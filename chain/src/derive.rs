@@ -55,7 +55,7 @@ pub enum DerivationError {
     ParentMismatch {
         /// Batch.
         index: u64,
-        /// Hash of our last batch.
+        /// Hash of our last batch, or of its content.
         expected: B256,
         /// Parent it names.
         found: B256,
@@ -167,6 +167,7 @@ pub struct Derivation {
     config: ChainConfig,
     batch_index: u64,
     batch_hash: B256,
+    content_hash: B256,
     queue_end: u64,
     queue_hash: B256,
     waiting: VecDeque<Message>,
@@ -175,16 +176,30 @@ pub struct Derivation {
 impl Derivation {
     /// Starts before batch 1.
     pub fn genesis(config: ChainConfig) -> Self {
-        Self::resume(config, 0, B256::ZERO, 0, B256::ZERO)
+        Self {
+            config,
+            batch_index: 0,
+            batch_hash: B256::ZERO,
+            content_hash: B256::ZERO,
+            queue_end: 0,
+            queue_hash: B256::ZERO,
+            waiting: VecDeque::new(),
+        }
     }
 
     /// Starts after the batch whose header this is.
     pub fn after(config: ChainConfig, header: &BatchHeader) -> Self {
-        Self::resume(config, header.index, header.hash(), header.queue_end, header.queue_hash)
+        let mut after = Self::genesis(config);
+        after.pass(header);
+        after
     }
 
-    fn resume(config: ChainConfig, batch_index: u64, batch_hash: B256, queue_end: u64, queue_hash: B256) -> Self {
-        Self { config, batch_index, batch_hash, queue_end, queue_hash, waiting: VecDeque::new() }
+    fn pass(&mut self, header: &BatchHeader) {
+        self.batch_index = header.index;
+        self.batch_hash = header.hash();
+        self.content_hash = header.content_hash();
+        self.queue_end = header.queue_end;
+        self.queue_hash = header.queue_hash;
     }
 
     /// Index of the last batch derived.
@@ -234,10 +249,7 @@ impl Derivation {
         let payload = check_data(&header, data)?;
         let count = self.check_messages(&header)?;
         let messages = self.waiting.drain(..count).collect();
-        self.batch_index = header.index;
-        self.batch_hash = header.hash();
-        self.queue_end = header.queue_end;
-        self.queue_hash = header.queue_hash;
+        self.pass(&header);
         Ok(BatchInput { header, config: self.config.clone(), checkpoint, messages, payload })
     }
 
@@ -245,11 +257,16 @@ impl Derivation {
         if self.batch_index.checked_add(1) != Some(header.index) {
             return Err(DerivationError::OutOfOrder { last: self.batch_index, found: header.index });
         }
-        check_eq(self.batch_hash, header.parent_hash, |expected, found| DerivationError::ParentMismatch {
-            index: header.index,
-            expected,
-            found,
-        })
+        for (expected, found) in
+            [(self.batch_hash, header.parent_hash), (self.content_hash, header.parent_content_hash)]
+        {
+            check_eq(expected, found, |expected, found| DerivationError::ParentMismatch {
+                index: header.index,
+                expected,
+                found,
+            })?;
+        }
+        Ok(())
     }
 
     /// How many waiting messages the batch consumes, if they are the queue's.

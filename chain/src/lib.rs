@@ -17,6 +17,7 @@ pub mod machine;
 pub mod message;
 pub mod message_tree;
 pub mod output;
+pub mod work;
 
 pub use batch::{BatchHeader, DataKind};
 pub use checkpoint::Checkpoint;

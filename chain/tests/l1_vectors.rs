@@ -141,18 +141,22 @@ fn batches() {
         let header = BatchHeader {
             index: uint64("index", case),
             parent_hash: word("parent", case),
+            parent_content_hash: word("parent content", case),
             data_kind: DataKind::try_from((case % 3) as u8).unwrap(),
             data_hash: word("data", case),
             queue_end: uint64("queue end", case),
             queue_hash: word("queue hash", case),
             checkpoint_hash: word("checkpoint", case),
             config_hash: word("config", case),
+            work_gas: uint64("work gas", case),
             posted_at: uint64("posted at", case),
         };
         json!({
-            "index": quantity(header.index), "parentHash": header.parent_hash, "dataKind": quantity(header.data_kind as u8),
+            "index": quantity(header.index), "parentHash": header.parent_hash,
+            "parentContentHash": header.parent_content_hash, "dataKind": quantity(header.data_kind as u8),
             "dataHash": header.data_hash, "queueEnd": quantity(header.queue_end), "queueHash": header.queue_hash,
             "checkpointHash": header.checkpoint_hash, "configHash": header.config_hash,
+            "workGas": quantity(header.work_gas), "contentHash": header.content_hash(),
             "postedAt": quantity(header.posted_at), "hash": header.hash(),
         })
     });

@@ -80,12 +80,14 @@ fn batch(parent: Option<&BatchHeader>, messages: &[Message], data: L1Data) -> L1
     let header = BatchHeader {
         index: parent.map_or(1, |parent| parent.index + 1),
         parent_hash: parent.map_or(B256::ZERO, BatchHeader::hash),
+        parent_content_hash: parent.map_or(B256::ZERO, BatchHeader::content_hash),
         data_kind,
         data_hash,
         queue_end: parent.map_or(0, |parent| parent.queue_end) + messages.len() as u64,
         queue_hash,
         checkpoint_hash: checkpoint.hash(),
         config_hash: config().hash(),
+        work_gas: 0,
         posted_at: 7,
     };
     L1Batch { header, checkpoint, data }

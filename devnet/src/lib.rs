@@ -102,6 +102,7 @@ pub struct Devnet {
 struct RoleKeys {
     faucet: PrivateKeySigner,
     sequencer: PrivateKeySigner,
+    owner: PrivateKeySigner,
 }
 
 /// The command.
@@ -187,7 +188,7 @@ impl Devnet {
         };
         let accounts = users.iter().map(Account::of).collect();
         let info = DevnetInfo { l1_rpc, l2_rpc, faucet: faucet.url()?, token, accounts };
-        let roles = RoleKeys { faucet: faucet_key.clone(), sequencer: sequencer.clone() };
+        let roles = RoleKeys { faucet: faucet_key.clone(), sequencer: sequencer.clone(), owner: owner.clone() };
         let mut devnet = Self { roles, l1_process, services, faucet, info, deployment, users: users.to_vec(), l1, l2 };
         devnet.wait_until_ready(fresh).await?;
         devnet.info.write(dir)?;
@@ -222,6 +223,11 @@ impl Devnet {
         self.roles.sequencer.clone()
     }
 
+    /// The key that schedules rules and proposes upgrades, likewise.
+    pub fn owner_key(&self) -> PrivateKeySigner {
+        self.roles.owner.clone()
+    }
+
     /// Ends the services, then L1, which writes its state.
     pub async fn stop(self) {
         let Self { l1_process, mut services, faucet, .. } = self;
@@ -253,7 +259,8 @@ fn spec(flags: &DevnetFlags, owner: &PrivateKeySigner, sequencer: &PrivateKeySig
         },
         limits: Limits::default(),
         settlement: Settlement {
-            epoch_batches: 1,
+            // Every batch is an epoch, so that withdrawals need not wait for the next batch.
+            epoch_weight_gas: 1,
             epoch_seconds: EPOCH_SECONDS,
             claim_window_seconds: flags.claim_window_s,
             claim_bond: 10_000_000_000_000_000,
@@ -288,7 +295,7 @@ mod tests {
             flags.claim_window_s = claim_window_s.unwrap_or(flags.claim_window_s);
             flags.forced_window_s = forced_window_s.unwrap_or(flags.forced_window_s);
             let spec = spec(&flags, &owner, &sequencer).chain_spec().unwrap();
-            assert!(tandem_chain::epoch::limits::fits_machine(&spec.chain, spec.rules.epoch_batches));
+            assert!(tandem_chain::epoch::limits::fits_machine(&spec.chain, spec.rules.epoch_weight_gas));
         }
     }
 }

@@ -10,7 +10,12 @@ use alloy::{
     primitives::{Address, B256},
     sol_types::SolCall,
 };
-use tandem_chain::{ChainConfig, batch::CALLDATA_BYTES_MAX, derive::Policy};
+use tandem_chain::{
+    ChainConfig,
+    batch::CALLDATA_BYTES_MAX,
+    derive::Policy,
+    work::{BYTES_PER_SECOND, WORK_GAS_PER_SECOND},
+};
 use tandem_l1::{
     Append, AppendData, AppendOutcome, Appender, Backoff, BlockRef,
     append::AppendError,
@@ -20,7 +25,7 @@ use tandem_l1::{
 use tandem_store::{BatchJob, Store, StoreError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use crate::{data::DataMode, engine::EngineHandle, signals::Signals};
 
@@ -29,6 +34,9 @@ const REFUSALS_MAX: u32 = 8;
 
 /// The watcher should see a batch that L1 holds within this time.
 const SEEN_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// Shortest time between tries while L1's bucket is full: what it says is rounded to seconds.
+const FULL_INTERVAL_MIN: Duration = Duration::from_secs(1);
 
 /// Longest time between tries while L1 does not let us post.
 const RETRY_INTERVAL_MAX: Duration = Duration::from_secs(60);
@@ -81,6 +89,11 @@ enum Round {
     Moved,
     /// L1 does not take the next batch, for now.
     Refused,
+    /// L1 takes the next batch when its bucket has drained for so long.
+    Full {
+        /// By L1's clock.
+        wait: Duration,
+    },
 }
 
 /// See the module.
@@ -91,6 +104,8 @@ pub struct Poster {
     appender: Appender<FileJournal>,
     config: PosterConfig,
     signals: Signals,
+    /// Whether L1's bucket was too full for the next batch.
+    is_held_up: bool,
     /// Refusals in a row, which something that the watcher has not seen would explain.
     refusals: u32,
 }
@@ -106,7 +121,7 @@ impl Poster {
         signals: Signals,
     ) -> Self {
         let appender = Appender::new(submitter, chain.inbox);
-        Self { chain, store, engine, appender, config, signals, refusals: 0 }
+        Self { chain, store, engine, appender, config, signals, is_held_up: false, refusals: 0 }
     }
 
     /// The account that posts.
@@ -138,6 +153,7 @@ impl Poster {
                     self.config.interval
                 }
                 Ok(Round::Refused) => self.config.interval,
+                Ok(Round::Full { wait }) => wait.clamp(FULL_INTERVAL_MIN, RETRY_INTERVAL_MAX),
                 Err(error) if error.is_underfunded() => {
                     error!(%error, "fund the sequencer's L1 account; batches wait meanwhile");
                     retry.delay()
@@ -163,14 +179,20 @@ impl Poster {
         let Some(job) = self.store.job_from(safe + 1)? else {
             return self.refresh_checkpoint().await;
         };
-        let (index, parent_hash) = last.map_or((1, B256::ZERO), |batch| (batch.header.index + 1, batch.header.hash()));
-        let append = append_of(&job, index, parent_hash, self.data(&job).await?);
+        let (index, parent_content_hash) =
+            last.map_or((1, B256::ZERO), |batch| (batch.header.index + 1, batch.header.content_hash()));
+        let append = append_of(&job, index, parent_content_hash, self.data(&job).await?);
         let outcome = self.appender.append(&append).await?;
         if !matches!(outcome, AppendOutcome::Refused { .. }) {
             self.refusals = 0;
         }
         match outcome {
-            AppendOutcome::Posted { block, .. } => self.wait_until_seen(index, Some(block)).await?,
+            AppendOutcome::Posted { block, .. } => {
+                if std::mem::take(&mut self.is_held_up) {
+                    info!(index, "L1's bucket has drained: posting goes on");
+                }
+                self.wait_until_seen(index, Some(block)).await?;
+            }
             AppendOutcome::Lost { winner } => {
                 warn!(index, transaction = %winner.transaction_hash, "another batch was first on L1");
                 self.wait_until_seen(index, None).await?;
@@ -182,6 +204,10 @@ impl Poster {
                 self.engine.resequence().await?;
             }
             AppendOutcome::Refused { reason } => {
+                if let Some(wait) = reason.as_ref().and_then(drain_time) {
+                    self.tell_full(index, wait);
+                    return Ok(Round::Full { wait });
+                }
                 warn!(index, ?reason, "Inbox refuses the batch: waiting for the watcher to see why");
                 self.refusals += 1;
                 if self.refusals.is_multiple_of(REFUSALS_MAX) {
@@ -191,6 +217,17 @@ impl Poster {
             }
         }
         Ok(Round::Moved)
+    }
+
+    /// Says once that batches wait for the bucket.
+    fn tell_full(&mut self, index: u64, wait: Duration) {
+        if !std::mem::replace(&mut self.is_held_up, true) {
+            warn!(
+                index,
+                wait_s = wait.as_secs(),
+                "L1 takes no more work or bytes for now (L1-WORK-3): batches wait until its bucket has drained"
+            );
+        }
     }
 
     /// Waits until the watcher has recorded the batch that L1 holds, so that the next names the right parent; or until `block`, which had
@@ -255,10 +292,10 @@ impl Poster {
     }
 }
 
-/// The append that makes a closed batch the one with this index, after this parent.
-pub fn append_of(job: &BatchJob, index: u64, parent_hash: B256, data: AppendData) -> Append {
-    let (queue_end, queue_hash, checkpoint) = (job.queue_end, job.queue_hash, job.checkpoint);
-    Append { index, parent_hash, queue_end, queue_hash, checkpoint, data }
+/// The append that makes a closed batch the one with this index, after a parent of this content.
+pub fn append_of(job: &BatchJob, index: u64, parent_content_hash: B256, data: AppendData) -> Append {
+    let BatchJob { queue_end, queue_hash, checkpoint, work_gas, .. } = *job;
+    Append { index, parent_content_hash, queue_end, queue_hash, checkpoint, work_gas, data }
 }
 
 /// Whether the Inbox refuses a batch for a reason that time only makes worse: its checkpoint is too old or before its parent's (L1-CP-2), or it
@@ -274,13 +311,38 @@ fn is_hopeless(reason: Option<&InboxErrors>) -> bool {
     )
 }
 
+/// How long the bucket of L1-WORK-3 has to drain before it takes a batch that it refused, by L1's clock; none if it was not the bucket.
+fn drain_time(reason: &InboxErrors) -> Option<Duration> {
+    let (wanted, left, per_second) = match reason {
+        InboxErrors::WorkMeter_WorkGasFull(full) => (full.workGas, full.left, WORK_GAS_PER_SECOND),
+        InboxErrors::WorkMeter_BytesFull(full) => (full.postedBytes, full.left, BYTES_PER_SECOND),
+        _ => return None,
+    };
+    let lacking: u64 = wanted.saturating_sub(left).saturating_to();
+    Some(Duration::from_secs(lacking.div_ceil(per_second)))
+}
+
 fn report_displaced(purpose: &str, nonce: u64) {
     error!(purpose, nonce, "the sequencer's L1 key is used by another process: stop one of them");
 }
 
 #[cfg(test)]
 mod tests {
+    use alloy::primitives::U256;
+
     use super::*;
+
+    #[test]
+    fn a_full_bucket_says_how_long_it_drains() {
+        let (wanted, left) = (U256::from(100_000_001), U256::from(50_000_000));
+        let work = InboxErrors::WorkMeter_WorkGasFull(Inbox::WorkMeter_WorkGasFull { workGas: wanted, left });
+        assert_eq!(drain_time(&work), Some(Duration::from_secs(3)), "25 million a second");
+        let (wanted, left) = (U256::from(126_976), U256::ZERO);
+        let bytes = InboxErrors::WorkMeter_BytesFull(Inbox::WorkMeter_BytesFull { postedBytes: wanted, left });
+        assert_eq!(drain_time(&bytes), Some(Duration::from_secs(2)));
+        assert!(!is_hopeless(Some(&work)) && !is_hopeless(Some(&bytes)), "time makes it better");
+        assert_eq!(drain_time(&InboxErrors::Inbox_NoBlobs(Inbox::Inbox_NoBlobs {})), None);
+    }
 
     #[test]
     fn only_what_time_makes_worse_is_hopeless() {

@@ -352,7 +352,7 @@ impl Watcher {
 /// Whether the batch on L1 is this job, as calldata or as blobs.
 async fn is_job(header: &BatchHeader, job: &BatchJob) -> bool {
     match AppendData::sent_as(header.data_kind, job.payload.clone()) {
-        Some(data) => append_of(job, header.index, header.parent_hash, data).is(header).await,
+        Some(data) => append_of(job, header.index, header.parent_content_hash, data).is(header).await,
         None => false,
     }
 }

@@ -2,12 +2,15 @@
 
 mod common;
 
+use std::time::Duration;
+
 use alloy::{
-    primitives::{Address, B256, keccak256},
+    consensus::TxEip1559,
+    primitives::{Address, B256, TxKind, keccak256},
     signers::local::PrivateKeySigner,
 };
-use common::{chain, config, data, steps::Steps, transfer, user};
-use tandem_chain::{ChainConfig, batch::CALLDATA_BYTES_MAX};
+use common::{chain, config, data, plain, sign, steps::Steps, transfer, user};
+use tandem_chain::{ChainConfig, batch::CALLDATA_BYTES_MAX, work::payload_work_gas};
 use tandem_evm::{Recovered, Transaction};
 use tandem_sequencer::{
     batch::BatchPolicy,
@@ -145,9 +148,9 @@ async fn what_does_not_fit_is_first_in_the_next_batch() {
 
 #[tokio::test]
 async fn a_batch_holds_as_many_transactions_and_as_much_work_as_the_chain_allows() {
-    // A transfer takes 21,000 of the work.
+    // A transfer takes 21,000 of the work, and the decoder charges 128 bytes for it; what is left is less.
     let transactions = ChainConfig { max_transactions_per_batch: 300, ..chain() };
-    let work = ChainConfig { max_work_gas_per_batch: 300 * 21_000 + 20_999, ..chain() };
+    let work = ChainConfig { max_work_gas_per_batch: 300 * (21_000 + 7 * 128) + 15_000, ..chain() };
     for chain in [transactions, work] {
         let directory = tempfile::tempdir().unwrap();
         let users = users(2);
@@ -158,6 +161,41 @@ async fn a_batch_holds_as_many_transactions_and_as_much_work_as_the_chain_allows
         assert_eq!(steps.tick(), 2);
         assert_eq!((signed_count(&steps, before + 1), signed_count(&steps, before + 2)), (300, 100));
         steps.closed(1).await;
+    }
+}
+
+/// What is used matters less than what must be left when a transaction begins (EVM-WORK-1). That it suffices the engine checks by itself: it derives
+/// every batch as it is declared.
+#[tokio::test]
+async fn a_batch_declares_what_its_transactions_ask_for() {
+    const ASKED: u64 = 5_000_000;
+    let directory = tempfile::tempdir().unwrap();
+    let users = users(2);
+    let mut steps = Steps::funded(directory.path(), config(1_000), &addresses(&users)).await;
+    let generous = TxEip1559 { nonce: 1, gas_limit: ASKED, to: TxKind::Call(Address::ZERO), ..plain() };
+    steps.submit(transfer(&users[1], 1, Address::ZERO, 1)).await.unwrap();
+    steps.submit(sign(&users[0], generous)).await.unwrap();
+    assert_eq!(steps.tick(), 1);
+    steps.clock.advance(Duration::from_secs(2));
+    let job = steps.closed(1).await.remove(0);
+    let begin = payload_work_gas(job.last_block, 4_096);
+    assert!((ASKED..=ASKED + 21_000 + begin).contains(&job.work_gas), "{}", job.work_gas);
+}
+
+/// Batches that L1 does not take yet: a young one more would not come earlier.
+#[tokio::test]
+async fn while_l1_is_behind_a_batch_stays_open_until_it_is_full() {
+    let directory = tempfile::tempdir().unwrap();
+    let users = users(1);
+    let mut steps = Steps::funded(directory.path(), config(1_000), &addresses(&users)).await;
+    let mut nonce = 0;
+    for closed in 1..=10 {
+        nonce += 1;
+        steps.submit(transfer(&users[0], nonce, Address::ZERO, 1)).await.unwrap();
+        assert_eq!(steps.tick(), 1);
+        steps.clock.advance(Duration::from_secs(2));
+        steps.tick();
+        assert_eq!(steps.closed(closed.min(8)).await.len(), closed.min(8));
     }
 }
 

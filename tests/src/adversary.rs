@@ -6,6 +6,7 @@ use alloy::{
 };
 use anyhow::{Context, ensure};
 use serde_json::json;
+use tandem_chain::{BatchHeader, DataKind, batch::calldata_hash};
 use tandem_cli::{
     bridge::proof::Proof,
     wallet::{Call, Wallet, WalletError},
@@ -16,6 +17,12 @@ use crate::{
     World,
     world::{DEADLINE, wait_until},
 };
+
+/// Work that a hostile batch declares, in gas: enough for whatever it may hold.
+const WORK_GAS: u64 = 30_000_000;
+
+/// Gas that an append of few bytes takes at most.
+const APPEND_GAS: u64 = 400_000;
 
 /// Arguments of the next append, taking the messages up to `queue_end`, with a checkpoint stored for it.
 async fn next_append(world: &World, wallet: &Wallet, take_messages: bool) -> anyhow::Result<AppendArgs> {
@@ -31,9 +38,10 @@ async fn next_append(world: &World, wallet: &Wallet, take_messages: bool) -> any
         if take_messages { inbox.queueLength().call().await? } else { inbox.queueConsumed().call().await? };
     Ok(AppendArgs {
         index: last + 1,
-        parentHash: inbox.batchHashOf(last).call().await?,
+        parentContentHash: inbox.lastContentHash().call().await?,
         queueEnd: queue_end,
         queueHash: inbox.queueHashOf(queue_end).call().await?,
+        workGas: 0,
         checkpoint,
     })
 }
@@ -48,10 +56,37 @@ pub async fn append_forced(world: &World, user: usize) -> anyhow::Result<()> {
 
 /// A sequencer gone mad appends bytes that are no payload.
 pub async fn append_bytes(world: &World, payload: Bytes) -> anyhow::Result<()> {
+    append_all(world, vec![(payload, WORK_GAS)]).await
+}
+
+/// Payloads with the work that they declare, appended at once: each is signed before the one before it is posted (L1-BATCH-1).
+pub async fn append_all(world: &World, batches: Vec<(Bytes, u64)>) -> anyhow::Result<()> {
+    let chain = &world.devnet.deployment.chain;
     let wallet = Wallet::connect(world.devnet.l1.clone(), world.devnet.sequencer_key(), DEADLINE).await?;
-    let args = next_append(world, &wallet, false).await?;
-    let call = Inbox::appendCalldataCall { args, payload };
-    wallet.send(Call::new(world.devnet.deployment.chain.inbox, call.abi_encode())).await?;
+    let mut args = next_append(world, &wallet, false).await?;
+    let mut calls = Vec::new();
+    for (payload, work_gas) in batches {
+        args.workGas = work_gas;
+        let content = BatchHeader {
+            index: args.index,
+            parent_hash: B256::ZERO,
+            parent_content_hash: args.parentContentHash,
+            data_kind: DataKind::Calldata,
+            data_hash: calldata_hash(&payload),
+            queue_end: args.queueEnd,
+            queue_hash: args.queueHash,
+            checkpoint_hash: tandem_chain::Checkpoint::from(args.checkpoint.clone()).hash(),
+            config_hash: chain.hash(),
+            work_gas,
+            posted_at: 0,
+        };
+        let call = Call::new(chain.inbox, Inbox::appendCalldataCall { args: args.clone(), payload }.abi_encode());
+        // What follows depends on what is not posted, so it cannot be estimated.
+        calls.push(if calls.is_empty() { call } else { call.gas_limit(APPEND_GAS) });
+        args.index += 1;
+        args.parentContentHash = content.content_hash();
+    }
+    wallet.send_all(calls).await?;
     Ok(())
 }
 

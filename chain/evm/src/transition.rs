@@ -16,7 +16,7 @@ use crate::{
     block::{BlockAttributes, BlockBuilder, EvmBlock, MIN_WORK_GAS, Rejected},
     fees::BaseFee,
     genesis::genesis_accounts,
-    payload::{self, AddressBook, DecodeError, Payload, PayloadBlock, PayloadLimits, SignedTransaction},
+    payload::{self, AddressBook, DecodeError, Measured, PayloadBlock, PayloadLimits, SignedTransaction},
     predeploys::FEE_VAULT,
     state::{StateError, WorldState},
     transaction::Recovered,
@@ -39,7 +39,8 @@ impl StateMachine for Evm {
         let parent =
             Header::decode(&mut header.as_ref()).map_err(|_| TransitionError::Corrupt(previous.last_block_hash))?;
         let mut state = WorldState::open(previous.state_root, source);
-        let payload = decode_payload(batch, &mut state)?;
+        let work_gas = work_gas_of(batch);
+        let Measured { payload, work_gas: payload_work_gas } = decode_payload(batch, work_gas, &mut state)?;
         let mut run = Run {
             batch,
             state,
@@ -47,7 +48,7 @@ impl StateMachine for Evm {
             parent_hash: previous.last_block_hash,
             queue_index: previous.queue_index,
             consumed: 0,
-            work_gas_left: batch.config.max_work_gas_per_batch,
+            work_gas_left: work_gas.saturating_sub(payload_work_gas),
             blocks: Vec::new(),
             preimages: Vec::new(),
         };
@@ -61,30 +62,37 @@ impl StateMachine for Evm {
     }
 }
 
-/// The payload's blocks; none if it is garbage (EVM-BATCH-2).
+/// The work that a batch may take: what it declares, within the configuration's (EVM-WORK-1). Beyond that it declared in vain.
+fn work_gas_of(batch: &BatchInput) -> u64 {
+    batch.header.work_gas.min(batch.config.max_work_gas_per_batch)
+}
+
+/// The payload's blocks; none if it is garbage, or takes more than the batch's work by itself (EVM-BATCH-2).
 fn decode_payload<S: PreimageSource>(
     batch: &BatchInput,
+    work_gas: u64,
     state: &mut WorldState<&S>,
-) -> Result<Payload, TransitionError<S::Error>> {
-    match payload::decode(
+) -> Result<Measured, TransitionError<S::Error>> {
+    match payload::decode_measured(
         &batch.payload,
-        &payload_limits(&batch.config),
+        &payload_limits(&batch.config, work_gas),
         batch.config.l2_chain_id,
         &StateAddressBook(RefCell::new(state)),
     ) {
         Ok(payload) => Ok(payload),
-        Err(DecodeError::Invalid(_)) => Ok(Payload::default()),
+        Err(DecodeError::Invalid(_)) => Ok(Measured::default()),
         Err(DecodeError::AddressBook(error)) => Err(error.into()),
     }
 }
 
-/// The decoder's caps under a configuration.
-pub fn payload_limits(config: &ChainConfig) -> PayloadLimits {
+/// The decoder's caps under a configuration, for a batch of so much work.
+pub fn payload_limits(config: &ChainConfig, work_gas: u64) -> PayloadLimits {
     let bounded = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
     PayloadLimits {
         decompressed_bytes_max: bounded(config.max_payload_bytes),
         blocks_max: bounded(config.max_blocks_per_batch),
         transactions_max: bounded(config.max_transactions_per_batch),
+        work_gas_max: work_gas,
     }
 }
 

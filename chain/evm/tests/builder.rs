@@ -13,7 +13,7 @@ use tandem_chain::{BatchInput, ChainConfig, Message, PreimageSource, message::VA
 use tandem_evm::{
     BlockAttributes, BlockBuilder, EvmBlock, Recovered, Rejected, WorldState,
     block::MIN_WORK_GAS,
-    payload::{Payload, PayloadBlock, PayloadLimits, SignedTransaction, decode, encode},
+    payload::{Measured, Payload, PayloadBlock, SignedTransaction, decode_measured, encode},
     predeploys,
     transition::{StateAddressBook, payload_limits},
 };
@@ -153,7 +153,7 @@ fn l1_prices() -> impl Strategy<Value = [U256; 2]> {
 
 /// Little room, so that blocks and batches fill up.
 fn small_config() -> ChainConfig {
-    ChainConfig { block_gas_limit: 8_300_000, max_work_gas_per_batch: 12_000_000, ..config() }
+    ChainConfig { block_gas_limit: 8_300_000, ..config() }
 }
 
 fn message((letter, user): (Letter, u8)) -> Message {
@@ -239,7 +239,7 @@ struct Sequencer<'a> {
 }
 
 impl<'a> Sequencer<'a> {
-    fn new(chain: &'a TestChain, input: &'a BatchInput) -> Self {
+    fn new(chain: &'a TestChain, input: &'a BatchInput, work_gas_left: u64) -> Self {
         let parent = chain.memory.preimage(chain.output.last_block_hash).unwrap();
         Self {
             chain,
@@ -248,7 +248,7 @@ impl<'a> Sequencer<'a> {
             parent: alloy_rlp::Decodable::decode(&mut parent.as_ref()).unwrap(),
             parent_hash: chain.output.last_block_hash,
             consumed: 0,
-            work_gas_left: chain.config.max_work_gas_per_batch,
+            work_gas_left,
             blocks: Vec::new(),
             posted: Vec::new(),
         }
@@ -301,13 +301,16 @@ impl<'a> Sequencer<'a> {
     }
 }
 
-/// Builds a batch, posts it, derives it: all the same. Returns what the users paid and what L1 brought.
-fn build_post_and_derive(chain: &mut TestChain, batch: &Batch) {
+/// Work for the transactions of a batch, unless that is to be tight.
+const WORK_GAS: u64 = 12_000_000;
+
+/// Builds a batch with so much work for its transactions, posts it, derives it: all the same.
+fn build_post_and_derive(chain: &mut TestChain, batch: &Batch, work_gas: u64) {
     let messages: Vec<Message> = batch.letters.iter().copied().map(message).collect();
     let minted: U256 = messages.iter().map(|message| message.mint).sum();
     chain.l1_prices = batch.l1_prices;
     let unposted = chain.input(messages.clone(), Bytes::new());
-    let mut sequencer = Sequencer::new(chain, &unposted);
+    let mut sequencer = Sequencer::new(chain, &unposted, work_gas);
     let mut stated = sequencer.parent.timestamp;
     for (delta, message_count, wishes) in &batch.blocks {
         stated += delta;
@@ -322,14 +325,17 @@ fn build_post_and_derive(chain: &mut TestChain, batch: &Batch) {
     let payload = Payload { blocks: posted };
     let encoded = encode(&payload, chain.config.l2_chain_id, |_| None).unwrap();
     let bytes: Bytes = if payload.blocks.is_empty() { Bytes::new() } else { encoded.stored().into() };
-    let limits: PayloadLimits = payload_limits(&chain.config);
+    let limits = payload_limits(&chain.config, u64::MAX);
     let mut state = WorldState::open(chain.output.state_root, &chain.memory);
     let book = StateAddressBook(RefCell::new(&mut state));
-    assert_eq!(decode(&bytes, &limits, chain.config.l2_chain_id, &book).unwrap(), payload);
+    let measured = decode_measured(&bytes, &limits, chain.config.l2_chain_id, &book).unwrap();
+    let declared = work_gas + measured.work_gas;
+    assert_eq!(measured, Measured { payload, work_gas: measured.work_gas });
 
     let before = supply(&chain.memory, chain.output.state_root);
     let vault = chain.balance(predeploys::FEE_VAULT);
-    let input = chain.input(messages, bytes);
+    let mut input = chain.input(messages, bytes);
+    input.header.work_gas = declared;
     let derived = chain.apply(&input);
     assert_eq!(derived, built);
     if let Some(last) = built.last() {
@@ -360,14 +366,11 @@ pub(crate) fn batches() -> impl Strategy<Value = Vec<Batch>> {
 
 /// Builds, posts and derives batches one after the other.
 pub(crate) fn build_post_and_derive_all(batches: &[Batch], is_tight: bool) {
-    let mut config = small_config();
-    if is_tight {
-        // A few transactions, or refused ones, exhaust a batch.
-        config.max_work_gas_per_batch = 5 * MIN_WORK_GAS + 100_000;
-    }
-    let mut chain = funded(config);
+    // A few transactions, or refused ones, exhaust a tight batch.
+    let work_gas = if is_tight { 5 * MIN_WORK_GAS + 100_000 } else { WORK_GAS };
+    let mut chain = funded(small_config());
     for batch in batches {
-        build_post_and_derive(&mut chain, batch);
+        build_post_and_derive(&mut chain, batch, work_gas);
     }
 }
 
@@ -403,6 +406,7 @@ pub(crate) fn each_wish_and_letter_does_what_its_name_says() {
     build_post_and_derive(
         &mut chain,
         &Batch { l1_prices, letters: letters.to_vec(), blocks: vec![(1, 10, vec![])], posts_refused: false },
+        WORK_GAS,
     );
     let stranger = Address::repeat_byte(0xe1);
     let balances = [
@@ -421,7 +425,7 @@ pub(crate) fn each_wish_and_letter_does_what_its_name_says() {
     let wishes = accepted.into_iter().chain(refused).map(|wish| (2, wish)).collect();
     let nonce = chain.nonce(User::new(2).address());
     let batch = Batch { l1_prices, letters: vec![], blocks: vec![(1, 0, wishes)], posts_refused: true };
-    build_post_and_derive(&mut chain, &batch);
+    build_post_and_derive(&mut chain, &batch, WORK_GAS);
     assert_eq!(chain.nonce(User::new(2).address()), nonce + accepted.len() as u64 + 1, "a delegation takes one too");
     let delegation = [&[0xef, 0x01, 0x00], &predeploys::L2_BRIDGE[..]].concat();
     assert_eq!(chain.code(User::new(2).address()), Bytes::from(delegation));

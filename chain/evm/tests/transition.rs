@@ -10,10 +10,14 @@ use alloy_rlp::Encodable;
 use alloy_sol_types::{SolCall, sol};
 use alloy_trie::{HashBuilder, Nibbles};
 use tandem_chain::{
-    Message, PreimageSource, StateMachine, Transition,
+    ChainConfig, Message, PreimageSource, StateMachine, Transition,
     message::{VALUE_ALL, alias},
 };
-use tandem_evm::{Evm, Transaction, payload::SignedTransaction, predeploys};
+use tandem_evm::{
+    Evm, Transaction,
+    payload::{Payload, SignedTransaction, encode},
+    predeploys,
+};
 use tandem_support::{
     chain::{Memory, TestChain, User, block, deposit},
     config,
@@ -229,15 +233,40 @@ pub(crate) fn block_times_are_bounded_by_rule() {
 /// Tests EVM-WORK-1.
 #[test]
 pub(crate) fn the_work_budget_ends_execution_not_the_chain() {
-    let mut small = config();
-    small.max_work_gas_per_batch = 100_000 + 3 * 21_000 - 1;
-    let mut chain = TestChain::new(small);
+    // Two blocks, and six transactions of which the decoder charges 128 bytes each, more than their columns take.
+    let begin = 2 * 1_200 + 7 * 6 * 128;
+    // Each asks for 100,000 and uses 21,000: three start while 100,000 remain, the rest is skipped at 21,000 each.
+    let three = begin + 100_000 + 3 * 21_000 - 1;
+    assert_eq!(executed(&config(), three), [1, 3]);
+    assert_eq!(executed(&config(), three + 1), [1, 4]);
+    // The configuration bounds what can be declared.
+    let small = ChainConfig { max_work_gas_per_batch: three, ..config() };
+    assert_eq!(executed(&small, u64::MAX), [1, 3]);
+}
+
+/// Messages and transactions in the blocks of a batch that declares so much work, for six transfers in the second of two blocks.
+fn executed(config: &ChainConfig, work_gas: u64) -> Vec<usize> {
+    let mut chain = TestChain::new(config.clone());
     let (alice, bob) = (User::new(1), Address::repeat_byte(0xb0));
     let transfers: Vec<_> = (1..=6).map(|nonce| alice.transfer(nonce, bob, 1)).collect();
-    let blocks =
-        chain.batch(vec![deposit(alice.address(), ETHER)], vec![block(1_000, 1, vec![]), block(1_000, 0, transfers)]);
-    // Each asks for 100,000 and uses 21,000: three start while 100,000 remain, the rest is skipped at 21,000 each.
-    assert_eq!(blocks[1].transactions.len(), 3);
+    let payload = Payload { blocks: vec![block(1_000, 1, vec![]), block(1_000, 0, transfers)] };
+    let bytes = encode(&payload, config.l2_chain_id, |_| None).unwrap().stored();
+    let mut input = chain.input(vec![deposit(alice.address(), ETHER)], bytes.into());
+    input.header.work_gas = work_gas;
+    let is_system =
+        |transaction: &&Transaction| matches!(transaction, Transaction::Deposit(deposit) if deposit.is_system);
+    let blocks = chain.apply(&input);
+    assert_eq!(chain.output.queue_index, 1, "messages are no work of the batch's");
+    blocks.iter().map(|block| block.transactions.iter().filter(|transaction| !is_system(transaction)).count()).collect()
+}
+
+/// Whoever declares less than blocks and bytes take makes an empty payload, and the machine reads no more of it than was declared.
+#[test]
+pub(crate) fn a_payload_beyond_its_declared_work_is_empty() {
+    let begin = 2 * 1_200 + 7 * 6 * 128;
+    assert_eq!(executed(&config(), begin), [1, 0], "both blocks, and nothing signed");
+    assert_eq!(executed(&config(), begin - 1), [1], "the messages' own block alone");
+    assert_eq!(executed(&config(), 0), [1]);
 }
 
 /// Tests EVM-HDR-1, EVM-SYS-2.

@@ -31,6 +31,7 @@ impl<S> EpochPreimages<S> {
     /// Blobs of another size than a blob's are not added.
     pub fn add_batch(&mut self, batch: &BatchInput, data: &L1Data, mut queue_hash: B256) -> B256 {
         self.insert(batch.header.encode());
+        self.insert(batch.header.encode_content());
         self.insert(batch.config.encode());
         self.insert(batch.checkpoint.encode());
         for message in &batch.messages {

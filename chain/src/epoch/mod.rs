@@ -119,7 +119,7 @@ impl<S: EpochSource> Reader<'_, S> {
         let mut headers = Vec::new();
         let mut hash = inputs.last_batch_hash;
         loop {
-            let header = self.decoded(hash, decode_header)?;
+            let header = self.header(hash)?;
             headers.push(header);
             if hash == inputs.first_batch_hash {
                 headers.reverse();
@@ -127,6 +127,16 @@ impl<S: EpochSource> Reader<'_, S> {
             }
             hash = header.parent_hash;
         }
+    }
+
+    /// The batch with this hash, which is that of its content, its parent and its time (L1-BATCH-1).
+    fn header(&self, hash: B256) -> Result<BatchHeader, TransitionError<S::Error>> {
+        let (content_hash, parent_hash, posted_at) = self.decoded(hash, |bytes| {
+            let mut words = Words::of(bytes, 3)?;
+            Some((words.word()?, words.word()?, words.uint()?))
+        })?;
+        let content = self.decoded(content_hash, decode_content)?;
+        Ok(BatchHeader { parent_hash, posted_at, ..content })
     }
 
     fn batch(&self, header: BatchHeader, queue_index: u64) -> Result<BatchInput, TransitionError<S::Error>> {
@@ -183,18 +193,21 @@ impl<S: EpochSource> Reader<'_, S> {
     }
 }
 
-fn decode_header(bytes: &[u8]) -> Option<BatchHeader> {
+/// A header without parent and time.
+fn decode_content(bytes: &[u8]) -> Option<BatchHeader> {
     let mut words = Words::of(bytes, 9)?;
     Some(BatchHeader {
         index: words.uint()?,
-        parent_hash: words.word()?,
+        parent_hash: B256::ZERO,
+        parent_content_hash: words.word()?,
         data_kind: DataKind::try_from(words.uint::<u8>()?).ok()?,
         data_hash: words.word()?,
         queue_end: words.uint()?,
         queue_hash: words.word()?,
         checkpoint_hash: words.word()?,
         config_hash: words.word()?,
-        posted_at: words.uint()?,
+        work_gas: words.uint()?,
+        posted_at: 0,
     })
 }
 

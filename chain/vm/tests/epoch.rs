@@ -2,14 +2,14 @@
 
 use alloy_primitives::{Address, B256, TxKind, U256, bytes, keccak256};
 use tandem_chain::{
-    Message, blob,
+    Message,
+    batch::BLOBS_MAX,
+    blob,
     epoch::{
         EpochInputs,
-        limits::{
-            self, EPOCH_STEPS_MAX, STEPS_PER_BATCH_BYTES_MAX, STEPS_PER_BLOCK_MAX, STEPS_PER_GAS_MAX,
-            STEPS_PER_PAYLOAD_BYTE_MAX,
-        },
+        limits::{self, EPOCH_STEPS_MAX, STEPS_PER_GAS_MAX},
     },
+    work::{GAS_PER_BLOCK, GAS_PER_PAYLOAD_BYTE, GAS_PER_POSTED_BYTE},
 };
 use tandem_support::{
     chain::{GWEI, TestChain, User, block, deposit},
@@ -20,6 +20,10 @@ use tandem_support::{
 use tandem_vm::{Machine, OracleKey, PreimageMap, commit::COARSE_STRIDE, fast::Stop};
 
 const ETHER: u64 = 1_000_000_000_000_000_000;
+/// What the weights (L1-WORK-2) allow: for a block or a message, for a byte of a payload, and for all that six blobs post.
+const BLOCK_STEPS: u64 = GAS_PER_BLOCK * STEPS_PER_GAS_MAX;
+const PAYLOAD_BYTE_STEPS: u64 = GAS_PER_PAYLOAD_BYTE * STEPS_PER_GAS_MAX;
+const POSTED_STEPS: u64 = (BLOBS_MAX * blob::BLOB_CAPACITY_BYTES) as u64 * GAS_PER_POSTED_BYTE * STEPS_PER_GAS_MAX;
 
 #[test]
 fn deposits_transfers_and_contracts() {
@@ -175,11 +179,11 @@ fn check_extreme(name: &str, epoch: Epoch, steps_max: u64) {
 
 #[test]
 fn as_many_blocks_and_messages_as_fit() {
-    let blocks = config().max_blocks_per_batch * STEPS_PER_BLOCK_MAX;
+    let blocks = config().max_blocks_per_batch * BLOCK_STEPS;
     check_extreme("blocks", worst::blocks(1), blocks);
-    let messages = config().max_messages_per_batch * STEPS_PER_BLOCK_MAX;
+    let messages = config().max_messages_per_batch * BLOCK_STEPS;
     check_extreme("messages", worst::message_count(1), messages + config().max_message_gas_per_batch);
-    check_extreme("message bytes", worst::message_bytes(1), STEPS_PER_BATCH_BYTES_MAX / 3);
+    check_extreme("message bytes", worst::message_bytes(1), POSTED_STEPS / 3);
 }
 
 #[test]
@@ -189,7 +193,7 @@ fn as_many_payload_bytes_as_fit() {
     let mut epoch = Epoch::genesis();
     epoch.calldata(vec![], noise[..122_880].to_vec());
     epoch.blobs(vec![], noise.clone(), blob::pack(&noise));
-    check_extreme("payload bytes", epoch, STEPS_PER_BATCH_BYTES_MAX / 3);
+    check_extreme("payload bytes", epoch, POSTED_STEPS / 3);
     // A few bytes that decompress to megabytes, and then to an invalid payload or none.
     let mut epoch = Epoch::genesis();
     let alice = User::new(1);
@@ -198,15 +202,15 @@ fn as_many_payload_bytes_as_fit() {
     let bomb = payload(vec![block(1_000, 0, vec![alice.sign(zeros); 3])]);
     assert!(bomb.len() < 10_000, "{} bytes", bomb.len());
     epoch.calldata(vec![], bomb);
-    check_extreme("decompressed bytes", epoch, STEPS_PER_BATCH_BYTES_MAX / 3);
+    check_extreme("decompressed bytes", epoch, POSTED_STEPS / 3);
 }
 
 /// Payloads that cost much for their size, and are invalid or skipped.
 #[test]
 fn a_share_of_what_payloads_cost_that_nobody_pays_for() {
-    check_extreme("compression tables", worst::compression_tables(6), STEPS_PER_BATCH_BYTES_MAX / 6);
+    check_extreme("compression tables", worst::compression_tables(6), POSTED_STEPS / 6);
     let payload_bytes = config().max_payload_bytes / 10;
-    check_extreme("table", worst::table(10), payload_bytes * STEPS_PER_PAYLOAD_BYTE_MAX);
+    check_extreme("table", worst::table(10), payload_bytes * PAYLOAD_BYTE_STEPS);
 }
 
 /// A valid payload, of which most is executed.
@@ -214,14 +218,14 @@ fn a_share_of_what_payloads_cost_that_nobody_pays_for() {
 fn a_share_of_a_large_payload() {
     let mut noise = vec![0; blob::capacity_bytes(1)];
     rand::RngCore::fill_bytes(&mut machine::rng(7), &mut noise);
-    check_extreme("valid payload", worst::payload_bytes(&noise, 6), STEPS_PER_BATCH_BYTES_MAX / 3);
+    check_extreme("valid payload", worst::payload_bytes(&noise, 6), POSTED_STEPS / 3);
 }
 
 /// A share of a batch's gas, spent on what takes most steps and most memory; `make worst-vm` spends all of it.
 #[test]
 fn a_share_of_the_gas_spent_on_the_costliest_things() {
     let gas = |share: u64| (config().max_work_gas_per_batch + config().max_message_gas_per_batch) / share;
-    let blocks = |share: u64| (config().max_blocks_per_batch / share + 2) * STEPS_PER_BLOCK_MAX;
+    let blocks = |share: u64| (config().max_blocks_per_batch / share + 2) * BLOCK_STEPS;
     check_extreme("gas", worst::gas(300), gas(300) * STEPS_PER_GAS_MAX + blocks(300));
     let cases = [
         ("memory", worst::memory(15)),

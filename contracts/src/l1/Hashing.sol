@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import { BatchHeader, ChainConfig, Checkpoint, Entry, L2Message, Message, OutputFields } from "./Types.sol";
+import {
+    BatchContent,
+    BatchHeader,
+    ChainConfig,
+    Checkpoint,
+    Entry,
+    L2Message,
+    Message,
+    OutputFields
+} from "./Types.sol";
 
 /// @title Every hash that L1 and the rulebook share.
 /// @notice Rules: L1-MSG-1, L1-MSG-2, L1-MSG-3, L1-CP-1, L1-BATCH-1, L1-BATCH-2, L1-OUT-1, L1-CLAIM-1, L1-WD-1, L1-CFG-1,
@@ -42,9 +51,19 @@ library Hashing {
         return keccak256(abi.encode(checkpoint));
     }
 
+    /// @notice L1-BATCH-1: known before the batch is posted.
+    function hash(BatchContent memory content) internal pure returns (bytes32) {
+        return keccak256(abi.encode(content));
+    }
+
     /// @notice L1-BATCH-1.
     function hash(BatchHeader memory header) internal pure returns (bytes32) {
-        return keccak256(abi.encode(header));
+        return postedHash(hash(header.content), header.parentHash, header.postedAt);
+    }
+
+    /// @notice L1-BATCH-1: the hash of a batch with this content.
+    function postedHash(bytes32 contentHash, bytes32 parentHash, uint64 postedAt) internal pure returns (bytes32) {
+        return keccak256(abi.encode(contentHash, parentHash, postedAt));
     }
 
     /// @notice L1-BATCH-2, kind 1: hash over the hashes of the payload's chunks.

@@ -3,17 +3,19 @@ pragma solidity ^0.8.30;
 
 import { Hashing } from "./Hashing.sol";
 import { MessageMeter } from "./MessageMeter.sol";
-import { AppendArgs, BatchHeader, Checkpoint, Entry, Message } from "./Types.sol";
+import { AppendArgs, BatchContent, BatchHeader, Checkpoint, Entry, Message } from "./Types.sol";
+import { WorkMeter } from "./WorkMeter.sol";
 import { IInbox } from "./interfaces/IInbox.sol";
 import { ISchedule } from "./interfaces/ISchedule.sol";
 
 /// @title The order: messages from L1 and batches, both permanent.
-/// @notice Rules: L1-MSG-2 to L1-MSG-6, L1-CP-*, L1-BATCH-*, L1-EPOCH-1. Immutable; nothing stops it. The sequencer decides the order of
-/// L2 transactions and nothing else: batches must take overdue messages, and when they are overdue anyone may append.
+/// @notice Rules: L1-MSG-2 to L1-MSG-6, L1-CP-*, L1-BATCH-*, L1-WORK-*, L1-EPOCH-1. Immutable; nothing stops it. The sequencer decides the
+/// order of L2 transactions and nothing else: batches must take overdue messages, and when they are overdue anyone may append.
 /// Adversarial: senders of messages, the sequencer, whoever appends forced batches.
 contract Inbox is IInbox {
     using Hashing for *;
     using MessageMeter for MessageMeter.Meter;
+    using WorkMeter for WorkMeter.Meter;
 
     uint256 public constant MAX_MESSAGE_BYTES = 32_768;
     uint64 public constant MAX_MESSAGE_GAS = 8_000_000;
@@ -45,12 +47,31 @@ contract Inbox is IInbox {
 
     /// @notice Number of closed epochs; the next one may hold batches already.
     uint64 public epochCount;
-    /// @notice First batch of the open epoch, if it is not beyond the last batch.
-    uint64 public epochFirstBatch;
-    /// @notice When that batch was posted, seconds.
-    uint64 public epochFirstPostedAt;
+    // One word, which every append writes: the open epoch, and the bucket of L1-WORK-3.
+    uint48 private _epochFirstBatch;
+    uint40 private _epochFirstPostedAt;
+    /// @notice What the batches of the open epoch weigh together, gas (L1-WORK-2).
+    uint64 public epochWeightGas;
+    uint40 private _workUpdatedAt;
+    uint32 private _workGas;
+    uint32 private _postedBytes;
+
+    /// @notice Content hash of the last batch; zero before the first.
+    bytes32 public lastContentHash;
 
     MessageMeter.Meter private _meter;
+
+    /// @dev What appends need of the entry in force, in two words, so that it need not be asked for.
+    struct Terms {
+        bytes32 configHash;
+        uint64 maxMessagesPerBatch;
+        uint64 maxMessageGasPerBatch;
+        uint64 epochWeightGas;
+        uint32 epochSeconds;
+        uint32 maxCheckpointAgeSeconds;
+    }
+
+    Terms private _terms;
 
     struct QueueEntry {
         bytes32 queueHash; // after the message
@@ -92,6 +113,7 @@ contract Inbox is IInbox {
     error Inbox_CheckpointBeforeLast(uint64 number, uint64 last);
     error Inbox_CheckpointTooOld(uint64 timestamp, uint64 maxAgeSeconds);
     error Inbox_PayloadTooLong(uint256 length, uint256 max);
+    error Inbox_WorkWithoutData(uint64 workGas);
     error Inbox_NoBlobs();
     error Inbox_TooManyBlobs(uint256 max);
     error Inbox_EpochNotClosable(uint64 epoch);
@@ -107,7 +129,8 @@ contract Inbox is IInbox {
         forcedInclusionWindowSeconds = ISchedule(schedule_).forcedInclusionWindowSeconds();
         sequencer = sequencer_;
         emit SequencerChanged(address(0), sequencer_);
-        epochFirstBatch = 1;
+        _epochFirstBatch = 1;
+        _setTerms(ISchedule(schedule_).activeEntry());
         checkpoint();
     }
 
@@ -144,10 +167,12 @@ contract Inbox is IInbox {
     }
 
     /// @notice Appends a batch whose payload is in this call. Caller: the sequencer, calling directly (L1-BATCH-5).
+    /// @dev Reverts while the bucket of L1-WORK-3 is too full for it; so does `appendBlobs`.
     function appendCalldata(AppendArgs calldata args, bytes calldata payload) external {
         _checkSequencer();
         if (payload.length > MAX_CALLDATA_BYTES) revert Inbox_PayloadTooLong(payload.length, MAX_CALLDATA_BYTES);
-        _append(args, KIND_CALLDATA, payload.hashCalldata());
+        _takeWork(args.workGas, payload.length);
+        _append(args, KIND_CALLDATA, payload.hashCalldata(), payload.length);
     }
 
     /// @notice Appends a batch whose payload is all blobs of this transaction. Caller: the sequencer, calling directly.
@@ -161,20 +186,21 @@ contract Inbox is IInbox {
         for (uint256 i = 0; i < count; ++i) {
             versionedHashes[i] = blobhash(i);
         }
-        _append(args, KIND_BLOBS, versionedHashes.hashBlobs());
+        uint256 postedBytes = count * WorkMeter.BYTES_PER_BLOB;
+        _takeWork(args.workGas, postedBytes);
+        _append(args, KIND_BLOBS, versionedHashes.hashBlobs(), postedBytes);
     }
 
     /// @notice Appends a batch without sequencer data. Caller: anyone, once the first unconsumed message is overdue (L1-BATCH-7).
     function appendForced(AppendArgs calldata args) external {
         if (!_isOverdue(queueConsumed)) revert Inbox_NothingOverdue();
-        _append(args, KIND_NONE, 0);
+        if (args.workGas != 0) revert Inbox_WorkWithoutData(args.workGas);
+        _append(args, KIND_NONE, 0, 0);
     }
 
     /// @notice Closes the open epoch if its time is over. Caller: anyone.
     function closeEpoch() external {
-        if (!_isEpochOver(ISchedule(schedule).activeEntry().rules.epochSeconds)) {
-            revert Inbox_EpochNotClosable(epochCount + 1);
-        }
+        if (!_isEpochOver(_terms.epochSeconds)) revert Inbox_EpochNotClosable(epochCount + 1);
         _closeEpoch();
     }
 
@@ -183,6 +209,16 @@ contract Inbox is IInbox {
         if (msg.sender != ISchedule(schedule).owner() && msg.sender != sequencer) revert Inbox_NotOwner(msg.sender);
         emit SequencerChanged(sequencer, next);
         sequencer = next;
+    }
+
+    /// @notice First batch of the open epoch, if it is not beyond the last batch.
+    function epochFirstBatch() external view returns (uint64) {
+        return _epochFirstBatch;
+    }
+
+    /// @notice When that batch was posted, seconds.
+    function epochFirstPostedAt() external view returns (uint64) {
+        return _epochFirstPostedAt;
     }
 
     /// @notice The queue hash after `end` messages (L1-MSG-2); zero for none, and for messages that do not exist.
@@ -215,77 +251,132 @@ contract Inbox is IInbox {
         return MessageMeter.MAX_GAS_PER_BLOCK - _meter.drained().blockGas;
     }
 
-    function _append(AppendArgs calldata args, uint8 dataKind, bytes32 dataHash) private {
-        uint64 index = batchCount + 1;
-        bytes32 parentHash = batchHashOf[index - 1];
-        if (args.index != index) revert Inbox_WrongIndex(index, args.index);
-        if (args.parentHash != parentHash) revert Inbox_WrongParent(parentHash, args.parentHash);
+    /// @notice Declared work, in gas, and bytes that batches with data can still post in this L1 block (L1-WORK-3).
+    function workLeft() external view returns (uint256 workGas, uint256 postedBytes) {
+        return _workMeter().left();
+    }
 
-        (Entry memory entry, bool activated) = ISchedule(schedule).enter(index);
-        _checkQueue(args, entry);
-        _checkCheckpoint(args.checkpoint, entry.rules.maxCheckpointAgeSeconds);
-        _enterEpoch(index, activated, entry);
+    function _workMeter() private view returns (WorkMeter.Meter memory) {
+        return WorkMeter.Meter(_workUpdatedAt, _workGas, _postedBytes);
+    }
+
+    /// @dev L1-WORK-3.
+    function _takeWork(uint256 workGas, uint256 postedBytes) private {
+        WorkMeter.Meter memory meter = _workMeter().take(workGas, postedBytes);
+        (_workUpdatedAt, _workGas, _postedBytes) = (meter.updatedAt, meter.workGas, meter.postedBytes);
+    }
+
+    function _append(AppendArgs calldata args, uint8 dataKind, bytes32 dataHash, uint256 postedBytes) private {
+        uint64 index = batchCount + 1;
+        if (args.index != index) revert Inbox_WrongIndex(index, args.index);
+        if (args.parentContentHash != lastContentHash) {
+            revert Inbox_WrongParent(lastContentHash, args.parentContentHash);
+        }
+        bytes32 checkpointHash = keccak256(abi.encode(args.checkpoint)); // L1-CP-1, without a copy in memory
+        _checkCheckpoint(args.checkpoint, checkpointHash);
+        Terms memory terms = _enter(args, postedBytes);
 
         BatchHeader memory header = BatchHeader({
-            index: index,
-            parentHash: parentHash,
-            dataKind: dataKind,
-            dataHash: dataHash,
-            queueEnd: args.queueEnd,
-            queueHash: args.queueHash,
-            checkpointHash: args.checkpoint.hash(),
-            configHash: entry.configHash,
+            content: BatchContent({
+                index: index,
+                parentContentHash: args.parentContentHash,
+                dataKind: dataKind,
+                dataHash: dataHash,
+                queueEnd: args.queueEnd,
+                queueHash: args.queueHash,
+                checkpointHash: checkpointHash,
+                configHash: terms.configHash,
+                workGas: args.workGas
+            }),
+            parentHash: batchHashOf[index - 1],
             postedAt: uint64(block.timestamp)
         });
-        bytes32 batchHash = header.hash();
+        bytes32 contentHash = header.content.hash();
+        bytes32 batchHash = contentHash.postedHash(header.parentHash, header.postedAt);
+        lastContentHash = contentHash;
         batchHashOf[index] = batchHash;
         batchCount = index;
         queueConsumed = args.queueEnd;
         lastCheckpointNumber = args.checkpoint.number;
         emit BatchAppended(index, batchHash, header, args.checkpoint);
 
-        if (index + 1 - epochFirstBatch == entry.rules.epochBatches) _closeEpoch();
+        // Nothing else fits.
+        if (epochWeightGas + WorkMeter.GAS_PER_BATCH > terms.epochWeightGas) _closeEpoch();
         checkpoint();
     }
 
-    /// @dev L1-BATCH-4, L1-BATCH-6.
-    function _checkQueue(AppendArgs calldata args, Entry memory entry) private view {
+    /// @dev Finds what the batch has to obey, which may begin with it (L1-SCHED-3), checks it against that, and puts it into an epoch.
+    function _enter(AppendArgs calldata args, uint256 postedBytes) private returns (Terms memory terms) {
+        bool activated = block.timestamp >= ISchedule(schedule).waitingMaturesAt();
+        if (activated) _setTerms(ISchedule(schedule).enter(args.index));
+        terms = _terms;
+        (uint64 messages, uint256 messageGas) = _checkQueue(args, terms);
+        if (block.timestamp - args.checkpoint.timestamp > terms.maxCheckpointAgeSeconds) {
+            revert Inbox_CheckpointTooOld(args.checkpoint.timestamp, terms.maxCheckpointAgeSeconds);
+        }
+        _enterEpoch(args.index, activated, WorkMeter.weightOf(args.workGas, messages, messageGas, postedBytes), terms);
+    }
+
+    function _setTerms(Entry memory entry) private {
+        _terms = Terms({
+            configHash: entry.configHash,
+            maxMessagesPerBatch: entry.maxMessagesPerBatch,
+            maxMessageGasPerBatch: entry.maxMessageGasPerBatch,
+            epochWeightGas: entry.rules.epochWeightGas,
+            epochSeconds: entry.rules.epochSeconds,
+            maxCheckpointAgeSeconds: entry.rules.maxCheckpointAgeSeconds
+        });
+    }
+
+    /// @dev L1-BATCH-4, L1-BATCH-6. Tells the messages that the batch takes, and their gas.
+    function _checkQueue(AppendArgs calldata args, Terms memory terms)
+        private
+        view
+        returns (uint64 count, uint256 messageGas)
+    {
         uint64 start = queueConsumed;
         uint64 end = args.queueEnd;
-        if (end < start || end > queueLength) revert Inbox_QueueEndOutOfRange(end, start, queueLength);
+        uint64 length = queueLength;
+        if (end < start || end > length) revert Inbox_QueueEndOutOfRange(end, start, length);
         bytes32 queueHash = queueHashOf(end);
         if (args.queueHash != queueHash) revert Inbox_WrongQueueHash(queueHash, args.queueHash);
 
-        uint64 count = end - start;
-        if (count > entry.maxMessagesPerBatch) revert Inbox_TooManyMessages(count, entry.maxMessagesPerBatch);
-        uint256 messageGas = queuedGas(start, end);
-        if (messageGas > entry.maxMessageGasPerBatch) {
-            revert Inbox_TooMuchMessageGas(messageGas, entry.maxMessageGasPerBatch);
+        count = end - start;
+        if (count > terms.maxMessagesPerBatch) revert Inbox_TooManyMessages(count, terms.maxMessagesPerBatch);
+        if (count != 0) messageGas = queuedGas(start, end);
+        if (messageGas > terms.maxMessageGasPerBatch) {
+            revert Inbox_TooMuchMessageGas(messageGas, terms.maxMessageGasPerBatch);
         }
         if (
-            _isOverdue(end) && count < entry.maxMessagesPerBatch
-                && queuedGas(start, end + 1) <= entry.maxMessageGasPerBatch
+            end != length && _isOverdue(end) && count < terms.maxMessagesPerBatch
+                && queuedGas(start, end + 1) <= terms.maxMessageGasPerBatch
         ) {
             revert Inbox_OverdueMessageLeft(end);
         }
     }
 
-    /// @dev L1-CP-2.
-    function _checkCheckpoint(Checkpoint calldata named, uint64 maxAgeSeconds) private view {
+    /// @dev L1-CP-2, but for the age.
+    function _checkCheckpoint(Checkpoint calldata named, bytes32 hash) private view {
         if (named.number >= block.number) revert Inbox_CheckpointNotEarlier(named.number);
-        if (checkpointHashOf[named.number] != named.hash()) revert Inbox_UnknownCheckpoint(named.number);
+        if (checkpointHashOf[named.number] != hash) revert Inbox_UnknownCheckpoint(named.number);
         if (named.number < lastCheckpointNumber) {
             revert Inbox_CheckpointBeforeLast(named.number, lastCheckpointNumber);
         }
-        if (block.timestamp - named.timestamp > maxAgeSeconds) {
-            revert Inbox_CheckpointTooOld(named.timestamp, maxAgeSeconds);
-        }
     }
 
-    /// @dev L1-EPOCH-1: a batch that comes after the epoch's time, or under a new entry, is the first of the next epoch.
-    function _enterEpoch(uint64 index, bool activated, Entry memory entry) private {
-        if (index > epochFirstBatch && (activated || _isEpochOver(entry.rules.epochSeconds))) _closeEpoch();
-        if (index == epochFirstBatch) epochFirstPostedAt = uint64(block.timestamp);
+    /// @dev L1-EPOCH-1: a batch that comes after the epoch's time, or under a new entry, or is too heavy for what the epoch holds, is the
+    /// first of the next one.
+    function _enterEpoch(uint64 index, bool activated, uint256 weightGas, Terms memory terms) private {
+        if (
+            index > _epochFirstBatch
+                && (activated || _isEpochOver(terms.epochSeconds) || epochWeightGas + weightGas > terms.epochWeightGas)
+        ) _closeEpoch();
+        if (index == _epochFirstBatch) {
+            _epochFirstPostedAt = uint40(block.timestamp);
+            epochWeightGas = uint64(weightGas);
+        } else {
+            epochWeightGas += uint64(weightGas);
+        }
     }
 
     /// @dev Closes the open epoch with the last batch appended.
@@ -293,13 +384,13 @@ contract Inbox is IInbox {
         uint64 epoch = ++epochCount;
         uint64 lastBatch = batchCount;
         epochEnd[epoch] = lastBatch;
-        epochFirstBatch = lastBatch + 1;
+        _epochFirstBatch = uint48(lastBatch + 1);
         emit EpochClosed(epoch, lastBatch);
     }
 
     /// @dev Whether the open epoch holds a batch and its time is over.
     function _isEpochOver(uint64 epochSeconds) private view returns (bool) {
-        return batchCount >= epochFirstBatch && block.timestamp - epochFirstPostedAt >= epochSeconds;
+        return batchCount >= _epochFirstBatch && block.timestamp - _epochFirstPostedAt >= epochSeconds;
     }
 
     /// @dev Whether message `index` exists and is older than the window.

@@ -24,6 +24,8 @@ contract Schedule is ISchedule, Ownable2Step {
     uint64 public constant MIN_BLOCK_GAS_LIMIT = 18_000_000;
     /// @notice Hard floor: appends name a checkpoint of an earlier L1 block, and must find one.
     uint32 public constant MIN_CHECKPOINT_AGE_SECONDS = 1 hours;
+    /// @notice Hard floor off the devnets: epochs cost claimants money, so they must cost the sequencer work.
+    uint64 public constant MIN_EPOCH_WEIGHT_GAS = 100_000_000;
     /// @notice Hard ceiling: claims wait for the end of their epoch.
     uint32 public constant MAX_EPOCH_SECONDS = 7 days;
     /// @notice Hard ceiling: what is claimed rightly must become final.
@@ -65,6 +67,8 @@ contract Schedule is ISchedule, Ownable2Step {
     Replacement[] private _replacements;
     /// @notice Id of the entry in force.
     uint64 public activeId;
+    /// @inheritdoc ISchedule
+    uint64 public waitingMaturesAt = type(uint64).max;
 
     event EntryScheduled(
         uint64 indexed id, bytes32 indexed entryHash, uint64 maturesAt, Entry entry, ChainConfig config
@@ -81,13 +85,15 @@ contract Schedule is ISchedule, Ownable2Step {
     error Schedule_MessageLimitsTooSmall(uint64 messages, uint64 messageGas);
     error Schedule_BlockGasLimitTooSmall(uint64 blockGasLimit);
     error Schedule_CheckpointAgeTooShort(uint32 maxCheckpointAgeSeconds);
-    error Schedule_EmptyEpoch(uint32 epochBatches, uint32 epochSeconds);
+    error Schedule_EmptyEpoch(uint64 epochWeightGas, uint32 epochSeconds);
+    error Schedule_EpochTooLight(uint64 epochWeightGas);
     error Schedule_EpochTooSlow(uint32 epochSeconds);
     error Schedule_BondTooHigh(uint128 claimBond);
     error Schedule_ClaimWindowOutOfRange(uint32 claimWindowSeconds, uint32 min, uint32 max);
     error Schedule_NoDispute();
     error Schedule_EntryWaiting(uint64 id);
     error Schedule_NothingPending();
+    error Schedule_NothingMature();
     error Schedule_NothingFailed();
     error Schedule_NothingReplaced(bytes32 entryHash);
     error Schedule_NoSuchEntry(uint64 id);
@@ -97,12 +103,7 @@ contract Schedule is ISchedule, Ownable2Step {
     /// @param notice see there
     /// @param config the chain at genesis: fixes for ever the addresses, chain ids, kind and genesis time
     /// @param rules what else holds at genesis
-    constructor(
-        address owner_,
-        Notice memory notice,
-        ChainConfig memory config,
-        Rules memory rules
-    ) Ownable(owner_) {
+    constructor(address owner_, Notice memory notice, ChainConfig memory config, Rules memory rules) Ownable(owner_) {
         inbox = config.inbox;
         settlement = config.settlement;
         bridge = config.bridge;
@@ -134,7 +135,8 @@ contract Schedule is ISchedule, Ownable2Step {
         ) revert Schedule_WrongConfig(config);
         if (_records.length - 1 > activeId) revert Schedule_EntryWaiting(activeId + 1);
         Entry memory entry = _checkedEntry(config, rules);
-        return _push(entry, config, uint64(block.timestamp) + delaySeconds);
+        waitingMaturesAt = uint64(block.timestamp) + delaySeconds;
+        return _push(entry, config, waitingMaturesAt);
     }
 
     /// @notice Takes back the last entry while it has not matured. Caller: the owner.
@@ -142,6 +144,7 @@ contract Schedule is ISchedule, Ownable2Step {
         uint64 id = uint64(_records.length - 1);
         if (id == activeId || block.timestamp >= _records[id].maturesAt) revert Schedule_NothingPending();
         _records.pop();
+        waitingMaturesAt = type(uint64).max;
         emit EntryCancelled(id);
     }
 
@@ -169,18 +172,14 @@ contract Schedule is ISchedule, Ownable2Step {
     }
 
     /// @inheritdoc ISchedule
-    function enter(uint64 batchIndex) external returns (Entry memory entry, bool activated) {
+    function enter(uint64 batchIndex) external returns (Entry memory) {
         if (msg.sender != inbox) revert Schedule_NotInbox(msg.sender);
-        uint64 id = activeId;
-        uint64 next = id + 1;
-        if (next < _records.length && block.timestamp >= _records[next].maturesAt) {
-            id = next;
-            activated = true;
-            activeId = next;
-            _records[next].firstBatch = batchIndex;
-            emit EntryActivated(next, batchIndex);
-        }
-        entry = _records[id].entry;
+        if (block.timestamp < waitingMaturesAt) revert Schedule_NothingMature();
+        waitingMaturesAt = type(uint64).max;
+        uint64 id = ++activeId;
+        _records[id].firstBatch = batchIndex;
+        emit EntryActivated(id, batchIndex);
+        return _records[id].entry;
     }
 
     /// @inheritdoc ISchedule
@@ -260,8 +259,11 @@ contract Schedule is ISchedule, Ownable2Step {
             revert Schedule_MessageLimitsTooSmall(config.maxMessagesPerBatch, config.maxMessageGasPerBatch);
         }
         if (config.blockGasLimit < MIN_BLOCK_GAS_LIMIT) revert Schedule_BlockGasLimitTooSmall(config.blockGasLimit);
-        if (rules.epochBatches == 0 || rules.epochSeconds == 0) {
-            revert Schedule_EmptyEpoch(rules.epochBatches, rules.epochSeconds);
+        if (rules.epochWeightGas == 0 || rules.epochSeconds == 0) {
+            revert Schedule_EmptyEpoch(rules.epochWeightGas, rules.epochSeconds);
+        }
+        if (rules.epochWeightGas < MIN_EPOCH_WEIGHT_GAS && !Notices.isDevnet()) {
+            revert Schedule_EpochTooLight(rules.epochWeightGas);
         }
         if (rules.epochSeconds > MAX_EPOCH_SECONDS) revert Schedule_EpochTooSlow(rules.epochSeconds);
         if (rules.claimBond > MAX_CLAIM_BOND) revert Schedule_BondTooHigh(rules.claimBond);

@@ -32,25 +32,34 @@ struct Checkpoint {
     uint256 blobBaseFee;
 }
 
-/// @notice What an append names so that it lands on the state it was built for, or nowhere (L1-BATCH-4).
+/// @notice What an append names so that it lands on the content it was built for, or nowhere (L1-BATCH-4).
+/// @param workGas the work that the batch declares; zero without data (L1-WORK-1)
 struct AppendArgs {
     uint64 index;
-    bytes32 parentHash;
+    bytes32 parentContentHash;
     uint64 queueEnd;
     bytes32 queueHash;
+    uint64 workGas;
     Checkpoint checkpoint;
 }
 
-/// @notice A batch, as it is hashed (L1-BATCH-1).
-struct BatchHeader {
+/// @notice A batch but for when it was posted, as it is hashed (L1-BATCH-1).
+struct BatchContent {
     uint64 index;
-    bytes32 parentHash;
+    bytes32 parentContentHash;
     uint8 dataKind;
     bytes32 dataHash;
     uint64 queueEnd;
     bytes32 queueHash;
     bytes32 checkpointHash;
     bytes32 configHash;
+    uint64 workGas;
+}
+
+/// @notice A batch on L1 (L1-BATCH-1).
+struct BatchHeader {
+    BatchContent content;
+    bytes32 parentHash;
     uint64 postedAt;
 }
 
@@ -101,7 +110,7 @@ struct ChainConfig {
 /// @param guestHash memory root of the fault-proof program
 /// @param keysHash hash of the verification keys; zero on a chain without validity proofs
 /// @param dispute contract that decides contested slots; zero: they stay contested
-/// @param epochBatches an epoch closes when it holds so many batches
+/// @param epochWeightGas an epoch closes before its batches weigh more together (L1-EPOCH-1)
 /// @param epochSeconds an epoch may close so long after its first batch
 /// @param maxCheckpointAgeSeconds a batch names a checkpoint at most so old
 /// @param claimWindowSeconds a first claim can be rivalled for so long
@@ -110,7 +119,7 @@ struct Rules {
     bytes32 guestHash;
     bytes32 keysHash;
     address dispute;
-    uint32 epochBatches;
+    uint64 epochWeightGas;
     uint32 epochSeconds;
     uint32 maxCheckpointAgeSeconds;
     uint32 claimWindowSeconds;

@@ -29,7 +29,8 @@ abstract contract Fixture is Test {
     uint64 internal constant PAUSE_SECONDS = 7 days;
     uint64 internal constant MAX_MESSAGES = 8;
     uint64 internal constant MAX_MESSAGE_GAS = 16_000_000;
-    uint32 internal constant EPOCH_BATCHES = 1;
+    /// @dev Every batch is an epoch.
+    uint64 internal constant EPOCH_WEIGHT_GAS = 1;
     uint32 internal constant EPOCH_SECONDS = 600;
     uint32 internal constant CHECKPOINT_AGE_SECONDS = 7200;
     uint128 internal constant BOND = 1 ether;
@@ -91,7 +92,7 @@ abstract contract Fixture is Test {
             guestHash: keccak256("guest"),
             keysHash: 0,
             dispute: address(0),
-            epochBatches: EPOCH_BATCHES,
+            epochWeightGas: EPOCH_WEIGHT_GAS,
             epochSeconds: EPOCH_SECONDS,
             maxCheckpointAgeSeconds: CHECKPOINT_AGE_SECONDS,
             claimWindowSeconds: WINDOW_SECONDS,
@@ -140,9 +141,7 @@ abstract contract Fixture is Test {
         gate = new UpgradeGate(address(schedule));
         bridge = Bridge(
             payable(new BridgeProxy(
-                    address(implementation),
-                    address(gate),
-                    abi.encodeCall(Bridge.initialize, (guardian, PAUSE_SECONDS))
+                    address(implementation), address(gate), abi.encodeCall(Bridge.initialize, (guardian, PAUSE_SECONDS))
                 ))
         );
     }
@@ -159,7 +158,7 @@ abstract contract Fixture is Test {
 
     function appendArgs(uint64 queueEnd) internal view returns (AppendArgs memory) {
         uint64 index = inbox.batchCount() + 1;
-        return AppendArgs(index, inbox.batchHashOf(index - 1), queueEnd, inbox.queueHashOf(queueEnd), named);
+        return AppendArgs(index, inbox.lastContentHash(), queueEnd, inbox.queueHashOf(queueEnd), 0, named);
     }
 
     /// @dev The sequencer appends a batch with a payload that consumes as much of the queue as a batch holds.

@@ -221,7 +221,7 @@ contract UpgradeGateTest is DisputeFixture {
     /// @notice Open epochs count as the one that they will be.
     function test_mark_namesTheOpenEpoch() external {
         Rules memory slow = rules();
-        slow.epochBatches = 2;
+        slow.epochWeightGas = 250_000; // two batches
         vm.prank(owner);
         schedule.schedule(deployedConfig(), slow);
         _propose();

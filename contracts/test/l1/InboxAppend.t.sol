@@ -3,7 +3,7 @@ pragma solidity ^0.8.30;
 
 import { Hashing } from "../../src/l1/Hashing.sol";
 import { Inbox } from "../../src/l1/Inbox.sol";
-import { AppendArgs, BatchHeader, Checkpoint } from "../../src/l1/Types.sol";
+import { AppendArgs, BatchContent, BatchHeader, Checkpoint } from "../../src/l1/Types.sol";
 import { vm } from "../utils/Vm.sol";
 import { Fixture } from "./Fixture.sol";
 
@@ -16,21 +16,26 @@ abstract contract AppendFixture is Fixture {
         returns (BatchHeader memory)
     {
         return BatchHeader({
-            index: args.index,
-            parentHash: args.parentHash,
-            dataKind: dataKind,
-            dataHash: dataHash,
-            queueEnd: args.queueEnd,
-            queueHash: args.queueHash,
-            checkpointHash: keccak256(abi.encode(args.checkpoint)),
-            configHash: deployedConfig().hash(),
+            content: BatchContent({
+                index: args.index,
+                parentContentHash: args.parentContentHash,
+                dataKind: dataKind,
+                dataHash: dataHash,
+                queueEnd: args.queueEnd,
+                queueHash: args.queueHash,
+                checkpointHash: keccak256(abi.encode(args.checkpoint)),
+                configHash: deployedConfig().hash(),
+                workGas: args.workGas
+            }),
+            parentHash: inbox.batchHashOf(args.index - 1),
             postedAt: uint64(vm.getBlockTimestamp())
         });
     }
 
     function expectAppended(AppendArgs memory args, uint8 dataKind, bytes32 dataHash) internal returns (bytes32) {
         BatchHeader memory expected = header(args, dataKind, dataHash);
-        bytes32 batchHash = keccak256(abi.encode(expected));
+        bytes32 contentHash = keccak256(abi.encode(expected.content));
+        bytes32 batchHash = keccak256(abi.encode(contentHash, expected.parentHash, expected.postedAt));
         vm.expectEmit(address(inbox));
         emit Inbox.BatchAppended(args.index, batchHash, expected, args.checkpoint);
         return batchHash;
@@ -85,8 +90,8 @@ contract InboxAppendCalldataTest is AppendFixture {
         uint256 number = vm.getBlockNumber();
         vm.assertTrue(inbox.checkpointHashOf(uint64(number)) != 0);
         bytes32 second = append(0);
-        vm.assertEq(appendArgs(0).parentHash, second);
         vm.assertNotEq(first, second);
+        vm.assertEq(inbox.batchHashOf(1), first);
     }
 
     function testFuzz_appendCalldata_revertsUnlessSequencer(address caller) external {
@@ -135,13 +140,14 @@ contract InboxAppendCalldataTest is AppendFixture {
         _expectRefused(args, abi.encodeWithSelector(Inbox.Inbox_WrongIndex.selector, 1, index));
     }
 
-    function testFuzz_appendCalldata_revertsOnWrongParent(bytes32 parentHash) external {
-        bytes32 expected = append(0);
-        vm.assume(parentHash != expected);
+    function testFuzz_appendCalldata_revertsOnWrongParent(bytes32 parentContentHash) external {
+        append(0);
+        bytes32 expected = inbox.lastContentHash();
+        vm.assume(parentContentHash != expected);
         storeCheckpoint();
         AppendArgs memory args = appendArgs(0);
-        args.parentHash = parentHash;
-        _expectRefused(args, abi.encodeWithSelector(Inbox.Inbox_WrongParent.selector, expected, parentHash));
+        args.parentContentHash = parentContentHash;
+        _expectRefused(args, abi.encodeWithSelector(Inbox.Inbox_WrongParent.selector, expected, parentContentHash));
     }
 
     function testFuzz_appendCalldata_revertsOnQueueEndOutOfRange(uint64 queueEnd) external {
@@ -365,6 +371,15 @@ contract InboxAppendForcedTest is AppendFixture {
         overdue();
         AppendArgs memory args = appendArgs(0);
         vm.expectRevert(abi.encodeWithSelector(Inbox.Inbox_OverdueMessageLeft.selector, 0));
+        inbox.appendForced(args);
+    }
+
+    /// @notice What has no data does no work but the messages', which the queue's meter bounds.
+    function testFuzz_appendForced_revertsOnDeclaredWork(uint64 workGas) external {
+        overdue();
+        AppendArgs memory args = appendArgs(1);
+        args.workGas = uint64(bound(workGas, 1, type(uint64).max));
+        vm.expectRevert(abi.encodeWithSelector(Inbox.Inbox_WorkWithoutData.selector, args.workGas));
         inbox.appendForced(args);
     }
 

@@ -6,11 +6,11 @@ import { AppendArgs, ChainConfig, Rules } from "../../src/l1/Types.sol";
 import { vm } from "../utils/Vm.sol";
 import { Fixture } from "./Fixture.sol";
 
-/// @title Epochs, by batches, by time and by schedule entry: L1-EPOCH-1.
+/// @title Epochs, by weight, by time and by schedule entry: L1-EPOCH-1.
 contract InboxEpochTest is Fixture {
     function rules() internal view override returns (Rules memory changed) {
         changed = super.rules();
-        changed.epochBatches = 3;
+        changed.epochWeightGas = 350_000; // three batches
     }
 
     function test_epoch_closesWhenFull() external {

@@ -38,7 +38,7 @@ contract ScheduleScheduleTest is ScheduleFixture {
         ChainConfig memory chain = next(2);
         chain.maxMessagesPerBatch = uint64(bound(messages, 1, type(uint64).max));
         chain.maxMessageGasPerBatch = uint64(bound(messageGas, 8_000_000, type(uint64).max));
-        changed.epochBatches = uint32(bound(changed.epochBatches, 1, type(uint32).max));
+        changed.epochWeightGas = uint64(bound(changed.epochWeightGas, 1, type(uint64).max));
         chain.blockGasLimit = uint64(bound(blockGasLimit, 18_000_000, type(uint64).max));
         changed.epochSeconds = uint32(bound(changed.epochSeconds, 1, 7 days));
         changed.maxCheckpointAgeSeconds = uint32(bound(changed.maxCheckpointAgeSeconds, 1 hours, type(uint32).max));
@@ -49,7 +49,7 @@ contract ScheduleScheduleTest is ScheduleFixture {
         bytes32 entryHash = keccak256(
             bytes.concat(
                 abi.encode(entry.configHash, entry.maxMessagesPerBatch, entry.maxMessageGasPerBatch),
-                abi.encode(changed.guestHash, changed.keysHash, changed.dispute, changed.epochBatches),
+                abi.encode(changed.guestHash, changed.keysHash, changed.dispute, changed.epochWeightGas),
                 abi.encode(changed.epochSeconds, changed.maxCheckpointAgeSeconds, changed.claimWindowSeconds),
                 abi.encode(changed.claimBond)
             )
@@ -114,11 +114,11 @@ contract ScheduleScheduleTest is ScheduleFixture {
 
     function testFuzz_schedule_revertsOnEmptyEpoch(uint32 other, bool byTime) external {
         Rules memory changed = rules();
-        (changed.epochBatches, changed.epochSeconds) = byTime ? (other, uint32(0)) : (uint32(0), other);
+        (changed.epochWeightGas, changed.epochSeconds) = byTime ? (other, uint32(0)) : (uint32(0), other);
         _expectRefused(
             next(2),
             changed,
-            abi.encodeWithSelector(Schedule.Schedule_EmptyEpoch.selector, changed.epochBatches, changed.epochSeconds)
+            abi.encodeWithSelector(Schedule.Schedule_EmptyEpoch.selector, changed.epochWeightGas, changed.epochSeconds)
         );
     }
 
@@ -243,7 +243,9 @@ contract ScheduleNoticeTest is DisputeFixture {
     /// @notice Without a dispute contract two rivals would end finality, and one liar with a window of patience own the escrow.
     function testFuzz_dispute_isRequiredOffDevnets(uint64 chainId) external {
         chainId = uint64(bound(chainId, 1, type(uint64).max >> 1));
-        Rules memory without = rules();
+        Rules memory with = rules();
+        with.epochWeightGas = schedule.MIN_EPOCH_WEIGHT_GAS();
+        Rules memory without = abi.decode(abi.encode(with), (Rules));
         without.dispute = address(0);
         _deploy(notice(), without);
         vm.chainId(1_337);
@@ -252,25 +254,38 @@ contract ScheduleNoticeTest is DisputeFixture {
         vm.chainId(chainId);
         vm.expectRevert(Schedule.Schedule_NoDispute.selector);
         _deploy(notice(), without);
-        _deploy(notice(), rules());
+        _deploy(notice(), with);
     }
 
     /// @notice Nor may a later entry, or a replacement, drop it.
     function test_dispute_isRequiredEver() external {
+        (ClaimId right,) = contested();
         vm.chainId(1);
-        deploy();
-        storeCheckpoint();
         Rules memory without = rules();
         without.dispute = address(0);
+        without.epochWeightGas = schedule.MIN_EPOCH_WEIGHT_GAS();
+        ChainConfig memory chain = deployedConfig();
+        chain.l1ChainId = 1;
         vm.expectRevert(Schedule.Schedule_NoDispute.selector);
         vm.prank(owner);
-        schedule.schedule(deployedConfig(), without);
-        (ClaimId right,) = contested();
+        schedule.schedule(chain, without);
         dispute.set(slotOfClaim(right), IDispute.Verdict.Failed, 0, address(0));
         settlement.decide(slotOfClaim(right));
         vm.expectRevert(Schedule.Schedule_NoDispute.selector);
         vm.prank(owner);
         schedule.replace(keccak256("repaired"), address(0));
+    }
+
+    /// @notice Else epochs would cost claimants more than the sequencer.
+    function testFuzz_epochs_areHeavyOffDevnets(uint64 weightGas) external {
+        Rules memory light = rules();
+        light.epochWeightGas = uint64(bound(weightGas, 1, 99_999_999));
+        _deploy(notice(), light);
+        vm.chainId(1);
+        vm.expectRevert(abi.encodeWithSelector(Schedule.Schedule_EpochTooLight.selector, light.epochWeightGas));
+        _deploy(notice(), light);
+        light.epochWeightGas = 100_000_000;
+        _deploy(notice(), light);
     }
 
     /// @notice An account without code decides nothing.
@@ -349,9 +364,25 @@ contract ScheduleEnterTest is ScheduleFixture {
         vm.expectEmit(address(schedule));
         emit Schedule.EntryActivated(1, 2);
         vm.prank(address(inbox));
-        (Entry memory entry, bool activated) = schedule.enter(2);
-        vm.assertTrue(activated);
+        Entry memory entry = schedule.enter(2);
         vm.assertEq(entry.configHash, next(2).hash());
+        vm.assertEq(schedule.waitingMaturesAt(), type(uint64).max);
+    }
+
+    function testFuzz_enter_revertsUnlessMature(uint256 lacking, bool cancelled) external {
+        vm.expectRevert(Schedule.Schedule_NothingMature.selector);
+        vm.prank(address(inbox));
+        schedule.enter(1);
+        scheduleNext(2);
+        vm.assertEq(schedule.waitingMaturesAt(), vm.getBlockTimestamp() + DELAY_SECONDS);
+        if (cancelled) {
+            vm.prank(owner);
+            schedule.cancel();
+        }
+        vm.warp(vm.getBlockTimestamp() + DELAY_SECONDS - (cancelled ? 0 : bound(lacking, 1, DELAY_SECONDS)));
+        vm.expectRevert(Schedule.Schedule_NothingMature.selector);
+        vm.prank(address(inbox));
+        schedule.enter(1);
     }
 
     /// @notice Entries that waited together could follow each other batch by batch, with a grace for each.

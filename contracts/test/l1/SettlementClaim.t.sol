@@ -243,10 +243,7 @@ contract SettlementClaimTest is ClaimFixture {
         );
         fields.configHash = next.hash();
         _expectRefused(
-            first,
-            fields,
-            BOND - 1,
-            abi.encodeWithSelector(StakeBook.Stake_TooSmall.selector, 2 ether - 1, 2 ether)
+            first, fields, BOND - 1, abi.encodeWithSelector(StakeBook.Stake_TooSmall.selector, 2 ether - 1, 2 ether)
         );
         vm.deal(alice, BOND); // the stake is topped up
         vm.prank(alice);
@@ -257,7 +254,7 @@ contract SettlementClaimTest is ClaimFixture {
     /// @notice Two claims on one parent always contradict: only an epoch's last batch can be claimed, and each epoch once.
     function test_claim_onlyEpochBoundaries() external {
         Rules memory changed = rules();
-        changed.epochBatches = 2;
+        changed.epochWeightGas = 250_000; // two batches
         ChainConfig memory next = deployedConfig();
         vm.prank(owner);
         schedule.schedule(next, changed);

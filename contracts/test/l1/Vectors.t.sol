@@ -4,7 +4,15 @@ pragma solidity ^0.8.30;
 import { ClaimId, SlotId } from "../../src/l1/FraudSettlement.sol";
 import { Hashing } from "../../src/l1/Hashing.sol";
 import { MessageTree } from "../../src/l1/MessageTree.sol";
-import { BatchHeader, ChainConfig, Checkpoint, L2Message, Message, OutputFields } from "../../src/l1/Types.sol";
+import {
+    BatchContent,
+    BatchHeader,
+    ChainConfig,
+    Checkpoint,
+    L2Message,
+    Message,
+    OutputFields
+} from "../../src/l1/Types.sol";
 import { Vm, vm } from "../utils/Vm.sol";
 import { Fixture } from "./Fixture.sol";
 
@@ -84,17 +92,19 @@ contract VectorsTest is Fixture {
     }
 
     function _batch() private view {
-        BatchHeader memory header = BatchHeader({
+        BatchContent memory content = BatchContent({
             index: uint64(_uint("index")),
-            parentHash: _word("parentHash"),
+            parentContentHash: _word("parentContentHash"),
             dataKind: uint8(_uint("dataKind")),
             dataHash: _word("dataHash"),
             queueEnd: uint64(_uint("queueEnd")),
             queueHash: _word("queueHash"),
             checkpointHash: _word("checkpointHash"),
             configHash: _word("configHash"),
-            postedAt: uint64(_uint("postedAt"))
+            workGas: uint64(_uint("workGas"))
         });
+        vm.assertEq(content.hash(), _word("contentHash"));
+        BatchHeader memory header = BatchHeader(content, _word("parentHash"), uint64(_uint("postedAt")));
         vm.assertEq(header.hash(), _word("hash"));
     }
 

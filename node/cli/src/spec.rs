@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use alloy::primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
-use tandem_chain::{ChainConfig, ChainKind, config};
+use tandem_chain::{ChainConfig, ChainKind, config, epoch::limits::EPOCH_WEIGHT_GAS_MAX};
 use tandem_l1::{
     ChainSpec,
     deploy::{DeployError, GRACE_SECONDS_MIN, NOTICE_SECONDS_MIN, RulesSpec},
@@ -93,8 +93,8 @@ impl Default for Limits {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Settlement {
-    /// Batches of an epoch.
-    pub epoch_batches: u32,
+    /// An epoch closes before its batches weigh more together, in gas; every batch is an epoch at least.
+    pub epoch_weight_gas: u64,
     /// An epoch may close so long after its first batch.
     pub epoch_seconds: u32,
     /// A claim can be rivalled for so long.
@@ -120,7 +120,7 @@ pub struct Settlement {
 impl Default for Settlement {
     fn default() -> Self {
         Self {
-            epoch_batches: 1,
+            epoch_weight_gas: EPOCH_WEIGHT_GAS_MAX,
             epoch_seconds: 3_600,
             claim_window_seconds: 7 * 86_400,
             claim_bond: 100_000_000_000_000_000,
@@ -224,7 +224,7 @@ impl SpecFile {
             rules: RulesSpec {
                 guest_hash: settlement.guest_hash.map_or_else(own_guest_hash, Ok)?,
                 dispute: settlement.dispute,
-                epoch_batches: settlement.epoch_batches,
+                epoch_weight_gas: settlement.epoch_weight_gas,
                 epoch_seconds: settlement.epoch_seconds,
                 max_checkpoint_age_seconds: settlement.checkpoint_age_seconds,
                 claim_window_seconds: settlement.claim_window_seconds,
@@ -293,7 +293,7 @@ mod tests {
             ("[limits]\nblocks-per-batch = 0", "[limits]\nblocks-per-batch = 1"),
             ("[limits]\nmessages-per-batch = 0", "[limits]\nmessages-per-batch = 1"),
             ("[limits]\nmessage-gas-per-batch = 7999999", "[limits]\nmessage-gas-per-batch = 8000000"),
-            ("[settlement]\nepoch-batches = 0", "[settlement]\nepoch-batches = 1"),
+            ("[settlement]\nepoch-weight-gas = 0", "[settlement]\nepoch-weight-gas = 1"),
             ("[settlement]\nepoch-seconds = 0", "[settlement]\nepoch-seconds = 1"),
             ("[settlement]\nepoch-seconds = 604801", "[settlement]\nepoch-seconds = 604800"),
             ("[settlement]\ncheckpoint-age-seconds = 3599", "[settlement]\ncheckpoint-age-seconds = 3600"),
@@ -302,9 +302,9 @@ mod tests {
             ("[settlement]\npause-seconds = 2592001", "[settlement]\npause-seconds = 2592000"),
             ("[settlement]\ndelay-seconds = 43199", "[settlement]\ndelay-seconds = 43200"),
             ("[settlement]\nclaim-window-seconds = 2592001", "[settlement]\nclaim-window-seconds = 2592000"),
-            // One more batch per epoch does not fit the machine.
-            ("[settlement]\nepoch-batches = 2", "[settlement]\nepoch-batches = 1"),
-            ("[limits]\nwork-gas-per-batch = 380412652", "[limits]\nwork-gas-per-batch = 380412651"),
+            // Neither a heavier epoch fits the machine, nor a heavier batch.
+            ("[settlement]\nepoch-weight-gas = 439804652", "[settlement]\nepoch-weight-gas = 439804651"),
+            ("[limits]\nwork-gas-per-batch = 397723724", "[limits]\nwork-gas-per-batch = 397723723"),
         ] {
             assert!(matches!(with(bad), Err(SpecError::Refused(_))), "{bad}");
             assert!(with(good).is_ok(), "{good}");
@@ -332,6 +332,6 @@ mod tests {
     #[test]
     fn the_defaults_fit_the_machine() {
         let spec = parse(&format!("l2-chain-id = 7\n{ROLES}")).unwrap();
-        assert!(tandem_chain::epoch::limits::fits_machine(&spec.chain, spec.rules.epoch_batches));
+        assert!(tandem_chain::epoch::limits::fits_machine(&spec.chain, spec.rules.epoch_weight_gas));
     }
 }

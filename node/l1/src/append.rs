@@ -29,14 +29,16 @@ use tandem_chain::{
 pub struct Append {
     /// Its index.
     pub index: u64,
-    /// Hash of the batch before it.
-    pub parent_hash: B256,
+    /// Content hash of the batch before it; zero for the first.
+    pub parent_content_hash: B256,
     /// Messages consumed after it.
     pub queue_end: u64,
     /// The queue's hash there.
     pub queue_hash: B256,
     /// The checkpoint that its blocks were built on.
     pub checkpoint: Checkpoint,
+    /// The work that it declares, in gas; zero without data.
+    pub work_gas: u64,
     /// Its payload.
     pub data: AppendData,
 }
@@ -111,9 +113,10 @@ impl Append {
     pub fn to_call(&self, inbox: Address) -> Result<L1Call, PayloadTooLong> {
         let args = AppendArgs {
             index: self.index,
-            parentHash: self.parent_hash,
+            parentContentHash: self.parent_content_hash,
             queueEnd: self.queue_end,
             queueHash: self.queue_hash,
+            workGas: self.work_gas,
             checkpoint: self.checkpoint.into(),
         };
         let fits = |payload: &Bytes, max| match payload.len() {
@@ -138,10 +141,11 @@ impl Append {
         Ok(L1Call { purpose, to: inbox.into(), input: input.into(), blobs, ..L1Call::default() })
     }
 
-    /// Whether a batch on L1 is this one, whenever it was posted and under whatever configuration.
+    /// Whether a batch on L1 is this one, whenever it was posted, after whatever time its parent was, and under whatever configuration.
     pub async fn is(&self, header: &BatchHeader) -> bool {
         header.index == self.index
-            && header.parent_hash == self.parent_hash
+            && header.parent_content_hash == self.parent_content_hash
+            && header.work_gas == self.work_gas
             && header.queue_end == self.queue_end
             && header.queue_hash == self.queue_hash
             && header.checkpoint_hash == self.checkpoint.hash()
@@ -303,10 +307,11 @@ mod tests {
     fn append(data: AppendData) -> Append {
         Append {
             index: 3,
-            parent_hash: B256::repeat_byte(1),
+            parent_content_hash: B256::repeat_byte(1),
             queue_end: 5,
             queue_hash: B256::repeat_byte(2),
             checkpoint: Checkpoint { number: 9, ..Checkpoint::default() },
+            work_gas: 6,
             data,
         }
     }
@@ -314,13 +319,15 @@ mod tests {
     fn header(append: &Append, data_kind: DataKind, data_hash: B256) -> BatchHeader {
         BatchHeader {
             index: append.index,
-            parent_hash: append.parent_hash,
+            parent_hash: B256::repeat_byte(4),
+            parent_content_hash: append.parent_content_hash,
             data_kind,
             data_hash,
             queue_end: append.queue_end,
             queue_hash: append.queue_hash,
             checkpoint_hash: append.checkpoint.hash(),
             config_hash: B256::repeat_byte(7),
+            work_gas: append.work_gas,
             posted_at: 8,
         }
     }
@@ -337,7 +344,7 @@ mod tests {
             let append = append(data);
             let same = header(&append, kind, data_hash);
             assert!(append.is(&same).await, "{kind:?}");
-            assert!(append.is(&BatchHeader { posted_at: 1, ..same }).await);
+            assert!(append.is(&BatchHeader { posted_at: 1, parent_hash: B256::ZERO, ..same }).await);
             for other in [
                 BatchHeader { index: 4, ..same },
                 BatchHeader { data_hash: B256::repeat_byte(9), ..same },
@@ -345,7 +352,8 @@ mod tests {
                     data_kind: if kind == DataKind::Blobs { DataKind::None } else { DataKind::Blobs },
                     ..same
                 },
-                BatchHeader { parent_hash: B256::ZERO, ..same },
+                BatchHeader { parent_content_hash: B256::ZERO, ..same },
+                BatchHeader { work_gas: 7, ..same },
                 BatchHeader { queue_end: 6, ..same },
                 BatchHeader { queue_hash: B256::ZERO, ..same },
                 BatchHeader { checkpoint_hash: B256::ZERO, ..same },

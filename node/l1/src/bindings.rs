@@ -24,22 +24,30 @@ sol! {
     #[derive(Debug, PartialEq, Eq)]
     struct AppendArgs {
         uint64 index;
-        bytes32 parentHash;
+        bytes32 parentContentHash;
         uint64 queueEnd;
         bytes32 queueHash;
+        uint64 workGas;
         Checkpoint checkpoint;
     }
 
     #[derive(Debug, PartialEq, Eq)]
-    struct BatchHeader {
+    struct BatchContent {
         uint64 index;
-        bytes32 parentHash;
+        bytes32 parentContentHash;
         uint8 dataKind;
         bytes32 dataHash;
         uint64 queueEnd;
         bytes32 queueHash;
         bytes32 checkpointHash;
         bytes32 configHash;
+        uint64 workGas;
+    }
+
+    #[derive(Debug, PartialEq, Eq)]
+    struct BatchHeader {
+        BatchContent content;
+        bytes32 parentHash;
         uint64 postedAt;
     }
 
@@ -91,7 +99,7 @@ sol! {
         bytes32 guestHash;
         bytes32 keysHash;
         address dispute;
-        uint32 epochBatches;
+        uint64 epochWeightGas;
         uint32 epochSeconds;
         uint32 maxCheckpointAgeSeconds;
         uint32 claimWindowSeconds;
@@ -136,6 +144,9 @@ sol! {
         error Inbox_CheckpointBeforeLast(uint64 number, uint64 last);
         error Inbox_CheckpointTooOld(uint64 timestamp, uint64 maxAgeSeconds);
         error Inbox_PayloadTooLong(uint256 length, uint256 max);
+        error Inbox_WorkWithoutData(uint64 workGas);
+        error WorkMeter_WorkGasFull(uint256 workGas, uint256 left);
+        error WorkMeter_BytesFull(uint256 postedBytes, uint256 left);
         error Inbox_NoBlobs();
         error Inbox_TooManyBlobs(uint256 max);
         error Inbox_EpochNotClosable(uint64 epoch);
@@ -158,6 +169,9 @@ sol! {
         function epochCount() external view returns (uint64);
         function epochFirstBatch() external view returns (uint64);
         function epochFirstPostedAt() external view returns (uint64);
+        function epochWeightGas() external view returns (uint64);
+        function lastContentHash() external view returns (bytes32);
+        function workLeft() external view returns (uint256 workGas, uint256 postedBytes);
         function checkpointHashOf(uint64 number) external view returns (bytes32);
         function batchHashOf(uint64 batchIndex) external view returns (bytes32);
         function epochEnd(uint64 epoch) external view returns (uint64);
@@ -347,7 +361,8 @@ sol! {
         error Schedule_MessageLimitsTooSmall(uint64 messages, uint64 messageGas);
         error Schedule_BlockGasLimitTooSmall(uint64 blockGasLimit);
         error Schedule_CheckpointAgeTooShort(uint32 maxCheckpointAgeSeconds);
-        error Schedule_EmptyEpoch(uint32 epochBatches, uint32 epochSeconds);
+        error Schedule_EmptyEpoch(uint64 epochWeightGas, uint32 epochSeconds);
+        error Schedule_EpochTooLight(uint64 epochWeightGas);
         error Schedule_EpochTooSlow(uint32 epochSeconds);
         error Schedule_BondTooHigh(uint128 claimBond);
         error Schedule_ClaimWindowOutOfRange(uint32 claimWindowSeconds, uint32 min, uint32 max);
@@ -357,6 +372,7 @@ sol! {
         error Notice_DelayTooShort(uint64 delaySeconds, uint256 neededSeconds);
         error Notice_GraceTooShort(uint64 graceSeconds, uint64 neededSeconds);
         error Schedule_NothingPending();
+        error Schedule_NothingMature();
         error Schedule_NothingFailed();
         error Schedule_NothingReplaced(bytes32 entryHash);
         error Schedule_NoSuchEntry(uint64 id);
@@ -374,6 +390,7 @@ sol! {
         function delaySeconds() external view returns (uint64);
         function graceSeconds() external view returns (uint64);
         function activeId() external view returns (uint64);
+        function waitingMaturesAt() external view returns (uint64);
         function activeEntry() external view returns (Entry memory);
         function entryOf(uint64 batchIndex) external view returns (Entry memory entry, bytes32 entryHash);
         function entryCount() external view returns (uint64);
@@ -476,33 +493,37 @@ impl TryFrom<BatchHeader> for ChainBatchHeader {
     type Error = UnknownDataKind;
 
     fn try_from(value: BatchHeader) -> Result<Self, UnknownDataKind> {
+        let BatchHeader { content, parentHash: parent_hash, postedAt: posted_at } = value;
         Ok(Self {
-            index: value.index,
-            parent_hash: value.parentHash,
-            data_kind: value.dataKind.try_into()?,
-            data_hash: value.dataHash,
-            queue_end: value.queueEnd,
-            queue_hash: value.queueHash,
-            checkpoint_hash: value.checkpointHash,
-            config_hash: value.configHash,
-            posted_at: value.postedAt,
+            index: content.index,
+            parent_hash,
+            parent_content_hash: content.parentContentHash,
+            data_kind: content.dataKind.try_into()?,
+            data_hash: content.dataHash,
+            queue_end: content.queueEnd,
+            queue_hash: content.queueHash,
+            checkpoint_hash: content.checkpointHash,
+            config_hash: content.configHash,
+            work_gas: content.workGas,
+            posted_at,
         })
     }
 }
 
 impl From<ChainBatchHeader> for BatchHeader {
     fn from(value: ChainBatchHeader) -> Self {
-        Self {
+        let content = BatchContent {
             index: value.index,
-            parentHash: value.parent_hash,
+            parentContentHash: value.parent_content_hash,
             dataKind: value.data_kind as u8,
             dataHash: value.data_hash,
             queueEnd: value.queue_end,
             queueHash: value.queue_hash,
             checkpointHash: value.checkpoint_hash,
             configHash: value.config_hash,
-            postedAt: value.posted_at,
-        }
+            workGas: value.work_gas,
+        };
+        Self { content, parentHash: value.parent_hash, postedAt: value.posted_at }
     }
 }
 
@@ -575,15 +596,19 @@ mod tests {
         let header = ChainBatchHeader {
             index: 1,
             parent_hash: B256::repeat_byte(2),
+            parent_content_hash: B256::repeat_byte(8),
             data_kind: DataKind::Blobs,
             data_hash: B256::repeat_byte(3),
             queue_end: 4,
             queue_hash: B256::repeat_byte(5),
             checkpoint_hash: B256::repeat_byte(6),
             config_hash: B256::repeat_byte(7),
+            work_gas: 9,
             posted_at: u64::MAX,
         };
-        assert_eq!(header.hash(), keccak256(BatchHeader::from(header).abi_encode()));
+        let content_hash = keccak256(BatchHeader::from(header).content.abi_encode());
+        assert_eq!(header.content_hash(), content_hash);
+        assert_eq!(header.hash(), keccak256((content_hash, header.parent_hash, header.posted_at).abi_encode()));
         assert_eq!(ChainBatchHeader::try_from(BatchHeader::from(header)), Ok(header));
 
         let config = ChainChainConfig {
@@ -629,15 +654,17 @@ mod tests {
         let mut header = BatchHeader::from(ChainBatchHeader {
             index: 0,
             parent_hash: B256::ZERO,
+            parent_content_hash: B256::ZERO,
             data_kind: DataKind::None,
             data_hash: B256::ZERO,
             queue_end: 0,
             queue_hash: B256::ZERO,
             checkpoint_hash: B256::ZERO,
             config_hash: B256::ZERO,
+            work_gas: 0,
             posted_at: 0,
         });
-        header.dataKind = 3;
+        header.content.dataKind = 3;
         assert_eq!(ChainBatchHeader::try_from(header), Err(UnknownDataKind(3)));
     }
 }

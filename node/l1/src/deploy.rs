@@ -23,6 +23,8 @@ use tandem_chain::{ChainConfig, OutputFields, config::ConfigError};
 
 /// Chain ids of L1s for trying things, where a chain may be quick and have nobody who decides disputes (L1-NOTICE-2). Twin: `Notice.sol`.
 pub const DEVNET_CHAIN_IDS: [u64; 2] = [31_337, 1_337];
+/// Elsewhere an epoch's weight is at least so much gas (L1-SCHED-5).
+pub const EPOCH_WEIGHT_GAS_MIN: u64 = 100_000_000;
 /// Elsewhere the delay exceeds the forced-inclusion window by so much, in seconds (L1-NOTICE-1): notice, and the censorship bound.
 pub const NOTICE_SECONDS_MIN: u64 = 37 * 86_400;
 /// Elsewhere the grace is at least so long, in seconds (L1-NOTICE-3).
@@ -63,13 +65,15 @@ impl ChainSpec {
     /// L1 chain id is 0, not known yet, a devnet's is assumed; [`deploy`] checks again.
     pub fn check(&self) -> Result<(), DeployError> {
         let rules = &self.rules;
-        self.chain.check(rules.epoch_batches)?;
+        self.chain.check(rules.epoch_weight_gas)?;
         let l1_chain_id = self.chain.l1_chain_id;
         let is_devnet = l1_chain_id == 0 || DEVNET_CHAIN_IDS.contains(&l1_chain_id);
         let (notice_min, grace_min) = if is_devnet { (0, 0) } else { (NOTICE_SECONDS_MIN, GRACE_SECONDS_MIN) };
         let delay_min = self.forced_inclusion_window_seconds.saturating_add(notice_min);
         let (seconds_max, unbounded) = (u128::from(u32::MAX), u128::from(u64::MAX));
+        let weight_min = if is_devnet { 1 } else { EPOCH_WEIGHT_GAS_MIN };
         for (rule, min, max, found) in [
+            ("weight of an epoch in gas", weight_min.into(), unbounded, rules.epoch_weight_gas.into()),
             ("epoch seconds", 1, 604_800, rules.epoch_seconds.into()),
             ("maximal checkpoint age in seconds", 3_600, seconds_max, rules.max_checkpoint_age_seconds.into()),
             ("claim window in seconds", 1, 30 * 86_400, rules.claim_window_seconds.into()),
@@ -98,8 +102,8 @@ pub struct RulesSpec {
     pub guest_hash: alloy::primitives::B256,
     /// Decides contested slots; zero, on a devnet: they fail.
     pub dispute: Address,
-    /// An epoch closes when it holds so many batches.
-    pub epoch_batches: u32,
+    /// An epoch closes before its batches weigh more together (L1-EPOCH-1).
+    pub epoch_weight_gas: u64,
     /// An epoch may close so long after its first batch.
     pub epoch_seconds: u32,
     /// A batch names a checkpoint at most so old.
@@ -363,7 +367,7 @@ impl From<RulesSpec> for Rules {
             guestHash: spec.guest_hash,
             keysHash: alloy::primitives::B256::ZERO,
             dispute: spec.dispute,
-            epochBatches: spec.epoch_batches,
+            epochWeightGas: spec.epoch_weight_gas,
             epochSeconds: spec.epoch_seconds,
             maxCheckpointAgeSeconds: spec.max_checkpoint_age_seconds,
             claimWindowSeconds: spec.claim_window_seconds,

@@ -214,6 +214,8 @@ pub struct BatchJob {
     pub queue_end: u64,
     /// Hash of the queue there.
     pub queue_hash: B256,
+    /// The work that it declares, in gas.
+    pub work_gas: u64,
     /// The payload, framing not included.
     pub payload: Bytes,
 }
@@ -233,21 +235,23 @@ pub struct JobSummary {
     pub queue_end: u64,
     /// Hash of the queue there.
     pub queue_hash: B256,
+    /// The work that it declares, in gas.
+    pub work_gas: u64,
 }
 
 impl JobSummary {
     /// With the payload, the whole.
     pub fn with_payload(self, payload: Bytes) -> BatchJob {
-        let Self { sequence, first_block, last_block, checkpoint, queue_end, queue_hash } = self;
-        BatchJob { sequence, first_block, last_block, checkpoint, queue_end, queue_hash, payload }
+        let Self { sequence, first_block, last_block, checkpoint, queue_end, queue_hash, work_gas } = self;
+        BatchJob { sequence, first_block, last_block, checkpoint, queue_end, queue_hash, work_gas, payload }
     }
 }
 
 impl BatchJob {
     /// Everything but the payload.
     pub fn summary(&self) -> JobSummary {
-        let Self { sequence, first_block, last_block, checkpoint, queue_end, queue_hash, payload: _ } = *self;
-        JobSummary { sequence, first_block, last_block, checkpoint, queue_end, queue_hash }
+        let Self { sequence, first_block, last_block, checkpoint, queue_end, queue_hash, work_gas, payload: _ } = *self;
+        JobSummary { sequence, first_block, last_block, checkpoint, queue_end, queue_hash, work_gas }
     }
 }
 
@@ -259,20 +263,21 @@ struct JobSummaryRlp {
     checkpoint: CheckpointRow,
     queue_end: u64,
     queue_hash: B256,
+    work_gas: u64,
 }
 
 impl Encodable for JobSummary {
     fn encode(&self, out: &mut dyn alloy_rlp::BufMut) {
-        let Self { sequence, first_block, last_block, checkpoint, queue_end, queue_hash } = *self;
+        let Self { sequence, first_block, last_block, checkpoint, queue_end, queue_hash, work_gas } = *self;
         let checkpoint = checkpoint.into();
-        JobSummaryRlp { sequence, first_block, last_block, checkpoint, queue_end, queue_hash }.encode(out);
+        JobSummaryRlp { sequence, first_block, last_block, checkpoint, queue_end, queue_hash, work_gas }.encode(out);
     }
 }
 
 impl Decodable for JobSummary {
     fn decode(buf: &mut &[u8]) -> alloy_rlp::Result<Self> {
-        let JobSummaryRlp { sequence, first_block, last_block, checkpoint, queue_end, queue_hash } =
+        let JobSummaryRlp { sequence, first_block, last_block, checkpoint, queue_end, queue_hash, work_gas } =
             JobSummaryRlp::decode(buf)?;
-        Ok(Self { sequence, first_block, last_block, checkpoint: checkpoint.into(), queue_end, queue_hash })
+        Ok(Self { sequence, first_block, last_block, checkpoint: checkpoint.into(), queue_end, queue_hash, work_gas })
     }
 }

@@ -11,7 +11,7 @@ use alloy_consensus::Header;
 use alloy_primitives::{B256, Bytes};
 
 /// Version of what follows. A directory with another one is refused.
-pub const SCHEMA_VERSION: u64 = 3;
+pub const SCHEMA_VERSION: u64 = 4;
 
 /// A column family with typed keys and values.
 pub trait Table {

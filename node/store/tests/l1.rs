@@ -62,12 +62,14 @@ fn batch(index: u64, first_block: u64, last_block: u64) -> BatchRecord {
         header: BatchHeader {
             index,
             parent_hash: B256::ZERO,
+            parent_content_hash: B256::ZERO,
             data_kind: DataKind::Calldata,
             data_hash: B256::ZERO,
             queue_end: u64::MAX,
             queue_hash: B256::ZERO,
             checkpoint_hash: B256::ZERO,
             config_hash: B256::ZERO,
+            work_gas: u64::MAX,
             posted_at: 1,
         },
         output: OutputFields::default(),
@@ -120,6 +122,7 @@ fn a_closed_batch_takes_the_place_of_the_open_one() {
         checkpoint: checkpoint(5),
         queue_end: 3,
         queue_hash: B256::repeat_byte(4),
+        work_gas: 6,
         payload: vec![5; 1000].into(),
     };
     [open_batch(1, Some(2)), open_batch(3, Some(4)), open_batch(5, None)]

@@ -91,6 +91,7 @@ impl Engine {
                 checkpoint: batch.checkpoint,
                 queue_end: *queue_end,
                 queue_hash: *queue_hash,
+                work_gas: batch.work_gas(),
                 payload: payload.into(),
             })?;
             info!(
@@ -100,6 +101,7 @@ impl Engine {
                 transactions = batch.transaction_count,
                 messages = batch.message_count,
                 payload_bytes,
+                work_gas = batch.work_gas(),
                 reason = closing.reason,
                 "batch closed"
             );

@@ -123,12 +123,14 @@ fn check_derivation(chain: &ChainConfig, store: &Store, order: &Order, payload: 
     let header = BatchHeader {
         index: 0,
         parent_hash: previous.batch_hash,
+        parent_content_hash: B256::ZERO,
         data_kind: DataKind::Calldata,
         data_hash: calldata_hash(&payload),
         queue_end: *queue_end,
         queue_hash: *queue_hash,
         checkpoint_hash: batch.checkpoint.hash(),
         config_hash: chain.hash(),
+        work_gas: batch.work_gas(),
         posted_at: order.timestamp,
     };
     let input = BatchInput {

@@ -8,6 +8,12 @@ use tracing::warn;
 use super::{Engine, EngineError};
 use crate::evm::OpenBatch;
 
+/// While so many closed batches are not on L1, the open one closes only when it is full.
+const UNPOSTED_YOUNG_MAX: usize = 8;
+/// While so many closed batches are not on L1, blocks wait. L1's bucket takes one with six blobs every 12 seconds (L1-WORK-3): all of them are on L1
+/// long before their checkpoints are too old for it (L1-CP-2, an hour at least).
+const UNPOSTED_MAX: usize = 64;
+
 impl Engine {
     /// Opens a batch unless one is open. False while L1 offers no checkpoint that could be named.
     pub(super) fn open_batch(&mut self) -> Result<bool, EngineError> {
@@ -92,14 +98,15 @@ impl Engine {
         let is_full = open.is_full()
             || open.message_count >= messages_max
             || open.message_gas.saturating_add(MESSAGE_GAS_MAX) > message_gas_max;
-        if !is_full || self.close_batch("full")? {
+        if !is_full || (self.unposted_count()? < UNPOSTED_MAX && self.close_batch("full")?) {
             self.told_of_full_batch.forget();
             return Ok(true);
         }
         if self.told_of_full_batch.is_due(&self.time.clock) {
             warn!(
                 closing = self.closing.len(),
-                "blocks wait: batches fill faster than they are closed, or L1 reorganised and their messages are not read again yet"
+                unposted = self.unposted_count()?,
+                "blocks wait: batches fill faster than they are closed or than L1 takes them, or L1 reorganised and their messages are not read again yet"
             );
         }
         Ok(false)
@@ -115,9 +122,16 @@ impl Engine {
         } else {
             self.config.batch.is_due(age, self.l1_base_fee.saturating_to(), self.price.get())
         };
-        if due {
+        // One more would only wait with those that wait for L1, and would post more bytes by itself than what fills it later adds to it.
+        if due && self.unposted_count()? < UNPOSTED_YOUNG_MAX {
             self.close_batch("due")?;
         }
         Ok(())
+    }
+
+    /// Closed batches that are not on L1.
+    fn unposted_count(&self) -> Result<usize, EngineError> {
+        let safe = self.store.last_batch()?.map_or(0, |batch| batch.last_block);
+        Ok(self.store.job_summaries()?.iter().filter(|job| job.last_block > safe).count())
     }
 }

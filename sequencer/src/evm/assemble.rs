@@ -90,7 +90,8 @@ fn fill(
             }
             continue;
         }
-        match builder.push_transaction(transaction.as_ref().clone(), open.work_gas_left) {
+        let work_gas_left = open.work_gas_left_for(transaction.transaction());
+        match builder.push_transaction(transaction.as_ref().clone(), work_gas_left) {
             Ok(work_gas) => {
                 open.take(transaction.transaction(), work_gas)?;
                 best.follow(&transaction);

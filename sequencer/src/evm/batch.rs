@@ -7,7 +7,7 @@
 //! decodes.
 
 use alloy::primitives::Address;
-use tandem_chain::{ChainConfig, Checkpoint};
+use tandem_chain::{ChainConfig, Checkpoint, work::payload_work_gas};
 use tandem_evm::{
     EvmBlock, Transaction,
     block::MIN_WORK_GAS,
@@ -43,12 +43,16 @@ pub struct OpenBatch {
     pub message_count: u64,
     /// Gas limits of those messages.
     pub message_gas: u64,
-    /// Left of the work budget (EVM-WORK-1).
-    pub work_gas_left: u64,
     /// Transactions signed by users, those of the block under construction included.
     pub transaction_count: u64,
     payload: Payload,
     writer: PayloadWriter<fn(&Address) -> Option<u64>>,
+    /// Most that it may declare (EVM-WORK-1).
+    work_gas_max: u64,
+    /// What its transactions took.
+    work_gas_used: u64,
+    /// What it must declare for them: whatever a transaction uses, its whole limit must be left when it begins.
+    work_gas_needed: u64,
     /// Most payload bytes at present.
     bytes_max: usize,
     /// The decoder's cap.
@@ -78,10 +82,12 @@ impl OpenBatch {
             opened,
             message_count: 0,
             message_gas: 0,
-            work_gas_left: config.max_work_gas_per_batch,
             transaction_count: 0,
             payload: Payload::default(),
             writer: PayloadWriter::without_book(config.l2_chain_id),
+            work_gas_max: config.max_work_gas_per_batch,
+            work_gas_used: 0,
+            work_gas_needed: 0,
             bytes_max: policy.bytes_max(0, Some(&checkpoint)),
             decoded_bytes_max: usize::try_from(config.max_payload_bytes).unwrap_or(usize::MAX),
             blocks_max: config.max_blocks_per_batch,
@@ -115,7 +121,9 @@ impl OpenBatch {
     pub fn take(&mut self, transaction: &SignedTransaction, work_gas: u64) -> Result<(), ExecutionError> {
         self.writer.push(transaction)?;
         self.unmeasured_bytes += bytes_max(transaction);
-        self.work_gas_left = self.work_gas_left.saturating_sub(work_gas);
+        let gas_limit = transaction.fields().gas_limit().max(MIN_WORK_GAS);
+        self.work_gas_needed = self.work_gas_needed.max(self.work_gas_used.saturating_add(gas_limit));
+        self.work_gas_used = self.work_gas_used.saturating_add(work_gas);
         self.transaction_count += 1;
         Ok(())
     }
@@ -179,6 +187,23 @@ impl OpenBatch {
         self.bytes_left_for(wanted) >= wanted
     }
 
+    /// The work that it declares: what its blocks and bytes take, and its transactions. An upper bound, since the address table may shorten it.
+    pub fn work_gas(&self) -> u64 {
+        self.payload_work_gas(0, 0).saturating_add(self.work_gas_needed)
+    }
+
+    /// What is left for a transaction of the block under construction.
+    pub fn work_gas_left_for(&self, transaction: &SignedTransaction) -> u64 {
+        let taken = self.payload_work_gas(1, bytes_max(transaction) + BLOCK_OVERHEAD_BYTES);
+        self.work_gas_max.saturating_sub(taken.saturating_add(self.work_gas_used))
+    }
+
+    /// What blocks and bytes take before any transaction, with so many added (EVM-WORK-1).
+    fn payload_work_gas(&self, blocks: u64, bytes: usize) -> u64 {
+        let sizes = self.writer.sizes();
+        payload_work_gas(self.block_count() + blocks, (sizes.columns.max(sizes.charged) + bytes) as u64)
+    }
+
     /// A transaction was left to the next batch: this one is full.
     pub fn cut_short(&mut self) {
         self.is_cut_short = true;
@@ -186,7 +211,8 @@ impl OpenBatch {
 
     /// Whether it takes no further transaction whatever that is: the work, or a number, is used up.
     pub fn is_used_up(&self) -> bool {
-        self.work_gas_left < MIN_WORK_GAS || self.transaction_count >= self.transactions_max
+        let taken = self.payload_work_gas(1, BLOCK_OVERHEAD_BYTES).saturating_add(self.work_gas_needed);
+        self.work_gas_max.saturating_sub(taken) < MIN_WORK_GAS || self.transaction_count >= self.transactions_max
     }
 
     /// Whether the next block must open another batch: a limit is reached, or all but.

@@ -172,6 +172,7 @@ impl Rig {
         let job = self.store.jobs().unwrap().into_iter().find(|job| job.first_block == safe + 1).unwrap();
         self.l1_block(vec![]).await;
         let header = self.header(job.queue_end, DataKind::Calldata, calldata_hash(&job.payload), job.checkpoint);
+        let header = BatchHeader { work_gas: job.work_gas, ..header };
         assert_eq!(job.queue_hash, header.queue_hash);
         let landed = Landed {
             header,
@@ -188,13 +189,15 @@ impl Rig {
         let last = self.store.last_batch().unwrap();
         BatchHeader {
             index: last.as_ref().map_or(1, |last| last.header.index + 1),
-            parent_hash: last.map_or(B256::ZERO, |last| last.header.hash()),
+            parent_hash: last.as_ref().map_or(B256::ZERO, |last| last.header.hash()),
+            parent_content_hash: last.map_or(B256::ZERO, |last| last.header.content_hash()),
             data_kind,
             data_hash,
             queue_end,
             queue_hash: self.queue_hash(queue_end),
             checkpoint_hash: checkpoint.hash(),
             config_hash: chain().hash(),
+            work_gas: if data_kind == DataKind::None { 0 } else { chain().max_work_gas_per_batch },
             posted_at: self.l1_clock.unix_s(),
         }
     }
@@ -250,7 +253,7 @@ pub fn call(signer: &PrivateKeySigner, nonce: u64, to: Address, call: &impl SolC
     sign(signer, TxEip1559 { nonce, gas_limit: 200_000, to: TxKind::Call(to), input, ..plain() })
 }
 
-fn plain() -> TxEip1559 {
+pub fn plain() -> TxEip1559 {
     TxEip1559 {
         chain_id: chain().l2_chain_id,
         max_fee_per_gas: 1_000_000_000,
@@ -259,7 +262,7 @@ fn plain() -> TxEip1559 {
     }
 }
 
-fn sign(signer: &PrivateKeySigner, transaction: TxEip1559) -> Recovered {
+pub fn sign(signer: &PrivateKeySigner, transaction: TxEip1559) -> Recovered {
     let signature = signer.sign_hash_sync(&transaction.signature_hash()).unwrap();
     Recovered::new(SignedTransaction::Eip1559(transaction.into_signed(signature))).unwrap()
 }

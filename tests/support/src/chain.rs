@@ -71,12 +71,14 @@ impl TestChain {
         let header = BatchHeader {
             index: 0,
             parent_hash: B256::ZERO,
+            parent_content_hash: B256::ZERO,
             data_kind: DataKind::None,
             data_hash: B256::ZERO,
             queue_end: 0,
             queue_hash: B256::ZERO,
             checkpoint_hash: B256::ZERO,
             config_hash: config.hash(),
+            work_gas: 0,
             posted_at: config.genesis_timestamp,
         };
         let memory = Memory(genesis.preimages.into_iter().collect());
@@ -93,12 +95,14 @@ impl TestChain {
         let header = BatchHeader {
             index: self.header.index + 1,
             parent_hash: self.output.batch_hash,
+            parent_content_hash: self.header.content_hash(),
             data_kind: if payload.is_empty() { DataKind::None } else { DataKind::Calldata },
             data_hash: if payload.is_empty() { B256::ZERO } else { calldata_hash(&payload) },
             queue_end: self.header.queue_end + messages.len() as u64,
             queue_hash,
             checkpoint_hash: checkpoint.hash(),
             config_hash: self.config.hash(),
+            work_gas: if payload.is_empty() { 0 } else { self.config.max_work_gas_per_batch },
             posted_at: self.header.posted_at + 12,
         };
         BatchInput { header, config: self.config.clone(), checkpoint, messages, payload }

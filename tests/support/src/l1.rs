@@ -116,10 +116,11 @@ impl Harness {
         let queue_end = inbox.queueLength().call().await.unwrap();
         Append {
             index: last + 1,
-            parent_hash: inbox.batchHashOf(last).call().await.unwrap(),
+            parent_content_hash: inbox.lastContentHash().call().await.unwrap(),
             queue_end,
             queue_hash: inbox.queueHashOf(queue_end).call().await.unwrap(),
             checkpoint: self.first_checkpoint().await,
+            work_gas: if data == AppendData::Forced { 0 } else { 1_000_000 },
             data,
         }
     }
@@ -181,7 +182,7 @@ pub fn spec(sequencer: Address) -> ChainSpec {
         rules: RulesSpec {
             guest_hash: B256::ZERO,
             dispute: Address::ZERO,
-            epoch_batches: 1,
+            epoch_weight_gas: 1,
             epoch_seconds: 3_600,
             max_checkpoint_age_seconds: 3_600,
             claim_window_seconds: 3_600,

@@ -99,7 +99,7 @@ async fn a_chain_is_deployed_and_run_part_by_part() -> anyhow::Result<()> {
     refused(&deploy, deployer, "unknown field `block-time`").await?;
     std::fs::write(
         &spec,
-        format!("l2-chain-id = 7\n{roles}[settlement]\nepoch-batches = 1\nclaim-window-seconds = 5\n"),
+        format!("l2-chain-id = 7\n{roles}[settlement]\nepoch-weight-gas = 1\nclaim-window-seconds = 5\n"),
     )?;
     let said = tandem(&deploy, deployer).await?;
     ensure!(said["l2ChainId"] == 7, "the command says {said}");

@@ -8,6 +8,7 @@ use alloy_eips::{
     eip7702::{Authorization, SignedAuthorization},
 };
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256};
+use tandem_chain::work::{GAS_PER_BLOCK, GAS_PER_PAYLOAD_BYTE, payload_work_gas};
 
 use super::{
     AddressBook, DecodeError, Limit, NumberColumn as N, PAYLOAD_VERSION, Payload, PayloadBlock, PayloadError,
@@ -27,19 +28,40 @@ pub(super) const METHOD_ZSTD: u8 = 1;
 /// What a transaction is charged against the cap beside its own lists and calldata.
 pub(super) const TRANSACTION_BASE_BYTES: usize = 128;
 
-/// Reads a payload. No bytes at all are the empty payload.
-///
-/// `chain_id` is that of the chain, which no transaction repeats; `book` is the address table of the state
-/// from which the batch starts. An [`DecodeError::Invalid`] is a verdict on the bytes.
+/// A payload with what it took to read and to begin with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Measured {
+    /// See there.
+    pub payload: Payload,
+    /// What its blocks and bytes take of the work that the batch declares, in gas (EVM-WORK-1).
+    pub work_gas: u64,
+}
+
+/// As [`decode_measured`], the payload alone.
 pub fn decode<B: AddressBook>(
     bytes: &[u8],
     limits: &PayloadLimits,
     chain_id: u64,
     book: &B,
 ) -> Result<Payload, DecodeError<B::Error>> {
+    Ok(decode_measured(bytes, limits, chain_id, book)?.payload)
+}
+
+/// Reads a payload. No bytes at all are the empty payload.
+///
+/// `chain_id` is that of the chain, which no transaction repeats; `book` is the address table of the state
+/// from which the batch starts. An [`DecodeError::Invalid`] is a verdict on the bytes.
+pub fn decode_measured<B: AddressBook>(
+    bytes: &[u8],
+    limits: &PayloadLimits,
+    chain_id: u64,
+    book: &B,
+) -> Result<Measured, DecodeError<B::Error>> {
     if bytes.is_empty() {
-        return Ok(Payload::default());
+        return Ok(Measured::default());
     }
+    // Not even the columns' bytes are read that the batch did not declare.
+    let columns_max = limits.bytes_max(limits.work_gas_max);
     let mut reader = Reader(bytes);
     let version = reader.byte()?;
     if version != PAYLOAD_VERSION {
@@ -50,20 +72,31 @@ pub fn decode<B: AddressBook>(
     let body = reader.take(body_length)?;
     let decompressed;
     let columns = match method {
-        METHOD_STORED if body.len() > limits.decompressed_bytes_max => {
+        METHOD_STORED if body.len() > columns_max => {
             return Err(PayloadError::LimitExceeded { limit: Limit::DecompressedBytes }.into());
         }
         METHOD_STORED => body,
         METHOD_ZSTD => {
-            decompressed = compress::decompress(body, limits.decompressed_bytes_max)?;
+            decompressed = compress::decompress(body, columns_max)?;
             &decompressed
         }
         _ => return Err(PayloadError::UnknownMethod { method }.into()),
     };
-    let mut decoder = Decoder::read(columns, reader.0, limits, chain_id, book)?;
-    let payload = decoder.payload(limits)?;
+    let mut decoder = Decoder::read(columns, reader.0, chain_id, book)?;
+    let bytes_max = decoder.admit(columns.len(), limits)?;
+    let payload = decoder.payload()?;
+    let bytes = columns.len().max(bytes_max - decoder.bytes_left);
     decoder.finish()?;
-    Ok(payload)
+    let work_gas = payload_work_gas(payload.blocks.len() as u64, bytes as u64);
+    Ok(Measured { payload, work_gas })
+}
+
+impl PayloadLimits {
+    /// Most bytes of columns, and of what is built of them, that so much declared work allows.
+    fn bytes_max(&self, work_gas: u64) -> usize {
+        let by_work = usize::try_from(work_gas / GAS_PER_PAYLOAD_BYTE).unwrap_or(usize::MAX);
+        by_work.min(self.decompressed_bytes_max)
+    }
 }
 
 /// The distinct values of the columns that are read through references (EVM-PL-3).
@@ -91,13 +124,7 @@ struct Decoder<'a, B> {
 }
 
 impl<'a, B: AddressBook> Decoder<'a, B> {
-    fn read(
-        columns: &'a [u8],
-        verbatim: &'a [u8],
-        limits: &PayloadLimits,
-        chain_id: u64,
-        book: &'a B,
-    ) -> Result<Self, PayloadError> {
+    fn read(columns: &'a [u8], verbatim: &'a [u8], chain_id: u64, book: &'a B) -> Result<Self, PayloadError> {
         let mut reader = Reader(columns);
         let numbers = N::ALL.iter().map(|column| Numbers::read(*column, &mut reader));
         let numbers = numbers.collect::<Result<Vec<_>, _>>()?;
@@ -109,14 +136,8 @@ impl<'a, B: AddressBook> Decoder<'a, B> {
         if !reader.0.is_empty() {
             return Err(PayloadError::ColumnsLeftOver);
         }
-        let mut decoder = Self {
-            numbers,
-            streams: Vec::new(),
-            dictionaries: Dictionaries::default(),
-            bytes_left: limits.decompressed_bytes_max,
-            chain_id,
-            book,
-        };
+        let mut decoder =
+            Self { numbers, streams: Vec::new(), dictionaries: Dictionaries::default(), bytes_left: 0, chain_id, book };
         // Lengths are those of slices in memory, times at most 64: no overflow.
         let in_sources = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == Source::Verbatim as u8).count();
         let addresses =
@@ -166,14 +187,25 @@ impl<'a, B: AddressBook> Decoder<'a, B> {
         usize::try_from(place).map(Some).map_err(|_| PayloadError::MissingEntry { column })
     }
 
-    fn payload(&mut self, limits: &PayloadLimits) -> Result<Payload, DecodeError<B::Error>> {
+    /// Checks the numbers of blocks and transactions, and sets what may be built of the columns, which it returns: what the declared work leaves
+    /// after the blocks, and no less than the columns took.
+    fn admit(&mut self, columns_bytes: usize, limits: &PayloadLimits) -> Result<usize, PayloadError> {
+        let exceeded = |limit| PayloadError::LimitExceeded { limit };
         let block_count = self.numbers(N::BlockTransactions).count();
         if block_count > limits.blocks_max {
-            return Err(PayloadError::LimitExceeded { limit: Limit::Blocks }.into());
+            return Err(exceeded(Limit::Blocks));
         }
         if self.streams[S::Shapes as usize].len() > limits.transactions_max {
-            return Err(PayloadError::LimitExceeded { limit: Limit::Transactions }.into());
+            return Err(exceeded(Limit::Transactions));
         }
+        let blocks_gas = (block_count as u64).saturating_mul(GAS_PER_BLOCK);
+        let work_gas_left = limits.work_gas_max.checked_sub(blocks_gas).ok_or(exceeded(Limit::WorkGas))?;
+        self.bytes_left = limits.bytes_max(work_gas_left);
+        if columns_bytes > self.bytes_left { Err(exceeded(Limit::WorkGas)) } else { Ok(self.bytes_left) }
+    }
+
+    fn payload(&mut self) -> Result<Payload, DecodeError<B::Error>> {
+        let block_count = self.numbers(N::BlockTransactions).count();
         let mut blocks = Vec::with_capacity(block_count);
         let mut timestamp = 0u64;
         for _ in 0..block_count {

@@ -22,7 +22,7 @@ mod weight;
 mod tests;
 
 pub use address::{AddressBook, NoAddressBook};
-pub use decode::decode;
+pub use decode::{Measured, decode, decode_measured};
 pub use encode::{EncodeError, EncodedPayload, PayloadSizes, PayloadWriter, encode};
 pub use layout::{NumberColumn, StreamColumn};
 pub use transaction::{BlobTransaction, SignedTransaction};
@@ -60,6 +60,8 @@ pub struct PayloadLimits {
     pub blocks_max: usize,
     /// Transactions in one payload.
     pub transactions_max: usize,
+    /// What its blocks and bytes may take together of the work that the batch declares, in gas (EVM-WORK-1).
+    pub work_gas_max: u64,
 }
 
 /// Why bytes are not a payload. Derivation treats all of these alike: the batch has an empty payload.
@@ -172,6 +174,8 @@ pub enum Limit {
     Blocks,
     /// `transactions_max`.
     Transactions,
+    /// `work_gas_max`.
+    WorkGas,
 }
 
 /// Why [`decode`] gives no payload.

@@ -38,10 +38,12 @@ interface ISchedule {
     /// @notice From the finality of the last epoch under old rules to what follows under new ones, seconds.
     function graceSeconds() external view returns (uint64);
 
-    /// @notice The entry for batch `batchIndex`, which is being appended; activates the next entry if it has matured.
-    /// @return entry what holds for the batch
-    /// @return activated whether the batch is the first of this entry
-    function enter(uint64 batchIndex) external returns (Entry memory entry, bool activated);
+    /// @notice When the entry that waits matures, seconds; the greatest value if none waits.
+    function waitingMaturesAt() external view returns (uint64);
+
+    /// @notice Activates the entry that waits, which has matured, with batch `batchIndex`, which is being appended.
+    /// @return what holds from this batch on
+    function enter(uint64 batchIndex) external returns (Entry memory);
 
     /// @notice The entry in force for the next batch if it were appended without activation.
     function activeEntry() external view returns (Entry memory);

@@ -11,7 +11,7 @@ use alloy::{
 
 const WORD_BYTES: usize = 32;
 /// The words of `AppendArgs`, which is static and stands before the offset of the payload.
-const ARGS_WORDS: usize = 8;
+const ARGS_WORDS: usize = 9;
 
 /// The payload, if `input` calls `appendCalldata` in a way that Solidity accepts.
 pub fn payload(input: &Bytes) -> Option<Bytes> {
@@ -38,9 +38,10 @@ mod tests {
     fn call(payload: &[u8]) -> Vec<u8> {
         let args = AppendArgs {
             index: 1,
-            parentHash: B256::ZERO,
+            parentContentHash: B256::ZERO,
             queueEnd: 2,
             queueHash: B256::ZERO,
+            workGas: 0,
             checkpoint: Checkpoint { number: 3, timestamp: 4, baseFee: U256::from(5), blobBaseFee: U256::from(6) },
         };
         Inbox::appendCalldataCall { args, payload: Bytes::copy_from_slice(payload) }.abi_encode()

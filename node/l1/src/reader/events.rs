@@ -325,12 +325,14 @@ mod tests {
         let header = BatchHeader {
             index: 1,
             parent_hash: B256::ZERO,
+            parent_content_hash: B256::ZERO,
             data_kind: DataKind::Calldata,
             data_hash: B256::repeat_byte(1),
             queue_end: 0,
             queue_hash: B256::ZERO,
             checkpoint_hash: checkpoint.hash(),
             config_hash: B256::repeat_byte(2),
+            work_gas: 5,
             posted_at: 70,
         };
         Inbox::BatchAppended {
@@ -366,7 +368,7 @@ mod tests {
     #[test]
     fn a_batch_that_does_not_hash_to_its_name_is_refused() {
         let mut event = appended();
-        event.header.queueEnd = 1;
+        event.header.content.queueEnd = 1;
         assert!(matches!(reason(vec![log(event.encode_log_data())]), BadEvent::WrongHash { .. }));
         let mut event = appended();
         event.checkpoint.timestamp = 1;
@@ -376,7 +378,7 @@ mod tests {
     #[test]
     fn a_batch_of_unknown_kind_is_refused() {
         let mut event = appended();
-        event.header.dataKind = 9;
+        event.header.content.dataKind = 9;
         assert!(matches!(reason(vec![log(event.encode_log_data())]), BadEvent::DataKind(_)));
     }
 

@@ -1,4 +1,8 @@
-use tandem_chain::{BatchHeader, DataKind};
+use alloy::providers::ext::AnvilApi;
+use tandem_chain::{
+    BatchHeader, DataKind,
+    work::{BUCKET_WORK_GAS, WORK_GAS_PER_SECOND},
+};
 use tandem_l1::{Append, AppendData, AppendOutcome, bindings::Inbox::InboxErrors};
 use tandem_support::l1::{Harness, bytes};
 
@@ -35,7 +39,7 @@ async fn refusals_name_their_reason() {
     };
     assert_eq!((error.expected, error.actual), (1, 2));
 
-    let forced = Append { data: AppendData::Forced, ..good };
+    let forced = Append { data: AppendData::Forced, work_gas: 0, ..good };
     let outcome = appender.append(&forced).await.unwrap();
     assert!(
         matches!(outcome, AppendOutcome::Refused { reason: Some(InboxErrors::Inbox_NothingOverdue(_)) }),
@@ -56,4 +60,44 @@ async fn blobs_are_posted_with_what_they_cost() {
         let AppendOutcome::Posted { block, .. } = outcome else { unreachable!() };
         AppendOutcome::Posted { batch, block, cost: None }
     });
+}
+
+/// L1-WORK-3: what the bucket has no room for is refused, and taken once it has drained.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_bucket_refuses_until_it_has_drained() {
+    let harness = Harness::start().await;
+    let mut appender = harness.appender().await;
+    let next = || async {
+        Append { work_gas: BUCKET_WORK_GAS, ..harness.next_append(AppendData::Calldata(bytes(10, 1))).await }
+    };
+    let first = appender.append(&next().await).await.unwrap();
+    assert!(matches!(first, AppendOutcome::Posted { .. }), "{first:?}");
+    let second = next().await;
+    let refused = appender.append(&second).await.unwrap();
+    let AppendOutcome::Refused { reason: Some(InboxErrors::WorkMeter_WorkGasFull(full)) } = refused else {
+        panic!("not refused: {refused:?}")
+    };
+    assert!(full.left < full.workGas);
+    let seconds = BUCKET_WORK_GAS / WORK_GAS_PER_SECOND;
+    harness.client.provider().anvil_increase_time(seconds).await.unwrap();
+    harness.mine(1).await;
+    let outcome = appender.append(&second).await.unwrap();
+    assert!(matches!(outcome, AppendOutcome::Posted { .. }), "{outcome:?}");
+}
+
+/// What the devnet pays: every batch is an epoch, and the block has no checkpoint yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_append_with_blobs_costs_little() {
+    let harness = Harness::start().await;
+    let mut appender = harness.appender().await;
+    let mut gas = Vec::new();
+    for seed in 0..3 {
+        let append = harness.next_append(AppendData::Blobs(bytes(700_000, seed))).await;
+        let outcome = appender.append(&append).await.unwrap();
+        let AppendOutcome::Posted { cost: Some(cost), .. } = outcome else { panic!("not posted: {outcome:?}") };
+        gas.push(cost.gas);
+    }
+    println!("{gas:?}");
+    // The first ones write words that were zero.
+    assert!(gas[2] <= 150_000, "{gas:?}");
 }

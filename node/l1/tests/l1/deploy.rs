@@ -1,7 +1,7 @@
 //! What is refused before it costs gas: as `Schedule.sol` refuses it, and what only the programs can know.
 
 use alloy::primitives::{Address, B256};
-use tandem_chain::{ChainConfig, config::ConfigError, derive::genesis_output};
+use tandem_chain::{ChainConfig, config::ConfigError, derive::genesis_output, epoch::limits::EPOCH_WEIGHT_GAS_MAX};
 use tandem_l1::{
     ChainSpec, L1Client,
     anvil::{Anvil, AnvilOptions},
@@ -45,6 +45,7 @@ fn mainnet() -> ChainSpec {
     spec.delay_seconds = spec.forced_inclusion_window_seconds + 37 * 86_400;
     spec.grace_seconds = 14 * 86_400;
     spec.rules.dispute = Address::repeat_byte(7);
+    spec.rules.epoch_weight_gas = EPOCH_WEIGHT_GAS_MAX;
     spec
 }
 
@@ -56,6 +57,7 @@ fn off_the_devnets_notice_grace_and_a_dispute_contract_are_due() {
         ("delay in seconds", (|spec| spec.delay_seconds -= 1) as Change),
         ("delay in seconds", |spec| spec.forced_inclusion_window_seconds += 1),
         ("grace in seconds", |spec| spec.grace_seconds -= 1),
+        ("weight of an epoch in gas", |spec| spec.rules.epoch_weight_gas = 99_999_999),
     ] {
         for devnet in [0, 31_337, 1_337] {
             let mut changed = mainnet();
@@ -95,9 +97,9 @@ async fn the_endpoint_tells_whether_it_is_a_devnet() {
 #[test]
 fn a_chain_that_would_not_work_is_refused() {
     let mut changed = spec(Address::ZERO);
-    changed.rules.epoch_batches = 64;
+    changed.rules.epoch_weight_gas = EPOCH_WEIGHT_GAS_MAX + 1;
     let found = changed.check();
-    assert!(matches!(found, Err(DeployError::Config(ConfigError::OutgrowsMachine { epoch_batches: 64 }))), "{found:?}");
+    assert!(matches!(found, Err(DeployError::Config(ConfigError::OutgrowsMachine { .. }))), "{found:?}");
     let mut changed = spec(Address::ZERO);
     changed.chain.block_gas_limit = 17_999_999;
     let found = changed.check();

@@ -8,5 +8,6 @@ mod pool;
 mod pools;
 mod reader;
 mod reorg;
+mod replay;
 mod replica;
 mod submit;

@@ -48,10 +48,11 @@ impl Poster<'_> {
         let payload = bytes(100, last as u8);
         Append {
             index: last + 1,
-            parent_hash: inbox.batchHashOf(last).call().await.unwrap(),
+            parent_content_hash: inbox.lastContentHash().call().await.unwrap(),
             queue_end: 0,
             queue_hash: inbox.queueHashOf(0).call().await.unwrap(),
             checkpoint: self.checkpoint,
+            work_gas: 1_000_000,
             data: if self.with_blobs { AppendData::Blobs(payload) } else { AppendData::Calldata(payload) },
         }
     }

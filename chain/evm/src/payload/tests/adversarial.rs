@@ -18,7 +18,7 @@ use crate::payload::{
     column::{NumbersWriter, write_length},
     compress, decode,
     decode::{METHOD_STORED, METHOD_ZSTD},
-    encode,
+    decode_measured, encode,
     layout::{InputLayout, Kind, Shape},
 };
 
@@ -246,7 +246,7 @@ fn a_template_is_no_bomb() {
 /// Tests EVM-PL-7.
 #[test]
 fn caps_hold_at_their_boundaries() {
-    let limits = PayloadLimits { decompressed_bytes_max: 1 << 20, blocks_max: 3, transactions_max: 5 };
+    let limits = PayloadLimits { blocks_max: 3, transactions_max: 5, ..LIMITS };
     assert!(verdict_within(&Forgery::transfers(5).posted(), &limits).is_ok());
     let error = verdict_within(&Forgery::transfers(6).posted(), &limits);
     assert_eq!(error, Err(PayloadError::LimitExceeded { limit: Limit::Transactions }));
@@ -255,6 +255,36 @@ fn caps_hold_at_their_boundaries() {
     assert!(verdict_within(&forgery.posted(), &limits).is_ok());
     forgery.block(0);
     assert_eq!(verdict_within(&forgery.posted(), &limits), Err(PayloadError::LimitExceeded { limit: Limit::Blocks }));
+}
+
+/// Whatever a batch declares, no more is read, and what is read is told.
+#[test]
+fn declared_work_bounds_blocks_and_bytes() {
+    let within = |forgery: &Forgery, work_gas_max| {
+        decode_measured(&forgery.posted(), &PayloadLimits { work_gas_max, ..LIMITS }, CHAIN_ID, &NoAddressBook)
+            .map(|measured| measured.work_gas)
+    };
+    let refused = |limit| Err(DecodeError::Invalid(PayloadError::LimitExceeded { limit }));
+
+    // Blocks alone: the columns take more than what is built of them, which is nothing.
+    let mut blocks = Forgery::new();
+    (0..3).for_each(|_| blocks.block(0));
+    let exactly = 3 * 1_200 + 7 * blocks.columns().len() as u64;
+    assert_eq!(within(&blocks, exactly), Ok(exactly));
+    assert_eq!(within(&blocks, u64::MAX), Ok(exactly), "over-declaring takes no more");
+    assert_eq!(within(&blocks, exactly - 1), refused(Limit::WorkGas));
+    assert_eq!(within(&blocks, 3 * 1_200 - 1), refused(Limit::WorkGas));
+    assert_eq!(within(&blocks, 7 * blocks.columns().len() as u64 - 1), refused(Limit::DecompressedBytes));
+    assert_eq!(within(&blocks, 0), refused(Limit::DecompressedBytes));
+
+    // Transactions: 128 bytes each, more than their columns.
+    let transfers = Forgery::transfers(5);
+    let exactly = 1_200 + 7 * 5 * 128;
+    assert!(transfers.columns().len() < 5 * 128);
+    assert_eq!(within(&transfers, exactly), Ok(exactly));
+    assert_eq!(within(&transfers, exactly - 1), refused(Limit::TransactionBytes));
+    let nothing = decode_measured(&[], &PayloadLimits { work_gas_max: 0, ..LIMITS }, CHAIN_ID, &NoAddressBook);
+    assert_eq!(nothing.map(|measured| measured.work_gas), Ok(0));
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::payload::{Payload, PayloadBlock, PayloadLimits, SignedTransaction};
 pub(super) const CHAIN_ID: u64 = 42_069;
 
 pub(super) const LIMITS: PayloadLimits =
-    PayloadLimits { decompressed_bytes_max: 1 << 20, blocks_max: 64, transactions_max: 512 };
+    PayloadLimits { decompressed_bytes_max: 1 << 20, blocks_max: 64, transactions_max: 512, work_gas_max: u64::MAX };
 
 fn word() -> impl Strategy<Value = U256> {
     let number = any::<[u8; 32]>().prop_map(U256::from_be_bytes);

@@ -41,9 +41,10 @@ pub async fn append_forced(ground: &Ground, wallet: &Wallet) -> anyhow::Result<O
     let queue_end = queue_end(ground).await?;
     let args = AppendArgs {
         index: last.saturating_add(1),
-        parentHash: inbox.batchHashOf(last).call().await?,
+        parentContentHash: inbox.lastContentHash().call().await?,
         queueEnd: queue_end,
         queueHash: inbox.queueHashOf(queue_end).call().await?,
+        workGas: 0,
         checkpoint,
     };
     match wallet.send(Call::new(*inbox.address(), Inbox::appendForcedCall { args }.abi_encode())).await {
