@@ -95,7 +95,7 @@ async fn old_transaction(world: &World) -> anyhow::Result<SignedTransaction> {
 }
 
 /// A prover with a user's key: it needs nothing but L1.
-fn prover_of(world: &World, user: usize) -> anyhow::Result<Child> {
+pub(crate) fn prover_of(world: &World, user: usize) -> anyhow::Result<Child> {
     let (l1_rpc, l1_beacon) = (world.devnet.info.l1_rpc.to_string(), world.devnet.info.faucet.to_string());
     let mut command = Command::new(built("tandem-prover")?);
     command

@@ -5,6 +5,7 @@ mod derived;
 mod faults;
 mod forced;
 mod guide;
+mod hostile;
 mod money;
 mod processes;
 mod steps;
