@@ -46,7 +46,7 @@ impl TryFrom<u8> for DataKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "camelCase"))]
 pub struct BatchHeader {
-    /// Counts from 1.
+    /// Index of the batch; the first one is 1.
     pub index: u64,
     /// Hash of the batch before, zero for the first.
     pub parent_hash: B256,
@@ -60,7 +60,7 @@ pub struct BatchHeader {
     pub queue_end: u64,
     /// The queue's hash at `queue_end`.
     pub queue_hash: B256,
-    /// The named checkpoint.
+    /// Hash of the checkpoint that the batch names.
     pub checkpoint_hash: B256,
     /// The configuration in force.
     pub config_hash: B256,
@@ -71,7 +71,7 @@ pub struct BatchHeader {
 }
 
 impl BatchHeader {
-    /// `batchHash` (L1-BATCH-1).
+    /// The batch's hash `batchHash` (L1-BATCH-1).
     pub fn hash(&self) -> B256 {
         self.words().hash()
     }

@@ -34,23 +34,23 @@ pub enum ConfigError {
     /// The format is another one.
     #[error("the configuration has version {found}, not {CONFIG_VERSION}")]
     Version {
-        /// Given.
+        /// The version of the configuration given.
         found: u32,
     },
     /// Rules that these programs do not have.
     #[error("there is no fork {found}")]
     Fork {
-        /// Given.
+        /// The fork that the configuration names.
         found: u64,
     },
     /// A limit below what makes progress.
     #[error("{field} is {found}, and must be at least {min}")]
     TooSmall {
-        /// Which.
+        /// The limit, in words for people.
         field: &'static str,
-        /// Least.
+        /// The least value that it may have, in its unit.
         min: u64,
-        /// Given.
+        /// The value that it has, in its unit.
         found: u64,
     },
     /// The worst epoch outgrows a dispute.
@@ -71,25 +71,25 @@ pub enum ConfigError {
     serde(rename_all = "camelCase", deny_unknown_fields)
 )]
 pub struct ChainConfig {
-    /// [`CONFIG_VERSION`].
+    /// Version of this format: [`CONFIG_VERSION`].
     pub version: u32,
-    /// State machine.
+    /// The state machine that the chain runs.
     pub kind: ChainKind,
-    /// L1 chain id.
+    /// Chain id of L1.
     pub l1_chain_id: u64,
-    /// L2 chain id.
+    /// Chain id of L2, which users sign.
     pub l2_chain_id: u64,
-    /// Inbox on L1.
+    /// Address of the Inbox on L1.
     pub inbox: Address,
-    /// Settlement on L1.
+    /// Address of the Settlement on L1.
     pub settlement: Address,
-    /// Bridge on L1.
+    /// Address of the Bridge's proxy on L1.
     pub bridge: Address,
     /// Receives what the fee vault withdraws, on L1.
     pub l1_fee_recipient: Address,
     /// Time of the genesis block, in seconds.
     pub genesis_timestamp: u64,
-    /// Fork rules; [`FORK_OSAKA`].
+    /// The fork whose rules the EVM follows: [`FORK_OSAKA`].
     pub fork: u64,
     /// Gas limit of every block.
     pub block_gas_limit: u64,
@@ -112,7 +112,7 @@ pub struct ChainConfig {
 }
 
 impl ChainConfig {
-    /// `configHash` (L1-CFG-1).
+    /// The configuration's hash `configHash` (L1-CFG-1).
     pub fn hash(&self) -> B256 {
         self.words().hash()
     }

@@ -15,15 +15,15 @@ use alloy_primitives::{B256, Bytes};
 /// The payload of a batch as L1 carries it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum L1Data {
-    /// None.
+    /// The batch has no payload: somebody forced it.
     None,
     /// The `payload` argument of the appending transaction.
     Calldata(Bytes),
     /// The blobs of the appending transaction; each was checked against its versioned hash.
     Blobs {
-        /// In the transaction's order.
+        /// Versioned hashes of the blobs, in the transaction's order.
         versioned_hashes: Vec<B256>,
-        /// In the same order.
+        /// The blobs, in the same order.
         blobs: Vec<Bytes>,
     },
 }
@@ -31,11 +31,11 @@ pub enum L1Data {
 /// A batch as read from L1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct L1Batch {
-    /// From the event.
+    /// The header, from the event `BatchAppended`.
     pub header: BatchHeader,
-    /// From the event.
+    /// The checkpoint that the batch names, from the same event.
     pub checkpoint: Checkpoint,
-    /// From the transaction.
+    /// The payload, from the transaction or its blobs.
     pub data: L1Data,
 }
 
@@ -53,25 +53,25 @@ pub enum DerivationError {
     /// The batch has another parent: L1 reorganised or the endpoint lies.
     #[error("batch {index} has parent {found}, expected {expected}")]
     ParentMismatch {
-        /// Batch.
+        /// Index of the batch.
         index: u64,
         /// Hash of our last batch, or of its content.
         expected: B256,
-        /// Parent it names.
+        /// Hash of the parent that the batch names.
         found: B256,
     },
     /// The message is not the queue's next.
     #[error("message {found} given, expected {expected}")]
     MessageOutOfOrder {
-        /// Next index.
+        /// Index of the queue's next message.
         expected: u64,
-        /// Index given.
+        /// Index of the message given.
         found: u64,
     },
     /// The batch consumes messages that were not given yet.
     #[error("batch {index} consumes messages up to {queue_end}, only {known} are known")]
     MessagesMissing {
-        /// Batch.
+        /// Index of the batch.
         index: u64,
         /// Where its messages end.
         queue_end: u64,
@@ -81,25 +81,25 @@ pub enum DerivationError {
     /// The messages given are not those of the queue.
     #[error("messages of batch {index} hash to {found}, the queue to {expected}")]
     QueueMismatch {
-        /// Batch.
+        /// Index of the batch.
         index: u64,
         /// Queue hash in the header.
         expected: B256,
-        /// Hash of ours.
+        /// Queue hash over the messages given.
         found: B256,
     },
     /// The queue end lies before the previous one: no Inbox does that.
     #[error("batch {index} moves the queue back to {queue_end}")]
     QueueMovedBack {
-        /// Batch.
+        /// Index of the batch.
         index: u64,
-        /// Its queue end.
+        /// Where the batch says that its messages end.
         queue_end: u64,
     },
     /// The payload is not what L1 committed to.
     #[error("payload of batch {index} hashes to {found}, expected {expected}")]
     DataMismatch {
-        /// Batch.
+        /// Index of the batch.
         index: u64,
         /// Data hash in the header.
         expected: B256,
@@ -109,13 +109,13 @@ pub enum DerivationError {
     /// The payload lies elsewhere than the header says.
     #[error("payload of batch {index} is not of the kind that its header names")]
     DataKindMismatch {
-        /// Batch.
+        /// Index of the batch.
         index: u64,
     },
     /// The checkpoint is not the one named.
     #[error("checkpoint of batch {index} hashes to {found}, expected {expected}")]
     CheckpointMismatch {
-        /// Batch.
+        /// Index of the batch.
         index: u64,
         /// Hash in the header.
         expected: B256,
@@ -125,11 +125,11 @@ pub enum DerivationError {
     /// This node was given another configuration than the batch follows.
     #[error("batch {index} follows configuration {found}, this node runs {expected}")]
     ConfigMismatch {
-        /// Batch.
+        /// Index of the batch.
         index: u64,
-        /// Ours.
+        /// Hash of the configuration that this node runs.
         expected: B256,
-        /// The batch's.
+        /// Hash of the configuration that the batch follows.
         found: B256,
     },
 }

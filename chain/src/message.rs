@@ -24,17 +24,17 @@ pub struct Message {
     pub kind: u8,
     /// Who sent it, aliased by the Bridge if a contract did.
     pub sender: Address,
-    /// Whom it calls.
+    /// Whom the message calls on L2.
     pub to: Address,
     /// Wei sent along on L1, credited to `sender`.
     pub mint: U256,
     /// Wei that the call passes on, of all that `sender` has after `mint`; [`VALUE_ALL`] is all of it.
     pub value: U256,
-    /// L2 gas.
+    /// L2 gas that the call may use.
     pub gas_limit: u64,
     /// Who gets `mint` if the call fails.
     pub refund: Address,
-    /// Call data.
+    /// What the callee is called with.
     pub data: Bytes,
 }
 
@@ -42,7 +42,7 @@ pub struct Message {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a message has at least {HEAD_BYTES} bytes, these are {length}")]
 pub struct MessageTooShort {
-    /// Bytes given.
+    /// Bytes that were given.
     pub length: usize,
 }
 
@@ -83,7 +83,7 @@ impl Message {
         })
     }
 
-    /// `messageHash` (L1-MSG-1).
+    /// The message's hash `messageHash` (L1-MSG-1).
     pub fn hash(&self) -> B256 {
         keccak256(self.encode())
     }

@@ -8,7 +8,7 @@ use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 /// Height of the tree: at most 2^32 - 1 messages.
 pub const TREE_DEPTH: usize = 32;
 
-/// One L2-to-L1 message.
+/// A message from L2 to L1, a leaf of the message tree.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "camelCase"))]
 pub struct L2Message {
@@ -16,18 +16,18 @@ pub struct L2Message {
     pub index: u64,
     /// Who sent it on L2.
     pub sender: Address,
-    /// Whom L1 calls.
+    /// Whom the Bridge calls on L1.
     pub target: Address,
-    /// Wei passed along.
+    /// Wei that the call passes along.
     pub value: U256,
     /// L1 gas for the call.
     pub gas_limit: u64,
-    /// Call data.
+    /// What the callee is called with.
     pub data: Bytes,
 }
 
 impl L2Message {
-    /// `messageHash` (L1-WD-1).
+    /// The message's hash `messageHash` (L1-WD-1), the leaf.
     pub fn hash(&self) -> B256 {
         Words::default()
             .uint(self.index)
@@ -57,7 +57,7 @@ impl MessageTree {
         Self { leaves }
     }
 
-    /// `messageRoot` (L1-WD-2).
+    /// The root `messageRoot` (L1-WD-2) over all messages so far.
     pub fn root(&self) -> B256 {
         self.climb(0, |_, _| {})
     }

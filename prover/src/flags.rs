@@ -68,7 +68,7 @@ pub struct ProverFlags {
     /// End when standard input ends: for a process that starts this one and must not leave it behind
     #[arg(long, env = "TANDEM_END_WITH_STDIN")]
     pub end_with_stdin: bool,
-    /// Log format
+    /// How log lines look
     #[arg(long, env = "TANDEM_LOG_FORMAT", value_enum, default_value_t)]
     pub log_format: LogFormat,
 }

@@ -17,7 +17,7 @@ pub const BATCH_BYTES_FLAG: &str = "batch-bytes-max";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BatchPolicy {
-    /// How payloads travel.
+    /// How payloads travel to L1.
     pub data: DataMode,
     /// Most payload bytes, within what carries them; the codec's output, framing included.
     pub payload_bytes_max: usize,

@@ -37,7 +37,7 @@ pub struct SequencerFlags {
     /// Key that appends batches, as hex (prefer the environment variable over the flag)
     #[arg(long, env = "TANDEM_SEQUENCER_KEY", hide_env_values = true)]
     pub key: PrivateKey,
-    /// JSON-RPC address
+    /// Address and port that JSON-RPC is served at
     #[arg(long, env = "TANDEM_RPC", default_value = "127.0.0.1:9545")]
     pub rpc: SocketAddr,
     /// Address of the gRPC block feed; none serves no feed
@@ -94,13 +94,13 @@ pub struct SequencerFlags {
     /// End when standard input ends: for a process that starts this one and must not leave it behind
     #[arg(long, env = "TANDEM_END_WITH_STDIN")]
     pub end_with_stdin: bool,
-    /// Log format
+    /// How log lines look
     #[arg(long, env = "TANDEM_LOG_FORMAT", value_enum, default_value_t)]
     pub log_format: LogFormat,
 }
 
 impl SequencerFlags {
-    /// The engine's part.
+    /// The flags that the engine obeys.
     pub fn engine(&self) -> EngineConfig {
         EngineConfig {
             block_time_ms: self.block_time_ms,
@@ -120,7 +120,7 @@ impl SequencerFlags {
         }
     }
 
-    /// The poster's part.
+    /// The flags that the poster obeys.
     pub fn poster(&self) -> PosterConfig {
         PosterConfig {
             data_mode: self.data,

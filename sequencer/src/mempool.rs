@@ -26,21 +26,21 @@ const ENTRY_BYTES: usize = 512;
 
 /// Names of the flags: `--help` and the errors have them from here.
 pub mod flag {
-    /// Of [`super::MempoolLimits::transactions_max`].
+    /// The flag of [`super::MempoolLimits::transactions_max`].
     pub const TRANSACTIONS: &str = "mempool-max";
-    /// Of [`super::MempoolLimits::bytes_max`].
+    /// The flag of [`super::MempoolLimits::bytes_max`].
     pub const BYTES: &str = "mempool-bytes-max";
-    /// Of [`super::MempoolLimits::per_sender_max`].
+    /// The flag of [`super::MempoolLimits::per_sender_max`].
     pub const SENDER: &str = "mempool-sender-max";
-    /// Of [`super::MempoolLimits::transaction_bytes_max`].
+    /// The flag of [`super::MempoolLimits::transaction_bytes_max`].
     pub const TRANSACTION_BYTES: &str = "mempool-transaction-bytes-max";
-    /// Of [`super::MempoolLimits::nonce_gap_max`].
+    /// The flag of [`super::MempoolLimits::nonce_gap_max`].
     pub const NONCE_GAP: &str = "mempool-nonce-gap-max";
-    /// Of [`super::MempoolLimits::replacement_bump_percent`].
+    /// The flag of [`super::MempoolLimits::replacement_bump_percent`].
     pub const REPLACEMENT: &str = "mempool-replacement-percent";
-    /// Of [`super::MempoolLimits::submissions_max`].
+    /// The flag of [`super::MempoolLimits::submissions_max`].
     pub const SUBMISSIONS: &str = "mempool-submissions-max";
-    /// Of [`super::MempoolLimits::dropped_max`].
+    /// The flag of [`super::MempoolLimits::dropped_max`].
     pub const DROPPED: &str = "mempool-dropped-max";
 }
 
@@ -134,7 +134,7 @@ impl Default for MempoolLimits {
     }
 }
 
-/// One waiting transaction.
+/// A transaction that waits, with what it is ranked by.
 #[derive(Clone, Debug)]
 struct Waiting {
     transaction: Arc<Recovered>,
@@ -144,7 +144,7 @@ struct Waiting {
     fee_max: u128,
     /// Order of admission, which decides between equals.
     arrival: u64,
-    /// What it occupies.
+    /// Bytes of memory that it occupies.
     bytes: usize,
 }
 
@@ -196,11 +196,11 @@ impl Queue {
 pub struct Counts {
     /// Executable in nonce order.
     pub pending: usize,
-    /// Behind a gap.
+    /// Transactions that wait behind a gap in their sender's nonces.
     pub queued: usize,
 }
 
-/// The pool.
+/// Transactions that wait for a block, by sender and nonce.
 pub struct Mempool {
     limits: MempoolLimits,
     senders: HashMap<Address, Queue>,
@@ -211,22 +211,22 @@ pub struct Mempool {
 }
 
 impl Mempool {
-    /// An empty pool.
+    /// A pool without transactions, with these limits.
     pub fn new(limits: MempoolLimits) -> Self {
         Self { limits, senders: HashMap::new(), hashes: HashMap::new(), arrivals: 0, bytes: 0 }
     }
 
-    /// Transactions waiting.
+    /// How many transactions wait.
     pub fn len(&self) -> usize {
         self.hashes.len()
     }
 
-    /// Whether nothing waits.
+    /// Whether no transaction waits.
     pub fn is_empty(&self) -> bool {
         self.hashes.is_empty()
     }
 
-    /// A waiting transaction.
+    /// The waiting transaction with this hash.
     pub fn get(&self, hash: &B256) -> Option<&Arc<Recovered>> {
         let (sender, nonce) = self.hashes.get(hash)?;
         Some(&self.senders.get(sender)?.by_nonce.get(nonce)?.transaction)
@@ -416,7 +416,7 @@ impl Mempool {
         Some(sender)
     }
 
-    /// Forgets everything.
+    /// Forgets all transactions, without a word to anybody.
     pub fn clear(&mut self) {
         self.senders.clear();
         self.hashes.clear();
@@ -458,7 +458,7 @@ fn rank(sender: Address, nonce: u64, waiting: &Waiting, base_fee: u64) -> Option
     Some((above.min(waiting.tip_max), std::cmp::Reverse(waiting.arrival), sender, nonce))
 }
 
-/// See [`Mempool::best`].
+/// The transactions in the order of [`Mempool::best`].
 pub struct Best<'a> {
     pool: &'a Mempool,
     heads: BTreeSet<Rank>,

@@ -23,9 +23,9 @@ use crate::{
 /// What was derived of one batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
-    /// Block hashes.
+    /// The hashes of the blocks, in order.
     pub blocks: Vec<B256>,
-    /// L1 messages consumed.
+    /// How many L1 messages they consumed.
     pub messages: u64,
     /// Transactions that users signed.
     pub transactions: usize,
@@ -34,13 +34,13 @@ pub struct Batch {
 /// Where a chain is found.
 #[derive(Clone, Copy, Debug)]
 pub struct Chain<'a> {
-    /// Its contracts.
+    /// The chain's contracts and configuration.
     pub deployment: &'a Deployment,
-    /// L1.
+    /// The connection to L1.
     pub l1: &'a L1Client,
     /// Where L1's blobs are served.
     pub l1_rpc: &'a Url,
-    /// The sequencer.
+    /// The connection to the sequencer.
     pub l2: &'a L1Client,
 }
 

@@ -22,7 +22,7 @@ use crate::{
     transaction::Recovered,
 };
 
-/// The EVM chain.
+/// The EVM chain's state machine; it has no state of its own.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Evm;
 
@@ -198,9 +198,9 @@ fn work<S: PreimageSource>(
 /// The chain before its first block.
 #[derive(Clone, Debug)]
 pub struct Genesis {
-    /// Block 0.
+    /// The header of block 0.
     pub header: Header,
-    /// Its hash.
+    /// Keccak of that header's RLP.
     pub hash: B256,
     /// The output before batch 1 (L1-OUT-2).
     pub output: OutputFields,

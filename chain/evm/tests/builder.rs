@@ -39,12 +39,12 @@ enum Wish {
     Legacy,
     Unprotected,
     AccessList,
-    /// To code that takes nothing.
+    /// Delegates to code that takes nothing.
     Delegate,
     Withdraw,
     Deploy,
     CallDeployed,
-    /// Reverts.
+    /// Calls a contract that reverts.
     Fail,
     /// Uses all its gas.
     Burn,
@@ -65,9 +65,9 @@ enum Wish {
 #[derive(Clone, Copy, Debug)]
 enum Letter {
     Deposit,
-    /// To a contract that refuses it.
+    /// Ether for a contract that refuses it.
     Refused,
-    /// Cannot even start.
+    /// Brings less gas than the call's intrinsic cost, so that it cannot even start.
     TooLittleGas,
     OutOfGas,
     UnknownKind,

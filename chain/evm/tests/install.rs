@@ -21,7 +21,7 @@ use tandem_support::{
 
 static RECOVERIES: AtomicUsize = AtomicUsize::new(0);
 
-/// Counts signatures.
+/// The native implementations, which count the signatures recovered.
 #[derive(Debug)]
 struct Counting;
 

@@ -83,7 +83,7 @@ enum End {
     Continue,
     Forget,
     Reopen,
-    /// Drops the block.
+    /// Drops the block with all that it changed.
     Discard,
 }
 

@@ -40,9 +40,9 @@ enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Sender {
     Plain,
-    /// A delegation (EIP-7702).
+    /// A delegation to code elsewhere (EIP-7702), which may send.
     Delegated,
-    /// Other code (EIP-3607).
+    /// Code of its own, which may not send (EIP-3607).
     Contract,
     /// One of the rulebook's own addresses (PRE-3).
     Reserved,

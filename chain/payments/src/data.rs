@@ -34,7 +34,7 @@ pub enum DataError {
     /// The first byte names no record of this segment.
     #[error("unknown record {byte:#04x}")]
     UnknownRecord {
-        /// The byte.
+        /// The first byte of the record.
         byte: u8,
     },
     /// Bits that the record does not use are set, or a key hash is not below r.
@@ -67,17 +67,17 @@ impl Element {
         (self.0 >> shift) & ((U256::from(1) << bits) - U256::from(1))
     }
 
-    /// The first byte.
+    /// The first byte, which in a record's first element names its kind.
     pub fn first_byte(&self) -> u8 {
         self.field(240, 8).to::<u8>()
     }
 
-    /// As a field element.
+    /// The element as an element of the BN254 scalar field.
     pub fn fr(&self) -> Fr {
         fr(self.0)
     }
 
-    /// As posted.
+    /// The 31 bytes as they are posted, big-endian.
     pub fn to_bytes(&self) -> [u8; ELEMENT_BYTES] {
         let mut bytes = [0; ELEMENT_BYTES];
         bytes.copy_from_slice(&self.0.to_be_bytes::<32>()[1..]);

@@ -4,7 +4,7 @@ use alloy_primitives::{Address, U256};
 use ark_bn254::Fr;
 use ark_ff::{BigInt, PrimeField};
 
-/// The modulus r.
+/// The modulus r of the BN254 scalar field.
 pub const MODULUS: U256 = U256::from_limbs(<Fr as PrimeField>::MODULUS.0);
 
 /// An integer, reduced modulo r.

@@ -7,17 +7,17 @@ pub const CREATE_GAS: u64 = 21_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Kind {
-    /// Nothing.
+    /// An empty slot that fills up a chunk.
     Padding = 0x00,
     /// A new leaf, for the operation that follows.
     Create = 0x01,
-    /// ETH between accounts.
+    /// A transfer of ETH between accounts.
     Transfer = 0x02,
     /// A token between accounts: the debit.
     TokenTransfer = 0x03,
     /// A token between accounts: the credit.
     TokenCredit = 0x04,
-    /// ETH to L1.
+    /// A withdrawal of ETH to L1.
     WithdrawEth = 0x05,
     /// A token to L1.
     WithdrawToken = 0x06,
@@ -41,7 +41,7 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| *kind as u8 == byte)
     }
 
-    /// Every kind.
+    /// All kinds in the order of their bytes.
     pub const ALL: [Self; 13] = [
         Self::Padding,
         Self::Create,

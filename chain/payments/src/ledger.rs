@@ -31,21 +31,21 @@ pub enum Refused {
     /// There is no leaf for the key.
     #[error("no leaf for {key:?}")]
     Missing {
-        /// The key.
+        /// The key without a leaf.
         key: Key,
     },
     /// There is no leaf at the index, or it is not of the kind that the operation needs.
     #[error("leaf {index} cannot take this part")]
     WrongLeaf {
-        /// The index.
+        /// The index that the operation names.
         index: u32,
     },
     /// The nonce is not the leaf's.
     #[error("nonce {signed}, the account is at {expected}")]
     Nonce {
-        /// The leaf's.
+        /// The nonce that the leaf is at.
         expected: u64,
-        /// The operation's.
+        /// The nonce that was signed.
         signed: u64,
     },
     /// The account has used its last nonce.
@@ -66,7 +66,7 @@ pub enum Refused {
     /// The price is above the signed one, or above the widest.
     #[error("price {price} wei per gas, at most {price_max}")]
     Price {
-        /// Wei per gas.
+        /// The price asked for, in wei per gas.
         price: u64,
         /// The most it may be.
         price_max: u64,
@@ -74,23 +74,23 @@ pub enum Refused {
     /// The gas limit is below the gas, or 2^32 or more above it.
     #[error("gas limit {gas_limit}, the operation takes {gas}")]
     GasLimit {
-        /// What it takes.
+        /// The gas that the operation takes (PAY-GAS).
         gas: u64,
-        /// What was signed.
+        /// The gas limit that was signed.
         gas_limit: u64,
     },
     /// The operation has expired.
     #[error("expired at {expiry}, it is {timestamp}")]
     Expired {
-        /// The signed second.
+        /// The last second at which the operation is valid, as signed.
         expiry: u64,
-        /// The batch's.
+        /// The batch's timestamp, in seconds.
         timestamp: u64,
     },
     /// The balance does not cover amount and fee.
     #[error("balance {balance} does not cover {needed}")]
     Balance {
-        /// What there is.
+        /// The balance there is, in the token's unit.
         balance: u128,
         /// What is needed, saturated.
         needed: u128,
@@ -160,7 +160,7 @@ impl Ledger {
         self.env
     }
 
-    /// The signing domain.
+    /// The signing domain `dom` (PAY-OPHASH).
     pub fn dom(&self) -> Fr {
         self.dom
     }

@@ -21,25 +21,25 @@ pub const GAS_SLACK_BITS: usize = 32;
 pub enum Call {
     /// Moves ETH to another account.
     Transfer {
-        /// Who receives.
+        /// The account that receives.
         recipient: Address,
-        /// In wei.
+        /// The amount in wei.
         amount: u128,
     },
     /// Moves a bridged token to another account.
     TokenTransfer {
         /// The ERC-20 on L1, not zero.
         token: Address,
-        /// Who receives.
+        /// The account that receives.
         recipient: Address,
-        /// In the token's unit.
+        /// The amount in the token's unit.
         amount: u128,
     },
     /// Moves ETH to an address on L1.
     WithdrawEth {
         /// Who can claim on L1.
         recipient: Address,
-        /// In wei.
+        /// The amount in wei.
         amount: u128,
     },
     /// Moves a bridged token to an address on L1.
@@ -48,7 +48,7 @@ pub enum Call {
         token: Address,
         /// Who can claim on L1.
         recipient: Address,
-        /// In the token's unit.
+        /// The amount in the token's unit.
         amount: u128,
     },
     /// Replaces the session key; zero removes it.
@@ -59,7 +59,7 @@ pub enum Call {
 }
 
 impl Call {
-    /// Its kind.
+    /// The kind that names this operation (PAY-KIND).
     pub fn kind(&self) -> Kind {
         match self {
             Self::Transfer { .. } => Kind::Transfer,
@@ -108,11 +108,11 @@ impl Call {
 /// An operation as its sender signs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operation {
-    /// Whose operation.
+    /// The account whose operation it is and who pays its fee.
     pub sender: Address,
     /// The nonce of the sender's ETH leaf.
     pub nonce: u64,
-    /// What it does.
+    /// What the operation does.
     pub call: Call,
     /// The most gas that it may be charged for.
     pub gas_limit: u64,
@@ -150,9 +150,9 @@ pub fn register_hash(address: Address) -> Fr {
 /// How an operation is authorised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignatureKind {
-    /// By the account's session key.
+    /// A signature by the account's session key.
     Session,
-    /// By the account's Ethereum key.
+    /// A signature by the account's Ethereum key.
     Ethereum,
     /// By the public key that it registers.
     Register,
@@ -184,9 +184,9 @@ impl SignatureKind {
 /// What Apply requires and Authorise provides: one operation, authorised by one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Authority {
-    /// By which kind of signature.
+    /// The kind of signature that authorises it.
     pub kind: SignatureKind,
-    /// The operation hash.
+    /// The hash of the operation that was signed (PAY-OPHASH).
     pub operation_hash: Fr,
     /// The hash of the key.
     pub key_hash: Fr,

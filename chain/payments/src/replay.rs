@@ -22,23 +22,23 @@ pub enum ReplayError {
     /// An effect cannot be applied.
     #[error("effect {index}: {refused}")]
     Refused {
-        /// Which, from 0.
+        /// The place of the effect in the segment, from 0.
         index: usize,
-        /// Why.
+        /// Why the ledger refuses it.
         refused: Refused,
     },
     /// An effect takes another message than the next one, or there is none.
     #[error("effect {index} takes another message than the next")]
     WrongMessage {
-        /// Which, from 0.
+        /// The place of the effect in the segment, from 0.
         index: usize,
     },
     /// The effects end with a group unfinished, fees not credited, or messages left.
     #[error("the effects end early: {messages} messages and {fee} wei of fees left")]
     Unfinished {
-        /// Messages left.
+        /// Messages that no effect consumed.
         messages: usize,
-        /// Fees left.
+        /// Fees that nobody was credited, in wei.
         fee: u128,
     },
 }

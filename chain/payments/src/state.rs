@@ -11,7 +11,7 @@ use ark_bn254::Fr;
 /// A leaf as it is opened in the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opening {
-    /// Where it is.
+    /// The leaf's place in the tree.
     pub index: u32,
     /// What it is. Of a leaf about to be created: what it becomes.
     pub leaf: Leaf,
@@ -19,7 +19,7 @@ pub struct Opening {
     pub path: Path,
 }
 
-/// The ledger's state.
+/// The state of the ledger: all leaves, their tree, and their order by key.
 #[derive(Clone, Debug)]
 pub struct State {
     tree: Tree,

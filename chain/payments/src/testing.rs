@@ -15,7 +15,7 @@ pub const PRICE: u64 = 1_000_000_007;
 /// The operator and a time.
 pub const ENV: Env = Env { operator: Address::repeat_byte(0xee), timestamp: 1_700_000_000 };
 
-/// One ether.
+/// One ether in wei.
 pub const ETHER: u128 = 1_000_000_000_000_000_000;
 
 /// Circuits small enough to synthesise many times.
@@ -46,7 +46,7 @@ pub fn public(i: u8) -> Fr {
     Fr::from(0x9ab1_1c00u64 + u64::from(i))
 }
 
-/// A deposit.
+/// A deposit of an amount of a token, zero meaning ETH, for an address.
 pub fn deposit(address: Address, token: Address, amount: u128) -> Message {
     Message::Deposit { key: Key { address, token }, amount }
 }
@@ -90,7 +90,7 @@ pub fn sign(state: &State, i: u8, call: Call) -> Operation {
     }
 }
 
-/// Signs and applies.
+/// Has account `i` authorise an operation, by the kind of key that it needs, and applies it.
 pub fn apply(builder: &mut BatchBuilder, i: u8, call: Call) {
     let operation = sign(builder.ledger().state(), i, call);
     let kind = match call {

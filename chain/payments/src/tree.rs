@@ -13,7 +13,7 @@ use ark_ff::Zero;
 pub const ARITY: usize = 4;
 /// Levels of nodes above the leaves.
 pub const LEVELS: usize = 16;
-/// Leaves that fit.
+/// How many leaves the tree can hold.
 pub const CAPACITY: u64 = 1 << (2 * LEVELS);
 /// The topmost levels, which a chunk holds in full (the cap).
 pub const CAP_LEVELS: usize = 2;
@@ -40,7 +40,7 @@ pub fn cap_root(cap: &Cap) -> Fr {
     node(&core::array::from_fn(|i| node(&core::array::from_fn(|j| cap[ARITY * i + j]))))
 }
 
-/// A sparse tree.
+/// The tree as a map of its nodes that are not empty.
 #[derive(Clone, Debug)]
 pub struct Tree {
     nodes: BTreeMap<(u8, u32), Fr>,
@@ -60,7 +60,7 @@ impl Default for Tree {
 }
 
 impl Tree {
-    /// The root.
+    /// The root over all leaves.
     pub fn root(&self) -> Fr {
         self.get(LEVELS, 0)
     }

@@ -26,7 +26,7 @@ use crate::{
 pub struct EpochInputs {
     /// Output of the batch before.
     pub previous_output: B256,
-    /// The first batch.
+    /// Hash of the epoch's first batch.
     pub first_batch_hash: B256,
     /// The last batch; the same as the first if there is one only.
     pub last_batch_hash: B256,

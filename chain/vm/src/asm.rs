@@ -25,15 +25,15 @@ pub mod reg {
     pub const A7: u32 = 17;
 }
 
-/// ECALL.
+/// The one word that makes a system call (VM-6).
 pub const ECALL: u32 = 0x73;
 
-/// Register form.
+/// An instruction of the register form (R).
 pub const fn r(opcode: u32, f3: u32, f7: u32, rd: u32, rs1: u32, rs2: u32) -> u32 {
     f7 << 25 | rs2 << 20 | rs1 << 15 | f3 << 12 | rd << 7 | opcode
 }
 
-/// Immediate form.
+/// An instruction of the immediate form (I).
 pub const fn i(opcode: u32, f3: u32, rd: u32, rs1: u32, imm: i32) -> u32 {
     (imm as u32) << 20 | rs1 << 15 | f3 << 12 | rd << 7 | opcode
 }
@@ -68,7 +68,7 @@ pub const fn jal(rd: u32, offset: i32) -> u32 {
     (imm >> 20 & 1) << 31 | (imm >> 1 & 0x3ff) << 21 | (imm >> 11 & 1) << 20 | (imm >> 12 & 0xff) << 12 | rd << 7 | 0x6f
 }
 
-/// ADDI.
+/// The instruction ADDI: `rd = rs1 + imm`.
 pub const fn addi(rd: u32, rs1: u32, imm: i32) -> u32 {
     i(0x13, 0, rd, rs1, imm)
 }
@@ -88,7 +88,7 @@ pub fn exit(code: i32) -> [u32; 3] {
     [addi(reg::A0, 0, code), addi(reg::A7, 0, 93), ECALL]
 }
 
-/// Instructions as bytes.
+/// Instructions as the bytes that memory holds.
 pub fn bytes(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }

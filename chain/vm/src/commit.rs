@@ -1,5 +1,5 @@
 //! Commitments of a dispute: a tree over state hashes, one leaf per stride of steps, the agreed start not among them
-//! (`docs/spec` of the dispute). Both levels have 2^20 leaves: strides of 2^20 steps, and of one.
+//! (`docs/design/dispute.md`). Both levels have 2^20 leaves: strides of 2^20 steps, and of one.
 //!
 //! After the machine has halted its state repeats, so a tree keeps only the leaves up to there and one hash per height for all
 //! the rest.
@@ -31,7 +31,7 @@ pub enum RunError {
     MissingPreimage {
         /// The key asked for.
         key: OracleKey,
-        /// Steps done.
+        /// Steps done before the read that failed.
         step: u64,
     },
 }
@@ -76,7 +76,7 @@ impl Commitment {
         Ok(Self::new(leaves))
     }
 
-    /// The root.
+    /// The root: the commitment.
     pub fn root(&self) -> B256 {
         self.node(HEIGHT, 0)
     }

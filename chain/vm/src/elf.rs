@@ -21,7 +21,7 @@ const SEGMENT_LOAD: u32 = 1;
 pub struct Segment {
     /// Where the first byte goes.
     pub address: u64,
-    /// The bytes.
+    /// What the segment's memory holds at the start.
     pub data: Vec<u8>,
 }
 
@@ -46,39 +46,39 @@ pub enum ElfError {
     /// Not an executable, but an object or a library.
     #[error("ELF type {actual} is not an executable")]
     Type {
-        /// The type.
+        /// The file's type, `e_type`.
         actual: u16,
     },
-    /// For another machine.
+    /// The program is for another machine.
     #[error("ELF machine {actual} is not RISC-V")]
     Machine {
-        /// The machine.
+        /// The file's machine, `e_machine`.
         actual: u16,
     },
     /// Compressed, floating-point or embedded-ABI code.
     #[error("ELF flags {actual:#x} are not plain RV64IM's")]
     Flags {
-        /// The flags.
+        /// The file's flags, `e_flags`.
         actual: u32,
     },
     /// Does not start where this machine starts.
     #[error("ELF entry is {actual:#x}")]
     Entry {
-        /// The entry point.
+        /// The file's entry point, `e_entry`.
         actual: u64,
     },
     /// Program headers of another size.
     #[error("program headers have {actual} bytes")]
     HeaderSize {
-        /// Their size.
+        /// Bytes of a program header, `e_phentsize`.
         actual: u16,
     },
     /// A segment ends past 2^32.
     #[error("the segment at {address:#x} with {size} bytes does not fit memory")]
     Segment {
-        /// Its address.
+        /// Address of the segment's first byte.
         address: u64,
-        /// Its size.
+        /// Bytes of the segment in memory.
         size: u64,
     },
 }

@@ -13,7 +13,7 @@ pub struct BlobProof {
     pub versioned_hash: B256,
     /// Index of the element in the blob.
     pub index: u64,
-    /// The element, big-endian.
+    /// The value of the element, big-endian.
     pub value: B256,
     /// KZG commitment to the blob.
     pub commitment: [u8; 48],

@@ -6,10 +6,10 @@ use alloy_primitives::{B256, keccak256};
 pub const LEAF_BYTES: u64 = 32;
 /// Levels between the leaves and the root.
 pub const DEPTH: usize = 27;
-/// Bytes of memory.
+/// How many bytes of memory the machine has.
 pub const MEMORY_BYTES: u64 = 1 << 32;
 
-/// A leaf's bytes.
+/// The 32 bytes of memory that a leaf holds.
 pub type Leaf = [u8; 32];
 /// The siblings of a leaf and of its ancestors, from the bottom up.
 pub type Siblings = [B256; DEPTH];

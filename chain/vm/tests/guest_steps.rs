@@ -88,7 +88,7 @@ fn epoch() -> (Run, BlobOracle) {
     (run, oracle)
 }
 
-/// The next instruction.
+/// The instruction that the machine executes next.
 fn instruction(machine: &Machine) -> u32 {
     let (pc, _) = machine.registers();
     let leaf = machine.leaf((pc / 32) as u32);

@@ -46,7 +46,7 @@ library Hashing {
         }
     }
 
-    /// @notice L1-CP-1.
+    /// @notice The hash of a checkpoint (L1-CP-1).
     function hash(Checkpoint memory checkpoint) internal pure returns (bytes32) {
         return keccak256(abi.encode(checkpoint));
     }
@@ -56,7 +56,7 @@ library Hashing {
         return keccak256(abi.encode(content));
     }
 
-    /// @notice L1-BATCH-1.
+    /// @notice The hash of a batch (L1-BATCH-1).
     function hash(BatchHeader memory header) internal pure returns (bytes32) {
         return postedHash(hash(header.content), header.parentHash, header.postedAt);
     }
@@ -77,29 +77,29 @@ library Hashing {
         return keccak256(chunkHashes);
     }
 
-    /// @notice L1-BATCH-2, kind 2.
+    /// @notice The data hash of a payload in blobs (L1-BATCH-2, kind 2).
     function hashBlobs(bytes32[] memory versionedHashes) internal pure returns (bytes32) {
         return keccak256(abi.encodePacked(versionedHashes));
     }
 
-    /// @notice L1-OUT-1.
+    /// @notice The output that these fields make (L1-OUT-1).
     function hash(OutputFields memory fields) internal pure returns (bytes32) {
         return keccak256(abi.encode(OUTPUT_VERSION, fields));
     }
 
-    /// @notice L1-WD-1.
+    /// @notice The hash of a message from L2 (L1-WD-1).
     function hash(L2Message memory message) internal pure returns (bytes32) {
         return keccak256(
             abi.encode(message.index, message.sender, message.target, message.value, message.gasLimit, message.data)
         );
     }
 
-    /// @notice L1-CFG-1.
+    /// @notice The hash of a configuration (L1-CFG-1).
     function hash(ChainConfig memory config) internal pure returns (bytes32) {
         return keccak256(abi.encode(config));
     }
 
-    /// @notice L1-SCHED-1.
+    /// @notice The hash of a schedule entry (L1-SCHED-1).
     function hash(Entry memory entry) internal pure returns (bytes32) {
         return keccak256(abi.encode(entry));
     }

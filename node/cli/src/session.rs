@@ -34,19 +34,19 @@ pub enum SessionCommand {
     Key(KeyFlags),
     /// Signs an operation: prints the transaction for eth_sendRawTransaction
     Sign {
-        /// With which key
+        /// Which key signs
         #[command(flatten)]
         key: KeyFlags,
-        /// At what price, until when
+        /// Price, gas limit and expiry that are signed
         #[command(flatten)]
         limits: LimitFlags,
-        /// What
+        /// The operation to sign
         #[command(subcommand)]
         action: Action,
     },
 }
 
-/// Which key.
+/// Which session key is meant: its chain, account and number.
 #[derive(Clone, Debug, Args)]
 pub struct KeyFlags {
     /// Chain id of the payments chain
@@ -69,7 +69,7 @@ pub struct KeyFlags {
 /// What an operation may cost, and until when it may be applied.
 #[derive(Clone, Debug, Args)]
 pub struct LimitFlags {
-    /// The account's nonce
+    /// Nonce that the account is at
     #[arg(long)]
     pub nonce: u64,
     /// Highest price per gas, in wei
@@ -88,25 +88,25 @@ pub struct LimitFlags {
 pub enum Action {
     /// Moves ether to another account
     Transfer {
-        /// Who receives
+        /// Account that receives
         recipient: Address,
-        /// In ether, such as 1.5
+        /// Amount in ether, such as 1.5
         amount: String,
     },
     /// Moves a token to another account
     TransferToken {
         /// The token on L1
         token: Address,
-        /// Who receives
+        /// Account that receives
         recipient: Address,
-        /// In the token's smallest unit
+        /// Amount in the token's smallest unit
         amount: u128,
     },
     /// Moves ether to an address on L1
     Withdraw {
         /// Who can claim it
         recipient: Address,
-        /// In ether, such as 1.5
+        /// Amount in ether, such as 1.5
         amount: String,
     },
     /// Moves a token to an address on L1
@@ -115,7 +115,7 @@ pub enum Action {
         token: Address,
         /// Who can claim it
         recipient: Address,
-        /// In the token's smallest unit
+        /// Amount in the token's smallest unit
         amount: u128,
     },
 }
@@ -142,7 +142,7 @@ pub enum SessionError {
     /// The wallet's answer gives no key.
     #[error(transparent)]
     Key(#[from] SessionKeyError),
-    /// Signing failed.
+    /// The wallet's key cannot sign.
     #[error(transparent)]
     Wallet(#[from] alloy::signers::Error),
     /// Not a number of ether.
@@ -158,7 +158,7 @@ pub enum SessionError {
         gas_limit: u64,
         /// What the operation takes.
         least: u64,
-        /// The highest limit.
+        /// The highest limit that the circuit can take.
         most: u64,
     },
     /// No ledger would apply it.
@@ -273,7 +273,7 @@ fn sign(
     }))
 }
 
-/// Seconds since 1970.
+/// The machine's time, in seconds since the Unix epoch.
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_secs())
 }

@@ -18,7 +18,7 @@ use tandem_vm::{ElfError, Image};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct SpecFile {
-    /// L2 chain id.
+    /// Chain id of L2, which users sign.
     pub l2_chain_id: u64,
     /// L1 chain id; that of the endpoint if absent.
     pub l1_chain_id: Option<u64>,
@@ -34,13 +34,13 @@ pub struct SpecFile {
     pub settlement: Settlement,
 }
 
-/// Accounts on L1.
+/// The accounts on L1 that have a role.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Roles {
     /// Owns the schedule, and proposes upgrades of the Bridge.
     pub owner: Address,
-    /// Appends batches.
+    /// The account that appends batches.
     pub sequencer: Address,
     /// May pause deposits; nobody if absent.
     #[serde(default)]
@@ -67,7 +67,7 @@ pub struct Limits {
     pub message_gas_per_batch: u64,
     /// Work budget of a batch, in gas.
     pub work_gas_per_batch: u64,
-    /// Lowest base fee.
+    /// The lowest base fee, in wei per gas.
     pub min_base_fee: u64,
     /// How far block times may be from L1's.
     pub timestamp_drift: u64,
@@ -141,29 +141,29 @@ pub enum SpecError {
     /// It cannot be read.
     #[error("cannot read chain specification {path}: {error}")]
     Read {
-        /// The file.
+        /// The specification's path.
         path: PathBuf,
-        /// Why.
+        /// What the operating system said.
         error: std::io::Error,
     },
-    /// It is none.
+    /// The file is no chain specification.
     #[error("{path} is not a chain specification: {error}")]
     Malformed {
-        /// The file.
+        /// The specification's path.
         path: PathBuf,
-        /// Where and why.
+        /// The place in the file, and what is wrong there.
         error: toml::de::Error,
     },
     /// A role that somebody must have is given to nobody.
     #[error("chain specification: role `{role}` must not be the zero address")]
     NobodyIs {
-        /// The role.
+        /// The role's name in the specification.
         role: &'static str,
     },
     /// A number that must not be zero.
     #[error("chain specification: `{field}` must not be zero")]
     Zero {
-        /// The field.
+        /// The field's name in the specification.
         field: &'static str,
     },
     /// The contracts would refuse it, or the chain would not work.
@@ -182,7 +182,7 @@ fn own_guest_hash() -> Result<B256, SpecError> {
 }
 
 impl SpecFile {
-    /// Reads a file.
+    /// Reads and checks a specification.
     pub fn read(path: &Path) -> Result<Self, SpecError> {
         let text = std::fs::read_to_string(path).map_err(|error| SpecError::Read { path: path.into(), error })?;
         toml::from_str(&text).map_err(|error| SpecError::Malformed { path: path.into(), error })

@@ -27,7 +27,7 @@ use tandem_chain::{
 /// A batch to post.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Append {
-    /// Its index.
+    /// Index of the batch.
     pub index: u64,
     /// Content hash of the batch before it; zero for the first.
     pub parent_content_hash: B256,
@@ -39,7 +39,7 @@ pub struct Append {
     pub checkpoint: Checkpoint,
     /// The work that it declares, in gas; zero without data.
     pub work_gas: u64,
-    /// Its payload.
+    /// The payload, and how it travels.
     pub data: AppendData,
 }
 
@@ -58,9 +58,9 @@ pub enum AppendData {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a payload of {length} bytes exceeds {max}")]
 pub struct PayloadTooLong {
-    /// Its bytes.
+    /// Bytes of the payload.
     pub length: usize,
-    /// Most bytes.
+    /// Most bytes that fit there.
     pub max: usize,
 }
 
@@ -69,9 +69,9 @@ pub struct PayloadTooLong {
 pub enum AppendOutcome {
     /// It is on L1, whether by this call or an earlier one.
     Posted {
-        /// As L1 has it.
+        /// The batch as L1 has it.
         batch: PostedBatch,
-        /// Where.
+        /// The L1 block that holds it.
         block: BlockRef,
         /// What L1 charged for the transaction, if it was this one.
         cost: Option<AppendCost>,
@@ -88,7 +88,7 @@ pub enum AppendOutcome {
     },
     /// Another process's transaction took the nonce, and nothing was posted.
     Displaced {
-        /// The nonce.
+        /// The nonce that was taken.
         nonce: u64,
     },
     /// An earlier transaction of this key took the nonce, and this one was not sent to an end: decide anew.
@@ -98,18 +98,18 @@ pub enum AppendOutcome {
 /// What an append cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AppendCost {
-    /// Gas used.
+    /// Gas that the transaction used.
     pub gas: u64,
-    /// Wei per gas.
+    /// What the gas cost, in wei per gas.
     pub gas_price: u128,
-    /// Blob gas used.
+    /// Blob gas that the transaction used.
     pub blob_gas: u64,
     /// Wei per blob gas.
     pub blob_gas_price: u128,
 }
 
 impl Append {
-    /// The call.
+    /// The call of the Inbox that appends the batch.
     pub fn to_call(&self, inbox: Address) -> Result<L1Call, PayloadTooLong> {
         let args = AppendArgs {
             index: self.index,
@@ -196,13 +196,13 @@ impl AppendData {
 /// Why an append was not brought to an end.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
-    /// See there.
+    /// The transaction was not brought to an end.
     #[error(transparent)]
     Submit(#[from] SubmitError),
     /// The endpoint did not answer.
     #[error(transparent)]
     Rpc(#[from] RpcFailure),
-    /// See there.
+    /// The payload does not fit where it is to go.
     #[error(transparent)]
     TooLong(#[from] PayloadTooLong),
     /// L1 included the call and emitted no batch.
@@ -230,12 +230,12 @@ pub struct Appender<J> {
 }
 
 impl<J: Journal> Appender<J> {
-    /// To `inbox`, by `submitter`.
+    /// An appender that sends to `inbox` by `submitter`.
     pub fn new(submitter: Submitter<J>, inbox: Address) -> Self {
         Self { submitter, inbox }
     }
 
-    /// The connection.
+    /// The connection to L1.
     pub fn client(&self) -> &L1Client {
         self.submitter.client()
     }

@@ -440,7 +440,7 @@ sol! {
         function claimWindowSecondsMin() external view returns (uint32);
     }
 
-    /// `Notice.sol`.
+    /// An error of `contracts/src/l1/Notice.sol`.
     #[derive(Debug, PartialEq, Eq)]
     struct Notice {
         uint64 forcedInclusionWindowSeconds;

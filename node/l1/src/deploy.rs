@@ -56,7 +56,7 @@ pub struct ChainSpec {
     pub delay_seconds: u64,
     /// Between the finality of an epoch under old rules and what follows under new ones.
     pub grace_seconds: u64,
-    /// Epochs, claims, checkpoints.
+    /// Rules of the first schedule entry: epochs, claims, checkpoints.
     pub rules: RulesSpec,
 }
 
@@ -123,7 +123,7 @@ pub enum DeployError {
     /// The specification is for another L1.
     #[error("the specification is for L1 chain {expected}, this is {found}")]
     WrongL1 {
-        /// In the specification.
+        /// The chain id in the specification.
         expected: u64,
         /// What the endpoint says.
         found: u64,
@@ -134,13 +134,13 @@ pub enum DeployError {
     /// L1 would not take the rules.
     #[error("{rule} is {found}, and must be {min} to {max}")]
     Bounds {
-        /// Which.
+        /// The rule, in words for people.
         rule: &'static str,
-        /// Least.
+        /// The least value that L1 takes, in the rule's unit.
         min: u128,
-        /// Greatest.
+        /// The greatest value that L1 takes, in the rule's unit.
         max: u128,
-        /// In the specification.
+        /// The value in the specification, in the rule's unit.
         found: u128,
     },
     /// Two rivals would end finality, and whoever lies unseen for a claim window take the escrow.
@@ -148,15 +148,15 @@ pub enum DeployError {
         "no dispute contract is named, and L1 chain {l1_chain_id} is no devnet's: claims that contradict could not be decided"
     )]
     NoDispute {
-        /// L1.
+        /// The chain id of L1.
         l1_chain_id: u64,
     },
     /// A committed artifact is broken.
     #[error("artifact of {contract}: {source}")]
     Artifact {
-        /// Contract.
+        /// The contract whose artifact it is.
         contract: &'static str,
-        /// What is wrong.
+        /// What the parser found wrong.
         source: serde_json::Error,
     },
     /// Fees cannot be had.
@@ -165,23 +165,23 @@ pub enum DeployError {
     /// The genesis state cannot be computed.
     #[error("genesis: {0}")]
     Genesis(Box<dyn core::error::Error + Send + Sync>),
-    /// Signing failed.
+    /// The key cannot sign.
     #[error(transparent)]
     Sign(#[from] alloy::signers::Error),
-    /// A creation reverted.
+    /// The transaction that creates a contract reverted.
     #[error("creating {contract} failed ({transaction})")]
     Reverted {
-        /// Contract.
+        /// The contract that was to be created.
         contract: &'static str,
-        /// Its transaction.
+        /// Hash of the transaction that reverted.
         transaction: TxHash,
     },
     /// A creation is not included.
     #[error("creating {contract} is not done after {waited:?}")]
     Late {
-        /// Contract.
+        /// The contract that was to be created.
         contract: &'static str,
-        /// How long.
+        /// How long the deployment waited for it.
         waited: Duration,
     },
 }
@@ -203,7 +203,7 @@ macro_rules! artifact {
     };
 }
 
-/// One creation.
+/// A contract to create, at the address that its nonce gives it.
 struct Creation {
     contract: &'static str,
     address: Address,

@@ -14,12 +14,12 @@ pub struct PrivateKey(PrivateKeySigner);
 pub struct BadKey;
 
 impl PrivateKey {
-    /// The signer.
+    /// What signs with this key.
     pub fn signer(&self) -> PrivateKeySigner {
         self.0.clone()
     }
 
-    /// Its account.
+    /// The address of the key's account.
     pub fn address(&self) -> Address {
         self.0.address()
     }

@@ -27,12 +27,12 @@ impl Store {
         Ok(Head { number, hash: self.block_hash(number)?.ok_or(missing)? })
     }
 
-    /// A block's header.
+    /// The header of the block with this number.
     pub fn header(&self, number: u64) -> Result<Option<Header>, StoreError> {
         self.get::<Headers>(&number)
     }
 
-    /// A block's hash.
+    /// The hash of the block with this number.
     pub fn block_hash(&self, number: u64) -> Result<Option<B256>, StoreError> {
         self.get::<BlockHashes>(&number)
     }

@@ -1,4 +1,4 @@
-//! Atomic writes.
+//! Writes that happen all together or not at all.
 
 use crate::{Codec, RowKey, Store, StoreError, schema::Table};
 
@@ -17,7 +17,7 @@ impl Store {
 }
 
 impl Changes {
-    /// Sets a row.
+    /// Sets a row to a value.
     pub(crate) fn put<T: Table>(&mut self, key: &T::Key, value: &T::Value) -> Result<(), StoreError> {
         self.put_encoded::<T>(&key.encode(), &T::Codec::encode(value))
     }

@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 /// A table's key, ordered as its bytes are.
 pub trait RowKey: Sized {
-    /// The bytes.
+    /// The key's bytes as they are stored.
     fn encode(&self) -> Vec<u8>;
     /// The key, if the bytes are one.
     fn decode(bytes: &[u8]) -> Option<Self>;
@@ -58,7 +58,7 @@ pub enum CodecError {
 pub trait Codec<T> {
     /// The bytes of a value.
     fn encode(value: &T) -> Vec<u8>;
-    /// The value.
+    /// The value that the bytes stand for.
     fn decode(bytes: &[u8]) -> Result<T, CodecError>;
 }
 

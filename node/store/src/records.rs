@@ -10,7 +10,7 @@ use tandem_chain::{BatchHeader, Checkpoint, L2Message, Message, OutputFields};
 /// Which chain a store belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, RlpEncodable, RlpDecodable)]
 pub struct Identity {
-    /// L2 chain id.
+    /// Chain id of L2.
     pub chain_id: u64,
     /// Hash of the chain's configuration.
     pub config_hash: B256,
@@ -28,7 +28,7 @@ impl fmt::Display for Identity {
 pub enum Marker {
     /// Schema version of the directory.
     SchemaVersion = 0,
-    /// Last block.
+    /// The last block of the chain.
     Head = 1,
     /// Last L1 block that was processed to its end.
     L1Processed = 2,
@@ -50,12 +50,12 @@ impl RowKey for Marker {
     }
 }
 
-/// The last block.
+/// The last block of the chain, by number and hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
-    /// Its number.
+    /// Number of the block.
     pub number: u64,
-    /// Its hash.
+    /// Hash of the block.
     pub hash: B256,
 }
 
@@ -73,7 +73,7 @@ pub struct TxPlace {
 pub struct BlockBody {
     /// The transactions, EIP-2718 encoded.
     pub transactions: Vec<Bytes>,
-    /// Their senders.
+    /// The senders of the transactions, in the same order.
     pub senders: Vec<Address>,
     /// L1 messages that the block consumed.
     pub message_count: u64,
@@ -85,7 +85,7 @@ pub struct BlockBody {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct L2MessageRow {
-    /// The message.
+    /// The message as L2 sent it.
     pub message: L2Message,
     /// The block that sent it.
     pub block_number: u64,
@@ -96,7 +96,7 @@ pub struct L2MessageRow {
 pub struct JournalEntry {
     /// Order of admission; transactions of unwound blocks come before all others.
     pub sequence: u64,
-    /// Its sender.
+    /// The account that signed the transaction.
     pub sender: Address,
     /// The signed transaction, EIP-2718 encoded.
     pub transaction: Bytes,
@@ -105,11 +105,11 @@ pub struct JournalEntry {
 /// An L1 block with what it taught.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct L1BlockRecord {
-    /// Its number.
+    /// Number of the L1 block.
     pub number: u64,
-    /// Its hash.
+    /// Hash of the L1 block.
     pub hash: B256,
-    /// Its parent's hash.
+    /// Hash of the L1 block before it.
     pub parent_hash: B256,
     /// Its time in seconds.
     pub timestamp: u64,
@@ -122,11 +122,11 @@ pub struct L1BlockRecord {
 /// An L1 block that was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, RlpEncodable, RlpDecodable)]
 pub struct L1BlockHead {
-    /// Its number.
+    /// Number of the L1 block.
     pub number: u64,
-    /// Its hash.
+    /// Hash of the L1 block.
     pub hash: B256,
-    /// Its parent's hash.
+    /// Hash of the L1 block before it.
     pub parent_hash: B256,
     /// Its time in seconds.
     pub timestamp: u64,
@@ -168,7 +168,7 @@ impl From<CheckpointRow> for Checkpoint {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BatchRecord {
-    /// As the Inbox holds it.
+    /// The batch's header, as the Inbox holds it.
     pub header: BatchHeader,
     /// The state after it.
     pub output: OutputFields,
@@ -240,7 +240,7 @@ pub struct JobSummary {
 }
 
 impl JobSummary {
-    /// With the payload, the whole.
+    /// The whole job, with its payload.
     pub fn with_payload(self, payload: Bytes) -> BatchJob {
         let Self { sequence, first_block, last_block, checkpoint, queue_end, queue_hash, work_gas } = self;
         BatchJob { sequence, first_block, last_block, checkpoint, queue_end, queue_hash, work_gas, payload }

@@ -19,7 +19,7 @@ pub trait Table {
     const NAME: &'static str;
     /// Its key.
     type Key: RowKey;
-    /// Its value.
+    /// What a row holds.
     type Value;
     /// How the value is written.
     type Codec: Codec<Self::Value>;

@@ -1,4 +1,4 @@
-//! Opening and reading.
+//! Opening the database and reading rows of it.
 
 use crate::{
     Codec, Identity, Marker, MissingPreimage, RowKey, StoreError,

@@ -26,7 +26,7 @@ pub(super) struct FinalClaim {
     pub claim_id: B256,
     pub epoch: u64,
     pub output: B256,
-    /// In seconds.
+    /// Since when the claim is final, in seconds since the Unix epoch.
     pub final_at: u64,
 }
 

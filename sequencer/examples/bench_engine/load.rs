@@ -25,7 +25,7 @@ pub struct Senders {
     keys: Vec<PrivateKeySigner>,
     /// Next nonce of each.
     nonces: Vec<u64>,
-    /// Transfers so far.
+    /// How many transfers were sent so far.
     count: u64,
 }
 

@@ -30,7 +30,7 @@ const QUIET: Duration = Duration::from_secs(15);
 const PAUSE: Duration = Duration::from_millis(50);
 /// How much later blocks come while something else goes on: the 99th percentile of the intervals, by that without.
 const RATIO: &str = "engine.block_delay_ratio";
-/// Beyond any batch's age.
+/// An age that no batch of the benchmark reaches.
 const AGE: Duration = Duration::from_secs(3_600);
 
 #[tokio::main]

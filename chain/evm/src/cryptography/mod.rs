@@ -32,7 +32,7 @@ static INSTALLED: OnceLock<&'static str> = OnceLock::new();
 
 /// A set of implementations.
 pub trait Cryptography: Crypto + 'static {
-    /// Its name.
+    /// The name by which a process tells which set it uses.
     const NAME: &'static str;
 }
 
@@ -58,7 +58,7 @@ pub(crate) fn installed() -> &'static dyn Crypto {
     crypto()
 }
 
-/// Nobody signed this.
+/// The signature is one that no key makes, or has a high `s`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the signature is invalid")]
 pub struct InvalidSignature;

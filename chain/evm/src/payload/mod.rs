@@ -40,14 +40,14 @@ pub struct PayloadBlock {
     pub timestamp: u64,
     /// How many L1 messages this block consumes, executed before its transactions.
     pub message_count: u32,
-    /// In order of execution.
+    /// The transactions, in order of execution.
     pub transactions: Vec<SignedTransaction>,
 }
 
 /// What one batch carries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Payload {
-    /// In order; timestamps never decrease.
+    /// The blocks in order; timestamps never decrease.
     pub blocks: Vec<PayloadBlock>,
 }
 
@@ -70,13 +70,13 @@ pub enum PayloadError {
     /// The first byte names no known codec.
     #[error("unknown payload version {version}")]
     UnknownVersion {
-        /// As posted.
+        /// The version byte as posted.
         version: u8,
     },
     /// The second byte names no known compression method.
     #[error("unknown compression method {method}")]
     UnknownMethod {
-        /// As posted.
+        /// The method byte as posted.
         method: u8,
     },
     /// The payload ends inside its frame.
@@ -91,37 +91,37 @@ pub enum PayloadError {
     /// A cap of [`PayloadLimits`] is exceeded.
     #[error("{limit:?} exceeded")]
     LimitExceeded {
-        /// Which cap.
+        /// The cap that is exceeded.
         limit: Limit,
     },
     /// A number column is malformed or holds too wide a number.
     #[error("number too wide in column {column:?}")]
     NumberTooWide {
-        /// Which column.
+        /// The column that holds the number.
         column: NumberColumn,
     },
     /// A number column has fewer entries than the blocks and transactions call for.
     #[error("column {column:?} ends early")]
     NumbersExhausted {
-        /// Which column.
+        /// The column that ends early.
         column: NumberColumn,
     },
     /// A number column has more entries than the blocks and transactions call for.
     #[error("column {column:?} has entries left over")]
     NumbersLeftOver {
-        /// Which column.
+        /// The column with entries left over.
         column: NumberColumn,
     },
     /// A byte stream is shorter than the blocks and transactions call for.
     #[error("stream {column:?} ends early")]
     StreamExhausted {
-        /// Which stream.
+        /// The stream that ends early.
         column: StreamColumn,
     },
     /// A byte stream is longer than the blocks and transactions call for.
     #[error("stream {column:?} has bytes left over")]
     StreamLeftOver {
-        /// Which stream.
+        /// The stream with bytes left over.
         column: StreamColumn,
     },
     /// Bytes follow the last column.
@@ -138,27 +138,27 @@ pub enum PayloadError {
     /// A byte of a stream has no meaning there.
     #[error("unknown code {code} in stream {column:?}")]
     UnknownCode {
-        /// Which stream.
+        /// The stream that holds the byte.
         column: StreamColumn,
-        /// The byte.
+        /// The byte as posted.
         code: u8,
     },
     /// A reference names an entry that its dictionary does not have (yet).
     #[error("column {column:?} refers to a missing entry")]
     MissingEntry {
-        /// Which column.
+        /// The column that holds the reference.
         column: NumberColumn,
     },
     /// The address book has nothing at that index.
     #[error("no address has index {index}")]
     UnknownAddress {
-        /// As posted.
+        /// The index as posted.
         index: u64,
     },
     /// A sum, or a mantissa times its power of ten, does not fit.
     #[error("overflow in column {column:?}")]
     Overflow {
-        /// Which column.
+        /// The column whose number overflows.
         column: NumberColumn,
     },
 }
@@ -170,9 +170,9 @@ pub enum Limit {
     DecompressedBytes,
     /// `decompressed_bytes_max`, of the transactions.
     TransactionBytes,
-    /// `blocks_max`.
+    /// The cap `blocks_max`, of the blocks.
     Blocks,
-    /// `transactions_max`.
+    /// The cap `transactions_max`, of the transactions.
     Transactions,
     /// `work_gas_max`.
     WorkGas,

@@ -23,7 +23,7 @@ pub const FEE_VAULT: Address = address!("540000000000000000000000000000000000000
 pub const BRIDGED_TOKEN: Address = address!("5400000000000000000000000000000000000005");
 /// Addresses by index (PRE-TABLE-*).
 pub const ADDRESS_TABLE: Address = address!("5400000000000000000000000000000000000006");
-/// Block hashes (EIP-2935).
+/// The contract that keeps block hashes (EIP-2935).
 pub const HISTORY_STORAGE: Address = address!("0000F90827F1C53a10cb7A02335B175320002935");
 /// The deterministic deployment proxy, where tools expect it.
 pub const CREATE2_DEPLOYER: Address = address!("4e59b44847b379578588920cA78FbF26c0B4956C");

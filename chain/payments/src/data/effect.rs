@@ -27,7 +27,7 @@ pub enum Effect {
 }
 
 impl Effect {
-    /// Its kind.
+    /// The kind of operation that the effect records.
     pub fn kind(&self) -> Kind {
         match self {
             Self::Create { .. } => Kind::Create,

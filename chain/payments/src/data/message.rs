@@ -17,7 +17,7 @@ pub enum Message {
     Deposit {
         /// The account and the token.
         key: Key,
-        /// In wei or the token's unit.
+        /// The amount, in wei or the token's unit.
         amount: u128,
     },
     /// The account asks for everything in one of its leaves.
@@ -27,7 +27,7 @@ pub enum Message {
     },
     /// The account sets its session key.
     L1Key {
-        /// The L1 sender.
+        /// The L1 sender, on whose account the key is set.
         account: Address,
         /// The key hash, any 256-bit word.
         key: U256,
@@ -35,7 +35,7 @@ pub enum Message {
 }
 
 impl Message {
-    /// Its two elements.
+    /// The two elements of the message's body (PAY-MESSAGE).
     pub fn encode(&self) -> [Element; 2] {
         let kind = |kind: Kind| (U256::from(kind as u8), 240);
         match *self {
@@ -78,12 +78,12 @@ pub struct Withdrawal {
     pub recipient: Address,
     /// The ERC-20 on L1, zero for ETH.
     pub token: Address,
-    /// In wei or the token's unit.
+    /// The amount, in wei or the token's unit.
     pub amount: u128,
 }
 
 impl Withdrawal {
-    /// Its two elements.
+    /// The two elements of the record (PAY-WITHDRAWAL).
     pub fn encode(&self) -> [Element; 2] {
         value((U256::from(WITHDRAWAL), 240), self.recipient, self.token, self.amount)
     }

@@ -55,7 +55,7 @@ pub enum EnvelopeError {
     /// Key or signature are no good.
     #[error(transparent)]
     Eddsa(#[from] EddsaError),
-    /// Another chain's.
+    /// The transaction is for another chain, whose id is given.
     #[error("the transaction is for chain {0}")]
     Chain(u64),
 }
@@ -71,7 +71,7 @@ impl From<alloy_rlp::Error> for EnvelopeError {
 pub struct SessionTransaction {
     /// The chain it is for.
     pub chain_id: u64,
-    /// What it does.
+    /// The operation that is signed.
     pub operation: Operation,
     /// The key that signed.
     pub key: PublicKey,
@@ -106,7 +106,7 @@ impl SessionTransaction {
         Ok(Authority { kind: SignatureKind::Session, operation_hash, key_hash: self.key.hash() })
     }
 
-    /// The envelope.
+    /// The bytes of the envelope, type byte first.
     pub fn encode(&self) -> Vec<u8> {
         let operation = &self.operation;
         let (kind, token, recipient, amount) = parts(&operation.call);

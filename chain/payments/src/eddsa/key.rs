@@ -28,7 +28,7 @@ impl SecretKey {
         Self { seed, scalar, public: PublicKey(point) }
     }
 
-    /// The public key.
+    /// The public key of this secret key.
     pub fn public(&self) -> PublicKey {
         self.public
     }

@@ -25,7 +25,7 @@ pub enum Spending {
         /// The payer's token leaf.
         from: u32,
     },
-    /// ETH to L1.
+    /// ETH to the recipient's address on L1.
     WithdrawEth,
     /// A token to L1.
     WithdrawToken {
@@ -34,7 +34,7 @@ pub enum Spending {
     },
     /// A new session key for the payer.
     SetSession {
-        /// Its hash.
+        /// The hash of the new key; zero removes the old one.
         key_hash: Fr,
     },
 }
@@ -66,7 +66,7 @@ impl Spending {
 pub struct Spend {
     /// The ETH leaf that pays.
     pub payer: u32,
-    /// What it does.
+    /// What moves, and where to.
     pub spending: Spending,
     /// Who receives, here or on L1.
     pub recipient: Address,

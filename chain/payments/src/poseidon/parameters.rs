@@ -15,7 +15,7 @@ use once_cell::race::OnceBox;
 /// The matrix of a partial round: row 0, and below it column 0 beside the identity.
 #[derive(Clone, Debug)]
 pub struct Sparse<const T: usize> {
-    /// Row 0.
+    /// Row 0 of the matrix.
     pub row: [Fr; T],
     /// Column 0; element 0 repeats `row[0]`.
     pub column: [Fr; T],
@@ -148,7 +148,7 @@ fn multiply_matrices<const T: usize>(a: &[[Fr; T]; T], b: &[[Fr; T]; T]) -> [[Fr
 
 /// A width that has a place for its parameters.
 pub trait Shared: Sized + 'static {
-    /// The place.
+    /// The place that the parameters of this width are kept in after their first use.
     fn cell() -> &'static OnceBox<Self>;
 }
 

@@ -1,6 +1,6 @@
 //! Instructions decoded once (VM-5). An encoding that is not defined decodes to [`Kind::Illegal`].
 
-/// What to do.
+/// Which instruction it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[rustfmt::skip]
 #[allow(missing_docs)]
@@ -33,7 +33,7 @@ pub(super) struct Op {
 /// A register that swallows what is written to x0 and that nothing reads.
 pub(super) const SINK: u8 = 32;
 
-/// Decodes a word.
+/// Decodes an instruction word; what VM-5 does not define becomes a trap.
 pub(super) const fn decode(word: u32) -> Op {
     use Kind::*;
     let signed = word as i32;

@@ -133,7 +133,7 @@ impl Memory {
         }
     }
 
-    /// A leaf.
+    /// The leaf with this index, as it is now.
     pub(super) fn leaf(&self, index: u32) -> Leaf {
         let mut leaf = [0; 32];
         for (address, chunk) in (u64::from(index) * 32..).step_by(8).zip(leaf.chunks_exact_mut(8)) {

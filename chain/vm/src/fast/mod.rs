@@ -31,7 +31,7 @@ use memory::Memory;
 pub struct MemoryMismatch {
     /// The state's memory root.
     pub expected: B256,
-    /// The memory's.
+    /// The root that the memory given has.
     pub actual: B256,
 }
 
@@ -70,7 +70,7 @@ impl Machine {
         &self.state
     }
 
-    /// The state's hash.
+    /// The hash of the state as it is now (VM-1).
     pub fn hash(&mut self) -> B256 {
         self.state().hash()
     }

@@ -53,7 +53,7 @@ pub(super) fn immediate_word(f3: u32, f7: u32, a: u64, imm: u64) -> Option<u64> 
     }))
 }
 
-/// Opcode 0x33.
+/// Computes an instruction of opcode 0x33; `None` where VM-5 defines none.
 pub(super) fn register(f3: u32, f7: u32, a: u64, b: u64) -> Option<u64> {
     let shift = (b & 63) as u32;
     let (signed_a, signed_b) = (a as i64, b as i64);
@@ -82,7 +82,7 @@ pub(super) fn register(f3: u32, f7: u32, a: u64, b: u64) -> Option<u64> {
     })
 }
 
-/// Opcode 0x3b.
+/// Computes an instruction of opcode 0x3b, 32 bits in; `None` where VM-5 defines none.
 pub(super) fn register_word(f3: u32, f7: u32, a: u32, b: u32) -> Option<u64> {
     let shift = b & 31;
     let (signed_a, signed_b) = (a as i32, b as i32);

@@ -40,12 +40,12 @@ impl TreeMemory {
         memory
     }
 
-    /// The root.
+    /// The root of the memory tree (VM-2).
     pub fn root(&self) -> B256 {
         self.node(DEPTH, 0)
     }
 
-    /// A leaf.
+    /// The leaf with this index: the 32 bytes at `32 * index`.
     pub fn leaf(&self, index: u32) -> Leaf {
         self.node(0, index).0
     }

@@ -36,7 +36,7 @@ pub struct MissingPreimage {
 /// A machine that can be stepped and can prove its steps.
 #[derive(Clone, Debug)]
 pub struct Reference {
-    /// The state now.
+    /// The machine's state as it is now.
     pub state: State,
     memory: TreeMemory,
 }

@@ -49,7 +49,7 @@ pub enum WitnessError {
     /// Too short, or longer than the step needs.
     #[error("witness has {actual} bytes")]
     Length {
-        /// Its length.
+        /// Bytes of the witness.
         actual: usize,
     },
     /// It is about another state.
@@ -76,13 +76,13 @@ pub enum WitnessError {
     /// The pre-image is another key's.
     #[error("pre-image has key {actual:?}")]
     Key {
-        /// Its key.
+        /// The key that the pre-image shown has.
         actual: OracleKey,
     },
     /// A blob has no such element.
     #[error("no blob element {index}")]
     BlobIndex {
-        /// The index.
+        /// The index that the witness names.
         index: B256,
     },
     /// The blob has another value there.

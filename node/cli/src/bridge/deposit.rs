@@ -22,7 +22,7 @@ use crate::{
     wallet::Call,
 };
 
-/// Ether.
+/// Deposits ether, and waits until it is on L2.
 pub async fn ether(chain: &Chain, amount: &str, to: Option<Address>, report: Report) -> anyhow::Result<Value> {
     let wei = units(amount, 18)?;
     let wallet = chain.l1_wallet().await?;

@@ -22,7 +22,7 @@ use crate::{
 pub enum BridgeCommand {
     /// Moves ether from L1 to L2
     Deposit {
-        /// In ether, such as 1.5
+        /// Amount in ether, such as 1.5
         amount: String,
         /// Who gets it on L2; the key's own account if absent
         #[arg(long)]
@@ -32,7 +32,7 @@ pub enum BridgeCommand {
     DepositErc20 {
         /// The token on L1
         token: Address,
-        /// In whole tokens, such as 1.5
+        /// Amount in whole tokens, such as 1.5
         amount: String,
         /// Who gets them on L2; the key's own account if absent
         #[arg(long)]
@@ -40,7 +40,7 @@ pub enum BridgeCommand {
     },
     /// Starts moving ether from L2 to L1; `claim` ends it
     Withdraw {
-        /// In ether, such as 1.5
+        /// Amount in ether, such as 1.5
         amount: String,
         /// Who gets it on L1; the key's own account if absent
         #[arg(long)]
@@ -50,7 +50,7 @@ pub enum BridgeCommand {
     WithdrawErc20 {
         /// The token on L1 or its twin on L2
         token: Address,
-        /// In whole tokens, such as 1.5
+        /// Amount in whole tokens, such as 1.5
         amount: String,
         /// Who gets them on L1; the key's own account if absent
         #[arg(long)]
@@ -100,7 +100,7 @@ pub enum BridgeCommand {
     },
 }
 
-/// The command.
+/// Runs a `tandem bridge` command.
 pub async fn run(command: BridgeCommand, flags: &ChainFlags, report: Report) -> anyhow::Result<()> {
     let result = match command {
         BridgeCommand::Claim { index, from_l1 } => {

@@ -27,12 +27,12 @@ use crate::{
 
 const BEACON_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// See the module.
+/// Where blocks and proofs come from; the module says which to prefer.
 #[derive(Debug)]
 pub enum Source {
-    /// Its endpoint.
+    /// The sequencer, asked over its JSON-RPC.
     Sequencer(L1Client),
-    /// Derived.
+    /// L1 alone, derived in this process.
     L1(Derived),
 }
 
@@ -131,7 +131,7 @@ pub struct Derived {
 }
 
 impl Derived {
-    /// Begins at genesis.
+    /// Begins to derive from genesis.
     pub fn start(ground: &Ground) -> anyhow::Result<Self> {
         let chain = ground.deployment.chain.clone();
         let genesis = tandem_evm::genesis(&chain).context("genesis")?;

@@ -18,7 +18,7 @@ use crate::{
     wallet::Call,
 };
 
-/// Ether.
+/// Withdraws ether, and says by which message.
 pub async fn ether(chain: &Chain, amount: &str, to: Option<Address>, report: Report) -> anyhow::Result<Value> {
     let wei = units(amount, 18)?;
     let wallet = chain.l2_wallet().await?;

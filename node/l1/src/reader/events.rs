@@ -21,7 +21,7 @@ pub struct QueuedMessage {
     pub index: u64,
     /// The queue's hash after it, as the event says.
     pub queue_hash: B256,
-    /// The message.
+    /// The message as it was enqueued.
     pub message: Message,
 }
 
@@ -29,7 +29,7 @@ pub struct QueuedMessage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PostedBatch {
-    /// What L1 fixed.
+    /// The header that L1 fixed.
     pub header: BatchHeader,
     /// The checkpoint that it names.
     pub checkpoint: Checkpoint,
@@ -40,7 +40,7 @@ pub struct PostedBatch {
 /// An epoch that closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClosedEpoch {
-    /// Counts from 1.
+    /// Number of the epoch; the first is 1.
     pub epoch: u64,
     /// Index of its last batch.
     pub last_batch: u64,
@@ -52,36 +52,36 @@ pub struct ClosedEpoch {
 pub enum ClaimEvent {
     /// A claim was posted.
     Posted {
-        /// Claim.
+        /// Id of the claim.
         claim_id: B256,
-        /// Its slot.
+        /// Id of the slot that it is in.
         slot_id: B256,
         /// The claim that it builds on.
         parent: B256,
-        /// Its epoch.
+        /// The epoch that it ends.
         epoch: u64,
-        /// What it claims.
+        /// The output that it claims.
         output: OutputFields,
-        /// Who posted it.
+        /// The account that posted it.
         claimant: Address,
     },
     /// A claim became final: its output settles every batch up to the end of its epoch.
     Finalized {
-        /// Claim.
+        /// Id of the claim.
         claim_id: B256,
         /// Hash of the output.
         output: B256,
-        /// Its epoch.
+        /// The epoch that it ends.
         epoch: u64,
     },
     /// Two claims contradict each other.
     Contested {
-        /// Their slot.
+        /// Id of the slot that both are in.
         slot_id: B256,
     },
     /// A dispute was decided.
     Decided {
-        /// The slot.
+        /// Id of the slot that was decided.
         slot_id: B256,
         /// The claim that is right; posted by nobody, if nobody claimed the output.
         winner: B256,
@@ -90,14 +90,14 @@ pub enum ClaimEvent {
     },
     /// A dispute found that the fraud-proof program has no answer: nothing above the slot's parent becomes final until the owner replaces it.
     Failed {
-        /// The slot.
+        /// Id of the slot that failed.
         slot_id: B256,
     },
     /// A claim is out.
     Discarded {
-        /// Claim.
+        /// Id of the claim.
         claim_id: B256,
-        /// Defeated or void.
+        /// How it ended: defeated, or void.
         status: ClaimStatus,
         /// Wei of its bond that burned.
         burned: U256,
@@ -107,28 +107,28 @@ pub enum ClaimEvent {
 /// An L1 block with everything in it that concerns the chain, each list in the order of the logs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct L1Block {
-    /// Block number.
+    /// Number of the L1 block.
     pub number: u64,
-    /// Block hash.
+    /// Hash of the L1 block.
     pub hash: B256,
     /// Hash of the block before.
     pub parent_hash: B256,
-    /// Seconds.
+    /// Time of the L1 block, in seconds since the Unix epoch.
     pub timestamp: u64,
     /// Messages enqueued. A batch of the same block may consume them.
     pub messages: Vec<QueuedMessage>,
-    /// Batches appended.
+    /// Batches that the block appended.
     pub batches: Vec<PostedBatch>,
     /// Checkpoints stored (of this block).
     pub checkpoints: Vec<Checkpoint>,
-    /// Epochs closed.
+    /// Epochs that closed in the block.
     pub epochs: Vec<ClosedEpoch>,
-    /// Claims.
+    /// What happened to claims in the block.
     pub claims: Vec<ClaimEvent>,
 }
 
 impl L1Block {
-    /// Number and hash.
+    /// Number and hash of the block.
     pub fn id(&self) -> BlockRef {
         BlockRef { number: self.number, hash: self.hash }
     }
@@ -140,7 +140,7 @@ pub enum BadEvent {
     /// Not the ABI of its topic.
     #[error(transparent)]
     Abi(#[from] alloy::sol_types::Error),
-    /// Not a message.
+    /// The bytes of the event are no message.
     #[error(transparent)]
     Message(#[from] MessageTooShort),
     /// No such data kind.
@@ -149,9 +149,9 @@ pub enum BadEvent {
     /// The fields hash to something else than the event names.
     #[error("its fields hash to {found}, it names {named}")]
     WrongHash {
-        /// In the event.
+        /// The hash in the event.
         named: B256,
-        /// Of the fields.
+        /// The hash of the fields in the event.
         found: B256,
     },
     /// Of another block than asked for, or removed.

@@ -47,17 +47,17 @@ pub struct ForceFlags {
 /// A call to force, as a person writes it.
 #[derive(Clone, Debug)]
 pub struct ForcedCall {
-    /// Callee on L2.
+    /// Address that is called on L2
     pub to: Address,
-    /// Input.
+    /// Input of the call, in hex
     pub data: Bytes,
     /// Ether passed on: an amount or `all`.
     pub value: Option<String>,
-    /// Ether brought along.
+    /// Ether that is brought along from L1
     pub mint: Option<String>,
     /// Who gets that if the call fails.
     pub refund: Option<Address>,
-    /// L2 gas.
+    /// L2 gas that the call may use
     pub gas_limit: u64,
 }
 

@@ -8,7 +8,7 @@ use tandem_l1::Deployment;
 /// Why an address is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadRecipient {
-    /// The zero address.
+    /// The zero address, which nobody can act for.
     #[error("nobody has the zero address")]
     Zero,
     /// A predeploy or the system.
@@ -19,9 +19,9 @@ pub enum BadRecipient {
         "{address} is the alias of {contract}, a contract of the chain's that acts for nobody: ether there is lost"
     )]
     Nobodys {
-        /// The alias.
+        /// The alias that was named.
         address: Address,
-        /// Whose.
+        /// The contract on L1 whose alias it is.
         contract: Address,
     },
     /// A contract that calls whatever it is told, or its alias.
@@ -29,7 +29,7 @@ pub enum BadRecipient {
         "{address} is, or is the alias of, a contract that makes any call for anybody: whoever is first has what is left there"
     )]
     Everybodys {
-        /// The address.
+        /// The address that was named.
         address: Address,
     },
 }
