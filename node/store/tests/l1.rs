@@ -158,6 +158,7 @@ fn batches_go_with_the_blocks_that_they_hold() {
         checkpoint: checkpoint(5),
         queue_end: 0,
         queue_hash: B256::ZERO,
+        work_gas: 0,
         payload: Default::default(),
     };
     store.add_job(job).unwrap();
