@@ -209,6 +209,22 @@ fn every_path_that_is_named_exists() {
     assert!(seen > 150, "only {seen} paths were found");
 }
 
+#[test]
+fn every_package_stands_in_the_architecture() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let (_, members) = manifest.split_once("members = [").unwrap();
+    let (members, _) = members.split_once(']').unwrap();
+    let members: Vec<&str> = members.split('"').skip(1).step_by(2).collect();
+    assert!(members.len() > 15, "only {} packages were found", members.len());
+    let architecture = fs::read_to_string(root().join("docs/architecture.md")).unwrap();
+    for member in members {
+        let stands = [member.to_owned(), format!("{member}/")]
+            .iter()
+            .any(|path| architecture.contains(&format!("| `{path}` |")));
+        assert!(stands, "docs/architecture.md says nothing of {member}");
+    }
+}
+
 /// Where pages tell figures: rows of tables whose first cell is a figure's name.
 const PAGES: [&str; 3] = ["docs/contracts/", "docs/circuits/", "docs/settlement.md"];
 
