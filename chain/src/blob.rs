@@ -12,7 +12,7 @@ const LENGTH_BYTES: usize = 4;
 
 /// Payload bytes that `blobs` blobs can carry.
 pub const fn capacity_bytes(blobs: usize) -> usize {
-    (blobs * BLOB_CAPACITY_BYTES).saturating_sub(LENGTH_BYTES)
+    blobs.saturating_mul(BLOB_CAPACITY_BYTES).saturating_sub(LENGTH_BYTES)
 }
 
 /// Packs a payload into as few blobs as it needs, at least one.
@@ -27,7 +27,7 @@ pub fn pack(payload: &[u8]) -> Vec<Vec<u8>> {
         .map(|part| {
             let mut blob = vec![0; BLOB_BYTES];
             for (element, bytes) in blob.chunks_mut(ELEMENT_BYTES).zip(part.chunks(ELEMENT_BYTES - 1)) {
-                element[1..=bytes.len()].copy_from_slice(bytes);
+                element.iter_mut().skip(1).zip(bytes).for_each(|(place, byte)| *place = *byte);
             }
             blob
         })
@@ -36,7 +36,7 @@ pub fn pack(payload: &[u8]) -> Vec<Vec<u8>> {
 
 /// The payload of a transaction's blobs, or `None` if the framing is broken (then the payload counts as empty).
 pub fn unpack<B: AsRef<[u8]>>(blobs: &[B]) -> Option<Vec<u8>> {
-    let mut framed = Vec::with_capacity(blobs.len() * BLOB_CAPACITY_BYTES);
+    let mut framed = Vec::with_capacity(blobs.len().saturating_mul(BLOB_CAPACITY_BYTES));
     for blob in blobs {
         let blob = blob.as_ref();
         if blob.len() != BLOB_BYTES {

@@ -219,7 +219,7 @@ impl Derivation {
 
     /// Messages known so far: the index that [`Derivation::enqueue`] expects next.
     pub fn messages_known(&self) -> u64 {
-        self.queue_end + self.waiting.len() as u64
+        self.queue_end.saturating_add(self.waiting.len() as u64)
     }
 
     /// Takes the next message of the queue.

@@ -3,6 +3,16 @@
 //! Rules: `docs/spec/l1.md` (L1-*). Twins: `contracts/src/l1`. No clock, no randomness, no I/O; builds without `std`.
 //! Everything decoded here comes from L1 and is adversarial in content, never in order: L1 decides the order.
 #![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing
+    )
+)]
 
 extern crate alloc;
 

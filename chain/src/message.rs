@@ -49,7 +49,7 @@ pub struct MessageTooShort {
 impl Message {
     /// The bytes that are hashed and emitted (L1-MSG-1).
     pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(HEAD_BYTES + self.data.len());
+        let mut bytes = Vec::with_capacity(self.data.len().saturating_add(HEAD_BYTES));
         bytes.push(self.kind);
         bytes.extend_from_slice(self.sender.as_slice());
         bytes.extend_from_slice(self.to.as_slice());

@@ -2,7 +2,7 @@
 //! (appends), `FraudSettlement.sol` (verifies).
 
 use crate::abi::Words;
-use alloc::{vec, vec::Vec};
+use alloc::vec::Vec;
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 
 /// Height of the tree: at most 2^32 - 1 messages.
@@ -76,7 +76,10 @@ impl MessageTree {
         let mut empty = B256::ZERO;
         for height in 0..TREE_DEPTH {
             show(height, level.get((index >> height) ^ 1).copied().unwrap_or(empty));
-            level = level.chunks(2).map(|pair| node(pair[0], pair.get(1).copied().unwrap_or(empty))).collect();
+            level = {
+                let at = |pair: &[B256], place: usize| pair.get(place).copied().unwrap_or(empty);
+                level.chunks(2).map(|pair| node(at(pair, 0), at(pair, 1))).collect()
+            };
             empty = node(empty, empty);
         }
         level.first().copied().unwrap_or(empty)
@@ -92,11 +95,7 @@ pub fn root_from_proof(leaf: B256, index: u64, siblings: &[B256; TREE_DEPTH]) ->
 
 /// Roots of empty subtrees, from the leaf upwards, the root included.
 pub fn empty_roots() -> Vec<B256> {
-    let mut roots = vec![B256::ZERO];
-    for height in 0..TREE_DEPTH {
-        roots.push(node(roots[height], roots[height]));
-    }
-    roots
+    core::iter::successors(Some(B256::ZERO), |root| Some(node(*root, *root))).take(TREE_DEPTH + 1).collect()
 }
 
 #[cfg(test)]

@@ -92,3 +92,14 @@ fn rules_know_no_io_clock_randomness_or_order_of_hashing() {
     assert!(found.is_empty(), "{found:#?}");
     assert_eq!(used.len(), EXCEPTIONS.len(), "an exception that nothing needs");
 }
+
+#[test]
+fn what_could_panic_or_overflow_is_denied_in_all_of_the_rulebook() {
+    let chain = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for package in ["", "trie", "evm", "payments", "vm"] {
+        let text = fs::read_to_string(chain.join(package).join("src/lib.rs")).unwrap();
+        for lint in ["unwrap_used", "expect_used", "panic", "arithmetic_side_effects", "indexing_slicing"] {
+            assert!(text.contains(&format!("clippy::{lint}")), "chain/{package} does not deny clippy::{lint}");
+        }
+    }
+}

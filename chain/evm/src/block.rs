@@ -145,7 +145,7 @@ impl<'a, S: PreimageSource> BlockBuilder<'a, S> {
         if !succeeded && self.state.debit(message.sender, message.mint)? {
             self.state.credit(message.refund, message.mint)?;
         }
-        self.message_count += 1;
+        self.message_count = self.message_count.saturating_add(1);
         Ok(true)
     }
 

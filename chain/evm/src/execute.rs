@@ -78,7 +78,8 @@ impl<S: PreimageSource> FeeHandler<'_, S> {
         let gas_used = tx.gas_limit().saturating_sub(unused);
         let bid = tx.effective_gas_price(block.basefee().into());
         let price = self.charge.effective_price(bid, gas_used);
-        (U256::from(tx.gas_limit()) * U256::from(bid), U256::from(gas_used) * U256::from(price))
+        let cost = |gas: u64, price: u128| U256::from(gas).saturating_mul(U256::from(price));
+        (cost(tx.gas_limit(), bid), cost(gas_used, price))
     }
 }
 

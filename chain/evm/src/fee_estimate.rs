@@ -42,6 +42,10 @@ const MATCH_START_MIN: usize = 2;
 const MATCH_END_TAIL_BYTES: usize = 5;
 
 /// The length of `data` after FastLZ, level 1, without writing it.
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "positions stay within the data: a candidate lies before its position, a match has three bytes at least and ends before its bound"
+)]
 pub fn fastlz_length(data: &[u8]) -> u64 {
     let start_end = data.len().saturating_sub(MATCH_START_TAIL_BYTES);
     let match_end = data.len().saturating_sub(MATCH_END_TAIL_BYTES);
@@ -85,25 +89,26 @@ impl Table {
 
 /// Three bytes, little-endian. Zero past the end, which no caller reaches.
 fn probe(data: &[u8], position: usize) -> u32 {
-    let byte = |offset| data.get(position + offset).map_or(0, |byte| u32::from(*byte));
+    let byte = |offset| data.get(position.saturating_add(offset)).map_or(0, |byte| u32::from(*byte));
     byte(0) | byte(1) << 8 | byte(2) << 16
 }
 
 /// How long the match is that begins at both positions with equal probes and ends before `end`.
 fn common_length(data: &[u8], candidate: usize, position: usize, end: usize) -> usize {
-    let earlier = data.get(candidate + PROBE_BYTES..).unwrap_or_default();
-    let later = data.get(position + PROBE_BYTES..end).unwrap_or_default();
-    PROBE_BYTES + later.iter().zip(earlier).take_while(|(later, earlier)| later == earlier).count()
+    let earlier = data.get(candidate.saturating_add(PROBE_BYTES)..).unwrap_or_default();
+    let later = data.get(position.saturating_add(PROBE_BYTES)..end).unwrap_or_default();
+    let more = later.iter().zip(earlier).take_while(|(later, earlier)| later == earlier).count();
+    more.saturating_add(PROBE_BYTES)
 }
 
 fn literals_length(count: usize) -> u64 {
-    (count + count.div_ceil(LITERAL_RUN_BYTES_MAX)) as u64
+    count.saturating_add(count.div_ceil(LITERAL_RUN_BYTES_MAX)) as u64
 }
 
 fn match_length(count: usize) -> u64 {
-    let rest = count - PROBE_BYTES;
+    let rest = count.saturating_sub(PROBE_BYTES);
     let last = if rest % MATCH_BYTES_MAX >= LONG_MATCH_BYTES - PROBE_BYTES { 3 } else { 2 };
-    (3 * (rest / MATCH_BYTES_MAX) + last) as u64
+    (rest / MATCH_BYTES_MAX).saturating_mul(3).saturating_add(last) as u64
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ impl BaseFee {
         let total = header.base_fee_per_gas.unwrap_or_default();
         let stated = <[u8; 8]>::try_from(header.extra_data.as_ref()).map_or(total, u64::from_be_bytes);
         let execution = stated.min(total);
-        Self { execution, data: total - execution }
+        Self { execution, data: total.saturating_sub(execution) }
     }
 
     /// The base fee of a block at `timestamp` after `parent`, in a batch with this checkpoint.
@@ -96,11 +96,11 @@ fn quiet_blocks(parent: &Header, timestamp: u64) -> u64 {
 ///
 /// It falls at once. The first block takes the price as it is: nobody has signed anything by an earlier one.
 fn data_part(parent: &Header, execution: u64, steps: u64, checkpoint: &Checkpoint) -> u64 {
-    let price = data_price(checkpoint).min(u64::MAX - execution);
+    let price = data_price(checkpoint).min(u64::MAX.saturating_sub(execution));
     if parent.number == 0 {
         return price;
     }
-    let enough = execution + price;
+    let enough = execution.saturating_add(price);
     let mut total = BaseFee::of(parent).total();
     for _ in 0..steps {
         if total >= enough {
@@ -119,13 +119,15 @@ fn data_price(checkpoint: &Checkpoint) -> u64 {
 /// One EIP-1559 step. Rises by at least 1 wei, falls rounded towards less change.
 fn step(fee: u64, gas_used: u64, target: u64) -> u64 {
     let change = |gas: u64| {
-        let change = u128::from(fee) * u128::from(gas) / u128::from(target) / u128::from(BASE_FEE_CHANGE_DENOMINATOR);
+        let product = u128::from(fee).saturating_mul(u128::from(gas));
+        let per_target = product.checked_div(target.into()).unwrap_or(0);
+        let change = per_target.checked_div(BASE_FEE_CHANGE_DENOMINATOR.into()).unwrap_or(0);
         u64::try_from(change).unwrap_or(u64::MAX)
     };
     match gas_used.checked_sub(target) {
         Some(0) => fee,
         Some(above) => fee.saturating_add(change(above).max(1)),
-        None => fee.saturating_sub(change(target - gas_used)),
+        None => fee.saturating_sub(change(target.saturating_sub(gas_used))),
     }
 }
 
@@ -135,7 +137,8 @@ pub fn l1_data_fee(signed_bytes: &[u8], checkpoint: &Checkpoint) -> U256 {
 }
 
 fn data_fee(posted_bytes: u64, checkpoint: &Checkpoint) -> U256 {
-    l1_price(checkpoint).saturating_mul(U256::from(posted_bytes)) / U256::from(PRICE_SCALE)
+    let scaled = l1_price(checkpoint).saturating_mul(U256::from(posted_bytes));
+    scaled.checked_div(U256::from(PRICE_SCALE)).unwrap_or_default()
 }
 
 /// Gas that a transaction must allow for, and uses at least, because of its data (EVM-FEE-4).
@@ -172,12 +175,12 @@ impl DataCharge {
 
     /// Wei that it pays for its data.
     pub fn paid(&self, gas_used: u64) -> U256 {
-        U256::from(gas_used) * U256::from(self.price(gas_used))
+        U256::from(gas_used).saturating_mul(U256::from(self.price(gas_used)))
     }
 
     /// `effectiveGasPrice`: `bid`, which is base fee and tip, without what the data does not need of the base fee (EVM-FEE-5).
     pub fn effective_price(&self, bid: u128, gas_used: u64) -> u128 {
-        bid.saturating_sub((self.price_max - self.price(gas_used)).into())
+        bid.saturating_sub(self.price_max.saturating_sub(self.price(gas_used)).into())
     }
 }
 

@@ -3,6 +3,16 @@
 //! Rules: `docs/spec/evm.md` (EVM-*), `docs/spec/payload.md` (EVM-PL-*), `docs/spec/predeploys.md` (PRE-*, FEE-L1). The same code runs in the
 //! sequencer, in replicas and in the fraud-proof machine; without `std` it builds for a bare target.
 #![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing
+    )
+)]
 
 extern crate alloc;
 

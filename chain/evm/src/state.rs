@@ -216,7 +216,7 @@ impl<S: PreimageSource> WorldState<S> {
         let low_bits = |word: U256| word.as_limbs()[0];
         Ok(Checkpoint {
             number: low_bits(place),
-            timestamp: low_bits(place >> 64),
+            timestamp: low_bits(place.wrapping_shr(64)),
             base_fee: self.storage(L1_INFO, U256::from(1))?,
             blob_base_fee: self.storage(L1_INFO, U256::from(2))?,
         })

@@ -92,7 +92,7 @@ impl DepositTransaction {
     }
 
     fn encode_2718(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(1 + self.length());
+        let mut bytes = Vec::with_capacity(self.length().saturating_add(1));
         bytes.put_u8(DEPOSIT_TYPE);
         self.encode(&mut bytes);
         bytes

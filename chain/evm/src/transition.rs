@@ -150,8 +150,8 @@ impl<S: PreimageSource> Run<'_, S> {
             if !builder.push_message(self.queue_index, message)? {
                 break;
             }
-            self.queue_index += 1;
-            self.consumed += 1;
+            self.queue_index = self.queue_index.saturating_add(1);
+            self.consumed = self.consumed.saturating_add(1);
         }
         for transaction in transactions {
             self.work_gas_left =

@@ -8,7 +8,7 @@ use crate::digest::digest;
 use crate::field::{address_integer, fr};
 use crate::ledger::{Env, Ledger, Refused};
 use crate::operation::{Authority, Operation, SignatureKind};
-use crate::slot::{ITEMS, Slot};
+use crate::slot::Slot;
 use crate::state::State;
 use crate::tags;
 use crate::tree::{Cap, cap_root};
@@ -52,6 +52,7 @@ pub struct Counts {
 
 impl Counts {
     /// As the public input.
+    #[allow(clippy::arithmetic_side_effects, reason = "fields of an integer, shifted within its 256 bits")]
     pub fn pack(&self) -> U256 {
         U256::from(self.effects)
             | U256::from(self.withdrawals) << 32
@@ -62,6 +63,7 @@ impl Counts {
 
 impl Env {
     /// As the public input.
+    #[allow(clippy::arithmetic_side_effects, reason = "fields of an integer, shifted within its 256 bits")]
     pub fn pack(&self) -> U256 {
         U256::from(self.timestamp) | address_integer(self.operator) << 64
     }
@@ -144,13 +146,13 @@ impl Chunk {
         let mut sums = start;
         for slot in &self.slots {
             for (at, element) in slot.items.iter().enumerate() {
-                if let Some(element) = element {
-                    let sum = &mut sums[at * sums.len() / ITEMS];
+                if let (Some(element), Some(sum)) = (element, sums.get_mut(segment(at))) {
                     *sum = *sum * z + element.fr();
                 }
             }
         }
-        let inputs = [z, values, start[0], sums[0], start[1], sums[1], start[2], sums[2], self.product(values)];
+        let ([start_0, start_1, start_2], [sum_0, sum_1, sum_2]) = (start, sums);
+        let inputs = [z, values, start_0, sum_0, start_1, sum_1, start_2, sum_2, self.product(values)];
         (inputs, sums)
     }
 
@@ -163,6 +165,11 @@ impl Chunk {
     pub fn authorities(&self) -> impl Iterator<Item = Authority> {
         self.slots.iter().filter_map(|slot| slot.authority)
     }
+}
+
+/// The segment that an item of a slot belongs to: effects, withdrawals and messages have two each.
+const fn segment(item: usize) -> usize {
+    item / 2
 }
 
 /// The product of `z' + v`.
@@ -302,12 +309,14 @@ impl BatchBuilder {
     fn record(&mut self, group: impl FnOnce(&mut Ledger) -> Result<Vec<Slot>, Refused>) -> Result<(), Refused> {
         let padding = self.ledger.padding();
         let slots = group(&mut self.ledger)?;
-        if self.open.slots.len() + slots.len() > self.large.slots {
+        if self.open.slots.len().saturating_add(slots.len()) > self.large.slots {
             self.seal(padding);
         }
         for slot in slots {
             for (at, element) in slot.items.iter().enumerate() {
-                self.data[at * self.data.len() / ITEMS].extend(*element);
+                if let Some(data) = self.data.get_mut(segment(at)) {
+                    data.extend(*element);
+                }
             }
             self.open.slots.push(slot);
         }
@@ -316,7 +325,7 @@ impl BatchBuilder {
         self.open.counts_out = Counts {
             effects: effects as u32,
             withdrawals: withdrawals as u32,
-            message_index: start.message_index + messages as u64 / 2,
+            message_index: start.message_index.saturating_add(messages as u64 / 2),
             leaf_count: self.ledger.state().leaf_count(),
         };
         self.open.cap_out = self.ledger.state().cap();

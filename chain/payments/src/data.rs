@@ -56,6 +56,7 @@ impl Element {
     }
 
     /// An element of fields, (value, shift in bits), which the caller keeps from overlapping.
+    #[allow(clippy::arithmetic_side_effects, reason = "shifts are constants of the record kinds, within 248 bits")]
     pub(crate) fn pack(fields: &[(U256, usize)]) -> Self {
         let value = fields.iter().fold(U256::ZERO, |all, &(value, shift)| all | value << shift);
         debug_assert!(value.bit_len() <= 8 * ELEMENT_BYTES);
@@ -63,6 +64,10 @@ impl Element {
     }
 
     /// The field of `bits` bits at `shift`.
+    #[allow(
+        clippy::arithmetic_side_effects,
+        reason = "places and widths are constants of the record kinds, within 248 bits"
+    )]
     pub(crate) fn field(&self, shift: usize, bits: usize) -> U256 {
         (self.0 >> shift) & ((U256::from(1) << bits) - U256::from(1))
     }

@@ -38,6 +38,7 @@ pub fn address_fr(address: Address) -> Fr {
 }
 
 /// `2^bits`, below r for `bits` up to 253.
+#[allow(clippy::arithmetic_side_effects, reason = "callers state constants below 254")]
 pub fn power_of_two(bits: usize) -> Fr {
     fr(U256::from(1) << bits)
 }
@@ -49,6 +50,7 @@ pub fn low_u128(value: U256) -> u128 {
 }
 
 /// The high and low halves of a 256-bit word.
+#[allow(clippy::arithmetic_side_effects, reason = "a shift by half of the bits")]
 pub fn halves(value: U256) -> (u128, u128) {
     (low_u128(value >> 128), low_u128(value))
 }

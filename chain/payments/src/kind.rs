@@ -73,7 +73,7 @@ impl Kind {
     /// Gas of an operation that may directly follow a leaf creation.
     pub const fn gas_after(self, created: bool) -> u64 {
         match self {
-            Self::Transfer | Self::TokenTransfer if created => self.gas() + CREATE_GAS,
+            Self::Transfer | Self::TokenTransfer if created => self.gas().saturating_add(CREATE_GAS),
             _ => self.gas(),
         }
     }

@@ -196,6 +196,7 @@ impl Ledger {
     }
 
     /// Opens a leaf that `find` or `low` has named.
+    #[allow(clippy::expect_used, reason = "the state was asked for the index")]
     fn opening(&self, index: u32) -> Opening {
         self.state.open(index).expect("indices come from the state itself")
     }

@@ -1,4 +1,14 @@
 #![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing
+    )
+)]
 //! The payments chain: ledger, state tree, operations, transition, and the cryptography they stand on.
 
 extern crate alloc;

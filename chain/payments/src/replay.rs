@@ -69,7 +69,7 @@ pub fn replay(
     let mut replay =
         Replay { ledger: Ledger::new(state, env, Fr::zero()), posted: posted.iter(), messages: messages.iter() };
     for (index, effect) in effects.iter().enumerate() {
-        replay.step(index, effect, effects.get(index + 1))?;
+        replay.step(index, effect, effects.get(index.saturating_add(1)))?;
     }
     let left = replay.messages.len();
     let fee = replay.ledger.fee();

@@ -54,6 +54,7 @@ pub struct Bid {
 
 impl Bid {
     /// In its lane.
+    #[allow(clippy::arithmetic_side_effects, reason = "fields of an integer, shifted within its 256 bits")]
     pub fn pack(&self) -> U256 {
         U256::from(self.price)
             | U256::from(self.gas_slack) << 48

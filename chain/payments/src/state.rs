@@ -106,7 +106,7 @@ impl State {
     pub(crate) fn append(&mut self, opening: &Opening) {
         self.write(opening.index, opening.leaf);
         self.by_key.insert(opening.leaf.key, opening.index);
-        self.leaf_count += 1;
+        self.leaf_count = self.leaf_count.saturating_add(1);
     }
 
     /// A state that says how many leaves it has whatever it holds: to reach a full tree in tests.

@@ -1,4 +1,12 @@
 //! Accounts, messages and batches for tests, here and in the circuits' crate.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "fixtures of tests"
+)]
 
 use crate::batch::{ApplyCircuit, BatchBuilder};
 use crate::data::Message;

@@ -2,6 +2,11 @@
 //!
 //! Twin: `prover/circuits/src/apply/tree.rs`. Nodes are kept in a map by (level, index); a store with another
 //! medium replaces `node` and `set`.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a tree of fixed height and arity: levels come from its own loops, positions are below 4^16"
+)]
 
 use crate::{poseidon, tags};
 use alloc::collections::BTreeMap;

@@ -19,7 +19,16 @@
 //! that are no canonical node give [`TrieError::Malformed`]; recursion is bounded by the 64 nibbles
 //! of a key, whatever the bytes say.
 #![cfg_attr(not(feature = "std"), no_std)]
-#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::arithmetic_side_effects))]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing
+    )
+)]
 
 extern crate alloc;
 

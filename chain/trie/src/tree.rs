@@ -278,6 +278,7 @@ fn split_first(path: &Nibbles) -> (u8, Nibbles) {
 }
 
 /// The child of a branch at `nibble` (below 16).
+#[allow(clippy::indexing_slicing, reason = "a nibble is below 16, and a branch has as many children")]
 fn child_mut(children: &mut Children, nibble: u8) -> &mut Option<Link> {
     &mut children[usize::from(nibble)]
 }

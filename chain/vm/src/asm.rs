@@ -1,4 +1,5 @@
 //! Instruction encodings, for programs written by hand in tests and benchmarks.
+#![allow(clippy::arithmetic_side_effects, reason = "fields of a 32-bit word, shifted within it")]
 
 use alloc::vec::Vec;
 

@@ -3,6 +3,11 @@
 //!
 //! After the machine has halted its state repeats, so a tree keeps only the leaves up to there and one hash per height for all
 //! the rest.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a tree of fixed height: levels and indices are asserted where they come in"
+)]
 
 use alloc::{vec, vec::Vec};
 
@@ -50,8 +55,8 @@ impl Commitment {
     ///
     /// There must be at least one, and no more than [`LEAVES`].
     pub fn new(leaves: Vec<B256>) -> Self {
-        assert!(leaves.len() as u64 <= LEAVES, "a commitment has 2^20 leaves");
-        let mut rest = vec![*leaves.last().expect("a commitment has a leaf")];
+        assert!((1..=LEAVES).contains(&(leaves.len() as u64)), "a commitment has 1 to 2^20 leaves");
+        let mut rest = vec![leaves.last().copied().unwrap_or_default()];
         let mut levels = vec![leaves];
         for height in 0..HEIGHT {
             let (below, padding) = (&levels[height], rest[height]);

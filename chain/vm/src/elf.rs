@@ -120,7 +120,7 @@ impl Image {
         }
         let offset = u64::from_le_bytes(array(header, 32)?);
         let count = u16::from_le_bytes(array(header, 56)?);
-        let headers = slice(file, offset, u64::from(count) * PROGRAM_HEADER_SIZE as u64)?;
+        let headers = slice(file, offset, u64::from(count).saturating_mul(PROGRAM_HEADER_SIZE as u64))?;
         let mut segments = Vec::new();
         for header in headers.chunks_exact(PROGRAM_HEADER_SIZE) {
             if u32::from_le_bytes(array(header, 0)?) == SEGMENT_LOAD {
@@ -155,7 +155,7 @@ fn slice(bytes: &[u8], offset: u64, size: u64) -> Result<&[u8], ElfError> {
 }
 
 fn array<const N: usize>(bytes: &[u8], offset: usize) -> Result<[u8; N], ElfError> {
-    let end = (offset + N) as u64;
+    let end = offset.saturating_add(N) as u64;
     slice(bytes, offset as u64, N as u64)?.try_into().map_err(|_| ElfError::Truncated { end })
 }
 

@@ -1,4 +1,14 @@
 #![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing
+    )
+)]
 //! The fraud-proof machine of `docs/spec/vm.md` (rules VM-1 to VM-8): a deterministic RV64IM computer whose every step
 //! L1 can execute.
 //!

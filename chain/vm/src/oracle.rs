@@ -95,7 +95,7 @@ impl Oracle for PreimageMap {
 pub fn stream_word(preimage: &[u8], offset: u64) -> u64 {
     let length = (preimage.len() as u64).to_le_bytes();
     let byte = |at: u64| match at.checked_sub(8) {
-        None => length[at as usize],
+        None => length.get(at as usize).copied().unwrap_or_default(),
         Some(at) => usize::try_from(at).ok().and_then(|at| preimage.get(at)).copied().unwrap_or(0),
     };
     u64::from_le_bytes(core::array::from_fn(|index| offset.checked_add(index as u64).map_or(0, byte)))

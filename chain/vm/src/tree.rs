@@ -29,16 +29,17 @@ pub const fn leaf_index(address: u64) -> u32 {
 
 /// The nodes of all-zero memory by height: a leaf first, the root last.
 pub fn zero_nodes() -> [B256; DEPTH + 1] {
-    let mut nodes = [B256::ZERO; DEPTH + 1];
-    for height in 0..DEPTH {
-        nodes[height + 1] = node(&nodes[height], &nodes[height]);
-    }
-    nodes
+    let mut next = B256::ZERO;
+    core::array::from_fn(|_| {
+        let now = next;
+        next = node(&now, &now);
+        now
+    })
 }
 
 /// The root of the tree that has this leaf at this index beside these siblings.
 pub fn root_of(index: u32, leaf: Leaf, siblings: &Siblings) -> B256 {
     siblings.iter().enumerate().fold(B256::from(leaf), |hash, (height, sibling)| {
-        if index >> height & 1 == 0 { node(&hash, sibling) } else { node(sibling, &hash) }
+        if index.wrapping_shr(height as u32) & 1 == 0 { node(&hash, sibling) } else { node(sibling, &hash) }
     })
 }

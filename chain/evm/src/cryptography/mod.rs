@@ -74,8 +74,9 @@ pub fn recover_with(cryptography: &dyn Crypto, signature: &Signature, hash: B256
         return Err(InvalidSignature);
     }
     let mut bytes = [0; 64];
-    bytes[..32].copy_from_slice(&signature.r().to_be_bytes::<32>());
-    bytes[32..].copy_from_slice(&signature.s().to_be_bytes::<32>());
+    let (r, s) = bytes.split_at_mut(32);
+    r.copy_from_slice(&signature.r().to_be_bytes::<32>());
+    s.copy_from_slice(&signature.s().to_be_bytes::<32>());
     let word = cryptography.secp256k1_ecrecover(&bytes, signature.v().into(), &hash.0).map_err(|_| InvalidSignature)?;
     Ok(Address::from_word(word.into()))
 }

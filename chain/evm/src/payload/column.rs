@@ -30,13 +30,14 @@ impl<'a> Reader<'a> {
     /// LEB128, in its shortest form.
     pub(super) fn length(&mut self) -> Result<usize, PayloadError> {
         let mut value = 0u64;
-        for shift in (0..64).step_by(7) {
+        for shift in (0u32..64).step_by(7) {
             let byte = self.byte()?;
             let bits = u64::from(byte & 0x7f);
-            if (bits << shift) >> shift != bits || (byte == 0 && shift > 0) {
+            let shifted = bits.wrapping_shl(shift);
+            if shifted.wrapping_shr(shift) != bits || (byte == 0 && shift > 0) {
                 return Err(PayloadError::MalformedInteger);
             }
-            value |= bits << shift;
+            value |= shifted;
             if byte & 0x80 == 0 {
                 return usize::try_from(value).map_err(|_| PayloadError::MalformedInteger);
             }
@@ -47,7 +48,7 @@ impl<'a> Reader<'a> {
 
 /// How many bytes [`write_length`] writes.
 pub(super) fn length_bytes(value: usize) -> usize {
-    (usize::BITS - value.leading_zeros()).div_ceil(7).max(1) as usize
+    usize::BITS.saturating_sub(value.leading_zeros()).div_ceil(7).max(1) as usize
 }
 
 /// Writes what [`Reader::length`] reads.
@@ -83,15 +84,14 @@ impl<'a> Numbers<'a> {
         if width_max > WIDTH_BYTES_MAX {
             return Err(PayloadError::NumberTooWide { column });
         }
-        let mut groups = vec![Group::default(); width_max + 1];
+        let mut groups = vec![Group::default(); width_max.saturating_add(1)];
         for width in widths {
             if let Some(group) = groups.get_mut(usize::from(*width)) {
-                group.count += 1;
+                group.count = group.count.saturating_add(1);
             }
         }
         for (width, group) in groups.iter_mut().enumerate() {
-            // No overflow: the count is at most a slice's length, the width 32.
-            group.planes = reader.take(width * group.count)?;
+            group.planes = reader.take(width.saturating_mul(group.count))?;
         }
         Ok(Self { column, widths, next: 0, groups })
     }
@@ -105,14 +105,14 @@ impl<'a> Numbers<'a> {
     fn next_bytes(&mut self) -> Result<([u8; WIDTH_BYTES_MAX], usize), PayloadError> {
         let exhausted = PayloadError::NumbersExhausted { column: self.column };
         let width = usize::from(*self.widths.get(self.next).ok_or(exhausted)?);
-        self.next += 1;
+        self.next = self.next.saturating_add(1);
         let group = self.groups.get_mut(width).ok_or(exhausted)?;
         let mut bytes = [0; WIDTH_BYTES_MAX];
         let entry = group.planes.iter().skip(group.next).step_by(group.count.max(1));
         for (byte, read) in bytes.iter_mut().zip(entry.take(width)) {
             *byte = *read;
         }
-        group.next += 1;
+        group.next = group.next.saturating_add(1);
         Ok((bytes, width))
     }
 
@@ -151,7 +151,7 @@ pub(super) struct NumbersWriter {
 
 impl NumbersWriter {
     pub(super) fn push(&mut self, value: U256) {
-        self.entry_bytes += 1 + value.byte_len();
+        self.entry_bytes = self.entry_bytes.saturating_add(value.byte_len()).saturating_add(1);
         self.entries.push(value);
     }
 
@@ -162,7 +162,7 @@ impl NumbersWriter {
 
     /// How many bytes [`Self::write`] writes.
     pub(super) fn bytes(&self) -> usize {
-        length_bytes(self.entries.len()) + self.entry_bytes
+        length_bytes(self.entries.len()).saturating_add(self.entry_bytes)
     }
 
     /// Writes what [`Numbers::read`] reads, and where parts of one distribution end.

@@ -47,7 +47,7 @@ pub(super) fn compress(body: &[u8], cuts: &[usize], level: i32) -> Option<Vec<u8
     let attempts = PIECE_BYTES_MIN.into_iter().filter_map(|bytes_min| {
         let mut last = 0;
         let far_enough = |cut: &usize| {
-            let far_enough = cut - last >= bytes_min && body.len() - cut >= bytes_min;
+            let far_enough = cut.saturating_sub(last) >= bytes_min && body.len().saturating_sub(*cut) >= bytes_min;
             if far_enough {
                 last = *cut;
             }
@@ -78,7 +78,8 @@ fn compress_pieces(body: &[u8], cuts: &[usize], level: i32) -> Option<Vec<u8>> {
         context.set_parameter(parameter).ok()?;
     }
     context.set_pledged_src_size(Some(body.len() as u64)).ok()?; // Keeps its tables small.
-    let mut frame = Vec::with_capacity(compress_bound(body.len()) + BLOCK_OVERHEAD_BYTES * (cuts.len() + 1));
+    let overhead = cuts.len().saturating_add(1).saturating_mul(BLOCK_OVERHEAD_BYTES);
+    let mut frame = Vec::with_capacity(compress_bound(body.len()).saturating_add(overhead));
     let mut output = OutBuffer::around(&mut frame);
     let mut start = 0;
     for end in cuts.iter().copied().chain([body.len()]) {
@@ -92,6 +93,6 @@ fn compress_pieces(body: &[u8], cuts: &[usize], level: i32) -> Option<Vec<u8>> {
     }
     // The window byte may name a smaller window, which ours contains.
     let header = FRAME_HEADER.split_last().map(|(_, header)| header);
-    let header_matches = frame.get(..FRAME_HEADER.len() - 1) == header;
+    let header_matches = frame.get(..const { FRAME_HEADER.len() - 1 }) == header;
     header_matches.then(|| frame.split_off(FRAME_HEADER.len()))
 }

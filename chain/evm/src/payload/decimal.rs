@@ -16,7 +16,7 @@ pub(super) fn split(mut value: U256) -> (U256, u8) {
             return (value, exponent);
         }
         value = quotient;
-        exponent += 1; // At most 77: ten to the 78th does not fit.
+        exponent = u8::saturating_add(exponent, 1); // At most 77: ten to the 78th does not fit.
     }
 }
 

@@ -1,4 +1,9 @@
 //! Payload to bytes: the twin of [`super::decode`], and not part of the rules.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "sizes and places of what is in memory; there is a column for every name of one. No part of the rules"
+)]
 
 use alloc::{collections::BTreeMap, vec::Vec};
 

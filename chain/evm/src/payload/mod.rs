@@ -12,6 +12,11 @@ mod calldata;
 mod column;
 mod compress;
 mod decimal;
+#[allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "lengths are those of slices in memory, times 64 at most; there is a column for every name of one, which is checked first"
+)]
 mod decode;
 mod encode;
 mod layout;

@@ -1,6 +1,7 @@
 //! How much of a batch a transaction can take, whatever else the batch holds: what a builder counts with.
 //!
 //! Not part of the rules. Too low a bound would let a builder promise blocks that no payload can carry, so it errs on the other side.
+#![allow(clippy::arithmetic_side_effects, reason = "sizes of what is in memory, times 64 at most")]
 
 use super::{SignedTransaction, decode::TRANSACTION_BASE_BYTES, layout};
 

@@ -35,7 +35,7 @@ pub const SYSTEM: Address = address!("fffffffffffffffffffffffffffffffffffffffe")
 
 /// Whether nobody may sign or send as `address` (PRE-3): the system, and what has or may get a place among the predeploys.
 pub fn is_reserved(address: Address) -> bool {
-    address == SYSTEM || address[..19] == MESSAGE_PASSER[..19]
+    address == SYSTEM || address.0.first_chunk::<19>() == MESSAGE_PASSER.0.first_chunk::<19>()
 }
 
 /// Slot of the message passer with the root of the message tree (PRE-MSG-2).
@@ -76,8 +76,9 @@ pub fn address_slot(index: u64) -> U256 {
 /// Where the address table keeps the index of `account`, plus one (PRE-TABLE-1): a Solidity mapping at slot 1.
 pub fn address_index_slot(account: Address) -> U256 {
     let mut key = [0; 64];
-    key[12..32].copy_from_slice(account.as_slice());
-    key[63] = 1;
+    let (word, slot) = key.split_at_mut(32);
+    word.copy_from_slice(account.into_word().as_slice());
+    slot.copy_from_slice(B256::with_last_byte(1).as_slice());
     keccak256(key).into()
 }
 

@@ -90,7 +90,7 @@ impl Effect {
                 0 => return Err(DataError::UnknownRecord { byte }),
                 1 => None,
                 _ => {
-                    let elements = elements.len() - 1;
+                    let elements = elements.len().saturating_sub(1);
                     Some(*rest.next().ok_or(DataError::Truncated { elements })?)
                 }
             };
@@ -102,6 +102,7 @@ impl Effect {
     }
 
     /// Reads the fields that the kind has; whether nothing else is set is for the caller to see.
+    #[allow(clippy::arithmetic_side_effects, reason = "a field of 128 bits, shifted by 128")]
     fn decode(kind: Kind, first: &Element, second: Element) -> Option<Self> {
         let a = first.field(208, 32).to::<u32>();
         let b = first.field(176, 32).to::<u32>();

@@ -1,4 +1,5 @@
 //! Bodies of queue messages, and withdrawal records.
+#![allow(clippy::arithmetic_side_effects, reason = "fields of integers, shifted and masked within their bits")]
 
 use super::{DataError, Element};
 use crate::field::{address_integer, low_address, low_u128};

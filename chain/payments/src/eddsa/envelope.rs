@@ -28,7 +28,8 @@ pub fn domain(chain_id: u64, genesis_hash: B256) -> Fr {
     let mut preimage = [0u8; 64];
     preimage[24..32].copy_from_slice(&chain_id.to_be_bytes());
     preimage[32..].copy_from_slice(genesis_hash.as_slice());
-    Fr::from_be_bytes_mod_order(&keccak256(preimage)[1..])
+    let [_, low @ ..] = keccak256(preimage).0;
+    Fr::from_be_bytes_mod_order(&low)
 }
 
 /// Why bytes are no session transaction, or one that does not count.
@@ -130,7 +131,7 @@ impl SessionTransaction {
         operation.max_fee_per_gas.encode(&mut payload);
         operation.expiry.encode(&mut payload);
         words.iter().for_each(|word| word.encode(&mut payload));
-        let mut bytes = Vec::with_capacity(payload.len() + 4);
+        let mut bytes = Vec::with_capacity(payload.len().saturating_add(4));
         bytes.push(SESSION_TX_TYPE);
         Header { list: true, payload_length: payload.len() }.encode(&mut bytes);
         bytes.extend_from_slice(&payload);

@@ -68,7 +68,7 @@ fn wide_scalar(domain: &[u8], parts: &[&[u8]]) -> Scalar {
         };
         let mut wide = [0u8; 64];
         wide[..32].copy_from_slice(half(counter).as_slice());
-        wide[32..].copy_from_slice(half(counter + 1).as_slice());
+        wide[32..].copy_from_slice(half(counter.saturating_add(1)).as_slice());
         let scalar = Scalar::from_be_bytes_mod_order(&wide);
         if !scalar.is_zero() {
             return scalar;

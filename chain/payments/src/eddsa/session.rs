@@ -59,12 +59,12 @@ impl SessionKeyRequest {
         let signature: &[u8; 65] =
             wallet_signature.try_into().map_err(|_| SessionKeyError::Length(wallet_signature.len()))?;
         let (r, rest) = signature.split_at(32);
-        let r = U256::from_be_slice(r);
-        let s = U256::from_be_slice(&rest[..32]);
+        let (s, _) = rest.split_at(32);
+        let (r, s) = (U256::from_be_slice(r), U256::from_be_slice(s));
         if r.is_zero() || r >= ORDER || s.is_zero() || s >= ORDER {
             return Err(SessionKeyError::OutOfRange);
         }
-        let low_s = if s > HALF_ORDER { ORDER - s } else { s };
+        let low_s = if s > HALF_ORDER { ORDER.saturating_sub(s) } else { s };
         let mut hasher = Keccak256::new();
         hasher.update(SEED_DOMAIN);
         hasher.update(self.digest());

@@ -17,6 +17,10 @@ pub enum KeyOrder {
 }
 
 /// Compares a key word with r, half by half.
+#[allow(
+    clippy::arithmetic_side_effects,
+    reason = "each difference is taken where the comparison says that it is not negative"
+)]
 pub fn key_order(key: U256) -> KeyOrder {
     let (high, low) = halves(key);
     let (r_high, r_low) = halves(MODULUS);
@@ -36,7 +40,7 @@ pub fn key_order(key: U256) -> KeyOrder {
 fn gap(below: Key, above: Key) -> U256 {
     let (low, high) =
         if below.address == above.address { (below.token, above.token) } else { (below.address, above.address) };
-    address_integer(high) - address_integer(low) - U256::from(1)
+    address_integer(high).saturating_sub(address_integer(low)).saturating_sub(U256::from(1))
 }
 
 /// The gaps around a key in the leaf that spans it: below, above (zero at the end), whether it is the end.

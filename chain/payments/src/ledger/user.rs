@@ -208,7 +208,7 @@ impl Ledger {
             return Err(Refused::Price { price, price_max: (1 << PRICE_BITS) - 1 });
         }
         // gas is below 2^17, so this is below 2^66
-        let fee = u128::from(spend.spending.kind().gas_after(created)) * u128::from(price);
+        let fee = u128::from(spend.spending.kind().gas_after(created)).saturating_mul(price.into());
         let eth = match spend.spending {
             Spending::Transfer | Spending::WithdrawEth => spend.amount,
             Spending::TokenTransfer { .. } | Spending::WithdrawToken { .. } | Spending::SetSession { .. } => 0,

@@ -1,5 +1,10 @@
 //! The Grain LFSR that Poseidon's designers prescribe for round constants and the Cauchy matrix
 //! (ePrint 2019/458, appendices E and F).
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "made once from constants of the program: every width is made in the tests, and nothing from outside enters"
+)]
 
 use super::{FULL_ROUNDS, partial_rounds};
 use ark_bn254::Fr;

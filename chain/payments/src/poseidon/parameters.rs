@@ -3,7 +3,12 @@
 //! A partial round raises only element 0. So the constants of the other elements move past it into the next round,
 //! and of the matrix the part that mixes only the other elements moves likewise: with M = [[m, v], [w, N]],
 //! M = [[1, 0], [0, N]] * [[m, v], [N^-1 w, 1]]; the right factor is sparse, the left one goes into the next round.
-
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "made once from constants of the program: every width is made in the tests, and nothing from outside enters"
+)]
 #![allow(clippy::needless_range_loop, reason = "matrices are indexed as they are written on paper")]
 
 use super::{FULL_ROUNDS, grain::Grain, partial_rounds};

@@ -1,4 +1,10 @@
 //! Decoded instructions by page, kept equal to memory.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    reason = "numbers are masked to the length of their array; the table holds places of pages that were pushed"
+)]
 
 use alloc::{boxed::Box, vec, vec::Vec};
 

@@ -1,4 +1,9 @@
 //! Instructions decoded once (VM-5). An encoding that is not defined decodes to [`Kind::Illegal`].
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "fields of a 32-bit word, shifted within it; tables have an entry for every value of the three bits that index them"
+)]
 
 /// Which instruction it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

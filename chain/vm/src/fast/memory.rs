@@ -2,6 +2,12 @@
 //!
 //! Each page keeps the nodes above its own leaves, and which leaves changed since the last root; the nodes above pages lie in a
 //! map. A root costs the hashes above changed leaves only. Addresses below 2^32 and alignment are the caller's business.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    reason = "addresses are below 2^32, which the caller checks, so that every page, word and node number is within its array"
+)]
 
 use alloc::{boxed::Box, collections::BTreeMap, vec, vec::Vec};
 

@@ -108,7 +108,7 @@ impl Machine {
 
     /// Bytes of memory in use, in whole pages.
     pub const fn memory_bytes(&self) -> usize {
-        self.memory.page_count() * memory::PAGE_BYTES
+        self.memory.page_count().saturating_mul(memory::PAGE_BYTES)
     }
 
     /// The memory now, as a program to load.

@@ -1,6 +1,10 @@
 //! Results of arithmetic instructions and conditions of branches (VM-5); nothing where the encoding is not defined.
 //!
 //! Twin: `contracts/src/vm/Alu.sol`.
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "shift amounts are masked to less than the width, and numbers have 1 to 64 bits; all else wraps by name"
+)]
 
 /// Repeats the top bit of a number of that many bits, 1 to 64.
 pub(super) fn sign_extend(value: u64, bits: u32) -> u64 {

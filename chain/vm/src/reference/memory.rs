@@ -52,19 +52,20 @@ impl TreeMemory {
 
     /// What proves a leaf.
     pub fn siblings(&self, index: u32) -> Siblings {
-        core::array::from_fn(|height| self.node(height, index >> height ^ 1))
+        core::array::from_fn(|height| self.node(height, index.wrapping_shr(height as u32) ^ 1))
     }
 
     /// Replaces a leaf, and the nodes above it.
     pub fn set_leaf(&mut self, index: u32, leaf: Leaf) {
         self.nodes.insert((0, index), leaf.into());
         for height in 1..=DEPTH {
-            self.hash_node(height, index >> height);
+            self.hash_node(height, index.wrapping_shr(height as u32));
         }
     }
 
     fn hash_node(&mut self, height: usize, index: u32) {
-        let hash = node(&self.node(height - 1, 2 * index), &self.node(height - 1, 2 * index + 1));
+        let (below, left) = (height.saturating_sub(1), index.wrapping_shl(1));
+        let hash = node(&self.node(below, left), &self.node(below, left | 1));
         self.nodes.insert((height, index), hash);
     }
 
@@ -75,17 +76,17 @@ impl TreeMemory {
         let mut rest = bytes;
         while !rest.is_empty() {
             let at = (address % LEAF_BYTES) as usize;
-            let (now, later) = rest.split_at(rest.len().min(LEAF_BYTES as usize - at));
+            let (now, later) = rest.split_at(rest.len().min((LEAF_BYTES as usize).saturating_sub(at)));
             let mut leaf = self.leaf(leaf_index(address));
-            leaf[at..at + now.len()].copy_from_slice(now);
+            leaf.iter_mut().skip(at).zip(now).for_each(|(place, byte)| *place = *byte);
             self.set_leaf(leaf_index(address), leaf);
-            address += now.len() as u64;
+            address = address.saturating_add(now.len() as u64);
             rest = later;
         }
     }
 
     fn node(&self, height: usize, index: u32) -> B256 {
-        self.nodes.get(&(height, index)).copied().unwrap_or(self.zero[height])
+        self.nodes.get(&(height, index)).copied().or(self.zero.get(height).copied()).unwrap_or_default()
     }
 }
 

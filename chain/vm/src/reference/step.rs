@@ -99,13 +99,13 @@ fn execute<B: Bus>(state: &mut State, instruction: Instruction, bus: &mut B) -> 
 
 fn load<B: Bus>(state: &mut State, instruction: Instruction, address: u64, bus: &mut B) -> Result<Flow, B::Error> {
     let f3 = instruction.f3();
-    let size = 1 << (f3 & 3);
+    let size = 1_u64.wrapping_shl(f3 & 3);
     if f3 == 7 || address >= MEMORY_BYTES || !address.is_multiple_of(size) {
         return Ok(Flow::Trap);
     }
     let raw = field(&bus.data(leaf_index(address))?, address, size as usize);
     let unsigned = f3 >= 4;
-    set(state, instruction.rd(), if unsigned { raw } else { alu::sign_extend(raw, 8 * size as u32) });
+    set(state, instruction.rd(), if unsigned { raw } else { alu::sign_extend(raw, size.saturating_mul(8) as u32) });
     Ok(Flow::Next)
 }
 
@@ -117,7 +117,7 @@ fn store<B: Bus>(
     bus: &mut B,
 ) -> Result<Flow, B::Error> {
     let f3 = instruction.f3();
-    let size = 1 << (f3 & 3);
+    let size = 1_u64.wrapping_shl(f3 & 3);
     if f3 > 3 || address >= MEMORY_BYTES || !address.is_multiple_of(size) {
         return Ok(Flow::Trap);
     }
@@ -149,12 +149,14 @@ fn ecall<B: Bus>(state: &mut State, bus: &mut B) -> Result<Flow, B::Error> {
 }
 
 fn get(state: &State, index: u32) -> u64 {
-    state.registers[(index & 31) as usize]
+    state.registers.get((index & 31) as usize).copied().unwrap_or_default()
 }
 
 fn set(state: &mut State, index: u32, value: u64) {
-    if index != 0 {
-        state.registers[(index & 31) as usize] = value;
+    if index != 0
+        && let Some(register) = state.registers.get_mut((index & 31) as usize)
+    {
+        *register = value;
     }
 }
 
@@ -170,7 +172,7 @@ struct Instruction(u32);
 
 impl Instruction {
     const fn bits(self, low: u32, count: u32) -> u32 {
-        self.0 >> low & ((1 << count) - 1)
+        self.0.wrapping_shr(low) & 1_u32.wrapping_shl(count).wrapping_sub(1)
     }
 
     const fn opcode(self) -> u32 {

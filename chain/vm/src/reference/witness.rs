@@ -4,7 +4,7 @@
 
 use alloc::vec::Vec;
 
-use alloy_primitives::{B256, keccak256};
+use alloy_primitives::{B256, U256, keccak256};
 use thiserror::Error;
 
 use super::{
@@ -141,10 +141,10 @@ impl<'a, K> Proven<'a, K> {
     fn proof(&mut self, index: u32) -> Result<(Leaf, Siblings, B256), WitnessError> {
         let (bytes, rest) = self.rest.split_first_chunk::<PROOF_SIZE>().ok_or(self.length)?;
         self.rest = rest;
-        let (words, _) = bytes.as_chunks::<32>();
-        let leaf = words[0];
-        let siblings = core::array::from_fn(|height| B256::from(words[height + 1]));
-        Ok((leaf, siblings, root_of(index, leaf, &siblings)))
+        let ([leaf, siblings @ ..], _) = bytes.as_chunks::<32>() else { return Err(self.length) };
+        let siblings: &[Leaf; DEPTH] = siblings.try_into().map_err(|_| self.length)?;
+        let siblings = siblings.map(B256::from);
+        Ok((*leaf, siblings, root_of(index, *leaf, &siblings)))
     }
 
     /// Takes all that is left.
@@ -171,7 +171,8 @@ impl<K: PointEvaluation> Bus for Proven<'_, K> {
     }
 
     fn replace(&mut self, index: u32, leaf: Leaf) -> Result<B256, WitnessError> {
-        let siblings = self.siblings.as_ref().expect("a leaf is replaced after it was read");
+        // A leaf is replaced after it was read, so they are there.
+        let siblings = self.siblings.as_ref().ok_or(self.length)?;
         Ok(root_of(index, leaf, siblings))
     }
 
@@ -192,18 +193,19 @@ impl<K: PointEvaluation> Bus for Proven<'_, K> {
 }
 
 fn blob_element(key: OracleKey, bytes: &[u8; BLOB_SIZE], kzg: &impl PointEvaluation) -> Result<B256, WitnessError> {
-    let [versioned_hash, index, value] = [0, 32, 64].map(|at| B256::from_slice(&bytes[at..at + 32]));
-    let (high, low) = index.split_last_chunk::<8>().expect("32 bytes");
-    let number = u64::from_be_bytes(*low);
-    if high.iter().any(|byte| *byte != 0) || number >= BLOB_ELEMENTS {
-        return Err(WitnessError::BlobIndex { index });
-    }
+    let (words, points) = bytes.split_at(96);
+    let ([versioned_hash, index, value], _) = words.as_chunks::<32>() else {
+        return Err(WitnessError::PointEvaluation);
+    };
+    let ([commitment, proof], _) = points.as_chunks::<48>() else { return Err(WitnessError::PointEvaluation) };
+    let [versioned_hash, index, value] = [versioned_hash, index, value].map(B256::from);
+    let number = u64::try_from(U256::from_be_bytes(index.0)).ok().filter(|number| *number < BLOB_ELEMENTS);
+    let number = number.ok_or(WitnessError::BlobIndex { index })?;
     let actual = OracleKey::blob(versioned_hash, number);
     if actual != key {
         return Err(WitnessError::Key { actual });
     }
-    let (points, _) = bytes[96..].as_chunks::<48>();
-    if kzg.holds(versioned_hash, number, value, &points[0], &points[1]) {
+    if kzg.holds(versioned_hash, number, value, commitment, proof) {
         Ok(value)
     } else {
         Err(WitnessError::PointEvaluation)
