@@ -17,7 +17,7 @@ use revm::{
 use tandem_chain::{ChainConfig, Checkpoint, Message, PreimageSource, Preimages, message::KIND_CALL};
 
 pub use crate::{
-    env::{FORK, MIN_WORK_GAS, block_env},
+    env::{FORK, MIN_WORK_GAS, block_env, cfg_env, deposit_cfg_env},
     rejected::Rejected,
 };
 use crate::{
@@ -196,10 +196,7 @@ impl<'a, S: PreimageSource> BlockBuilder<'a, S> {
     /// Mints, executes and records a deposit (EVM-DEP-3). Says whether its call succeeded.
     fn execute_deposit(&mut self, deposit: DepositTransaction, caller: Caller) -> Result<bool, Error<S>> {
         self.state.credit(deposit.from, deposit.mint)?;
-        let mut cfg = self.cfg();
-        cfg.disable_nonce_check = true;
-        cfg.disable_base_fee = true;
-        cfg.disable_eip3607 = true;
+        let cfg = deposit_cfg_env(self.config.l2_chain_id);
         let executed = match caller {
             Caller::Calls => {
                 let balance = self.state.balance(deposit.from)?;
@@ -233,7 +230,7 @@ impl<'a, S: PreimageSource> BlockBuilder<'a, S> {
     }
 
     fn cfg(&self) -> CfgEnv {
-        CfgEnv::new_with_spec(FORK).with_chain_id(self.config.l2_chain_id)
+        cfg_env(self.config.l2_chain_id)
     }
 
     fn record(&mut self, transaction: Transaction, result: ExecutionResult) {

@@ -13,7 +13,8 @@ use revm::{
     },
     context_interface::ContextSetters,
     handler::{EthFrame, FrameResult, Handler, MainnetContext, MainnetHandler},
-    interpreter::{Gas, InitialAndFloorGas},
+    inspector::{Inspector, InspectorHandler},
+    interpreter::{Gas, InitialAndFloorGas, interpreter::EthInterpreter},
 };
 use tandem_chain::PreimageSource;
 
@@ -24,7 +25,9 @@ use crate::{
     state::{StateError, WorldState},
 };
 
-type Evm<'a, S> = MainnetEvm<MainnetContext<&'a mut WorldState<S>>>;
+/// What inspectors see.
+pub type ExecutionContext<'a, S> = MainnetContext<&'a mut WorldState<S>>;
+type Evm<'a, S, I = ()> = MainnetEvm<ExecutionContext<'a, S>, I>;
 type Failure<S> = EVMError<StateError<<S as PreimageSource>::Error>>;
 
 /// Executes one transaction on `state` without committing it.
@@ -38,6 +41,21 @@ pub fn transact<S: PreimageSource>(
     cryptography::installed();
     let mut evm = evm(state, block, cfg, tx);
     let result = FeeHandler::new(charge).run(&mut evm)?;
+    Ok(ResultAndState::new(result, evm.ctx.journal_mut().finalize()))
+}
+
+/// As [`transact`], watched by an inspector, which must not interfere.
+pub fn inspect<'a, S: PreimageSource, I: Inspector<ExecutionContext<'a, S>>>(
+    state: &'a mut WorldState<S>,
+    block: BlockEnv,
+    cfg: CfgEnv,
+    tx: TxEnv,
+    charge: DataCharge,
+    inspector: I,
+) -> Result<ResultAndState, Rejected<S::Error>> {
+    cryptography::installed();
+    let mut evm = evm(state, block, cfg, tx).with_inspector(inspector);
+    let result = FeeHandler::new(charge).inspect_run(&mut evm)?;
     Ok(ResultAndState::new(result, evm.ctx.journal_mut().finalize()))
 }
 
@@ -60,31 +78,30 @@ fn evm<S: PreimageSource>(state: &mut WorldState<S>, block: BlockEnv, cfg: CfgEn
 }
 
 /// Ethereum's handler with three of its steps changed.
-struct FeeHandler<'a, S: PreimageSource> {
+struct FeeHandler<'a, S: PreimageSource, I = ()> {
     charge: DataCharge,
-    mainnet: MainnetHandler<Evm<'a, S>, Failure<S>, EthFrame>,
+    mainnet: MainnetHandler<Evm<'a, S, I>, Failure<S>, EthFrame>,
 }
 
-impl<S: PreimageSource> FeeHandler<'_, S> {
+impl<S: PreimageSource, I> FeeHandler<'_, S, I> {
     fn new(charge: DataCharge) -> Self {
         Self { charge, mainnet: MainnetHandler::default() }
     }
 
     /// Wei taken from the sender before execution, and what of them is paid (EVM-FEE-5). All factors are below 2^128.
-    fn taken_and_paid(&self, evm: &Evm<'_, S>, gas: &Gas) -> (U256, U256) {
+    fn taken_and_paid(&self, evm: &Evm<'_, S, I>, gas: &Gas) -> (U256, U256) {
         let (tx, block) = (evm.ctx.tx(), evm.ctx.block());
         let refunded = u64::try_from(gas.refunded()).unwrap_or_default();
         let unused = gas.remaining().saturating_add(gas.reservoir()).saturating_add(refunded);
         let gas_used = tx.gas_limit().saturating_sub(unused);
         let bid = tx.effective_gas_price(block.basefee().into());
         let price = self.charge.effective_price(bid, gas_used);
-        let cost = |gas: u64, price: u128| U256::from(gas).saturating_mul(U256::from(price));
-        (cost(tx.gas_limit(), bid), cost(gas_used, price))
+        (U256::from(tx.gas_limit()) * U256::from(bid), U256::from(gas_used) * U256::from(price))
     }
 }
 
-impl<'a, S: PreimageSource> Handler for FeeHandler<'a, S> {
-    type Evm = Evm<'a, S>;
+impl<'a, S: PreimageSource, I> Handler for FeeHandler<'a, S, I> {
+    type Evm = Evm<'a, S, I>;
     type Error = Failure<S>;
     type HaltReason = HaltReason;
 
@@ -111,4 +128,8 @@ impl<'a, S: PreimageSource> Handler for FeeHandler<'a, S> {
         evm.ctx.journal_mut().load_account_mut(beneficiary)?.incr_balance(paid);
         Ok(())
     }
+}
+
+impl<'a, S: PreimageSource, I: Inspector<ExecutionContext<'a, S>>> InspectorHandler for FeeHandler<'a, S, I> {
+    type IT = EthInterpreter;
 }

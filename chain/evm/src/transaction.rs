@@ -92,7 +92,7 @@ impl DepositTransaction {
     }
 
     fn encode_2718(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.length().saturating_add(1));
+        let mut bytes = Vec::with_capacity(1 + self.length());
         bytes.put_u8(DEPOSIT_TYPE);
         self.encode(&mut bytes);
         bytes
@@ -233,7 +233,7 @@ impl SignedTransaction {
 }
 
 /// What the EVM executes for a signed transaction.
-pub(crate) fn tx_env(transaction: &Recovered) -> TxEnv {
+pub fn tx_env(transaction: &Recovered) -> TxEnv {
     let mut env = env_without_authorizations(transaction);
     env.set_recovered_authorization(transaction.transaction.authorizations().iter().map(recover_authority).collect());
     env
@@ -268,7 +268,7 @@ fn env_without_authorizations(transaction: &Recovered) -> TxEnv {
 }
 
 /// What the EVM executes for a deposit whose sender has `balance`.
-pub(crate) fn deposit_env(deposit: &DepositTransaction, balance: U256) -> TxEnv {
+pub fn deposit_env(deposit: &DepositTransaction, balance: U256) -> TxEnv {
     TxEnv {
         caller: deposit.from,
         gas_limit: deposit.gas_limit,
