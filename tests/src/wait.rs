@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::bail;
 
 /// Nothing that a scenario waits for may take longer, even on a loaded machine.
-pub const DEADLINE: Duration = Duration::from_secs(90);
+pub const DEADLINE: Duration = Duration::from_secs(180);
 const POLL: Duration = Duration::from_millis(100);
 
 /// Waits until `condition` gives something; errors count as "not yet", and the last is told if it never does.

@@ -31,7 +31,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 pub const ETHER: u64 = 1_000_000_000_000_000_000;
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_secs(180);
 
 /// The date at which clocks start that tests move.
 pub const START_S: u64 = 1_800_000_000;

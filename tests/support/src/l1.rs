@@ -22,7 +22,8 @@ use tandem_l1::{
 
 use crate::config;
 
-pub const DEADLINE: Duration = Duration::from_secs(30);
+/// For whatever must happen. No measure of speed: a loaded machine with two cores may stand still for half a minute.
+pub const DEADLINE: Duration = Duration::from_secs(180);
 const POLL: Duration = Duration::from_millis(20);
 
 pub struct Harness {
@@ -34,7 +35,8 @@ pub struct Harness {
 pub fn submitter_config() -> SubmitterConfig {
     SubmitterConfig {
         poll_interval: POLL,
-        bump_after: Duration::from_secs(60),
+        // Not before a test is over: bids are a subject of their own.
+        bump_after: DEADLINE,
         patience: DEADLINE,
         ..SubmitterConfig::default()
     }
@@ -52,7 +54,7 @@ impl Harness {
     /// A chain with this output before its first batch.
     pub async fn deploy_on(options: AnvilOptions, genesis: impl FnOnce(&ChainConfig) -> OutputFields) -> Self {
         let anvil = Anvil::start(options).unwrap();
-        let client = L1Client::connect(&anvil.url().unwrap(), Duration::from_secs(10)).await.unwrap();
+        let client = L1Client::connect(&anvil.url().unwrap(), DEADLINE).await.unwrap();
         let spec = spec(anvil.keys()[1].address());
         let genesis = |config: &ChainConfig| Ok::<_, Infallible>(genesis(config));
         let deployment = deploy(&client, &anvil.keys()[0], &spec, genesis, POLL, DEADLINE).await.unwrap();
@@ -89,6 +91,22 @@ impl Harness {
 
     pub async fn mine(&self, blocks: u64) {
         self.client.provider().anvil_mine(Some(blocks), None).await.unwrap();
+    }
+
+    /// What comes of something that waits for L1, while one block after the other is mined: which of them takes a transaction is Anvil's
+    /// to say.
+    pub async fn while_mining<T>(&self, waiting: impl Future<Output = T>) -> T {
+        let mining = async {
+            loop {
+                self.mine(1).await;
+                tokio::time::sleep(POLL).await;
+            }
+        };
+        tokio::select! {
+            ended = waiting => ended,
+            () = mining => unreachable!("it never ends"),
+            () = tokio::time::sleep(DEADLINE) => panic!("what waits for L1 does not end in time"),
+        }
     }
 
     pub async fn auto_mine(&self, does: bool) {

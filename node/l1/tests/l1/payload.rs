@@ -1,11 +1,11 @@
 use alloy::primitives::{B256, Bytes};
-use std::{path::Path, time::Duration};
+use std::path::Path;
 use tandem_chain::{Derivation, L1Batch, derive::L1Data};
 use tandem_l1::{
     AppendData, AppendOutcome, Archive, BeaconClient, BlobSource, PayloadError, PayloadFetcher, PostedBatch,
     payload::versioned_hash,
 };
-use tandem_support::l1::{Harness, bytes};
+use tandem_support::l1::{DEADLINE, Harness, bytes};
 
 async fn post(harness: &Harness, data: AppendData) -> (PostedBatch, u64) {
     let append = harness.next_append(data).await;
@@ -20,7 +20,7 @@ fn fetcher(harness: &Harness, sources: Vec<BlobSource>, archive: &Path) -> Paylo
 }
 
 fn beacon(harness: &Harness) -> BlobSource {
-    BlobSource::Beacon(BeaconClient::new(harness.anvil.url().unwrap(), Duration::from_secs(10)).unwrap())
+    BlobSource::Beacon(BeaconClient::new(harness.anvil.url().unwrap(), DEADLINE).unwrap())
 }
 
 fn payload_of(harness: &Harness, batch: L1Batch) -> Bytes {

@@ -4,11 +4,14 @@
 use alloy::{
     consensus::{Transaction, TxEnvelope, transaction::SignerRecoverable},
     eips::eip2718::Decodable2718,
-    primitives::{Address, Bytes},
+    primitives::{Address, Bytes, U64},
 };
 use axum::{Json, Router, extract::State, routing::post};
 use serde_json::{Value, json};
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex},
+};
 use tokio::net::TcpListener;
 use url::Url;
 
@@ -25,6 +28,10 @@ struct Upstream {
     client: reqwest::Client,
     /// What came last. A lock, since requests come on any thread.
     last: Arc<Mutex<Option<Value>>>,
+    /// How often each method was asked for. A lock for the same reason.
+    asked: Arc<Mutex<BTreeMap<String, usize>>>,
+    /// By how much the next answers of nonces are wrong. A lock for the same reason.
+    wrong_nonces: Arc<Mutex<VecDeque<i64>>>,
 }
 
 impl StrictPool {
@@ -32,11 +39,32 @@ impl StrictPool {
     pub async fn start(url: Url) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let upstream = Upstream { url, client: reqwest::Client::new(), last: Arc::default() };
+        let upstream = Upstream {
+            url,
+            client: reqwest::Client::new(),
+            last: Arc::default(),
+            asked: Arc::default(),
+            wrong_nonces: Arc::default(),
+        };
         let router = Router::new().route("/", post(pass)).with_state(upstream.clone());
         let router = router.layer(axum::extract::DefaultBodyLimit::disable());
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { url: address.parse().unwrap(), upstream }
+    }
+
+    /// The next answers to how many transactions an account has are wrong by so much: they come from a node that is at another block.
+    pub fn mislead(&self, by: impl IntoIterator<Item = i64>) {
+        self.upstream.wrong_nonces.lock().unwrap().extend(by);
+    }
+
+    /// Whether all of them were given.
+    pub fn has_misled(&self) -> bool {
+        self.upstream.wrong_nonces.lock().unwrap().is_empty()
+    }
+
+    /// How often a method was asked for.
+    pub fn times_asked(&self, method: &str) -> usize {
+        self.upstream.asked.lock().unwrap().get(method).copied().unwrap_or_default()
     }
 
     /// Hands the last transaction to the pool once more: another node still had it.
@@ -95,5 +123,14 @@ async fn pass(State(upstream): State<Upstream>, Json(request): Json<Value>) -> J
         }
         *upstream.last.lock().unwrap() = Some(request.clone());
     }
-    Json(upstream.ask(&request).await)
+    let mut answer = upstream.ask(&request).await;
+    let method = request["method"].as_str().unwrap().to_owned();
+    *upstream.asked.lock().unwrap().entry(method).or_default() += 1;
+    if request["method"] == "eth_getTransactionCount"
+        && let Some(by) = upstream.wrong_nonces.lock().unwrap().pop_front()
+    {
+        let nonce: U64 = serde_json::from_value(answer["result"].clone()).unwrap();
+        answer["result"] = json!(U64::from(nonce.to::<u64>().checked_add_signed(by).unwrap()));
+    }
+    Json(answer)
 }

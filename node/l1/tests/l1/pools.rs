@@ -2,18 +2,18 @@
 
 use crate::{
     pool::StrictPool,
-    submit::{die_sending, journal, received, transfer, with_blob},
+    submit::{die_sending, journal, received, transfer, wait_until_pooled, with_blob},
 };
 use alloy::{
     primitives::{TxHash, U256},
     providers::{Provider, ext::AnvilApi},
 };
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 use tandem_l1::{
     FileJournal, L1Call, L1Client, Outcome, Submitter,
     submit::{Attempt, PooledKind},
 };
-use tandem_support::l1::{DEADLINE, Harness, submitter_config};
+use tandem_support::l1::{DEADLINE, Harness, submitter_config, wait_until};
 
 struct Strict {
     harness: Harness,
@@ -33,7 +33,7 @@ impl Strict {
 
     /// A process that finds the journal as the last one left it.
     async fn submitter(&self) -> Submitter<FileJournal> {
-        let client = L1Client::connect(&self.pool.url, Duration::from_secs(10)).await.unwrap();
+        let client = L1Client::connect(&self.pool.url, DEADLINE).await.unwrap();
         let journal = FileJournal::new(&self.journal);
         Submitter::new(client, self.harness.user(), journal, submitter_config()).await.unwrap()
     }
@@ -151,8 +151,28 @@ async fn what_the_pool_holds_decides_which_way_is_open() {
     for call in [with_blob(transfer(1)), transfer(1)] {
         assert_eq!(strict.submitter().await.pooled_kind().await.unwrap(), None);
         let kind = if call.blobs.is_empty() { PooledKind::Plain } else { PooledKind::Blobs };
-        strict.leave(call).await;
+        let waiting = strict.leave(call).await;
         assert_eq!(strict.submitter().await.pooled_kind().await.unwrap(), Some(kind));
-        strict.harness.mine(1).await;
+        let is_mined = async || strict.harness.client.receipt(waiting.hash).await.unwrap().is_some();
+        strict.harness.while_mining(wait_until("it is mined", is_mined)).await;
+    }
+}
+
+/// Nodes behind one address are not all at the same block.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_strange_answer_about_the_nonce_changes_nothing() {
+    let strict = Strict::start().await;
+    strict.make(transfer(1), None, || strict.gave(U256::ZERO, 1)).await;
+    for by in [1, -1] {
+        let before = received(&strict.harness).await;
+        let mut submitter = strict.submitter().await;
+        let sending = tokio::spawn(async move { submitter.submit(transfer(20)).await });
+        wait_until_pooled(&strict.harness, &strict.journal).await;
+        strict.pool.mislead([by, by, 0, by, by, 0]);
+        wait_until("strange answers are given", || async { strict.pool.has_misled() }).await;
+        assert!(!sending.is_finished(), "by {by}");
+        let outcome = strict.harness.while_mining(sending).await.unwrap().unwrap();
+        assert!(matches!(outcome, Outcome::Included(_)), "{outcome:?}");
+        assert_eq!(received(&strict.harness).await - before, U256::from(20));
     }
 }

@@ -3,7 +3,7 @@ use alloy::{
     providers::ext::AnvilApi,
     rpc::types::anvil::{ReorgOptions, TransactionData},
 };
-use std::{path::Path, time::Duration};
+use std::path::Path;
 use tandem_chain::{
     BatchInput, OutputFields, PreimageSource, StateMachine, Transition, derive::genesis_output,
     machine::TransitionError,
@@ -57,7 +57,7 @@ struct Running {
 impl Running {
     fn start(harness: &Harness, archive: &Path, store: MemoryStore<B256>) -> Self {
         let chain = harness.deployment.chain.clone();
-        let beacon = BeaconClient::new(harness.anvil.url().unwrap(), Duration::from_secs(10)).unwrap();
+        let beacon = BeaconClient::new(harness.anvil.url().unwrap(), DEADLINE).unwrap();
         let sources = vec![BlobSource::Beacon(beacon)];
         let payloads = PayloadFetcher::new(harness.client.clone(), chain.inbox, sources, Archive::new(archive));
         let genesis = genesis_output(&chain, B256::repeat_byte(1), keccak256(EMPTY));

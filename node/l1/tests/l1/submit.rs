@@ -1,4 +1,6 @@
+use crate::pool::StrictPool;
 use alloy::{
+    eips::BlockId,
     primitives::{Address, Bytes, U256, hex},
     providers::{Provider, ext::AnvilApi},
     rpc::types::TransactionRequest,
@@ -8,7 +10,7 @@ use alloy::{
 use std::{path::Path, time::Duration};
 use tandem_chain::blob;
 use tandem_l1::{
-    FileJournal, Journal, L1Call, MemoryJournal, Outcome, Stuck, SubmitError, Submitter, SubmitterConfig,
+    FileJournal, Journal, JournalError, L1Call, L1Client, Outcome, Stuck, SubmitError, Submitter, SubmitterConfig,
     bindings::Inbox::{self, InboxErrors},
     submit::{Attempt, Fees, Sent},
 };
@@ -97,8 +99,7 @@ async fn fees_rise_until_a_transaction_is_included() {
     for pair in attempts(&journal).windows(2) {
         assert!(pair[1].fees.max_priority_fee_per_gas * 10 >= pair[0].fees.max_priority_fee_per_gas * 11);
     }
-    harness.mine(1).await;
-    let outcome = sending.await.unwrap().unwrap();
+    let outcome = harness.while_mining(sending).await.unwrap().unwrap();
     assert!(matches!(outcome, Outcome::Included(_)), "{outcome:?}");
     assert_eq!(received(&harness).await, U256::from(5));
 }
@@ -127,13 +128,19 @@ async fn a_killed_process_does_not_send_twice() {
         if is_lost {
             harness.client.provider().anvil_drop_all_transactions().await.unwrap();
         }
-        // The same is right after the restart: the same bytes.
-        let mut second = submitter(&harness, &journal, submitter_config()).await;
+        // The same is right after the restart: the same bytes. Not so once L1 has them, so that no block comes before it looked.
+        let pool = StrictPool::start(harness.anvil.url().unwrap()).await;
+        let client = L1Client::connect(&pool.url, DEADLINE).await.unwrap();
+        let file = FileJournal::new(&journal);
+        let mut second = Submitter::new(client, harness.user(), file, submitter_config()).await.unwrap();
         let sending = tokio::spawn(async move { second.submit(transfer(5)).await });
-        wait_until_pooled(&harness, &journal).await;
-        harness.mine(1).await;
-        let Outcome::Included(receipt) = sending.await.unwrap().unwrap() else { panic!("not included") };
+        let looks = || async { pool.times_asked("eth_getTransactionByHash") > 0 };
+        wait_until("it looks for what it sent before", looks).await;
+        let outcome = harness.while_mining(sending).await.unwrap().unwrap();
+        let Outcome::Included(receipt) = outcome else { panic!("{outcome:?}") };
         assert_eq!(receipt.transaction_hash, attempt.hash);
+        // Whatever the pool still has is mined too.
+        harness.mine(2).await;
         assert_eq!(received(&harness).await, before + U256::from(5));
     }
     assert_eq!(journaled(&journal).iter().map(|sent| sent.attempts.len()).collect::<Vec<_>>(), [1, 1]);
@@ -161,9 +168,10 @@ async fn another_call_outbids_what_the_pool_holds() {
         for (old, new) in prices(old.fees).into_iter().zip(prices(new.fees)) {
             assert!(new * 100 >= old * factor_percent, "{old} {new}");
         }
-        harness.mine(1).await;
-        assert!(matches!(sending.await.unwrap().unwrap(), Outcome::Included(_)));
+        let outcome = harness.while_mining(sending).await.unwrap().unwrap();
+        assert!(matches!(outcome, Outcome::Included(_)), "{outcome:?}");
     }
+    harness.mine(2).await;
     assert_eq!(received(&harness).await, sum);
 }
 
@@ -181,8 +189,8 @@ async fn a_lost_journal_outbids_what_the_pool_holds() {
     let mut submitter = submitter(&harness, &journal, submitter_config()).await;
     let sending = tokio::spawn(async move { submitter.submit(transfer(7)).await });
     wait_until_pooled(&harness, &journal).await;
-    harness.mine(1).await;
-    assert!(matches!(sending.await.unwrap().unwrap(), Outcome::Included(_)));
+    let outcome = harness.while_mining(sending).await.unwrap().unwrap();
+    assert!(matches!(outcome, Outcome::Included(_)), "{outcome:?}");
     assert_eq!(received(&harness).await, U256::from(7));
     // To the other process, the key is used elsewhere.
     let displaced = displaced.await.unwrap().unwrap();
@@ -200,8 +208,8 @@ async fn a_transaction_that_a_reorg_drops_is_sent_again() {
     harness.reorg(1).await;
     assert!(!sending.is_finished());
     wait_until("it is included again", || async { received(&harness).await == U256::from(5) }).await;
-    harness.mine(3).await;
-    assert!(matches!(sending.await.unwrap().unwrap(), Outcome::Included(_)));
+    let outcome = harness.while_mining(sending).await.unwrap().unwrap();
+    assert!(matches!(outcome, Outcome::Included(_)), "{outcome:?}");
     assert_eq!(received(&harness).await, U256::from(5));
 }
 
@@ -233,21 +241,70 @@ async fn reverts_are_told_before_and_after_inclusion() {
         .max_fee_per_gas(100_000_000_000)
         .max_priority_fee_per_gas(50_000_000_000);
     let _ = harness.client.provider().send_transaction(rival).await.unwrap();
-    harness.mine(1).await;
-    let Outcome::Reverted { data, .. } = sending.await.unwrap().unwrap() else { panic!("not reverted") };
+    let outcome = harness.while_mining(sending).await.unwrap().unwrap();
+    let Outcome::Reverted { data, .. } = outcome else { panic!("{outcome:?}") };
     assert_eq!(data.last(), Some(&42));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_account_is_told_apart() {
     let harness = Harness::start().await;
-    let journal = MemoryJournal::default();
+    let (_directory, journal) = journal();
     let poor = PrivateKeySigner::random();
-    let mut submitter =
-        Submitter::new(harness.client.clone(), poor.clone(), journal, submitter_config()).await.unwrap();
+    let file = FileJournal::new(&journal);
+    let mut submitter = Submitter::new(harness.client.clone(), poor.clone(), file, submitter_config()).await.unwrap();
     let call = L1Call { gas_limit: Some(21_000), value: U256::ZERO, ..transfer(0) };
     let outcome = tokio::time::timeout(DEADLINE, submitter.submit(call)).await.unwrap();
     assert!(matches!(outcome, Err(SubmitError::Underfunded { account }) if account == poor.address()), "{outcome:?}");
+    assert!(journaled(&journal).is_empty(), "nobody has what was refused");
+}
+
+/// A disk that is full.
+struct FullDisk;
+
+impl Journal for FullDisk {
+    fn load(&self) -> Result<Vec<Sent>, JournalError> {
+        Ok(Vec::new())
+    }
+
+    fn store(&mut self, _: &[Sent]) -> Result<(), JournalError> {
+        Err(JournalError::Io { path: "journal".into(), error: std::io::ErrorKind::StorageFull.into() })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_journaled_is_not_broadcast() {
+    let harness = Harness::start().await;
+    let (client, user) = (harness.client.clone(), harness.user());
+    let mut submitter = Submitter::new(client, user.clone(), FullDisk, submitter_config()).await.unwrap();
+    harness.auto_mine(false).await;
+    let outcome = submitter.submit(transfer(5)).await;
+    assert!(matches!(outcome, Err(SubmitError::Journal(_))), "{outcome:?}");
+    let nonce = async |tag: BlockId| {
+        harness.client.provider().get_transaction_count(user.address()).block_id(tag).await.unwrap()
+    };
+    assert_eq!(nonce(BlockId::pending()).await, nonce(BlockId::latest()).await, "the pool has it");
+}
+
+/// However often the owner decides anew, and for the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn fees_rise_although_the_owners_patience_is_short() {
+    let harness = Harness::start().await;
+    let (_directory, journal) = journal();
+    harness.auto_mine(false).await;
+    let config = SubmitterConfig {
+        bump_after: Duration::from_millis(600),
+        patience: Duration::from_millis(200),
+        ..submitter_config()
+    };
+    let mut submitter = submitter(&harness, &journal, config).await;
+    let rising = async {
+        while attempts(&journal).len() < 2 {
+            let late = submitter.submit(transfer(5)).await;
+            assert!(matches!(late, Err(SubmitError::Late { .. })), "{late:?}");
+        }
+    };
+    tokio::time::timeout(DEADLINE, rising).await.expect("a replacement");
 }
 
 #[tokio::test(flavor = "multi_thread")]
