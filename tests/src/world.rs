@@ -49,9 +49,9 @@ impl Default for WorldOptions {
     }
 }
 
-/// See the module.
+/// A devnet in a folder of its own, with wallets; the module says more.
 pub struct World {
-    /// The devnet itself.
+    /// The devnet that the world runs.
     pub devnet: Devnet,
     /// What stands between the services and L1.
     pub proxy: L1Proxy,
@@ -154,12 +154,12 @@ impl World {
         Chain { deployment, l1, l1_rpc: &info.faucet, l2 }
     }
 
-    /// Asks the sequencer.
+    /// Asks the sequencer a JSON-RPC method.
     pub async fn ask<T: DeserializeOwned>(&self, method: &'static str, params: Value) -> anyhow::Result<T> {
         ask(&self.devnet.l2, method, params).await
     }
 
-    /// `rollup_status`.
+    /// What the sequencer says to `rollup_status`.
     pub async fn status(&self) -> anyhow::Result<RollupStatus> {
         self.ask("rollup_status", json!([])).await
     }
@@ -174,7 +174,7 @@ impl World {
         Ok(self.devnet.l2.request(self.devnet.l2.provider().get_balance(account)).await?)
     }
 
-    /// [`wait_until_posted`].
+    /// Waits until everything that is sequenced is on L1: [`wait_until_posted`].
     pub async fn wait_until_posted(&self) -> anyhow::Result<()> {
         wait_until_posted(&self.devnet.l2).await
     }

@@ -260,7 +260,7 @@ contract Inbox is IInbox {
         return WorkMeter.Meter(_workUpdatedAt, _workGas, _postedBytes);
     }
 
-    /// @dev L1-WORK-3.
+    /// @dev Fills the bucket of declared work and posted bytes (L1-WORK-3).
     function _takeWork(uint256 workGas, uint256 postedBytes) private {
         WorkMeter.Meter memory meter = _workMeter().take(workGas, postedBytes);
         (_workUpdatedAt, _workGas, _postedBytes) = (meter.updatedAt, meter.workGas, meter.postedBytes);

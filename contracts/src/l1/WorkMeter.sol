@@ -52,7 +52,7 @@ library WorkMeter {
         postedBytes = _left(MAX_BYTES, self.postedBytes, elapsedSeconds * BYTES_PER_SECOND);
     }
 
-    /// @notice L1-WORK-2, in gas.
+    /// @notice The weight of a batch, in gas (L1-WORK-2).
     function weightOf(uint256 workGas, uint256 messages, uint256 messageGas, uint256 postedBytes)
         internal
         pure

@@ -169,7 +169,7 @@ pub enum SessionError {
     Envelope(#[from] EnvelopeError),
 }
 
-/// The command.
+/// Runs a `tandem session` command.
 pub fn run(command: &SessionCommand, wallet: Option<&PrivateKey>, report: Report) -> Result<(), SessionError> {
     let result = match command {
         SessionCommand::Text(flags) if !report.json => {

@@ -17,7 +17,7 @@ pub const SCHEMA_VERSION: u64 = 4;
 pub trait Table {
     /// The column family's name.
     const NAME: &'static str;
-    /// Its key.
+    /// What rows are found by.
     type Key: RowKey;
     /// What a row holds.
     type Value;
@@ -48,7 +48,7 @@ macro_rules! tables {
 tables! {
     /// Which chain the directory belongs to: one row, with key 0.
     Chain "chain": u64 => Identity as Rlp;
-    /// Single numbers.
+    /// Single numbers that the store keeps.
     Markers "markers": Marker => u64 as Rlp;
 
     /// Block headers by number.

@@ -45,7 +45,7 @@ pub(super) struct Order {
     pub last_block: u64,
     pub last_hash: B256,
     pub timestamp: u64,
-    /// Before the batch.
+    /// The output before the batch.
     pub previous: OutputFields,
     /// That the batch consumes.
     pub messages: Vec<Message>,
@@ -67,7 +67,7 @@ pub(super) struct Closer {
 }
 
 impl Closer {
-    /// Starts the thread.
+    /// Starts the thread that closes batches.
     pub fn start(chain: ChainConfig, store: Store) -> Self {
         let (orders, received) = channel::<Weak<Order>>();
         let (done, closed) = channel();

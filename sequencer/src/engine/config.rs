@@ -20,7 +20,7 @@ pub struct EngineConfig {
     pub checkpoint_age_max_s: u64,
     /// A batch without transactions and messages stays open this long, in milliseconds.
     pub idle_age_max_ms: u64,
-    /// When batches close.
+    /// When batches close, and how large they become.
     pub batch: BatchPolicy,
     /// What the mempool holds.
     pub mempool: MempoolLimits,

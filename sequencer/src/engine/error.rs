@@ -11,7 +11,7 @@ use crate::{
 /// What ends the engine: nothing a user or L1 says can cause it.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// The database failed.
+    /// The database cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A block cannot be built, read or derived.
@@ -20,7 +20,7 @@ pub enum EngineError {
     /// A block that must exist does not.
     #[error("block {number} is missing from the database")]
     BlockMissing {
-        /// Its number.
+        /// Number of the block that is missing.
         number: u64,
     },
     /// The batch that was built derives to other blocks: posting it would break promises, so the node stops.
@@ -43,7 +43,7 @@ pub enum EngineError {
 /// Why the engine did not take what it was asked.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum AskError {
-    /// By the mempool.
+    /// The mempool refuses the transaction.
     #[error(transparent)]
     Refused(#[from] Refused),
     /// The engine has more to do than it can: try again.

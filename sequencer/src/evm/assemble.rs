@@ -13,7 +13,7 @@ use crate::mempool::{Best, Dropped, Mempool, Refused};
 
 /// A block that nobody has seen yet.
 pub(crate) struct Built {
-    /// The block.
+    /// The block that was sealed.
     pub block: EvmBlock,
     /// What the store must have before the block.
     pub preimages: Preimages,

@@ -55,7 +55,7 @@ pub struct OpenBatch {
     work_gas_needed: u64,
     /// Most payload bytes at present.
     bytes_max: usize,
-    /// The decoder's cap.
+    /// The decoder's cap on bytes (EVM-PL-7).
     decoded_bytes_max: usize,
     blocks_max: u64,
     transactions_max: u64,
@@ -146,7 +146,7 @@ impl OpenBatch {
         Ok(())
     }
 
-    /// Blocks so far.
+    /// How many blocks the batch holds so far.
     pub fn block_count(&self) -> u64 {
         self.payload.blocks.len() as u64
     }

@@ -7,7 +7,7 @@ use tandem_store::{MissingPreimage, StoreError};
 /// Why a block or batch cannot be made, read or derived.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecutionError {
-    /// The database failed.
+    /// The database cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The state cannot be read.
@@ -19,7 +19,7 @@ pub enum ExecutionError {
     /// A block that must exist does not.
     #[error("block {number} is missing from the database")]
     BlockMissing {
-        /// Its number.
+        /// Number of the block that is missing.
         number: u64,
     },
     /// The batch cannot be encoded.

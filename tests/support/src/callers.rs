@@ -38,7 +38,7 @@ impl Callers {
         Self { answers, cancel, tasks }
     }
 
-    /// Answers so far.
+    /// How many answers came so far.
     pub fn answers(&self) -> u64 {
         self.answers.load(Ordering::Relaxed)
     }

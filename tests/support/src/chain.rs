@@ -108,7 +108,7 @@ impl TestChain {
         BatchInput { header, config: self.config.clone(), checkpoint, messages, payload }
     }
 
-    /// Applies a batch.
+    /// Applies a batch and returns the blocks that it makes.
     pub fn apply(&mut self, input: &BatchInput) -> Vec<EvmBlock> {
         let Transition { output, blocks, preimages } = Evm.transition(&self.output, input, &self.memory).unwrap();
         let applied = Applied {
@@ -257,7 +257,7 @@ pub fn paid(block: &EvmBlock, index: usize, checkpoint: &Checkpoint) -> Option<(
     Some((signed.clone(), Paid { gas_used, price: execution + tip + data, data_fee, data, posted_bytes }))
 }
 
-/// See [`paid`].
+/// What a transaction paid, as [`paid`] computes it.
 #[derive(Clone, Copy, Debug)]
 pub struct Paid {
     pub gas_used: u64,

@@ -15,13 +15,13 @@ use tandem_l1::bindings::{self, Bridge};
 #[derive(Clone, Debug, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Proof {
-    /// What was sent.
+    /// The message as L2 sent it.
     pub message: L2Message,
-    /// The output's pre-image.
+    /// The fields of the output, which hash to it.
     pub fields: OutputFields,
     /// From the leaf upwards.
     pub siblings: Vec<B256>,
-    /// The output.
+    /// The final output that the proof is against.
     pub output: B256,
     /// The batch that it is the output of.
     pub batch_index: u64,
@@ -33,25 +33,25 @@ pub enum BadProof {
     /// Another message was delivered.
     #[error("the sequencer delivered message {found} instead of {asked}")]
     OtherMessage {
-        /// Asked for.
+        /// Index of the message that was asked for.
         asked: u64,
-        /// Delivered.
+        /// Index of the message that was delivered.
         found: u64,
     },
     /// The fields are not those of the output.
     #[error("the sequencer's output fields hash to {found}, not to {output}")]
     OtherOutput {
-        /// Named.
+        /// The output that the proof names.
         output: B256,
-        /// Of the fields.
+        /// What the fields delivered hash to.
         found: B256,
     },
     /// The path does not lead to the root.
     #[error("the sequencer's proof leads to {found}, not to the message root {root}")]
     OtherRoot {
-        /// Of the output.
+        /// The message root of the output.
         root: B256,
-        /// Of the path.
+        /// The root that the path leads to.
         found: B256,
     },
     /// The path has another length than the tree.
@@ -79,7 +79,7 @@ impl Proof {
         Ok(())
     }
 
-    /// `Bridge.executeMessage` with it.
+    /// The call `Bridge.executeMessage` with this proof.
     pub fn call(&self) -> anyhow::Result<Bridge::executeMessageCall> {
         let siblings: [B256; TREE_DEPTH] = self.siblings.as_slice().try_into().context("length of the proof")?;
         let proof: Bytes = (bindings::OutputFields::from(self.fields), siblings).abi_encode_params().into();

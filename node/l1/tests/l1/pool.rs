@@ -17,7 +17,7 @@ use url::Url;
 
 /// See the module. Ends with the runtime.
 pub struct StrictPool {
-    /// Where it listens.
+    /// The address that it listens at.
     pub url: Url,
     upstream: Upstream,
 }
@@ -35,7 +35,7 @@ struct Upstream {
 }
 
 impl StrictPool {
-    /// In front of `url`.
+    /// A proxy in front of the endpoint at `url`.
     pub async fn start(url: Url) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());

@@ -1,4 +1,4 @@
-//! `eth_getProof` (EIP-1186).
+//! The method `eth_getProof` (EIP-1186).
 
 use alloy::{
     primitives::{Address, B256, KECCAK256_EMPTY, U256},
