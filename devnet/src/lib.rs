@@ -40,10 +40,10 @@ pub struct DevnetFlags {
     /// Begin anew: forget chain and state
     #[arg(long, env = "FRESH", value_parser = clap::builder::FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
     pub fresh: bool,
-    /// L1 port (JSON-RPC)
+    /// Port of L1's JSON-RPC
     #[arg(long, env = "L1_PORT", default_value_t = 8545)]
     pub l1_port: u16,
-    /// L2 JSON-RPC port
+    /// Port of L2's JSON-RPC
     #[arg(long, env = "RPC_PORT", default_value_t = 9545)]
     pub rpc_port: u16,
     /// Port of the faucet, and of L1's beacon API
@@ -82,18 +82,18 @@ pub struct DevnetFlags {
 pub struct Devnet {
     /// What L1 runs in.
     pub l1_process: L1,
-    /// Sequencer and prover.
+    /// The sequencer and the prover.
     pub services: Services,
     faucet: faucet::Faucet,
-    /// Endpoints, accounts, token.
+    /// What `devnet.json` tells: endpoints, accounts, token.
     pub info: DevnetInfo,
-    /// Contracts and configuration.
+    /// What `deployment.json` tells: contracts and configuration.
     pub deployment: Deployment,
     /// Keys of the accounts of [`DevnetInfo`].
     pub users: Vec<PrivateKeySigner>,
-    /// L1.
+    /// The connection to L1.
     pub l1: L1Client,
-    /// L2.
+    /// The connection to the sequencer.
     pub l2: L1Client,
     roles: RoleKeys,
 }
@@ -105,7 +105,7 @@ struct RoleKeys {
     owner: PrivateKeySigner,
 }
 
-/// The command.
+/// Runs the devnet until it is told to end.
 pub async fn run(flags: DevnetFlags, dir: &Path) -> anyhow::Result<()> {
     let cancel = CancellationToken::new();
     tandem_service::shutdown_on_signal(cancel.clone());

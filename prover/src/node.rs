@@ -21,34 +21,34 @@ use tokio_util::sync::CancellationToken;
 /// Why the prover does not start, or stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
-    /// The deployment file.
+    /// The deployment file cannot be read.
     #[error(transparent)]
     Deployment(#[from] DeploymentError),
-    /// The data directory.
+    /// The data directory cannot be used.
     #[error("data directory: {0}")]
     Io(#[from] io::Error),
-    /// The database.
+    /// The database cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// L1.
+    /// The L1 endpoint did not answer.
     #[error(transparent)]
     Rpc(#[from] RpcFailure),
-    /// The beacon endpoint.
+    /// The beacon endpoint cannot be used.
     #[error(transparent)]
     Beacon(#[from] BeaconError),
-    /// The L1 account.
+    /// Transactions to L1 cannot be sent.
     #[error(transparent)]
     Submit(#[from] SubmitError),
     /// The genesis state cannot be computed.
     #[error("genesis of the chain cannot be computed")]
     Genesis,
-    /// Derivation stopped.
+    /// The replica stopped deriving the chain.
     #[error("derivation: {0}")]
     Replica(#[from] ReplicaError<MissingPreimage>),
-    /// Proposing stopped.
+    /// The proposer stopped claiming.
     #[error("proposer: {0}")]
     Proposer(#[from] ProposerError),
-    /// A task panicked.
+    /// One of the node's tasks panicked.
     #[error(transparent)]
     Task(#[from] tokio::task::JoinError),
 }
@@ -67,7 +67,7 @@ impl DerivedOutputs for ReplicaOutputs {
     }
 }
 
-/// A running prover.
+/// A prover that runs: replica, proposer, and what they serve.
 #[derive(Debug)]
 pub struct ProverNode {
     replica: JoinHandle<Result<(), NodeError>>,
@@ -120,7 +120,7 @@ impl ProverNode {
         })
     }
 
-    /// The replica inside.
+    /// The replica that the proposer asks.
     pub fn replica(&self) -> &ReplicaHandle<EvmReplicaStore> {
         &self.handle
     }

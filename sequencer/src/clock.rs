@@ -28,7 +28,7 @@ enum Source {
 }
 
 impl Clock {
-    /// The machine's clocks.
+    /// The clocks of this machine.
     pub fn system() -> Self {
         Self(Source::System(Instant::now()))
     }

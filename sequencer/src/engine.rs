@@ -53,7 +53,7 @@ const GROUP_MAX: usize = 512;
 /// A group of commands may keep the next block waiting for this part of the block time, so that whoever never stops asking delays no block.
 const GROUP_TIME_SHARE: u32 = 10;
 
-/// See the module.
+/// The engine with all that it owns; the module says what that is.
 pub struct Engine {
     chain: ChainConfig,
     config: EngineConfig,

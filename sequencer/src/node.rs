@@ -36,61 +36,61 @@ pub enum NodeError {
     /// Limits of the RPC.
     #[error(transparent)]
     Limits(#[from] LimitTooSmall),
-    /// Deployment file.
+    /// The deployment file cannot be read.
     #[error(transparent)]
     Deployment(#[from] DeploymentError),
-    /// Data directory.
+    /// The data directory cannot be used.
     #[error("data directory: {0}")]
     DataDir(std::io::Error),
-    /// Database.
+    /// The database cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// L1 endpoint.
+    /// The L1 endpoint did not answer.
     #[error("L1 endpoint: {0}")]
     L1(#[from] RpcFailure),
     /// The endpoint serves another chain.
     #[error("L1 endpoint serves chain {found}, this deployment is on chain {expected}")]
     WrongL1 {
-        /// From the deployment.
+        /// The chain id in the deployment file.
         expected: u64,
-        /// From the endpoint.
+        /// The chain id that the endpoint tells.
         found: u64,
     },
-    /// Beacon endpoint.
+    /// The beacon endpoint cannot be used.
     #[error("L1 beacon endpoint: {0}")]
     Beacon(#[from] tandem_l1::payload::BeaconError),
-    /// L1 transactions.
+    /// Transactions to L1 cannot be sent.
     #[error("L1 transactions: {0}")]
     Submit(#[from] SubmitError),
-    /// RPC address.
+    /// The address of JSON-RPC cannot be listened at.
     #[error("cannot listen on {address}: {error}")]
     Listen {
-        /// From the flags.
+        /// The address as the flags name it.
         address: SocketAddr,
-        /// Why.
+        /// What the operating system said.
         error: std::io::Error,
     },
-    /// Engine.
+    /// The engine ended with an error.
     #[error("engine: {0}")]
     Engine(#[from] EngineError),
-    /// Poster.
+    /// The poster ended with an error.
     #[error("poster: {0}")]
     Poster(#[from] PosterError),
-    /// Watcher.
+    /// The watcher ended with an error.
     #[error("watcher: {0}")]
     Watcher(#[from] WatcherError),
-    /// RPC server.
+    /// The RPC server ended with an error.
     #[error("RPC server: {0}")]
     Rpc(std::io::Error),
-    /// Block feed.
+    /// The block feed ended with an error.
     #[error("block feed: {0}")]
     Feed(#[from] tonic::transport::Error),
-    /// A task panicked.
+    /// One of the node's tasks panicked.
     #[error("a task panicked: {0}")]
     Panicked(#[from] tokio::task::JoinError),
 }
 
-/// A running sequencer.
+/// A sequencer that runs, with all of its tasks.
 pub struct Node {
     tasks: JoinSet<Result<(), NodeError>>,
     cancel: CancellationToken,

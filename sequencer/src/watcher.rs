@@ -30,7 +30,7 @@ const RESUME_BLOCKS: u64 = 256;
 /// What ends the watcher.
 #[derive(Debug, thiserror::Error)]
 pub enum WatcherError {
-    /// The database failed.
+    /// The database cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The engine is gone.
@@ -41,11 +41,11 @@ pub enum WatcherError {
         "batch {index} on L1 is under configuration {found}, this node has {expected}: start it with the deployment file of the new entry"
     )]
     OtherConfiguration {
-        /// Of the batch.
+        /// Index of the batch.
         index: u64,
-        /// Of this node.
+        /// Hash of this node's configuration.
         expected: B256,
-        /// On L1.
+        /// Hash of the configuration that the batch names.
         found: B256,
     },
 }
@@ -115,7 +115,7 @@ impl Watcher {
         Ok((watcher, receiver))
     }
 
-    /// Works until `cancel`.
+    /// Watches L1 until `cancel` is cancelled.
     pub async fn run(mut self, cancel: CancellationToken) -> Result<(), WatcherError> {
         loop {
             let update = tokio::select! {

@@ -81,7 +81,7 @@ impl L1 {
         Ok(l1)
     }
 
-    /// JSON-RPC.
+    /// The address of L1's JSON-RPC.
     pub fn url(&self) -> &Url {
         &self.url
     }

@@ -23,7 +23,7 @@ pub enum AnvilError {
     /// Neither `TANDEM_ANVIL` nor `contracts/node_modules` has it.
     #[error("anvil not found: set TANDEM_ANVIL or run `npm ci` in contracts/ (looked at {0})")]
     NotFound(PathBuf),
-    /// Cannot be started.
+    /// The program is missing or cannot be started.
     #[error("cannot start anvil: {0}")]
     Start(#[from] io::Error),
     /// It ended, or said nothing of use, before it listened.
@@ -43,7 +43,7 @@ pub struct AnvilOptions {
     pub block_time: Option<Duration>,
     /// Keeps its state in this file.
     pub state: Option<PathBuf>,
-    /// Further arguments.
+    /// Further arguments of Anvil's command line.
     pub arguments: Vec<OsString>,
     /// How long it may take to listen.
     pub patience: Duration,
@@ -97,7 +97,7 @@ impl Anvil {
         Ok(Url::parse(&format!("http://127.0.0.1:{}", self.port))?)
     }
 
-    /// JSON-RPC over WebSocket.
+    /// The address of its JSON-RPC over WebSocket.
     pub fn ws_url(&self) -> Result<Url, AnvilError> {
         Ok(Url::parse(&format!("ws://127.0.0.1:{}", self.port))?)
     }

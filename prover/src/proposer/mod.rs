@@ -37,12 +37,12 @@ pub trait DerivedOutputs: Send + Sync + 'static {
 #[error("derived outputs: {0}")]
 pub struct OutputUnavailable(#[source] pub Box<dyn core::error::Error + Send + Sync>);
 
-/// How to propose.
+/// What the proposer watches, and how it claims.
 #[derive(Clone, Debug)]
 pub struct ProposerConfig {
-    /// Inbox.
+    /// Address of the Inbox.
     pub inbox: Address,
-    /// Settlement.
+    /// Address of the Settlement.
     pub settlement: Address,
     /// L1 block of the deployment.
     pub start_block: u64,
@@ -64,32 +64,32 @@ pub struct ProposerConfig {
 pub enum Alarm {
     /// Somebody claimed another output than derivation yields.
     RivalClaim {
-        /// Epoch.
+        /// The epoch that the claims end.
         epoch: u64,
-        /// Where.
+        /// Id of the slot that both claims are in.
         slot_id: B256,
-        /// The other claim.
+        /// Id of the claim that is not ours.
         claim_id: B256,
     },
     /// An output that derivation does not yield is final: either this node or the settlement is broken.
     WrongFinalOutput {
-        /// Epoch.
+        /// The epoch that the claim ends.
         epoch: u64,
-        /// What is final.
+        /// The output that L1 holds to be final.
         output: B256,
     },
     /// A slot was decided against derivation.
     DecidedOtherwise {
-        /// Epoch.
+        /// The epoch that the slot is of.
         epoch: u64,
-        /// Where.
+        /// Id of the slot.
         slot_id: B256,
     },
     /// The fault-proof program had no answer for an epoch.
     Failed {
-        /// Epoch.
+        /// The epoch that the slot is of.
         epoch: u64,
-        /// Where.
+        /// Id of the slot.
         slot_id: B256,
     },
 }
@@ -147,7 +147,7 @@ struct Frontier {
 /// What a slot holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
-    /// The right claim.
+    /// The right claim, whoever made it.
     Right,
     /// No right claim yet, and it may be made.
     Open,
@@ -160,7 +160,7 @@ const CLAIMS_PER_CALL: usize = 16;
 /// Finalizations that share a transaction: some 45,000 gas each.
 const FINALS_PER_CALL: usize = 32;
 
-/// The claiming task.
+/// The task that claims, finalizes and raises alarms.
 #[derive(Debug)]
 pub struct Proposer<O, J> {
     config: ProposerConfig,

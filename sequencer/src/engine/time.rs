@@ -16,10 +16,10 @@ const LEAD_S_MAX: u64 = 60;
 /// Difference between the two clocks, in seconds, beyond which the operator is told.
 const SKEW_S_MAX: i64 = 60;
 
-/// Dates blocks.
+/// Decides which time a block is dated with.
 #[derive(Debug)]
 pub(super) struct ChainTime {
-    /// The machine's.
+    /// The clocks of the machine.
     pub clock: Clock,
     /// Time of L1's newest block in seconds, and when it was heard.
     l1: Option<(u64, Moment)>,

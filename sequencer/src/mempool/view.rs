@@ -27,7 +27,7 @@ pub struct Standing {
     pub pending_nonce: u64,
     /// Those without a gap before them.
     pub executable: usize,
-    /// All of them.
+    /// How many transactions of the sender wait, with a gap or without.
     pub waiting: usize,
 }
 
@@ -36,7 +36,7 @@ pub struct Standing {
 pub enum Fate {
     /// Waits for a block.
     Waiting {
-        /// The transaction.
+        /// The transaction that waits.
         transaction: Arc<Recovered>,
         /// The nonce that its sender's next transaction should have; what has a higher one waits behind a gap.
         pending_nonce: u64,
@@ -48,11 +48,11 @@ pub enum Fate {
 /// What changes at once.
 #[derive(Debug, Default)]
 pub struct Change {
-    /// Now wait.
+    /// Transactions that wait from now on.
     pub added: Vec<Arc<Recovered>>,
     /// Are in a block that can be read.
     pub included: Vec<B256>,
-    /// Are gone.
+    /// Transactions that are gone, by hash, and why.
     pub dropped: Vec<(B256, Dropped)>,
     /// Senders whose account has another nonce now.
     pub advanced: BTreeSet<Address>,
@@ -91,7 +91,7 @@ impl PoolView {
         Self { published: RwLock::new(published) }
     }
 
-    /// A waiting transaction.
+    /// The waiting transaction with this hash.
     pub fn get(&self, hash: &B256) -> Option<Arc<Recovered>> {
         self.read().waiting.get(hash).cloned()
     }
@@ -112,7 +112,7 @@ impl PoolView {
         self.read().senders.get(sender).map(|standing| standing.pending_nonce)
     }
 
-    /// How many wait.
+    /// How many transactions wait, with a gap and without.
     pub fn counts(&self) -> Counts {
         self.read().counts
     }

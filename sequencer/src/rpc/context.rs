@@ -27,7 +27,7 @@ pub struct RpcContext {
     stuck: Option<watch::Receiver<Option<Stuck>>>,
     /// Counts all blocking work. A semaphore rather than a channel: refusal must be immediate.
     waiting: Arc<Semaphore>,
-    /// Counts what works.
+    /// Counts the requests whose work is under way.
     working: Arc<Semaphore>,
 }
 

@@ -8,7 +8,7 @@ use tandem_store::{MissingPreimage, StoreError};
 use super::flag;
 use crate::engine::AskError;
 
-/// An error answer.
+/// Why a request is answered with an error.
 #[derive(Debug, thiserror::Error)]
 pub enum RpcError {
     /// The body is not JSON.
@@ -20,34 +20,34 @@ pub enum RpcError {
     /// A batch of requests that is too long.
     #[error("{length} requests in one batch, at most {limit} are taken (--{})", flag::BATCH)]
     BatchTooLong {
-        /// Given.
+        /// How many requests were in the batch.
         length: usize,
-        /// Taken.
+        /// Most requests that one batch may hold.
         limit: usize,
     },
-    /// No such method.
+    /// The method does not exist.
     #[error("the method {method} does not exist or is not available")]
     UnknownMethod {
-        /// As asked for.
+        /// The method's name as it was asked for.
         method: String,
     },
     /// A parameter is missing or malformed.
     #[error("invalid parameter {index}: expected {expected}")]
     InvalidParam {
-        /// Position from 0.
+        /// Position of the parameter, from 0.
         index: usize,
-        /// What belongs there.
+        /// What belongs there, in words for people.
         expected: &'static str,
     },
-    /// No such block.
+    /// The block does not exist.
     #[error("header not found")]
     UnknownBlock,
     /// Too much was asked for.
     #[error("{what}: at most {limit} (--{flag})")]
     LimitExceeded {
-        /// Of what.
+        /// What there is too much of, in words for people.
         what: &'static str,
-        /// How much.
+        /// How much of it may be asked for.
         limit: u64,
         /// The operator's flag that raises it.
         flag: &'static str,
@@ -55,7 +55,7 @@ pub enum RpcError {
     /// A call that needs more gas than calls get here.
     #[error("out of gas: gas required exceeds allowance ({limit}; --{})", flag::CALL_GAS)]
     CallGas {
-        /// What calls get.
+        /// The gas that a call gets here.
         limit: u64,
     },
     /// A request that took too long to arrive or to answer.
@@ -73,15 +73,15 @@ pub enum RpcError {
     /// Not accepted by the mempool.
     #[error(transparent)]
     Submit(#[from] AskError),
-    /// The call reverted.
+    /// The call reverted with this data.
     #[error("execution reverted{}", reason(.0))]
     Reverted(Bytes),
     /// The sender of a call cannot pay.
     #[error("insufficient funds for gas * price + value: balance {balance}, cost {value}")]
     InsufficientFunds {
-        /// Of the sender, in wei.
+        /// What the sender has, in wei.
         balance: U256,
-        /// Needed, in wei.
+        /// What the call would take, in wei.
         value: U256,
     },
     /// The call could not be executed.

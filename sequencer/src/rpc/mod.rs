@@ -31,7 +31,7 @@ pub struct Methods {
     pub read: fn(&RpcContext, &str, &Params) -> Result<Value, RpcError>,
 }
 
-/// Answers one method.
+/// Answers one request by its method.
 async fn dispatch(context: &RpcContext, method: &str, params: Params) -> Result<Value, RpcError> {
     match method {
         "eth_sendRawTransaction" => send_raw_transaction(context, &params).await,

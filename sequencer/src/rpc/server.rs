@@ -22,7 +22,7 @@ use super::{Params, RpcContext, RpcError, RpcLimits, connections::Bounded, dispa
 /// Code with which a WebSocket closes on a message that is too large (RFC 6455).
 const CLOSE_TOO_LARGE: u16 = 1009;
 
-/// Serves until `cancel`.
+/// Serves until `cancel` is cancelled.
 pub async fn serve(listener: TcpListener, context: RpcContext, cancel: CancellationToken) -> std::io::Result<()> {
     let limits = context.limits;
     let router = Router::new()

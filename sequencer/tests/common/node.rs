@@ -21,7 +21,7 @@ use tokio::{net::TcpListener, sync::watch};
 
 use super::{DEADLINE, ETHER, Rig, chain, user};
 
-/// See the module.
+/// Engine and JSON-RPC of a sequencer, over an L1 that the test plays.
 pub struct Node {
     pub rig: Rig,
     address: SocketAddr,

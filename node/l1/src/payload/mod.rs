@@ -39,7 +39,7 @@ pub enum PayloadError {
     /// The endpoint did not answer.
     #[error(transparent)]
     Rpc(#[from] RpcFailure),
-    /// The archive failed.
+    /// The archive cannot be read or written.
     #[error("payload archive: {0}")]
     Archive(#[from] io::Error),
     /// L1 no longer holds the transaction, or the endpoint does not know it yet.
@@ -48,7 +48,7 @@ pub enum PayloadError {
     /// The transaction is not what the batch's header promises.
     #[error("transaction {transaction} does not carry the payload of batch {index}")]
     WrongTransaction {
-        /// Batch.
+        /// Index of the batch.
         index: u64,
         /// The one that the event names.
         transaction: TxHash,

@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 /// What to derive, and from where.
 #[derive(Clone, Debug)]
 pub struct ReplicaConfig {
-    /// Protocol parameters.
+    /// Protocol parameters of the chain.
     pub chain: ChainConfig,
     /// The output before batch 1.
     pub genesis: OutputFields,
@@ -59,16 +59,16 @@ pub enum ReplicaError<E: core::error::Error> {
     /// L1 holds another batch in place of one that was derived.
     #[error("L1 holds another batch {index}")]
     Replaced {
-        /// Its index.
+        /// Index of the batch.
         index: u64,
     },
-    /// L1 reorganised.
+    /// L1 reorganised below what was derived.
     #[error("L1 reorganised down to block {to}")]
     Reorg {
         /// Number of the newest block that stands.
         to: u64,
     },
-    /// The store failed.
+    /// The replica's store cannot be read or written.
     #[error("replica store: {0}")]
     Store(E),
     /// The store answered with other bytes than it was given.
@@ -92,7 +92,7 @@ impl<E: core::error::Error> ReplicaError<E> {
     }
 }
 
-/// The deriving task.
+/// The task that derives the chain.
 #[derive(Debug)]
 pub struct Replica<M, S> {
     machine: Arc<M>,
@@ -281,18 +281,18 @@ where
 /// A batch did not come in time.
 #[derive(Debug, thiserror::Error)]
 pub enum WaitError<E: core::error::Error> {
-    /// Not in time.
+    /// The batch was not derived in time.
     #[error("batch {batch_index} was not derived within {waited:?}")]
     Late {
-        /// The batch.
+        /// Index of the batch waited for.
         batch_index: u64,
-        /// How long.
+        /// How long it was waited for.
         waited: Duration,
     },
-    /// The replica ended.
+    /// The replica's task has ended.
     #[error("the replica has ended")]
     Ended,
-    /// The store failed.
+    /// The replica's store cannot be read.
     #[error("replica store: {0}")]
     Store(E),
 }
@@ -303,7 +303,7 @@ impl<S> ReplicaHandle<S> {
         *self.head.borrow()
     }
 
-    /// Changes of [`ReplicaHandle::head`].
+    /// A channel that tells every change of [`ReplicaHandle::head`].
     pub fn watch(&self) -> watch::Receiver<ReplicaHead> {
         self.head.clone()
     }

@@ -93,7 +93,7 @@ impl<J: Journal> Submitter<J> {
     }
 }
 
-/// See the module.
+/// Brings one call to an end; the module says how.
 #[derive(Debug)]
 struct Drive<'a, J> {
     submitter: &'a mut Submitter<J>,

@@ -39,9 +39,9 @@ pub struct L1Call {
     pub purpose: String,
     /// Callee, or a creation.
     pub to: TxKind,
-    /// Input.
+    /// The call's input.
     pub input: Bytes,
-    /// Wei.
+    /// The ether sent along, in wei.
     pub value: U256,
     /// Blobs to carry; none makes an EIP-1559 transaction, some an EIP-4844 one.
     pub blobs: Vec<Bytes>,
@@ -66,7 +66,7 @@ impl L1Call {
     }
 }
 
-/// How to send.
+/// How transactions are sent, and until when they are waited for.
 #[derive(Clone, Debug)]
 pub struct SubmitterConfig {
     /// Blocks that must lie above the one that includes a call before it is done; 0: inclusion suffices.
@@ -105,23 +105,23 @@ pub enum PooledKind {
 /// What became of a call.
 #[derive(Clone, Debug)]
 pub enum Outcome {
-    /// Included and successful.
+    /// The transaction was included and succeeded.
     Included(Box<TransactionReceipt>),
-    /// Included and reverted.
+    /// The transaction was included and reverted.
     Reverted {
-        /// Its receipt.
+        /// The receipt of the transaction.
         receipt: Box<TransactionReceipt>,
         /// Why, as far as repeating it tells; may be empty.
         data: Bytes,
     },
     /// Another transaction of the same key took the nonce: the key is used elsewhere.
     Displaced {
-        /// The nonce.
+        /// The nonce that was taken.
         nonce: u64,
     },
     /// An earlier transaction of this journal took the nonce, and the call was not made: decide anew.
     Superseded {
-        /// The nonce.
+        /// The nonce that was taken.
         nonce: u64,
         /// What took it was for.
         purpose: String,
@@ -137,7 +137,7 @@ pub enum SubmitError {
     /// L1 would revert the call; nothing was sent.
     #[error("L1 refuses the call with {data}")]
     Refused {
-        /// Revert data.
+        /// What the call reverts with; may be empty.
         data: Bytes,
     },
     /// L1 went back: an earlier nonce is the next one now, and what takes it is to be decided.
@@ -145,15 +145,15 @@ pub enum SubmitError {
     NonceFreed {
         /// Nonce of the call.
         nonce: u64,
-        /// L1's next one.
+        /// The nonce that L1 expects next.
         next: u64,
     },
     /// Not included in time.
     #[error("not included within {waited:?} (nonce {nonce}, last attempt {last_attempt})")]
     Late {
-        /// Its nonce.
+        /// Nonce of the transaction.
         nonce: u64,
-        /// Its newest attempt.
+        /// Hash of the newest attempt with that nonce.
         last_attempt: TxHash,
         /// How long it was tried this time.
         waited: Duration,
@@ -161,7 +161,7 @@ pub enum SubmitError {
     /// The account cannot pay.
     #[error("account {account} cannot pay for its transaction: fund it")]
     Underfunded {
-        /// The sender.
+        /// The account that cannot pay.
         account: Address,
     },
     /// What L1 asks exceeds what may be bid.
@@ -170,7 +170,7 @@ pub enum SubmitError {
         /// What it would take.
         needed: Fees,
     },
-    /// The journal failed.
+    /// The transaction journal cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// The call cannot be made a transaction.

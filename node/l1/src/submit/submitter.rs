@@ -53,12 +53,12 @@ impl<J: Journal> Submitter<J> {
         Ok(Self { client, wallet, account, chain_id, ledger, config, progress, newest_bid: None })
     }
 
-    /// The sender.
+    /// The account that sends.
     pub fn account(&self) -> Address {
         self.account
     }
 
-    /// The connection.
+    /// The connection to L1.
     pub fn client(&self) -> &L1Client {
         &self.client
     }
