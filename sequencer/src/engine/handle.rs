@@ -36,20 +36,20 @@ pub(super) enum Command {
 /// The newest block, as everybody may watch it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HeadInfo {
-    /// Number.
+    /// Number of the newest block.
     pub number: u64,
-    /// Hash.
+    /// Hash of the newest block.
     pub hash: B256,
 }
 
 /// Where on L1 a batch was appended.
 #[derive(Clone, Copy, Debug)]
 pub struct L1Place {
-    /// L1 block number.
+    /// Number of the L1 block.
     pub number: u64,
-    /// L1 block hash.
+    /// Hash of the L1 block.
     pub hash: B256,
-    /// L1 transaction.
+    /// Hash of the L1 transaction that appended the batch.
     pub transaction: B256,
 }
 
@@ -58,13 +58,13 @@ pub struct L1Place {
 pub struct Landed {
     /// As L1 ordered it.
     pub header: BatchHeader,
-    /// Its checkpoint.
+    /// The checkpoint that the batch names.
     pub checkpoint: Checkpoint,
     /// First block of the job.
     pub first_block: u64,
     /// Last block of the job.
     pub last_block: u64,
-    /// Where.
+    /// Where on L1 the batch was appended.
     pub place: L1Place,
 }
 

@@ -85,7 +85,7 @@ impl RpcContext {
         done.await.map_err(|error| RpcError::Internal(error.to_string()))?
     }
 
-    /// The newest block.
+    /// The newest block, by number and hash.
     pub(crate) fn head(&self) -> Result<Head, RpcError> {
         Ok(self.store.head()?)
     }

@@ -96,9 +96,9 @@ impl Default for SubmitterConfig {
 /// The kinds that an endpoint's pool keeps apart: all transactions of an account carry blobs, or none does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PooledKind {
-    /// Without blobs.
+    /// A transaction without blobs.
     Plain,
-    /// With blobs.
+    /// A transaction that carries blobs (EIP-4844).
     Blobs,
 }
 

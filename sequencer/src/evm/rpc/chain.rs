@@ -16,23 +16,23 @@ const TRIES: usize = 8;
 
 /// What is known of a transaction.
 pub(super) enum Located {
-    /// In a block.
+    /// It is in a block.
     Included {
-        /// The block.
+        /// The block that holds it.
         block: Box<EvmBlock>,
-        /// Its place there.
+        /// Its place in the block, from 0.
         index: usize,
     },
-    /// In the pool.
+    /// It waits in the pool.
     Waiting {
-        /// The transaction.
+        /// The transaction that waits.
         transaction: Arc<Recovered>,
         /// Its sender's next nonce; what has a higher one waits behind a gap.
         pending_nonce: u64,
     },
     /// Acknowledged, and dropped not long ago.
     Dropped(Dropped),
-    /// Nothing.
+    /// Nothing is known of it.
     Unknown,
 }
 
