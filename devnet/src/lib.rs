@@ -123,6 +123,7 @@ pub async fn run(flags: DevnetFlags, dir: &Path) -> anyhow::Result<()> {
     let outcome = tokio::select! {
         () = cancel.cancelled() => Ok(()),
         error = devnet.services.ended() => Err(error),
+        error = devnet.l1_process.ended() => Err(error),
         () = guide::live_line(&devnet.l1, &devnet.l2, &devnet.deployment, flags.quiet) => Ok(()),
     };
     eprintln!("\nstopping ...");
@@ -209,6 +210,7 @@ impl Devnet {
         tokio::select! {
             () = ready => Ok(()),
             error = self.services.ended() => Err(error),
+            error = self.l1_process.ended() => Err(error),
             () = tokio::time::sleep(START_PATIENCE) => anyhow::bail!("the chain did not get ready within {START_PATIENCE:?}; see the logs"),
         }
     }

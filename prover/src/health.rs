@@ -4,12 +4,10 @@ use crate::ProposerStatus;
 use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
 use serde::Serialize;
 use std::{io, net::SocketAddr};
-use tandem_l1::{ReplicaHead, Stuck};
+use tandem_l1::{ReplicaHead, replica::LAG_BLOCKS_MAX};
+use tandem_service::Readiness;
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
-
-/// Up to so many L1 blocks behind counts as keeping up, beyond the confirmation depth.
-const LAG_BLOCKS_MAX: u64 = 16;
 
 /// What the answers are made of.
 #[derive(Clone, Debug)]
@@ -18,8 +16,8 @@ pub struct View {
     pub replica: watch::Receiver<ReplicaHead>,
     /// How far claims are.
     pub proposer: watch::Receiver<ProposerStatus>,
-    /// What does not get to L1.
-    pub stuck: watch::Receiver<Option<Stuck>>,
+    /// What keeps its parts from their work.
+    pub readiness: Readiness,
     /// L1 blocks that derivation stays behind on purpose.
     pub confirmations: u64,
 }
@@ -36,19 +34,16 @@ struct Status {
 
 impl View {
     /// Why it is not ready, if it is not.
-    fn unready(&self) -> Option<String> {
+    fn unready(&self) -> Vec<String> {
         let head = *self.replica.borrow();
-        let lag_blocks = head.l1_heads.latest.number.saturating_sub(head.l1_block.number);
+        let lag_blocks = head.lag_blocks();
+        let mut reasons = self.readiness.reasons();
         if head.l1_block.number == 0 {
-            return Some("L1 is not reached yet".into());
+            reasons.push("L1 is not reached yet".into());
+        } else if lag_blocks > LAG_BLOCKS_MAX.saturating_add(self.confirmations) {
+            reasons.push(format!("derivation is {lag_blocks} blocks behind L1"));
         }
-        if lag_blocks > LAG_BLOCKS_MAX.saturating_add(self.confirmations) {
-            return Some(format!("derivation is {lag_blocks} blocks behind L1"));
-        }
-        if let Some(alarm) = self.proposer.borrow().alarm {
-            return Some(format!("claims on L1 contradict what derivation yields: {alarm:?}"));
-        }
-        self.stuck.borrow().as_ref().map(Stuck::to_string)
+        reasons
     }
 
     fn status(&self) -> Status {
@@ -65,9 +60,10 @@ impl View {
 /// Serves until `token` is cancelled.
 pub async fn serve(address: SocketAddr, view: View, token: CancellationToken) -> io::Result<()> {
     let ready = |State(view): State<View>| async move {
-        match view.unready() {
-            None => (StatusCode::OK, "ready\n".into()),
-            Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
+        let reasons = view.unready();
+        match reasons.is_empty() {
+            true => (StatusCode::OK, "ready\n".into()),
+            false => (StatusCode::SERVICE_UNAVAILABLE, reasons.join("\n") + "\n"),
         }
     };
     let router = Router::new()
@@ -82,42 +78,37 @@ pub async fn serve(address: SocketAddr, view: View, token: CancellationToken) ->
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::Alarm;
     use tandem_l1::{BlockRef, L1Heads};
 
-    fn view(l1_block: u64, latest: u64, alarm: Option<Alarm>, stuck: Option<Stuck>) -> View {
+    fn view(l1_block: u64, latest: u64) -> View {
         let block = |number| BlockRef { number, ..BlockRef::default() };
         let heads = L1Heads { latest: block(latest), ..L1Heads::default() };
         let head = ReplicaHead { batch_index: 0, l1_block: block(l1_block), l1_heads: heads };
-        let status = ProposerStatus { alarm, ..ProposerStatus::default() };
         View {
             replica: watch::channel(head).1,
-            proposer: watch::channel(status).1,
-            stuck: watch::channel(stuck).1,
+            proposer: watch::channel(ProposerStatus::default()).1,
+            readiness: Readiness::default(),
             confirmations: 4,
         }
     }
 
     #[test]
-    fn readiness_means_keeping_up_without_alarm_and_getting_to_l1() {
-        let alarm = Alarm::Failed { epoch: 1, slot_id: Default::default() };
-        let waited = std::time::Duration::from_secs(700);
-        let stuck =
-            Stuck { purpose: "claim epoch".into(), nonce: Some(7), waited, reason: "no block includes it".into() };
-        for (view, reason) in [
-            (view(10, 14, None, None), None),
-            (view(10, 30, None, None), None),
-            (view(10, 31, None, None), Some("21 blocks behind")),
-            (view(0, 0, None, None), Some("not reached")),
-            (view(10, 14, Some(alarm), None), Some("contradict")),
-            (view(10, 14, None, Some(stuck)), Some("claim epoch waits to go to L1 for 700 s (nonce 7): no block")),
-        ] {
-            let said = view.unready();
-            match reason {
-                None => assert_eq!(said, None),
-                Some(reason) => assert!(said.as_ref().is_some_and(|said| said.contains(reason)), "{said:?}"),
-            }
+    fn readiness_means_keeping_up_and_nothing_in_the_way() {
+        for (l1_block, latest, reason) in
+            [(10, 14, None), (10, 30, None), (10, 31, Some("21 blocks behind")), (0, 0, Some("not reached"))]
+        {
+            let said = view(l1_block, latest).unready();
+            assert_eq!(said.len(), usize::from(reason.is_some()), "{said:?}");
+            assert!(reason.is_none_or(|reason| said[0].contains(reason)), "{said:?}");
         }
+        let view = view(10, 14);
+        let mut silence = view.readiness.trouble("L1", Duration::ZERO);
+        silence.holds(|| "cannot be read".into());
+        assert_eq!(view.unready(), ["L1: cannot be read (for 0 s)"]);
+        drop(silence);
+        assert!(view.unready().is_empty());
     }
 }

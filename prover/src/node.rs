@@ -14,6 +14,7 @@ use tandem_l1::{
     ReaderConfig, Replica, ReplicaConfig, ReplicaError, ReplicaHandle, RpcFailure, SubmitError, Submitter,
     SubmitterConfig, payload::BeaconError,
 };
+use tandem_service::Readiness;
 use tandem_store::{MissingPreimage, Options, Store, StoreError};
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -84,14 +85,15 @@ impl ProverNode {
         let deployment = Deployment::read(&flags.deployment)?;
         std::fs::create_dir_all(&flags.data_dir)?;
         let client = L1Client::connect(&flags.l1_rpc, Duration::from_millis(flags.l1_timeout_ms)).await?;
-        let (replica, handle) = replica(&flags, &deployment, &client)?;
-        let (proposer, status) = proposer(&flags, &deployment, &client, handle.clone()).await?;
+        let readiness = Readiness::default();
+        let (replica, handle) = replica(&flags, &deployment, &client, readiness.clone())?;
+        let (proposer, status) = proposer(&flags, &deployment, &client, handle.clone(), &readiness).await?;
         tracing::info!(chain = deployment.chain.l2_chain_id, account = %flags.key.address(), "prover started");
 
         let view = health::View {
             replica: handle.watch(),
             proposer: status.clone(),
-            stuck: proposer.watch_stuck(),
+            readiness,
             confirmations: flags.l1_depth,
         };
         let serving = flags.health.map(|address| health::serve(address, view, token.clone()));
@@ -160,6 +162,7 @@ fn replica(
     flags: &ProverFlags,
     deployment: &Deployment,
     client: &L1Client,
+    readiness: Readiness,
 ) -> Result<(Replica<Evm, EvmReplicaStore>, ReplicaHandle<EvmReplicaStore>), NodeError> {
     let chain = deployment.chain.clone();
     let genesis = tandem_evm::genesis(&chain).map_err(|_| NodeError::Genesis)?;
@@ -174,6 +177,7 @@ fn replica(
     let mut reader = ReaderConfig::new(chain.inbox, chain.settlement, deployment.start_block);
     reader.confirmations = flags.l1_depth;
     reader.poll_interval = Duration::from_millis(flags.l1_poll_ms);
+    reader.readiness = readiness;
     let config = ReplicaConfig { chain, genesis: genesis.output, reader };
     Ok(Replica::new(Evm, EvmReplicaStore::new(store)?, client.clone(), payloads, config))
 }
@@ -183,12 +187,20 @@ async fn proposer(
     deployment: &Deployment,
     client: &L1Client,
     handle: ReplicaHandle<EvmReplicaStore>,
+    readiness: &Readiness,
 ) -> Result<(Proposer<ReplicaOutputs, FileJournal>, watch::Receiver<ProposerStatus>), NodeError> {
     let poll_interval = Duration::from_millis(flags.l1_poll_ms);
     let journal = FileJournal::new(flags.data_dir.join("transaction.json"));
     let bump_after = Duration::from_secs(flags.bump_after_s);
     let patience = Duration::from_secs(flags.l1_patience_s);
-    let sending = SubmitterConfig { poll_interval, bump_after, patience, ..SubmitterConfig::default() };
+    let readiness = readiness.clone();
+    let sending = SubmitterConfig {
+        poll_interval,
+        bump_after,
+        patience,
+        readiness: readiness.clone(),
+        ..SubmitterConfig::default()
+    };
     let submitter = Submitter::new(client.clone(), flags.key.signer(), journal, sending).await?;
     let config = ProposerConfig {
         inbox: deployment.chain.inbox,
@@ -199,6 +211,7 @@ async fn proposer(
         retire: flags.retire,
         payout: flags.payout,
         payout_min_wei: flags.payout_min_wei,
+        readiness,
     };
     Ok(Proposer::new(client.clone(), submitter, ReplicaOutputs(handle), config))
 }

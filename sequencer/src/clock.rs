@@ -46,6 +46,14 @@ impl Clock {
         Moment(self.moment().0.saturating_sub(duration))
     }
 
+    /// Now, for what reminds the operator.
+    pub fn instant(&self) -> Instant {
+        match &self.0 {
+            Source::System(_) => Instant::now(),
+            Source::Manual(manual) => manual.start + manual.passed(),
+        }
+    }
+
     /// How long ago a moment was.
     pub fn since(&self, moment: Moment) -> Duration {
         self.moment().0.saturating_sub(moment.0)
@@ -60,32 +68,10 @@ impl Clock {
     }
 }
 
-/// How often the operator is told of what lasts.
-const REMINDER_INTERVAL: Duration = Duration::from_secs(600);
-
-/// Remembers when something that lasts was told last, so that it is told at once, and then now and again.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Reminder(Option<Moment>);
-
-impl Reminder {
-    /// Whether it is time to tell; if so, it counts as told.
-    pub fn is_due(&mut self, clock: &Clock) -> bool {
-        let is_due = self.0.is_none_or(|told| clock.since(told) >= REMINDER_INTERVAL);
-        if is_due {
-            self.0 = Some(clock.moment());
-        }
-        is_due
-    }
-
-    /// It is over. Says whether it was told.
-    pub fn forget(&mut self) -> bool {
-        self.0.take().is_some()
-    }
-}
-
 /// A clock that a test moves.
 #[derive(Clone, Debug)]
 pub struct ManualClock {
+    start: Instant,
     /// Milliseconds on the clock that only runs forward.
     passed_ms: Arc<AtomicU64>,
     /// The date in milliseconds when nothing had passed.
@@ -95,7 +81,11 @@ pub struct ManualClock {
 impl ManualClock {
     /// A clock that stands at this date, in seconds since the Unix epoch.
     pub fn at(unix_s: u64) -> Self {
-        Self { passed_ms: Arc::default(), epoch_ms: Arc::new(AtomicU64::new(unix_s.saturating_mul(1_000))) }
+        Self {
+            start: Instant::now(),
+            passed_ms: Arc::default(),
+            epoch_ms: Arc::new(AtomicU64::new(unix_s.saturating_mul(1_000))),
+        }
     }
 
     /// What others read it by.

@@ -14,6 +14,7 @@ mod l1;
 mod open;
 mod submissions;
 mod time;
+mod troubles;
 
 pub use config::EngineConfig;
 pub use error::{AskError, EngineError};
@@ -30,6 +31,7 @@ use std::{
 
 use alloy::primitives::U256;
 use tandem_chain::ChainConfig;
+use tandem_service::Readiness;
 use tandem_store::Store;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -40,10 +42,11 @@ use self::{
     handle::Command,
     submissions::Submissions,
     time::ChainTime,
+    troubles::Troubles,
 };
 use crate::{
     batch::PriceAverage,
-    clock::{Clock, Moment, Reminder},
+    clock::{Clock, Moment},
     evm::{Execution, OpenBatch},
     mempool::{Mempool, PoolView},
 };
@@ -73,7 +76,7 @@ pub struct Engine {
     open: Option<OpenBatch>,
     /// Batches that take no further block and are no jobs yet, the oldest first.
     closing: VecDeque<Closing>,
-    told_of_full_batch: Reminder,
+    troubles: Troubles,
     price: PriceAverage,
     l1_base_fee: U256,
     /// Told whenever a batch was closed.
@@ -114,7 +117,7 @@ impl Engine {
             queue_index: 0,
             open: None,
             closing: VecDeque::new(),
-            told_of_full_batch: Reminder::default(),
+            troubles: Troubles::new(&Readiness::default()),
             price: PriceAverage::default(),
             l1_base_fee: U256::ZERO,
             closer: Closer::start(chain.clone(), store.clone()),
@@ -132,6 +135,11 @@ impl Engine {
         engine.reload_mempool()?;
         info!(head = engine.execution.number(), waiting = engine.mempool.len(), "engine ready");
         Ok((engine, handle))
+    }
+
+    /// With the place where it is said what keeps the node from its work.
+    pub fn with_readiness(self, readiness: &Readiness) -> Self {
+        Self { troubles: Troubles::new(readiness), ..self }
     }
 
     /// Works until `cancel`, or until the store fails.

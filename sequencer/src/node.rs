@@ -114,15 +114,15 @@ impl Node {
         let (engine, handle) =
             Engine::new(chain.clone(), flags.engine(), store.clone(), Clock::system(), signals.changed.clone())?;
         let readiness = Readiness::default();
+        let engine = engine.with_readiness(&readiness);
         let reading = reader_config(&flags, &deployment, readiness.clone());
         let (watcher, l1_heads) = watcher(&flags, reading, &chain, &client, store.clone(), handle.clone(), &signals)?;
-        let poster = poster(&flags, &deployment, client, store.clone(), handle.clone(), signals).await?;
+        let poster = poster(&flags, &deployment, client, store.clone(), handle.clone(), signals, &readiness).await?;
         let listener =
             TcpListener::bind(flags.rpc).await.map_err(|error| NodeError::Listen { address: flags.rpc, error })?;
         let rpc_address = listener.local_addr().map_err(NodeError::Rpc)?;
         info!(chain_id = chain.l2_chain_id, rpc = %rpc_address, account = %poster.account(), "sequencer started");
 
-        let stuck = poster.watch_stuck();
         let mut tasks = JoinSet::new();
         let token = cancel.clone();
         tasks.spawn_blocking(move || Ok(engine.run(&token)?));
@@ -137,9 +137,7 @@ impl Node {
                 async move { Ok(Server::builder().add_service(feed).serve_with_shutdown(address, ended).await?) },
             );
         }
-        let context = RpcContext::new(METHODS, chain, store, handle, l1_heads, flags.limits)
-            .with_readiness(readiness)
-            .with_stuck(stuck);
+        let context = RpcContext::new(METHODS, chain, store, handle, l1_heads, flags.limits).with_readiness(readiness);
         let token = cancel.clone();
         tasks.spawn(async move { rpc::serve(listener, context, token).await.map_err(NodeError::Rpc) });
         Ok(Self { tasks, cancel, rpc_address })
@@ -199,13 +197,15 @@ async fn poster(
     store: Store,
     engine: crate::engine::EngineHandle,
     signals: Signals,
+    readiness: &Readiness,
 ) -> Result<Poster, NodeError> {
     let journal = FileJournal::new(flags.data_dir.join("l1-transaction.json"));
     let config = SubmitterConfig {
         poll_interval: Duration::from_millis(flags.l1_poll_ms.min(1_000)),
         patience: Duration::from_secs(flags.l1_patience_s),
+        readiness: readiness.clone(),
         ..Default::default()
     };
     let submitter = Submitter::new(client, flags.key.signer(), journal, config).await?;
-    Ok(Poster::new(deployment.chain.clone(), store, engine, submitter, flags.poster(), signals))
+    Ok(Poster::new(deployment.chain.clone(), store, engine, submitter, flags.poster(), signals, readiness))
 }

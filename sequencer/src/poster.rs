@@ -20,10 +20,10 @@ use tandem_l1::{
     Append, AppendData, AppendOutcome, Appender, Backoff, BlockRef,
     append::AppendError,
     bindings::Inbox::{self, InboxErrors},
-    submit::{FileJournal, L1Call, Outcome, PooledKind, Stuck, SubmitError, Submitter},
+    submit::{FileJournal, L1Call, Outcome, PooledKind, SubmitError, Submitter},
 };
+use tandem_service::{Readiness, Trouble};
 use tandem_store::{BatchJob, Store, StoreError};
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -40,6 +40,9 @@ const FULL_INTERVAL_MIN: Duration = Duration::from_secs(1);
 
 /// Longest time between tries while L1 does not let us post.
 const RETRY_INTERVAL_MAX: Duration = Duration::from_secs(60);
+
+/// Errors and refusals are nothing to speak of until nothing else came for so long: a reorganisation brings some.
+const DELAY_MAX: Duration = Duration::from_secs(60);
 
 /// How the poster works.
 #[derive(Clone, Copy, Debug)]
@@ -108,6 +111,10 @@ pub struct Poster {
     is_held_up: bool,
     /// Refusals in a row, which something that the watcher has not seen would explain.
     refusals: u32,
+    /// Batches do not get to L1.
+    delayed: Trouble,
+    /// The account cannot pay.
+    unfunded: Trouble,
 }
 
 impl Poster {
@@ -119,19 +126,17 @@ impl Poster {
         submitter: Submitter<FileJournal>,
         config: PosterConfig,
         signals: Signals,
+        readiness: &Readiness,
     ) -> Self {
         let appender = Appender::new(submitter, chain.inbox);
-        Self { chain, store, engine, appender, config, signals, is_held_up: false, refusals: 0 }
+        let delayed = readiness.trouble("posting", DELAY_MAX);
+        let unfunded = readiness.trouble("L1 account", Duration::ZERO);
+        Self { chain, store, engine, appender, config, signals, is_held_up: false, refusals: 0, delayed, unfunded }
     }
 
     /// The account that posts.
     pub fn account(&self) -> Address {
         self.appender.submitter().account()
-    }
-
-    /// What does not get to L1, once that has lasted long.
-    pub fn watch_stuck(&self) -> watch::Receiver<Option<Stuck>> {
-        self.appender.submitter().watch_stuck()
     }
 
     /// Works until `cancel`.
@@ -145,21 +150,25 @@ impl Poster {
             let delay = match round {
                 Ok(Round::Moved) => {
                     retry.reset();
+                    self.gets_on();
                     continue;
                 }
                 Ok(Round::Idle) => {
                     retry.reset();
+                    self.gets_on();
                     self.appender.submitter_mut().rest();
                     self.config.interval
                 }
                 Ok(Round::Refused) => self.config.interval,
                 Ok(Round::Full { wait }) => wait.clamp(FULL_INTERVAL_MIN, RETRY_INTERVAL_MAX),
                 Err(error) if error.is_underfunded() => {
-                    error!(%error, "fund the sequencer's L1 account; batches wait meanwhile");
+                    if let Some(lasts) = self.unfunded.holds(|| error.to_string()) {
+                        error!(%error, ?lasts, "fund the sequencer's L1 account; batches wait meanwhile");
+                    }
                     retry.delay()
                 }
                 Err(error) if error.is_passing() => {
-                    warn!(%error, "posting to L1 is delayed");
+                    self.is_delayed(&error);
                     retry.delay()
                 }
                 Err(error) => return Err(error),
@@ -169,6 +178,21 @@ impl Poster {
                 () = self.signals.changed.notified() => {}
                 () = tokio::time::sleep(delay) => {}
             }
+        }
+    }
+
+    /// Nothing is in the way of posting.
+    fn gets_on(&mut self) {
+        let delayed = self.delayed.is_over();
+        if let Some(lasted) = self.unfunded.is_over().max(delayed) {
+            info!(?lasted, "batches get to L1 again");
+        }
+    }
+
+    /// A try to post came to nothing.
+    fn is_delayed(&mut self, reason: &dyn std::fmt::Display) {
+        if let Some(lasts) = self.delayed.holds(|| reason.to_string()) {
+            warn!(%reason, ?lasts, "batches do not get to L1: if it is L1's endpoint, look after that; trying on");
         }
     }
 
@@ -208,7 +232,7 @@ impl Poster {
                     self.tell_full(index, wait);
                     return Ok(Round::Full { wait });
                 }
-                warn!(index, ?reason, "Inbox refuses the batch: waiting for the watcher to see why");
+                self.is_delayed(&format_args!("the Inbox refuses batch {index}: {reason:?}"));
                 self.refusals += 1;
                 if self.refusals.is_multiple_of(REFUSALS_MAX) {
                     self.signals.behind.notify_one();

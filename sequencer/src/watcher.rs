@@ -11,6 +11,7 @@ use tandem_l1::{
     AppendData, Backoff, BlockRef, ClaimEvent, L1Block, L1Client, L1Heads, L1Update, PayloadFetcher, PostedBatch,
     Reader, ReaderConfig,
 };
+use tandem_service::Trouble;
 use tandem_store::{BatchJob, L1BlockRecord, Store, StoreError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -20,7 +21,7 @@ use crate::{
     engine::{Adoption, AskError, EngineHandle, L1Place, L1Tip, Landed, Landing},
     evm,
     poster::append_of,
-    settled::{self, Settled},
+    settled::{self, Doubt, Settled},
     signals::Signals,
 };
 
@@ -54,8 +55,8 @@ pub enum WatcherError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fit {
     Follows,
-    /// Something before it was left out, as by an endpoint that is behind in its logs.
-    Misses,
+    /// This, which comes before it, was left out, as by an endpoint that is behind in its logs.
+    Misses(&'static str),
     /// The node ends before everything of it was processed.
     Cancelled,
 }
@@ -79,6 +80,13 @@ pub struct Watcher {
     signals: Signals,
     confirmations: u64,
     synced: bool,
+    /// L1 is not read to its end yet.
+    reading: Trouble,
+    /// Something is left out.
+    left_out: Trouble,
+    /// The L1 block that shows it: past that one it is not any more.
+    missed_at: u64,
+    doubt: Doubt,
 }
 
 impl Watcher {
@@ -96,6 +104,9 @@ impl Watcher {
         let confirmations = config.confirmations;
         let reader = Reader::resume(client.clone(), config.clone(), known);
         let (heads, receiver) = watch::channel(L1Heads::default());
+        let reading = config.readiness.trouble("sync", Duration::ZERO);
+        let left_out = config.readiness.trouble("L1 events", Duration::ZERO);
+        let doubt = Doubt::new(&config.readiness);
         let watcher = Self {
             store,
             engine,
@@ -111,30 +122,43 @@ impl Watcher {
             signals,
             confirmations,
             synced: false,
+            reading,
+            left_out,
+            missed_at: 0,
+            doubt,
         };
         Ok((watcher, receiver))
     }
 
     /// Watches L1 until `cancel` is cancelled.
     pub async fn run(mut self, cancel: CancellationToken) -> Result<(), WatcherError> {
+        self.say_reading()?;
         loop {
             let update = tokio::select! {
                 () = cancel.cancelled() => return Ok(()),
                 () = self.signals.behind.notified() => {
-                    self.read_again(&cancel).await?;
+                    let processed = self.store.l1_processed()?.unwrap_or_default();
+                    self.read_again("a batch of ours", processed, &cancel).await?;
                     continue;
                 }
                 update = self.reader.next() => update,
             };
             match update {
-                L1Update::Block(block) => match self.block(block, &cancel).await? {
-                    Fit::Follows => self.backoff = Backoff::default(),
-                    Fit::Misses => self.read_again(&cancel).await?,
-                    Fit::Cancelled => return Ok(()),
-                },
+                L1Update::Block(block) => {
+                    let number = block.number;
+                    match self.block(block, &cancel).await? {
+                        Fit::Follows if number >= self.missed_at => {
+                            self.backoff = Backoff::default();
+                            self.left_out.is_over();
+                        }
+                        Fit::Follows => {}
+                        Fit::Misses(what) => self.read_again(what, number, &cancel).await?,
+                        Fit::Cancelled => return Ok(()),
+                    }
+                }
                 L1Update::Reorg { to } => {
-                    warn!(to = to.number, hash = %to.hash, "L1 reorganised");
                     self.engine.l1_reorg(to.number).await?;
+                    self.doubt.is_void();
                     self.signals.changed.notify_one();
                 }
                 L1Update::Heads(heads) => {
@@ -147,13 +171,28 @@ impl Watcher {
     }
 
     /// Goes back to where everything was read for certain: the last batch, or the last message if that is before it.
-    async fn read_again(&mut self, cancel: &CancellationToken) -> Result<(), WatcherError> {
+    async fn read_again(
+        &mut self,
+        missing: &str,
+        missed_at: u64,
+        cancel: &CancellationToken,
+    ) -> Result<(), WatcherError> {
+        self.missed_at = missed_at;
         let batch = self.store.last_batch()?.map(|batch| batch.l1_number);
         let newest = self.store.message_count()?.checked_sub(1);
         let message = newest.map_or(Ok(None), |index| self.store.message(index))?.map(|(_, l1_number)| l1_number);
         let certain = batch.into_iter().chain(message).min().unwrap_or(self.config.start_block);
         let to = certain.saturating_sub(1);
-        warn!(to, "L1 left something out: reading it again");
+        let why = || format!("the endpoint leaves out {missing}, before L1 block {missed_at}");
+        if let Some(lasts) = self.left_out.holds(why) {
+            warn!(
+                missing,
+                missed_at,
+                to,
+                ?lasts,
+                "L1 left something out: reading it again; if that lasts, use another endpoint"
+            );
+        }
         self.engine.l1_reorg(to).await?;
         self.reader = Reader::resume(self.client.clone(), self.config.clone(), known_blocks(&self.store)?);
         tokio::select! {
@@ -166,7 +205,7 @@ impl Watcher {
     async fn block(&mut self, block: L1Block, cancel: &CancellationToken) -> Result<Fit, WatcherError> {
         let known = self.store.message_count()?;
         if block.messages.first().is_some_and(|first| first.index > known) {
-            return Ok(Fit::Misses);
+            return Ok(Fit::Misses("a message"));
         }
         // Asked before anything is stored, so that the engine hears of the block at once.
         let tip = match self.client.latest().await {
@@ -198,9 +237,11 @@ impl Watcher {
         for claim in &block.claims {
             match *claim {
                 ClaimEvent::Finalized { output, .. } => {
-                    if let Settled::Batch(index) =
-                        settled::find(&self.store, self.genesis_output, block.number, output)?
-                    {
+                    let found = settled::find(&self.store, self.genesis_output, block.number, output)?;
+                    if !self.doubt.passes(found, block.number, output) {
+                        return Ok(Fit::Misses("the batch of a final output"));
+                    }
+                    if let Settled::Batch(index) = found {
                         settled.push(index);
                     }
                 }
@@ -225,16 +266,34 @@ impl Watcher {
         Ok(Fit::Follows)
     }
 
+    /// No blocks are built before L1 was read to its end.
+    fn say_reading(&mut self) -> Result<(), WatcherError> {
+        let processed = self.store.l1_processed()?.unwrap_or_default();
+        let latest = self.heads.borrow().latest.number;
+        if let Some(lasts) =
+            self.reading.holds(|| format!("L1 is read up to block {processed} of {latest}: no blocks yet"))
+        {
+            match lasts.is_zero() {
+                true => info!(processed, "reading L1 to its end before the first block"),
+                false => warn!(processed, latest, ?lasts, "L1 is not read to its end yet: no blocks until then"),
+            }
+        }
+        Ok(())
+    }
+
     /// Lets the engine sequence once everything that L1 holds was processed.
     async fn tell_if_synced(&mut self, heads: &L1Heads) -> Result<(), WatcherError> {
-        let processed = self.store.l1_processed()?;
-        if !self.synced
-            && heads.latest.number > 0
-            && processed.is_some_and(|processed| processed + self.confirmations >= heads.latest.number)
-        {
-            self.engine.synced().await?;
-            self.synced = true;
+        if self.synced {
+            return Ok(());
         }
+        let processed = self.store.l1_processed()?;
+        let is_read = processed.is_some_and(|processed| processed + self.confirmations >= heads.latest.number);
+        if heads.latest.number == 0 || !is_read {
+            return self.say_reading();
+        }
+        self.engine.synced().await?;
+        self.synced = true;
+        self.reading.is_over();
         Ok(())
     }
 
@@ -253,8 +312,7 @@ impl Watcher {
             return Ok(Fit::Follows);
         }
         if header.index != next_index || header.parent_hash != parent {
-            warn!(index = header.index, expected = next_index, "batch on L1 does not follow the last one known");
-            return Ok(Fit::Misses);
+            return Ok(Fit::Misses("a batch"));
         }
         if header.config_hash != self.config_hash {
             let (index, expected, found) = (header.index, self.config_hash, header.config_hash);
@@ -296,7 +354,7 @@ impl Watcher {
         let Some(batch) = self.fetch(posted, block, cancel).await else { return Ok(Fit::Cancelled) };
         Ok(match self.engine.foreign(batch, messages, place).await? {
             Adoption::Adopted => Fit::Follows,
-            Adoption::DoesNotFit => Fit::Misses,
+            Adoption::DoesNotFit => Fit::Misses("a message or a batch"),
         })
     }
 

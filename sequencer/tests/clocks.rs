@@ -5,8 +5,9 @@ mod common;
 use std::time::Duration;
 
 use alloy::primitives::Address;
-use common::{ETHER, Rig, START_S, chain, config, transfer, user};
+use common::{ETHER, Rig, START_S, chain, config, steps::Steps, transfer, user};
 use tandem_sequencer::{clock::ManualClock, engine::EngineConfig};
+use tandem_service::Readiness;
 use tandem_store::Store;
 
 const HOUR_S: u64 = 3_600;
@@ -132,4 +133,24 @@ async fn a_batch_does_not_become_young_by_a_restart() {
     clocks.advance(BATCH_AGE / 5);
     rig.wait("batch closed", has_job).await;
     rig.stop();
+}
+
+/// After hours without a word of L1: the newest checkpoint is too old to be named, and the next one not deep enough yet.
+#[tokio::test]
+async fn that_blocks_wait_for_a_checkpoint_is_told_while_it_lasts() {
+    let directory = tempfile::tempdir().unwrap();
+    let (alice, bob) = (user(1), Address::repeat_byte(0xb0));
+    let mut steps = Steps::funded(directory.path(), config_of_clocks(), &[alice.address()]).await;
+    let readiness = Readiness::default();
+    steps.engine = steps.engine.with_readiness(&readiness);
+    steps.clock.advance(Duration::from_secs(2 * HOUR_S));
+    steps.l1_block(vec![]).await;
+    let hash = steps.submit(transfer(&alice, 1, bob, 5)).await.unwrap();
+    let is_included = |steps: &Steps| steps.store.transaction_place(hash).unwrap().is_some();
+    assert_eq!((steps.tick(), readiness.reasons()), (0, vec![]), "that passes with L1's next block");
+    assert_eq!(steps.tick_after(Duration::from_secs(130)), 0);
+    assert_eq!(readiness.reasons(), ["checkpoint: blocks wait for one on L1 that can be named (for 0 s)"]);
+    assert!(!is_included(&steps));
+    steps.l1_block(vec![]).await;
+    assert!(steps.tick() > 0 && is_included(&steps) && readiness.reasons().is_empty());
 }

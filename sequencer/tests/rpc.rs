@@ -17,7 +17,7 @@ use alloy::{
 use common::{DEADLINE, ETHER, Rig, chain, config, transfer, user};
 use serde_json::{Value, json};
 use tandem_evm::{Recovered, payload::SignedTransaction};
-use tandem_l1::{BlockRef, L1Heads, Stuck};
+use tandem_l1::L1Heads;
 use tandem_sequencer::{
     engine::EngineConfig,
     evm::rpc::METHODS,
@@ -42,7 +42,6 @@ struct Node {
     alice: PrivateKeySigner,
     l1_heads: watch::Sender<L1Heads>,
     readiness: Readiness,
-    stuck: watch::Sender<Option<Stuck>>,
     _directory: tempfile::TempDir,
 }
 
@@ -59,13 +58,11 @@ impl Node {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, l1_heads) = watch::channel(L1Heads::default());
-        let (stuck, seen_stuck) = watch::channel(None);
         let readiness = Readiness::default();
         let context = RpcContext::new(METHODS, chain(), rig.store.clone(), rig.engine.clone(), l1_heads, limits)
-            .with_readiness(readiness.clone())
-            .with_stuck(seen_stuck);
+            .with_readiness(readiness.clone());
         tokio::spawn(serve(listener, context, rig.cancel.clone()));
-        Self { rig, address, alice, l1_heads: sender, readiness, stuck, _directory: directory }
+        Self { rig, address, alice, l1_heads: sender, readiness, _directory: directory }
     }
 
     /// Status and body of the answer to these bytes.
@@ -425,24 +422,6 @@ async fn malformed_requests_are_answered_and_harm_nothing() {
 }
 
 #[tokio::test]
-async fn readiness_names_what_does_not_get_to_l1() {
-    let node = Node::start().await;
-    let ready = || node.http("GET /readyz HTTP/1.1", b"");
-    let latest = BlockRef { number: 1, ..BlockRef::default() };
-    node.l1_heads.send_replace(L1Heads { latest, ..L1Heads::default() });
-    assert_eq!(ready().await.0, 200);
-    let waited = Duration::from_secs(700);
-    let stuck = Stuck { purpose: "batch 5".into(), nonce: Some(7), waited, reason: "no block includes it".into() };
-    node.stuck.send_replace(Some(stuck));
-    let (status, said) = ready().await;
-    assert_eq!(status, 503);
-    assert!(said.contains("batch 5 waits to go to L1 for 700 s (nonce 7): no block includes it"), "{said}");
-    node.stuck.send_replace(None);
-    assert_eq!(ready().await.0, 200);
-    node.rig.stop();
-}
-
-#[tokio::test]
 async fn a_websocket_answers_as_http_does() {
     let node = Node::start().await;
     let provider = ProviderBuilder::new().connect_ws(WsConnect::new(format!("ws://{}", node.address))).await.unwrap();
@@ -584,6 +563,62 @@ async fn an_error_that_comes_from_a_limit_names_its_flag() {
     let node = Node::start_with(common::config(3_600_000), nobody).await;
     let error = node.fail("eth_chainId", json!([])).await;
     assert!(error.0 == -32005 && error.1.ends_with("(--rpc-waiting-max)"), "{error:?}");
+    node.rig.stop();
+}
+
+#[tokio::test]
+async fn a_full_pool_and_a_small_batch_name_their_flags() {
+    let mut config = config(3_600_000);
+    config.mempool.transactions_max = 1;
+    config.batch.payload_bytes_max = 40_000;
+    let node = Node::start_with(config, RpcLimits::default()).await;
+    // Behind a gap, so that it stays.
+    node.ask("eth_sendRawTransaction", raw(&sign(&node.alice, plain(2)))).await;
+    node.refused(&sign(&node.alice, plain(3)), -32000, "(--mempool-max, --mempool-bytes-max)").await;
+    let input: Vec<u8> = (0..1_300u16).flat_map(|seed| keccak256(seed.to_be_bytes())).collect();
+    let large = TxEip1559 { input: input.into(), gas_limit: 5_000_000, ..plain(1) };
+    node.refused(&sign(&node.alice, large), -32000, "(--batch-bytes-max)").await;
+    node.rig.stop();
+}
+
+#[tokio::test]
+async fn a_request_that_takes_too_long_is_given_up() {
+    let limits = RpcLimits { request_time_max_s: 1, ..Default::default() };
+    let node = Node::start_with(config(3_600_000), limits).await;
+    let head = "POST / HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 100";
+    let (status, answer) = node.http(head, b"{\"jsonrpc\":").await;
+    assert_eq!(status, 408, "{answer}");
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(answer["error"]["code"], -32005, "{answer}");
+    assert!(answer["error"]["message"].as_str().unwrap().ends_with("(--rpc-request-time-max-s)"), "{answer}");
+    node.rig.stop();
+}
+
+/// As a browser does it (RFC 6455): a frame that is announced with more bytes than a message may have.
+#[tokio::test]
+async fn a_websocket_closes_on_a_message_that_is_too_large() {
+    let limits = RpcLimits { body_bytes_max: 4_000, ..Default::default() };
+    let node = Node::start_with(config(3_600_000), limits).await;
+    let mut stream = TcpStream::connect(node.address).await.unwrap();
+    let upgrade = "GET / HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    stream.write_all(upgrade.as_bytes()).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
+    // A masked text; the mask of zeros changes nothing.
+    let mut frame = vec![0x81, 0x80 | 126];
+    frame.extend(4_001u16.to_be_bytes());
+    frame.extend([0; 4]);
+    frame.extend([b' '; 4_001]);
+    stream.write_all(&frame).await.unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    let (kind, code, reason) = (answer[0], u16::from_be_bytes([answer[2], answer[3]]), &answer[4..]);
+    assert_eq!((kind, code), (0x88, 1009));
+    assert!(String::from_utf8_lossy(reason).contains("--rpc-body-bytes-max"));
     node.rig.stop();
 }
 

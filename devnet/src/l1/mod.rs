@@ -10,7 +10,11 @@ mod beacon;
 mod blobs;
 mod dump;
 
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+use std::{
+    ffi::OsString,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use alloy::signers::local::PrivateKeySigner;
 use anyhow::Context;
@@ -23,9 +27,10 @@ use tandem_l1::{
     Archive, L1Client,
     anvil::{Anvil, AnvilOptions},
 };
+use tandem_service::Reminder;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{info, warn};
 use url::Url;
 
 /// Directory of the archived blobs, in that of the devnet.
@@ -34,6 +39,8 @@ pub const BLOBS: &str = "l1-blobs";
 pub const DUMP_INTERVAL_S: u64 = 60;
 /// Limit of one request; Anvil answers none while it writes its state.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// How often it is looked whether Anvil still runs.
+const END_POLL: Duration = Duration::from_millis(100);
 /// How long Anvil may take to start: it reads its state, some hundred megabytes after a day.
 const START_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -106,6 +113,15 @@ impl L1 {
         Archive::new(self.options.dir.join(BLOBS))
     }
 
+    /// Resolves when Anvil has ended by itself, or was killed by somebody else.
+    pub async fn ended(&self) -> anyhow::Error {
+        while !self.anvil.as_ref().is_some_and(Anvil::has_ended) {
+            tokio::time::sleep(END_POLL).await;
+        }
+        let loss = format!("what it had not written is lost: at most {} s", self.options.dump_interval_s);
+        anyhow::anyhow!("L1 ended: Anvil is gone, and {loss}; the next start goes on from what was written")
+    }
+
     /// Ends Anvil as kill -9 does. [`L1::restart`] brings it back as it last wrote its state.
     pub async fn kill(&mut self) -> anyhow::Result<()> {
         self.stop_keeper().await;
@@ -158,6 +174,7 @@ async fn keep(client: L1Client, mut blobs: Blobs, dir: PathBuf, block_time: Dura
     let first = tokio::time::Instant::now() + until_half_second();
     let mut due = tokio::time::interval_at(first, block_time);
     due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut disorder = Reminder::default();
     loop {
         due.tick().await;
         let round = async {
@@ -165,8 +182,17 @@ async fn keep(client: L1Client, mut blobs: Blobs, dir: PathBuf, block_time: Dura
             blobs.look().await.context("blobs of L1 are not archived")?;
             dump::adopt(&dir).context("the state of L1 is not taken over")
         };
-        if let Err(error) = round.await {
-            warn!(error = format!("{error:#}"), "L1 is not in order; trying again with its next block");
+        match round.await {
+            Ok(_) => {
+                if let Some(lasted) = disorder.is_over(Instant::now()) {
+                    info!(?lasted, "L1 is in order again");
+                }
+            }
+            Err(error) => {
+                if let Some(lasts) = disorder.holds(Instant::now()) {
+                    warn!(error = format!("{error:#}"), ?lasts, "L1 is not in order; trying again with every block");
+                }
+            }
         }
     }
 }

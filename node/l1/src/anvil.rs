@@ -8,7 +8,11 @@ use std::{
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
-    sync::mpsc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     thread,
     time::Duration,
 };
@@ -64,6 +68,8 @@ const LEASH: &str =
 #[derive(Debug)]
 pub struct Anvil {
     child: Child,
+    /// Its output ended, and so did Anvil.
+    ended: Arc<AtomicBool>,
     port: u16,
     keys: Vec<PrivateKeySigner>,
 }
@@ -82,9 +88,10 @@ impl Anvil {
         }
         command.args(&options.arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn()?;
-        let banner = child.stdout.take().map(|output| read_banner(output, options.patience));
+        let ended = Arc::new(AtomicBool::new(false));
+        let banner = child.stdout.take().map(|output| read_banner(output, options.patience, ended.clone()));
         match banner.flatten() {
-            Some((port, keys)) => Ok(Self { child, port, keys }),
+            Some((port, keys)) => Ok(Self { child, ended, port, keys }),
             None => {
                 end(&mut child);
                 Err(AnvilError::NotReady(options.patience))
@@ -110,11 +117,21 @@ impl Anvil {
         Ok(())
     }
 
-    /// Bytes of memory that Anvil has in use, as Linux counts them; none elsewhere.
-    pub fn memory_bytes(&self) -> Option<u64> {
+    /// Whether it has ended by itself, or was killed by somebody else.
+    pub fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    /// The process of Anvil itself; none if it has ended, or where Linux does not tell.
+    pub fn process_id(&self) -> Option<u32> {
         let id = self.child.id();
         let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).ok()?;
-        let anvil = children.split_whitespace().next()?;
+        children.split_whitespace().next()?.parse().ok()
+    }
+
+    /// Bytes of memory that Anvil has in use, as Linux counts them; none elsewhere.
+    pub fn memory_bytes(&self) -> Option<u64> {
+        let anvil = self.process_id()?;
         let status = std::fs::read_to_string(format!("/proc/{anvil}/status")).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
         line.split_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1_024)
@@ -154,7 +171,11 @@ pub fn binary() -> Result<PathBuf, AnvilError> {
 }
 
 /// Reads until Anvil listens; keeps its pipe drained afterwards.
-fn read_banner(output: ChildStdout, patience: Duration) -> Option<(u16, Vec<PrivateKeySigner>)> {
+fn read_banner(
+    output: ChildStdout,
+    patience: Duration,
+    ended: Arc<AtomicBool>,
+) -> Option<(u16, Vec<PrivateKeySigner>)> {
     let (sender, receiver) = mpsc::sync_channel(1);
     thread::spawn(move || {
         let mut keys = Vec::new();
@@ -168,6 +189,7 @@ fn read_banner(output: ChildStdout, patience: Duration) -> Option<(u16, Vec<Priv
                 let _ = sender.try_send(port.map(|port| (port, std::mem::take(&mut keys))));
             }
         }
+        ended.store(true, Ordering::Release);
     });
     receiver.recv_timeout(patience).ok().flatten()
 }
@@ -187,6 +209,19 @@ mod tests {
         drop(anvil.child.stdin.take());
         let status = anvil.child.wait().unwrap();
         assert!(!listens(anvil.port), "{status}");
+    }
+
+    #[test]
+    fn its_end_is_seen() {
+        let anvil = Anvil::start(AnvilOptions::default()).unwrap();
+        assert!(!anvil.has_ended());
+        let id = anvil.process_id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-9", &id]).status().unwrap().success());
+        let started = std::time::Instant::now();
+        while !anvil.has_ended() {
+            assert!(started.elapsed() < Duration::from_secs(60), "kill -9 of Anvil is not seen");
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 
     #[test]

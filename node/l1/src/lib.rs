@@ -39,6 +39,6 @@ pub use replica::{
     DerivedBatch, MemoryStore, Replica, ReplicaConfig, ReplicaError, ReplicaHandle, ReplicaHead, ReplicaStore,
 };
 pub use submit::{
-    FeeLimits, FileJournal, Journal, JournalError, L1Call, MemoryJournal, Outcome, Stuck, SubmitError, Submitter,
+    FeeLimits, FileJournal, Journal, JournalError, L1Call, MemoryJournal, Outcome, SubmitError, Submitter,
     SubmitterConfig,
 };

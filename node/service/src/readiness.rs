@@ -12,7 +12,13 @@ use crate::Reminder;
 #[derive(Clone, Debug, Default)]
 pub struct Readiness {
     /// By what it is about. A lock, since whoever is asked is none of those who notice, and no question waits for another.
-    reasons: Arc<Mutex<BTreeMap<&'static str, String>>>,
+    reasons: Arc<Mutex<BTreeMap<&'static str, Reason>>>,
+}
+
+#[derive(Debug)]
+struct Reason {
+    since: Instant,
+    why: String,
 }
 
 impl Readiness {
@@ -21,12 +27,15 @@ impl Readiness {
         Trouble { what, readiness: self.clone(), reminder: Reminder::after(grace) }
     }
 
-    /// All reasons now, `what: why` each; none if the process is ready.
+    /// All reasons now, `what: why (for so many seconds)` each; none if the process is ready.
     pub fn reasons(&self) -> Vec<String> {
-        self.lock().iter().map(|(what, why)| format!("{what}: {why}")).collect()
+        let told = |(what, Reason { since, why }): (&&str, &Reason)| {
+            format!("{what}: {why} (for {} s)", since.elapsed().as_secs())
+        };
+        self.lock().iter().map(told).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, String>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, Reason>> {
         self.reasons.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -40,7 +49,17 @@ pub struct Trouble {
 }
 
 impl Trouble {
-    /// It lasts, for this reason. How long, if that is to be said in the log.
+    /// Something is under way that may come to last: how long is counted from now on.
+    pub fn begins(&mut self) {
+        self.reminder.begins(Instant::now());
+    }
+
+    /// Whether it has lasted for long enough to be said.
+    pub fn is_told(&self) -> bool {
+        self.reminder.mentioned_since().is_some()
+    }
+
+    /// It lasts, for this reason, which may be another one than before. How long, if that is to be said in the log.
     pub fn holds(&mut self, why: impl FnOnce() -> String) -> Option<Duration> {
         self.holds_at(Instant::now(), why)
     }
@@ -54,10 +73,13 @@ impl Trouble {
         lasted
     }
 
-    fn holds_at(&mut self, now: Instant, why: impl FnOnce() -> String) -> Option<Duration> {
-        let lasts = self.reminder.holds(now)?;
-        self.readiness.lock().insert(self.what, why());
-        Some(lasts)
+    /// As [`Trouble::holds`], for whoever has a clock of its own.
+    pub fn holds_at(&mut self, now: Instant, why: impl FnOnce() -> String) -> Option<Duration> {
+        let lasts = self.reminder.holds(now);
+        if let Some(since) = self.reminder.mentioned_since() {
+            self.readiness.lock().insert(self.what, Reason { since, why: why() });
+        }
+        lasts
     }
 }
 
@@ -80,8 +102,10 @@ mod tests {
         assert!(readiness.reasons().is_empty(), "not yet");
         assert_eq!(l1.holds_at(start + grace, || "silent".into()), Some(grace));
         assert_eq!(blobs.holds_at(start, || "of batch 7 missing".into()), Some(Duration::ZERO));
-        assert_eq!(readiness.reasons(), ["L1: silent", "blobs: of batch 7 missing"]);
-        assert!(l1.is_over().is_some());
+        assert_eq!(readiness.reasons(), ["L1: silent (for 0 s)", "blobs: of batch 7 missing (for 0 s)"]);
+        assert_eq!(blobs.holds_at(start, || "of batch 8 missing".into()), None, "said a moment ago");
+        assert_eq!(readiness.reasons().last().unwrap(), "blobs: of batch 8 missing (for 0 s)", "the newest reason");
+        assert!(l1.is_told() && l1.is_over().is_some() && !l1.is_told());
         drop(blobs);
         assert!(readiness.reasons().is_empty());
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// Time between two mentions of the same.
+/// Time between two mentions of the same, unless another is chosen.
 const INTERVAL: Duration = Duration::from_secs(60);
 
 /// Decides when a state that lasts is to be mentioned. The caller says what it is.
@@ -20,11 +20,18 @@ const INTERVAL: Duration = Duration::from_secs(60);
 ///     println!("L1 has not answered for {lasts:?}");
 /// }
 /// ```
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Reminder {
     grace: Duration,
+    interval: Duration,
     since: Option<Instant>,
     mentioned: Option<Instant>,
+}
+
+impl Default for Reminder {
+    fn default() -> Self {
+        Self { grace: Duration::ZERO, interval: INTERVAL, since: None, mentioned: None }
+    }
 }
 
 impl Reminder {
@@ -33,10 +40,25 @@ impl Reminder {
         Self { grace, ..Self::default() }
     }
 
+    /// With so much time between two mentions.
+    pub fn every(self, interval: Duration) -> Self {
+        Self { interval, ..self }
+    }
+
+    /// It may come to be so: what is under way since `now` has not ended yet.
+    pub fn begins(&mut self, now: Instant) {
+        self.since.get_or_insert(now);
+    }
+
+    /// Since when it has been so, if that was mentioned.
+    pub fn mentioned_since(&self) -> Option<Instant> {
+        self.mentioned.and(self.since)
+    }
+
     /// It is so `now`. How long it has been, if that is to be said.
     pub fn holds(&mut self, now: Instant) -> Option<Duration> {
         let lasts = now.saturating_duration_since(*self.since.get_or_insert(now));
-        let is_due = self.mentioned.is_none_or(|mentioned| now.saturating_duration_since(mentioned) >= INTERVAL);
+        let is_due = self.mentioned.is_none_or(|mentioned| now.saturating_duration_since(mentioned) >= self.interval);
         if lasts < self.grace || !is_due {
             return None;
         }
@@ -80,5 +102,9 @@ mod tests {
         assert_eq!(reminder.holds(start + 11 * SECOND), None, "it began again");
         assert_eq!(reminder.holds(start + 21 * SECOND), Some(10 * SECOND));
         assert_eq!(reminder.is_over(start + 22 * SECOND), Some(11 * SECOND));
+        reminder.begins(start + 30 * SECOND);
+        assert_eq!(reminder.mentioned_since(), None);
+        assert_eq!(reminder.holds(start + 40 * SECOND), Some(10 * SECOND), "counted from its beginning");
+        assert_eq!(reminder.mentioned_since(), Some(start + 30 * SECOND));
     }
 }

@@ -6,24 +6,30 @@
 //! claimants. A claim that differs from derivation raises an [`Alarm`] and is rivalled while its window is open: two rivals never become final, and a dispute decides.
 
 mod stake;
+mod troubles;
 mod view;
 
 use alloy::{
     primitives::{Address, B256, Bytes, U256},
     sol_types::{SolCall, SolInterface},
 };
-use std::time::{Duration, Instant};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 use tandem_chain::{OutputFields, derive::Policy};
 use tandem_l1::{
-    L1Call, L1Client, Outcome, RpcFailure, Stuck, SubmitError, Submitter,
+    L1Call, L1Client, Outcome, RpcFailure, SubmitError, Submitter,
     bindings::{
         FraudSettlement::{self, ClaimStatus, FraudSettlementErrors, SlotStatus},
         Inbox,
     },
     submit::Journal,
 };
+use tandem_service::Readiness;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use troubles::Troubles;
 use view::{ClaimPlace, FinalClaim, View};
 
 /// Where outputs come from.
@@ -56,6 +62,8 @@ pub struct ProposerConfig {
     pub payout: Option<Address>,
     /// Least credit worth a withdrawal, in wei.
     pub payout_min_wei: U256,
+    /// Where it is said what keeps it from its work.
+    pub readiness: Readiness,
 }
 
 /// Something that an operator must look at.
@@ -92,6 +100,32 @@ pub enum Alarm {
         /// Id of the slot.
         slot_id: B256,
     },
+}
+
+impl fmt::Display for Alarm {
+    /// What it is, and what to do.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RivalClaim { epoch, claim_id, .. } => write!(
+                out,
+                "somebody claims another output of epoch {epoch} than derivation yields (claim {claim_id}); ours rivals it and a dispute \
+                 decides: compare this prover with a second one"
+            ),
+            Self::WrongFinalOutput { epoch, output } => write!(
+                out,
+                "the output {output} of epoch {epoch} is final and not what derivation yields: do not trust the chain's withdrawals before it \
+                 is known whether this prover or the settlement is wrong"
+            ),
+            Self::DecidedOtherwise { epoch, slot_id } => write!(
+                out,
+                "epoch {epoch} was decided against what derivation yields (slot {slot_id}): compare this prover with a second one"
+            ),
+            Self::Failed { epoch, slot_id } => write!(
+                out,
+                "the fault-proof program has no answer for epoch {epoch} (slot {slot_id}): nothing becomes final until the owner replaces it"
+            ),
+        }
+    }
 }
 
 /// How far the proposer is.
@@ -171,6 +205,7 @@ pub struct Proposer<O, J> {
     /// Up to where claims were found right, since the last audit.
     frontier: Option<Frontier>,
     audited: Option<Instant>,
+    troubles: Troubles,
 }
 
 impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
@@ -183,12 +218,8 @@ impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
     ) -> (Self, watch::Receiver<ProposerStatus>) {
         let view = View::new(client, config.inbox, config.settlement, config.start_block);
         let (status, receiver) = watch::channel(ProposerStatus::default());
-        (Self { config, outputs, view, submitter, status, frontier: None, audited: None }, receiver)
-    }
-
-    /// What does not get to L1, once that has lasted long.
-    pub fn watch_stuck(&self) -> watch::Receiver<Option<Stuck>> {
-        self.submitter.watch_stuck()
+        let troubles = Troubles::new(&config.readiness);
+        (Self { config, outputs, view, submitter, status, frontier: None, audited: None, troubles }, receiver)
     }
 
     /// Proposes until `token` is cancelled or an operator must act.
@@ -198,14 +229,8 @@ impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
                 () = token.cancelled() => return Ok(()),
                 round = self.round() => round,
             };
-            match round {
-                Ok(()) => {}
-                Err(error) if error.policy() == Policy::Fatal => return Err(error),
-                Err(ProposerError::Submit(error @ SubmitError::Underfunded { .. })) => {
-                    tracing::error!(%error, "fund the proposer")
-                }
-                Err(error) => tracing::warn!(%error, "the proposer could not finish its round"),
-            }
+            self.troubles.ended(&round);
+            round.or_else(|error| if error.policy() == Policy::Fatal { Err(error) } else { Ok(()) })?;
             tokio::select! {
                 () = token.cancelled() => return Ok(()),
                 () = tokio::time::sleep(self.config.poll_interval) => {}
@@ -221,10 +246,8 @@ impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
             (Ok(()), None | Some(Alarm::RivalClaim { .. })) if !self.config.retire => self.claim(&mut alarm).await,
             _ => Ok(()),
         };
-        if self.status.borrow().alarm != alarm
-            && let Some(alarm) = alarm
-        {
-            tracing::error!(?alarm, "claims on L1 contradict what derivation yields");
+        if alarm.is_some() || (finished.is_ok() && claimed.is_ok()) {
+            self.troubles.saw(alarm);
         }
         self.status.send_modify(|status| status.alarm = alarm);
         // Each on its own: what is earned pays for the claims that ran out of money.
@@ -383,7 +406,8 @@ impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
         match self.submitter.submit(call).await {
             Ok(outcome) => Ok(report(purpose, &outcome)),
             Err(SubmitError::Refused { data }) => {
-                tracing::info!(purpose, reason = ?reason(&data), "L1 refuses the call for now");
+                let reason = reason(&data).map_or_else(|| data.to_string(), |reason| format!("{reason:?}"));
+                self.troubles.refused(purpose, reason);
                 Ok(false)
             }
             Err(error) => Err(error.into()),

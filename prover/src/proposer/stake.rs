@@ -80,7 +80,10 @@ impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
             line.push(claim_id);
             claim_id = self.view.slot(claim.slot).await?.parent;
         }
-        tracing::warn!(%tip, claims = line.len(), "the stake stands behind claims off the line; ending them if they are dead");
+        self.troubles.waits(format!(
+            "the stake stands behind {} claims off the line, up to {tip}: ended once they are dead",
+            line.len()
+        ));
         let ends = line.into_iter().rev();
         let calls = ends.map(|claim_id| FraudSettlement::discardCall { claimId: claim_id }.abi_encode().into());
         self.send_all("discard claims", calls.collect()).await?;

@@ -16,6 +16,7 @@ use tandem_l1::{
     bindings::FraudSettlement::{self, ClaimStatus},
 };
 use tandem_prover::{Alarm, DerivedOutputs, Proposer, ProposerConfig, ProposerStatus, proposer::OutputUnavailable};
+use tandem_service::Readiness;
 use tandem_support::l1::{DEADLINE, Harness, bytes, submitter_config, wait_until};
 use tokio::sync::watch;
 
@@ -53,6 +54,7 @@ async fn proposer_that(
         retire,
         payout: Some(B256::repeat_byte(0xbb).0[..20].try_into().map(<[u8; 20]>::into).unwrap()),
         payout_min_wei: U256::from(1),
+        readiness: Readiness::default(),
     };
     let signer = harness.anvil.keys()[3].clone();
     let submitter =

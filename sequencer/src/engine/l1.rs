@@ -28,7 +28,7 @@ impl Engine {
                 index = landed.header.index,
                 last_timestamp,
                 posted_at = landed.header.posted_at,
-                "this node's clock is far ahead of L1's"
+                "a batch of ours was posted so early by L1's clock that its blocks are dated anew: set the machine's clock (NTP)"
             );
             return Ok(Landing::DatedOtherwise);
         }

@@ -20,7 +20,9 @@ impl Engine {
         if self.open.is_some() {
             return Ok(true);
         }
-        let Some(checkpoint) = self.next_checkpoint()? else { return Ok(false) };
+        let checkpoint = self.next_checkpoint()?;
+        self.troubles.has_checkpoint(self.time.clock.instant(), checkpoint.is_some());
+        let Some(checkpoint) = checkpoint else { return Ok(false) };
         let opened = self.time.clock.moment();
         let open = OpenBatch::new(&self.chain, &self.config.batch, checkpoint, self.execution.number() + 1, opened);
         self.open = Some(open);
@@ -98,18 +100,10 @@ impl Engine {
         let is_full = open.is_full()
             || open.message_count >= messages_max
             || open.message_gas.saturating_add(MESSAGE_GAS_MAX) > message_gas_max;
-        if !is_full || (self.unposted_count()? < UNPOSTED_MAX && self.close_batch("full")?) {
-            self.told_of_full_batch.forget();
-            return Ok(true);
-        }
-        if self.told_of_full_batch.is_due(&self.time.clock) {
-            warn!(
-                closing = self.closing.len(),
-                unposted = self.unposted_count()?,
-                "blocks wait: batches fill faster than they are closed or than L1 takes them, or L1 reorganised and their messages are not read again yet"
-            );
-        }
-        Ok(false)
+        let has_room = !is_full || (self.unposted_count()? < UNPOSTED_MAX && self.close_batch("full")?);
+        let unposted = if has_room { 0 } else { self.unposted_count()? };
+        self.troubles.has_room(self.time.clock.instant(), has_room, self.closing.len(), unposted);
+        Ok(has_room)
     }
 
     /// Closes the open batch if it is old enough, or old enough for L1's price.

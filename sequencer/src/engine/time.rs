@@ -7,14 +7,17 @@
 
 use std::time::Duration;
 
+use tandem_service::Reminder;
 use tracing::{info, warn};
 
-use crate::clock::{Clock, Moment, Reminder};
+use crate::clock::{Clock, Moment};
 
 /// By how many seconds a block may be dated after L1's time, if the chain's own limit allows as much.
 const LEAD_S_MAX: u64 = 60;
 /// Difference between the two clocks, in seconds, beyond which the operator is told.
 const SKEW_S_MAX: i64 = 60;
+/// How often: on a devnet whose time was moved it is no fault.
+const SKEW_TOLD_EVERY: Duration = Duration::from_secs(600);
 
 /// Decides which time a block is dated with.
 #[derive(Debug)]
@@ -30,7 +33,8 @@ pub(super) struct ChainTime {
 impl ChainTime {
     /// Without word of L1 yet. `drift_s_max`: by how much a block may be dated after its batch was posted.
     pub fn new(clock: Clock, drift_s_max: u64) -> Self {
-        Self { clock, l1: None, lead_s_max: drift_s_max.min(LEAD_S_MAX), told_of_skew: Reminder::default() }
+        let told_of_skew = Reminder::default().every(SKEW_TOLD_EVERY);
+        Self { clock, l1: None, lead_s_max: drift_s_max.min(LEAD_S_MAX), told_of_skew }
     }
 
     /// L1's newest block has this time, in seconds.
@@ -60,12 +64,12 @@ impl ChainTime {
         let machine_s = i64::try_from(self.clock.unix_s()).unwrap_or(i64::MAX);
         let skew_s = machine_s.saturating_sub(i64::try_from(self.l1_s()?).unwrap_or(i64::MAX));
         if skew_s.saturating_abs() <= SKEW_S_MAX {
-            if self.told_of_skew.forget() {
+            if self.told_of_skew.is_over(self.clock.instant()).is_some() {
                 info!(skew_s, "the machine's clock and L1's agree again");
             }
             return None;
         }
-        self.told_of_skew.is_due(&self.clock).then_some(skew_s)
+        self.told_of_skew.holds(self.clock.instant()).map(|_| skew_s)
     }
 
     /// Tells the operator, now and then, that the clocks are too far apart.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alloy::eips::{BlockId, BlockNumberOrTag};
 use tandem_chain::ChainConfig;
-use tandem_l1::{L1Heads, Stuck};
+use tandem_l1::L1Heads;
 use tandem_service::Readiness;
 use tandem_store::{Head, Store};
 use tokio::sync::{Semaphore, watch};
@@ -23,8 +23,6 @@ pub struct RpcContext {
     l1_heads: watch::Receiver<L1Heads>,
     /// What keeps the node from its work.
     readiness: Readiness,
-    /// What does not get to L1.
-    stuck: Option<watch::Receiver<Option<Stuck>>>,
     /// Counts all blocking work. A semaphore rather than a channel: refusal must be immediate.
     waiting: Arc<Semaphore>,
     /// Counts the requests whose work is under way.
@@ -48,7 +46,6 @@ impl RpcContext {
             engine,
             l1_heads,
             readiness: Readiness::default(),
-            stuck: None,
             waiting: Arc::new(Semaphore::new(limits.waiting_max)),
             working: Arc::new(Semaphore::new(limits.working())),
             limits,
@@ -60,15 +57,9 @@ impl RpcContext {
         Self { readiness, ..self }
     }
 
-    /// With the poster's word on what does not get to L1.
-    pub fn with_stuck(self, stuck: watch::Receiver<Option<Stuck>>) -> Self {
-        Self { stuck: Some(stuck), ..self }
-    }
-
     /// Why the node is not ready, as its parts say.
     pub(crate) fn unready(&self) -> Vec<String> {
-        let stuck = self.stuck.as_ref().and_then(|stuck| stuck.borrow().as_ref().map(Stuck::to_string));
-        self.readiness.reasons().into_iter().chain(stuck).collect()
+        self.readiness.reasons()
     }
 
     /// Runs reading or executing work off the network threads.

@@ -139,14 +139,14 @@ fn reason(data: &Bytes) -> String {
 
 impl From<StoreError> for RpcError {
     fn from(error: StoreError) -> Self {
-        tracing::error!(%error, "database failed while answering a request");
+        tracing::error!(%error, "the database failed while a request was answered: look after the disk");
         Self::Internal("database".into())
     }
 }
 
 impl From<TransitionError<MissingPreimage>> for RpcError {
     fn from(error: TransitionError<MissingPreimage>) -> Self {
-        tracing::error!(%error, "state cannot be read");
+        tracing::error!(%error, "state cannot be read: if that lasts, delete the data directory and derive again from L1");
         Self::Internal("state is not available".into())
     }
 }

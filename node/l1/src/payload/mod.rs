@@ -165,7 +165,7 @@ impl PayloadFetcher {
     async fn ask(&self, source: &BlobSource, hashes: &[B256], l1_block: u64, l1_timestamp: u64) -> Vec<Bytes> {
         match source {
             BlobSource::Beacon(beacon) => beacon.blobs(l1_block, l1_timestamp, hashes).await.unwrap_or_else(|error| {
-                tracing::warn!(%error, "blob source failed");
+                tracing::warn!(%error, "a blob source does not answer: look after the beacon endpoint");
                 Vec::new()
             }),
             BlobSource::Directory(path) => {
@@ -174,7 +174,9 @@ impl PayloadFetcher {
                 for hash in hashes {
                     match archive.blob(*hash).await {
                         Ok(blob) => blobs.extend(blob),
-                        Err(error) => tracing::warn!(%error, path = %path.display(), "blob source failed"),
+                        Err(error) => {
+                            tracing::warn!(%error, path = %path.display(), "a directory of blobs cannot be read")
+                        }
                     }
                 }
                 blobs

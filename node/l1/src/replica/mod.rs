@@ -4,6 +4,7 @@
 //! stored; after a reorg, a restart or a contradiction the Inbox says how much of it stands, and the rest is derived again.
 //! Adversarial: payloads (the state machine is total) and the endpoint, whose lies end in another hash than the Inbox's.
 
+mod obstacle;
 mod store;
 
 use crate::{
@@ -14,6 +15,8 @@ use crate::{
     reader::{L1Block, L1Heads, L1Update, PostedBatch, Reader, ReaderConfig},
 };
 use alloy::primitives::B256;
+pub use obstacle::LAG_BLOCKS_MAX;
+use obstacle::Obstacle;
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 pub use store::{DerivedBatch, MemoryStore, MissingPreimage, ReplicaStore};
 use tandem_chain::{
@@ -42,6 +45,13 @@ pub struct ReplicaHead {
     pub l1_block: BlockRef,
     /// How far L1 is.
     pub l1_heads: L1Heads,
+}
+
+impl ReplicaHead {
+    /// By how many blocks it is behind L1's newest.
+    pub fn lag_blocks(&self) -> u64 {
+        self.l1_heads.latest.number.saturating_sub(self.l1_block.number)
+    }
 }
 
 /// Why deriving stopped; see [`ReplicaError::policy`].
@@ -143,13 +153,14 @@ where
     /// Derives until `token` is cancelled or an operator must act.
     pub async fn run(self, token: CancellationToken) -> Result<(), ReplicaError<S::Error>> {
         let mut backoff = Backoff::default();
+        let mut obstacle = Obstacle::new(&self.config.reader.readiness, self.config.reader.confirmations);
         // A message may move to an earlier L1 block in a reorg, below where the store says to begin: then read everything.
         let mut from_start = false;
         loop {
             let before = self.head.borrow().batch_index;
             let ended = tokio::select! {
                 () = token.cancelled() => return Ok(()),
-                ended = self.session(from_start) => ended,
+                ended = self.session(from_start, &mut obstacle) => ended,
             };
             let Err(error) = ended else { continue };
             if error.policy() == Policy::Fatal {
@@ -160,7 +171,7 @@ where
             }
             from_start = matches!(error, ReplicaError::Derivation(_)) && self.head.borrow().batch_index == before;
             let delay = backoff.delay();
-            tracing::warn!(%error, ?delay, "derivation starts over from the last batch that L1 holds");
+            tracing::info!(%error, ?delay, "derivation starts over from the last batch that L1 holds");
             tokio::select! {
                 () = token.cancelled() => return Ok(()),
                 () = tokio::time::sleep(delay) => {}
@@ -169,8 +180,8 @@ where
     }
 
     /// Ends only with an error.
-    async fn session(&self, from_start: bool) -> Result<(), ReplicaError<S::Error>> {
-        let head = self.rewind().await?;
+    async fn session(&self, from_start: bool, obstacle: &mut Obstacle) -> Result<(), ReplicaError<S::Error>> {
+        let head = self.rewind().await.inspect_err(|error| obstacle.met(None, error))?;
         let mut reader = self.config.reader.clone();
         if let Some(head) = head.as_ref().filter(|_| !from_start) {
             reader.start_block = head.scan_from_block.max(reader.start_block);
@@ -190,12 +201,14 @@ where
             match session.reader.next().await {
                 L1Update::Block(block) => {
                     let id = block.id();
-                    self.take_block(&mut session, block).await?;
+                    let taken = self.take_block(&mut session, block).await;
+                    taken.inspect_err(|error| obstacle.met(Some(id.number), error))?;
                     self.publish(|view| view.l1_block = id);
                 }
                 L1Update::Heads(heads) => self.publish(|view| view.l1_heads = heads),
                 L1Update::Reorg { to } => return Err(ReplicaError::Reorg { to: to.number }),
             }
+            obstacle.read(*self.head.borrow());
         }
     }
 

@@ -73,23 +73,13 @@ impl<J: Journal> Submitter<J> {
     /// takes it at most once (the Inbox and the settlement compare before they write): after a reorganisation an earlier copy of it may be
     /// included too. After any error the owner decides anew what is next.
     pub async fn submit(&mut self, call: L1Call) -> Result<Outcome, SubmitError> {
-        let purpose = call.purpose.clone();
-        let mut nonce = None;
-        self.progress.begins();
-        let outcome = self.try_submit(call, &mut nonce).await;
-        match &outcome {
-            Ok(_) => self.progress.moved(),
-            Err(error) => self.progress.waits(&purpose, nonce, error),
-        }
-        outcome
-    }
-
-    async fn try_submit(&mut self, call: L1Call, nonce: &mut Option<u64>) -> Result<Outcome, SubmitError> {
+        self.stuck.begins();
         let gas = wire::estimate_gas(&self.client, self.account, &call).await?;
         self.forget_final().await?;
         let next = self.client.nonce(self.account).await?;
-        *nonce = Some(next);
-        Drive::new(self, call, gas, next).await?.run().await
+        let outcome = Drive::new(self, call, gas, next).await?.run().await?;
+        self.rest();
+        Ok(outcome)
     }
 }
 
@@ -143,12 +133,12 @@ impl<'a, J: Journal> Drive<'a, J> {
                     backoff.reset();
                     let reason = "no block includes it: look whether the L1 endpoint passes transactions on, and which of this \
                                   account's it holds (txpool_contentFrom)";
-                    self.submitter.progress.waits(purpose, Some(self.nonce), reason);
+                    self.submitter.waits(purpose, self.nonce, &reason);
                     poll_interval
                 }
                 Err(SubmitError::Rpc(error)) if started.elapsed() < patience => {
-                    tracing::warn!(%error, purpose, "cannot follow an L1 transaction");
-                    self.submitter.progress.waits(purpose, Some(self.nonce), &error);
+                    tracing::debug!(%error, purpose, "cannot follow an L1 transaction");
+                    self.submitter.waits(purpose, self.nonce, &error);
                     backoff.delay()
                 }
                 Err(error) => return Err(error),
@@ -229,7 +219,7 @@ impl<'a, J: Journal> Drive<'a, J> {
         self.bid_at = Some(Instant::now());
         if !self.submitter.config.fee_limits.allow(bid) {
             let Some(last) = ours else { return Err(SubmitError::FeesTooHigh { needed: bid }) };
-            tracing::warn!(purpose, ?bid, "fees at their limit, an L1 transaction waits");
+            tracing::warn!(purpose, ?bid, "L1 asks more than may be bid: the transaction waits until L1 is cheaper");
             return self.broadcast_again(&last).await;
         }
         let (attempt, raw) = self.sign(self.ready().gas_limit, bid).await?;

@@ -12,7 +12,6 @@
 mod drive;
 mod fees;
 mod journal;
-mod progress;
 mod send_error;
 mod submitter;
 mod wire;
@@ -25,12 +24,11 @@ use alloy::{
 pub(crate) use fees::suggest as suggest_fees;
 pub use fees::{FeeLimits, Fees};
 pub use journal::{Attempt, FileJournal, Journal, JournalError, MemoryJournal, Sent};
-use progress::Progress;
-pub use progress::Stuck;
 use std::time::Duration;
 pub use submitter::Submitter;
 pub(crate) use submitter::block_of;
 use tandem_chain::derive::Policy;
+use tandem_service::Readiness;
 
 /// A call to make on L1.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,10 +73,12 @@ pub struct SubmitterConfig {
     pub poll_interval: Duration,
     /// An attempt that is not included after so long is replaced by a dearer one.
     pub bump_after: Duration,
-    /// [`SubmitError::Late`] after so long: the owner decides anew. What waits longer is reported as [`Stuck`].
+    /// [`SubmitError::Late`] after so long: the owner decides anew. What waits longer is said in the log and by `readiness`.
     pub patience: Duration,
     /// Most that may be bid.
     pub fee_limits: FeeLimits,
+    /// Where it is said that nothing goes to L1.
+    pub readiness: Readiness,
 }
 
 impl Default for SubmitterConfig {
@@ -89,6 +89,7 @@ impl Default for SubmitterConfig {
             bump_after: Duration::from_secs(defaults::BUMP_AFTER_S),
             patience: Duration::from_secs(defaults::PATIENCE_S),
             fee_limits: FeeLimits::default(),
+            readiness: Readiness::default(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! One key's way to L1, one call at a time.
 
 use super::{
-    L1Call, Outcome, PooledKind, Progress, Stuck, SubmitError, SubmitterConfig,
+    L1Call, Outcome, PooledKind, SubmitError, SubmitterConfig,
     journal::{Attempt, Journal, Ledger},
     wire,
 };
@@ -16,8 +16,8 @@ use alloy::{
     rpc::types::TransactionReceipt,
     signers::local::PrivateKeySigner,
 };
-use std::time::Instant;
-use tokio::sync::watch;
+use std::{fmt::Display, time::Instant};
+use tandem_service::Trouble;
 
 /// Where an endpoint has no `finalized` tag, a transaction under so many blocks counts as final: Ethereum finalises after two epochs of 32.
 const FINAL_DEPTH_BLOCKS: u64 = 64;
@@ -31,7 +31,8 @@ pub struct Submitter<J> {
     pub(super) chain_id: u64,
     pub(super) ledger: Ledger<J>,
     pub(super) config: SubmitterConfig,
-    pub(super) progress: Progress,
+    /// Nothing goes to L1 from this key.
+    pub(super) stuck: Trouble,
     /// The newest bid of this process, and when it was made.
     pub(super) newest_bid: Option<(TxHash, Instant)>,
 }
@@ -48,9 +49,9 @@ impl<J: Journal> Submitter<J> {
         let chain_id = client.chain_id().await?;
         let account = signer.address();
         let ledger = Ledger::open(journal, account)?;
-        let progress = Progress::new(config.patience);
+        let stuck = config.readiness.trouble("L1 transactions", config.patience);
         let wallet = EthereumWallet::new(signer);
-        Ok(Self { client, wallet, account, chain_id, ledger, config, progress, newest_bid: None })
+        Ok(Self { client, wallet, account, chain_id, ledger, config, stuck, newest_bid: None })
     }
 
     /// The account that sends.
@@ -63,14 +64,19 @@ impl<J: Journal> Submitter<J> {
         &self.client
     }
 
-    /// What does not get to L1, once that has lasted longer than the configured patience.
-    pub fn watch_stuck(&self) -> watch::Receiver<Option<Stuck>> {
-        self.progress.watch()
-    }
-
     /// The owner has nothing to send, so that nothing can be stuck.
     pub fn rest(&mut self) {
-        self.progress.moved();
+        if let Some(lasted) = self.stuck.is_over() {
+            tracing::info!(?lasted, account = %self.account, "transactions go to L1 again");
+        }
+    }
+
+    /// What it was made for does not get to L1.
+    pub(super) fn waits(&mut self, purpose: &str, nonce: u64, reason: &dyn Display) {
+        let why = || format!("{purpose} waits to go to L1 (nonce {nonce}): {reason}");
+        if let Some(lasts) = self.stuck.holds(why) {
+            tracing::warn!(purpose, nonce, ?lasts, %reason, "nothing goes to L1 from this key");
+        }
     }
 
     /// Of which kind it is what this key has in the endpoint's pool; none if it has nothing there. Pools take transactions of one kind at a
@@ -138,7 +144,7 @@ impl<J: Journal> Submitter<J> {
             Err(SubmitError::Refused { data }) => data,
             Ok(()) | Err(_) => Bytes::new(),
         };
-        tracing::warn!(purpose, %transaction, block, %data, "L1 transaction reverted");
+        tracing::info!(purpose, %transaction, block, %data, "L1 transaction reverted");
         Outcome::Reverted { receipt: Box::new(receipt), data }
     }
 }

@@ -10,7 +10,7 @@ use alloy::{
 use std::{path::Path, time::Duration};
 use tandem_chain::blob;
 use tandem_l1::{
-    FileJournal, Journal, JournalError, L1Call, L1Client, Outcome, Stuck, SubmitError, Submitter, SubmitterConfig,
+    FileJournal, Journal, JournalError, L1Call, L1Client, Outcome, SubmitError, Submitter, SubmitterConfig,
     bindings::Inbox::{self, InboxErrors},
     submit::{Attempt, Fees, Sent},
 };
@@ -313,21 +313,22 @@ async fn what_is_stuck_is_told_until_it_moves() {
     let (_directory, journal) = journal();
     harness.auto_mine(false).await;
     let config = SubmitterConfig { patience: Duration::from_millis(200), ..submitter_config() };
+    let readiness = config.readiness.clone();
     let mut submitter = submitter(&harness, &journal, config).await;
-    let stuck = submitter.watch_stuck();
-    assert_eq!(*stuck.borrow(), None);
+    assert!(readiness.reasons().is_empty());
     let nonce = harness.client.nonce(harness.user().address()).await.unwrap();
     for purpose in ["transfer", "other"] {
         let call = L1Call { purpose: purpose.into(), ..transfer(5) };
         let late = submitter.submit(call).await;
         assert!(matches!(late, Err(SubmitError::Late { .. })), "{late:?}");
-        let told = stuck.borrow().clone();
-        assert!(matches!(told, Some(Stuck { purpose: told, nonce: Some(at), .. }) if told == purpose && at == nonce));
+        let told = readiness.reasons();
+        let expected = format!("L1 transactions: {purpose} waits to go to L1 (nonce {nonce}): no block includes it");
+        assert!(told.len() == 1 && told[0].starts_with(&expected), "{told:?}");
     }
     let sending = tokio::spawn(async move { while submitter.submit(transfer(5)).await.is_err() {} });
     wait_until("nothing is stuck", || async {
         harness.mine(1).await;
-        stuck.borrow().is_none()
+        readiness.reasons().is_empty()
     })
     .await;
     sending.await.unwrap();

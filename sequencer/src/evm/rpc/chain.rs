@@ -112,7 +112,7 @@ impl RpcContext {
 
 impl From<StateError<MissingPreimage>> for RpcError {
     fn from(error: StateError<MissingPreimage>) -> Self {
-        tracing::error!(%error, "state cannot be read");
+        tracing::error!(%error, "state cannot be read: if that lasts, delete the data directory and derive again from L1");
         Self::Internal("state is not available".into())
     }
 }

@@ -1,0 +1,291 @@
+//! Every line that asks for an operator's attention: told in docs/operations.md, and shown true by a test or an argument.
+//!
+//! A line that is added, changed or removed fails here until table, documentation and this list say the same.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// What shows that a line is true.
+enum Shown {
+    /// A test of this name, in which it comes up or which has its case.
+    Test(&'static str),
+    /// What it takes that nothing provokes here.
+    Argument(&'static str),
+}
+use Shown::{Argument, Test};
+
+const LINES: &[(&str, Shown)] = &[
+    ("fund the sequencer's L1 account; batches wait meanwhile", Test("an_empty_account_is_told_apart")),
+    (
+        "batches do not get to L1: if it is L1's endpoint, look after that; trying on",
+        Argument(
+            "the poster's twin of the proposer's trouble, whose cases a_refusal_that_lasts_is_a_reason_and_one_that_passes_is_none goes through",
+        ),
+    ),
+    (
+        "L1 takes no more work or bytes for now (L1-WORK-3): batches wait until its bucket has drained",
+        Argument("every refusal of the Inbox that names its bucket, and nothing else"),
+    ),
+    ("another batch was first on L1", Test("a_call_is_forced_and_spends_what_is_on_l2")),
+    (
+        "the batch waited too long for the Inbox to take it: re-sequencing",
+        Test("only_what_time_makes_worse_is_hopeless"),
+    ),
+    (
+        "the sequencer's L1 key is used by another process: stop one of them",
+        Test("a_lost_journal_outbids_what_the_pool_holds"),
+    ),
+    (
+        "L1 left something out: reading it again; if that lasts, use another endpoint",
+        Test("a_chain_is_deployed_and_run_part_by_part"),
+    ),
+    (
+        "claims on L1 contradict each other: withdrawals wait for the dispute",
+        Argument(
+            "an event of the settlement, which events_feed_derivation_near_the_tip_and_far_from_it decodes and this line repeats",
+        ),
+    ),
+    (
+        "a dispute found that the fraud-proof program has no answer: nothing becomes final until the owner replaces it",
+        Argument("an event of the settlement, which this line repeats"),
+    ),
+    (
+        "L1 is not read to its end yet: no blocks until then",
+        Argument("said by whoever starts far behind; without word of L1 readiness says the same at once"),
+    ),
+    (
+        "the payload of a batch is not available: add a blob source or an archive that has it; trying on",
+        Argument(
+            "what PayloadFetcher cannot give (a_transaction_with_another_payload_is_refused), asked for again and again",
+        ),
+    ),
+    (
+        "L1 made an output final that follows from none of its batches here: do not trust this node, compare it with a replica",
+        Test("a_final_output_without_a_batch_is_an_alarm_once_reading_again_has_not_helped"),
+    ),
+    (
+        "the database failed while a request was answered: look after the disk",
+        Argument("every error of the database that a request meets, and nothing else"),
+    ),
+    (
+        "state cannot be read: if that lasts, delete the data directory and derive again from L1",
+        Argument("every error of the state that a request meets, and nothing else"),
+    ),
+    (
+        "RPC has as many connections as it may: further ones wait",
+        Test("one_too_many_waits_which_is_said_once_and_the_silent_are_cut"),
+    ),
+    (
+        "blocks above belong to no batch: re-sequencing",
+        Test("blocks_of_a_forced_batch_that_l1_lost_are_not_ours_to_post"),
+    ),
+    ("the thread that closes batches panicked: please report it", Argument("a panic alone leads there")),
+    (
+        "a batch of ours was posted so early by L1's clock that its blocks are dated anew: set the machine's clock (NTP)",
+        Test("a_batch_that_l1_dates_too_early_is_not_taken_as_it_was"),
+    ),
+    (
+        "batch of another author on L1: re-sequencing on top of it",
+        Test("a_forced_batch_displaces_and_what_it_displaced_is_sequenced_again"),
+    ),
+    ("message does not fit: L1 must be read again", Test("a_chain_is_deployed_and_run_part_by_part")),
+    ("batch does not fit: L1 must be read again", Test("a_chain_is_deployed_and_run_part_by_part")),
+    (
+        "L1 replaced a message that blocks consumed: re-sequencing",
+        Test("a_message_that_l1_replaced_is_executed_as_l1_has_it"),
+    ),
+    (
+        "L1 lost a checkpoint that blocks name: re-sequencing",
+        Test("blocks_do_not_outlive_the_checkpoint_that_they_name"),
+    ),
+    (
+        "L1 lost messages that blocks consumed: re-sequencing without them",
+        Test("blocks_outlive_their_messages_only_while_these_may_come_back"),
+    ),
+    (
+        "closed batches do not follow the last one on L1: re-sequencing",
+        Test("a_forced_batch_displaces_and_what_it_displaced_is_sequenced_again"),
+    ),
+    (
+        "blocks wait: batches fill faster than they are closed or than L1 takes them, or L1 reorganised and their messages are not read again yet",
+        Argument(
+            "close_if_full says no in the tests of full_batches; that it lasts for ten seconds takes a slow machine",
+        ),
+    ),
+    (
+        "blocks wait: L1 has no checkpoint that is deep enough and young enough to be named; the poster stores one: see that its transactions get to L1",
+        Test("that_blocks_wait_for_a_checkpoint_is_told_while_it_lasts"),
+    ),
+    (
+        "this machine's clock is ahead of L1's newest block, and blocks are dated by L1: set the machine's clock (NTP), or use an L1 endpoint that is not behind",
+        Test("the_operator_is_told_of_a_skew_now_and_then"),
+    ),
+    (
+        "this machine's clock is behind L1's newest block, and blocks are dated by L1: set the machine's clock (NTP); on a devnet whose time was moved forward nothing is wrong",
+        Test("the_operator_is_told_of_a_skew_now_and_then"),
+    ),
+    (
+        "a call reverted: somebody else was first, or L1 reorganised",
+        Test("reverts_are_told_before_and_after_inclusion"),
+    ),
+    (
+        "the proposer's L1 key is used by another process: stop one of them",
+        Test("a_lost_journal_outbids_what_the_pool_holds"),
+    ),
+    ("fund the proposer; claims wait meanwhile", Test("what_keeps_claims_from_l1_is_a_reason_while_it_lasts")),
+    ("somebody claims another output of epoch", Test("a_wrong_claim_is_rivalled_and_never_final")),
+    ("is final and not what derivation yields", Test("a_wrong_claim_that_became_final_stops_everything")),
+    ("was decided against what derivation yields", Test("what_keeps_claims_from_l1_is_a_reason_while_it_lasts")),
+    ("the fault-proof program has no answer for epoch", Test("what_keeps_claims_from_l1_is_a_reason_while_it_lasts")),
+    (
+        "the proposer does not get on: if it is L1's endpoint, look after that; trying on",
+        Test("a_refusal_that_lasts_is_a_reason_and_one_that_passes_is_none"),
+    ),
+    ("nothing goes to L1 from this key", Test("what_is_stuck_is_told_until_it_moves")),
+    (
+        "L1 asks more than may be bid: the transaction waits until L1 is cheaper",
+        Test("absurd_suggestions_neither_overflow_nor_pass"),
+    ),
+    (
+        "the L1 endpoint holds transactions of this account that must go first: sending a transfer of nothing",
+        Test("a_transaction_of_the_other_kind_with_the_same_nonce_is_cleared"),
+    ),
+    ("L1 cannot be read: check the endpoint and --l1-rpc; trying on", Test("some_faults_lose_nothing")),
+    ("L1 reorganised", Test("a_reorg_comes_out_before_what_replaces_it")),
+    ("archived payload is damaged, fetching it again", Test("calldata_survives_l1_and_the_archive")),
+    (
+        "a blob source does not answer: look after the beacon endpoint",
+        Argument("every error of a beacon endpoint, and nothing else"),
+    ),
+    ("a directory of blobs cannot be read", Argument("every error of reading the directory, and nothing else")),
+    ("unwinding batches that L1 dropped", Test("a_reorg_unwinds_to_the_last_batch_that_stands")),
+    (
+        "derivation does not get on: if a payload is missing, add a blob source or an archive that has it, else look after L1's endpoint; trying on",
+        Test("it_lasts_until_the_block_that_shows_it_is_read"),
+    ),
+    (
+        "derivation is behind L1: it catches up, unless this machine is too slow for the chain",
+        Argument(
+            "said by whoever starts far behind; readiness_means_keeping_up_and_nothing_in_the_way has the same bound",
+        ),
+    ),
+    (
+        "cannot derive the chain from L1",
+        Argument("the end of a replica with a fatal error, as in a_store_that_lost_its_state_stops_the_replica"),
+    ),
+    ("the faucet ended", Argument("an error of its server, which nothing provokes")),
+    ("the state of L1 was not written: the next start lacks the last minute", Argument("an error of the disk alone")),
+    ("L1 is not in order; trying again with every block", Argument("a suspended Anvil, and every error of the disk")),
+];
+
+/// The proposer's alarms are lines of their own, made by `Display`.
+const ALARM: &str = "{alarm}";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Rust files below a folder.
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() && !["target", "node_modules"].contains(&name.as_str()) {
+            sources(&path, found);
+        } else if name.ends_with(".rs") {
+            found.push(path);
+        }
+    }
+}
+
+fn all_sources() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for folder in ["sequencer", "prover", "node", "devnet", "tests"] {
+        sources(&root().join(folder), &mut found);
+    }
+    found
+}
+
+/// The message of a macro whose arguments begin here: the first literal that is an argument of its own. As in Rust, a line that ends in a
+/// backslash goes on with the next one.
+fn message(arguments: &str) -> String {
+    let (mut depth, mut before, mut rest) = (1, '(', arguments.chars());
+    while let Some(next) = rest.next() {
+        match next {
+            '"' => {
+                let mut literal = String::new();
+                while let Some(next) = rest.next() {
+                    match next {
+                        '"' => break,
+                        '\\' => match rest.next() {
+                            Some('\n') => rest = rest.as_str().trim_start().chars(),
+                            other => literal.extend(other),
+                        },
+                        other => literal.push(other),
+                    }
+                }
+                if depth == 1 && (before == '(' || before == ',') {
+                    return literal;
+                }
+            }
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        if !next.is_whitespace() {
+            before = next;
+        }
+        assert!(depth > 0, "a line without a message: {}", &arguments[..arguments.len().min(200)]);
+    }
+    panic!("a macro without an end");
+}
+
+/// What the programs say at `warn` and `error`, up to what is filled in.
+fn said() -> BTreeSet<String> {
+    let mut said = BTreeSet::new();
+    for path in all_sources() {
+        let inside = path.strip_prefix(root()).unwrap();
+        let is_program =
+            !inside.starts_with("tests") && !inside.iter().any(|part| part == "tests" || part == "examples");
+        let text = fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+        for name in ["error!(", "warn!("] {
+            for (at, _) in code.match_indices(name).filter(|_| is_program) {
+                let is_other = code[..at].ends_with(|last: char| last.is_alphanumeric() || last == '_');
+                if !is_other {
+                    said.insert(message(&code[at + name.len()..]));
+                }
+            }
+        }
+    }
+    said
+}
+
+#[test]
+fn every_line_for_the_operator_is_documented_and_shown() {
+    let said = said();
+    assert!(said.len() > 30, "{} lines are found", said.len());
+    for line in said.iter().filter(|line| *line != ALARM) {
+        let known = LINES.iter().filter(|(known, _)| line.starts_with(known)).count();
+        assert_eq!(known, 1, "`{line}` is not in the list (node/service/tests/log_lines.rs)");
+    }
+    let text: Vec<String> = all_sources().iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let operations = fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    let alarms = fs::read_to_string(root().join("prover/src/proposer/mod.rs")).unwrap();
+    for (line, shown) in LINES {
+        assert!(operations.contains(&format!("`{line}`")), "`{line}` is not in docs/operations.md");
+        let is_alarm = alarms.contains(line);
+        let is_said = said.iter().any(|said| said.starts_with(line));
+        assert!(is_alarm || is_said, "no program says `{line}`");
+        match shown {
+            Test(name) => {
+                let exists = text.iter().any(|text| text.contains(&format!("fn {name}(")));
+                assert!(exists, "`{line}`: there is no test {name}");
+            }
+            Argument(why) => assert!(why.split_whitespace().count() > 3, "`{line}`: {why}"),
+        }
+    }
+}
