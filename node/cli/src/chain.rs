@@ -192,6 +192,8 @@ pub struct RollupStatus {
     pub safe: u64,
     /// Newest block on finalised L1.
     pub finalized: u64,
+    /// Newest block whose output is final.
+    pub settled: u64,
     /// L1 messages executed.
     pub queue_index: u64,
     /// Messages to L1 sent.

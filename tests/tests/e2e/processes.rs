@@ -11,7 +11,7 @@ use alloy::{
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use tandem_cli::{
-    chain::ask,
+    chain::{RollupStatus, ask},
     devnet_info::DevnetInfo,
     wallet::{Call, Wallet},
 };
@@ -58,14 +58,69 @@ async fn a_killed_devnet_leaves_nothing_behind_and_goes_on() -> anyhow::Result<(
     Ok(())
 }
 
-fn start_devnet(dir: &Path, [l1, l2, faucet]: [u16; 3]) -> anyhow::Result<Child> {
+/// L1 is killed under the devnet when it has moved on since its state was written.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_devnet_ends_with_its_l1_and_goes_on_from_what_was_written() -> anyhow::Result<()> {
+    let (dir, ports) = (tempfile::tempdir()?, free_ports()?);
+    let said = dir.path().join("devnet.log");
+    let end = async |mut devnet: Child| tokio::time::timeout(DEADLINE, devnet.wait()).await.context("it does not end");
+    let devnet = start_devnet(dir.path(), ports)?;
+    let info = wait_until("the devnet is ready", || async { Ok(DevnetInfo::read(dir.path()).ok()) }).await?;
+    let l2 = L1Client::connect(&info.l2_rpc, DEADLINE).await?;
+    send(&info, "0.25ether").await?;
+    execute("kill".into(), &["-INT", &devnet.id().context("it ended")?.to_string()], &[]).await?;
+    ensure!(end(devnet).await??.success(), "Ctrl-C");
+
+    let mut command = devnet_command(dir.path(), ports)?;
+    let devnet = command.stderr(std::fs::File::create(&said)?).spawn()?;
+    let is_back = || async { Ok(Some(l2.request(l2.provider().get_balance(BOB)).await?)) };
+    wait_until("the devnet is back", is_back).await?;
+    send(&info, "0.25ether").await?;
+    wait_until_posted(&l2).await?;
+    let anvil = anvil_at(ports[0]).context("no Anvil runs")?;
+    execute("kill".into(), &["-9", &anvil], &[]).await?;
+    ensure!(!end(devnet).await??.success(), "it ends as if nothing was wrong");
+    let said = std::fs::read_to_string(said)?;
+    ensure!(said.matches("L1 ended").count() == 1, "it says: {said}");
+    ensure!(are_free(ports), "it leaves something behind");
+
+    let devnet = start_devnet(dir.path(), ports)?;
+    ensure!(wait_until("the devnet is back", is_back).await? == milliether(500), "something acknowledged is lost");
+    let deployment = Deployment::read(&dir.path().join("deployment.json"))?;
+    let l1 = L1Client::connect(&info.l1_rpc, DEADLINE).await?;
+    send(&info, "0.25ether").await?;
+    wait_until_posted(&l2).await?;
+    derivation::check(Chain { deployment: &deployment, l1: &l1, l1_rpc: &info.faucet, l2: &l2 }).await?;
+    ensure!(is_back().await? == Some(milliether(750)), "something is lost, or there twice");
+    drop(devnet);
+    Ok(())
+}
+
+/// The process of the Anvil that listens there.
+fn anvil_at(port: u16) -> Option<String> {
+    let port = port.to_string();
+    let processes = std::fs::read_dir("/proc").ok()?.flatten();
+    let found = processes.map(|process| process.path()).find(|process| {
+        let line = std::fs::read_to_string(process.join("cmdline")).unwrap_or_default();
+        let words: Vec<&str> = line.split('\0').collect();
+        words[0].ends_with("/anvil") && words.contains(&port.as_str())
+    });
+    Some(found?.file_name()?.to_str()?.to_owned())
+}
+
+fn start_devnet(dir: &Path, ports: [u16; 3]) -> anyhow::Result<Child> {
+    Ok(devnet_command(dir, ports)?.spawn()?)
+}
+
+fn devnet_command(dir: &Path, [l1, l2, faucet]: [u16; 3]) -> anyhow::Result<Command> {
     let ports = [("--l1-port", l1), ("--rpc-port", l2), ("--faucet-port", faucet)];
     let mut command = Command::new(built("tandem-devnet")?);
     command.arg("--dir").arg(dir).arg("--quiet");
     for (flag, port) in ports {
         command.args([flag, &port.to_string()]);
     }
-    Ok(command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true).spawn()?)
+    command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+    Ok(command)
 }
 
 /// The first account sends to Bob with `cast`.
@@ -119,7 +174,8 @@ async fn a_chain_is_deployed_and_run_part_by_part() -> anyhow::Result<()> {
         let seen = if name == "tandem-sequencer" { proxy.url.as_str() } else { &l1_rpc };
         command.args(["--deployment", &out, "--data-dir", &path(name), "--l1-rpc", seen, "--l1-beacon", &l1_rpc]);
         command.args(["--l1-poll-ms", "200"]).args(flags.split_whitespace()).env(variable, hex(key));
-        running.push(command.stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn()?);
+        let log = std::fs::File::create(path(&format!("{name}.log")))?;
+        running.push(command.stdin(Stdio::null()).stderr(log).kill_on_drop(true).spawn()?);
     }
     let l2_rpc = format!("http://127.0.0.1:{rpc_port}");
     let chain = ["--json", "--deployment", &out, "--l1-rpc", &l1_rpc, "--l2-rpc", &l2_rpc, "--patience-s", "90"];
@@ -135,8 +191,8 @@ async fn a_chain_is_deployed_and_run_part_by_part() -> anyhow::Result<()> {
     };
     wait_until("the proposer settles a batch", settled).await?;
     let said = || async {
-        let status: Value = ask(&l2, "rollup_status", json!([])).await?;
-        Ok(status["settled"].as_u64().filter(|block| *block > 0))
+        let status: RollupStatus = ask(&l2, "rollup_status", json!([])).await?;
+        Ok((status.settled > 0).then_some(()))
     };
     wait_until("the sequencer knows", said).await?;
 
@@ -158,12 +214,17 @@ async fn a_chain_is_deployed_and_run_part_by_part() -> anyhow::Result<()> {
     tandem(&[&chain[..], &["bridge", "deposit", "0.5"]].concat(), alice).await?;
     // Blocks after the last batch that the node knew are made anew, with other numbers.
     let posted = || async {
-        let status: Value = ask(&l2, "rollup_status", json!([])).await?;
-        Ok((status["safe"].as_u64() >= Some(newest_with_transactions(&l2).await?)).then_some(()))
+        let status: RollupStatus = ask(&l2, "rollup_status", json!([])).await?;
+        Ok((status.safe >= newest_with_transactions(&l2).await?).then_some(()))
     };
     wait_until("batches are posted again", posted).await?;
     let (l1, l1_rpc) = (L1Client::connect(&l1_rpc.parse()?, DEADLINE).await?, l1_rpc.parse()?);
     derivation::check(Chain { deployment: &deployment, l1: &l1, l1_rpc: &l1_rpc, l2: &l2 }).await?;
+    for name in ["tandem-sequencer", "tandem-prover"] {
+        let log = std::fs::read_to_string(path(&format!("{name}.log")))?;
+        let alarms: Vec<&str> = log.lines().filter(|line| line.contains("ERROR")).collect();
+        ensure!(alarms.is_empty() && !log.is_empty(), "{name}: what passes by itself is no alarm: {alarms:#?}");
+    }
     Ok(())
 }
 
