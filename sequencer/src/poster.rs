@@ -47,7 +47,7 @@ const DELAY_MAX: Duration = Duration::from_secs(60);
 /// How the poster works.
 #[derive(Clone, Copy, Debug)]
 pub struct PosterConfig {
-    /// How payloads travel.
+    /// How payloads travel to L1.
     pub data_mode: DataMode,
     /// Looks again at least this often.
     pub interval: Duration,
@@ -58,7 +58,7 @@ pub struct PosterConfig {
 /// What ends the poster, or delays it.
 #[derive(Debug, thiserror::Error)]
 pub enum PosterError {
-    /// The database failed.
+    /// The database cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The engine is gone.
@@ -94,12 +94,12 @@ enum Round {
     Refused,
     /// L1 takes the next batch when its bucket has drained for so long.
     Full {
-        /// By L1's clock.
+        /// How long that takes, in seconds of L1's clock.
         wait: Duration,
     },
 }
 
-/// See the module.
+/// The task that brings closed batches to L1; the module says how.
 pub struct Poster {
     chain: ChainConfig,
     store: Store,
@@ -139,7 +139,7 @@ impl Poster {
         self.appender.submitter().account()
     }
 
-    /// Works until `cancel`.
+    /// Posts until `cancel` is cancelled.
     pub async fn run(mut self, cancel: CancellationToken) -> Result<(), PosterError> {
         let mut retry = Backoff::new(self.config.interval, RETRY_INTERVAL_MAX);
         loop {

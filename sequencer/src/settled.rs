@@ -42,7 +42,7 @@ pub fn find(store: &Store, genesis: B256, l1_number: u64, output: B256) -> Resul
 pub struct Doubt(Trouble);
 
 impl Doubt {
-    /// None yet.
+    /// The doubt before there is any.
     pub fn new(readiness: &Readiness) -> Self {
         Self(readiness.trouble("settlement", DOUBT_MAX))
     }

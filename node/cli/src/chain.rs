@@ -20,13 +20,13 @@ pub struct ChainFlags {
     /// Directory of a devnet, for everything that is not given
     #[arg(long, env = "TANDEM_DIR", default_value = ".devnet", global = true)]
     pub dir: PathBuf,
-    /// Deployment file
+    /// File that names the chain's contracts and configuration (deployment.json)
     #[arg(long, env = "TANDEM_DEPLOYMENT", global = true)]
     pub deployment: Option<PathBuf>,
-    /// L1 execution endpoint
+    /// Address of an L1 execution endpoint
     #[arg(long, env = "TANDEM_L1_RPC", global = true)]
     pub l1_rpc: Option<Url>,
-    /// L2 endpoint
+    /// Address of an L2 endpoint
     #[arg(long, env = "TANDEM_L2_RPC", global = true)]
     pub l2_rpc: Option<Url>,
     /// L1 beacon endpoint, for blobs, where a command derives the chain from L1; the devnet's, or the L1 execution endpoint, if absent
@@ -46,9 +46,9 @@ pub struct ChainFlags {
 /// L1's side of a chain, which needs nobody: what commands use that work without a sequencer.
 #[derive(Debug)]
 pub struct Ground {
-    /// Contracts and configuration.
+    /// The chain's contracts and configuration.
     pub deployment: Deployment,
-    /// L1.
+    /// The connection to L1.
     pub l1: L1Client,
     /// Where blobs may be had.
     pub l1_beacon: Url,
@@ -65,7 +65,7 @@ pub struct Ground {
 pub struct Chain {
     /// L1's side of it.
     pub ground: Ground,
-    /// L2.
+    /// The connection to L2.
     pub l2: L1Client,
 }
 
@@ -186,7 +186,7 @@ pub async fn ask<T: DeserializeOwned>(client: &L1Client, method: &'static str, p
 #[derive(Clone, Debug, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RollupStatus {
-    /// Newest block.
+    /// The newest block that the sequencer built.
     pub latest: LatestBlock,
     /// Newest block on L1.
     pub safe: u64,
@@ -194,7 +194,7 @@ pub struct RollupStatus {
     pub finalized: u64,
     /// Newest block whose output is final.
     pub settled: u64,
-    /// L1 messages executed.
+    /// How many L1 messages were executed.
     pub queue_index: u64,
     /// Messages to L1 sent.
     pub message_count: u64,
@@ -203,6 +203,6 @@ pub struct RollupStatus {
 /// A block by number.
 #[derive(Clone, Copy, Debug, serde::Deserialize)]
 pub struct LatestBlock {
-    /// Number.
+    /// The block's number.
     pub number: u64,
 }

@@ -10,7 +10,7 @@ use super::{Alarm, ProposerError};
 /// Errors and refusals are nothing to speak of until nothing else came for so long: reorganisations and other claimants bring some.
 const DELAY_MAX: Duration = Duration::from_secs(60);
 
-/// See the module.
+/// What the proposer could not do, how long it has been, and what was said of it.
 #[derive(Debug)]
 pub(super) struct Troubles {
     unfunded: Trouble,

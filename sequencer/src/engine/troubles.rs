@@ -10,7 +10,7 @@ const CLOSING_MAX: Duration = Duration::from_secs(10);
 /// L1 may be without a checkpoint that can be named for so long: the poster has stored one by then, and it is deep enough.
 const CHECKPOINT_MAX: Duration = Duration::from_secs(120);
 
-/// See the module.
+/// What blocks wait for, how long they have, and what was said of it.
 #[derive(Debug)]
 pub(super) struct Troubles {
     full: Trouble,

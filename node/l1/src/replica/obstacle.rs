@@ -14,7 +14,7 @@ const CATCH_UP_MAX: Duration = Duration::from_secs(60);
 /// Up to so many L1 blocks behind counts as keeping up, beyond the confirmation depth.
 pub const LAG_BLOCKS_MAX: u64 = 16;
 
-/// See the module.
+/// What is in a replica's way, how long it has been, and what was said of it.
 #[derive(Debug)]
 pub(super) struct Obstacle {
     trouble: Trouble,
