@@ -176,7 +176,8 @@ contract Dispute is IDispute, Moves {
         return computeSeconds0 + allowanceSeconds;
     }
 
-    /// @notice A claim must stake at least so much, in wei: both bonds, so that defending locks no more than the opponent loses.
+    /// @inheritdoc IDispute
+    /// @dev Both bonds (DISP-TERMS-3).
     function claimBondMin() external view returns (uint128) {
         return uint128(uint256(_bondGwei0 + _bondGwei1) * 1 gwei);
     }

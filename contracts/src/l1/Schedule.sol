@@ -89,6 +89,7 @@ contract Schedule is ISchedule, Ownable2Step {
     error Schedule_EpochTooLight(uint64 epochWeightGas);
     error Schedule_EpochTooSlow(uint32 epochSeconds);
     error Schedule_BondTooHigh(uint128 claimBond);
+    error Schedule_BondTooLow(uint128 claimBond, uint128 min);
     error Schedule_ClaimWindowOutOfRange(uint32 claimWindowSeconds, uint32 min, uint32 max);
     error Schedule_NoDispute();
     error Schedule_EntryWaiting(uint64 id);
@@ -274,11 +275,17 @@ contract Schedule is ISchedule, Ownable2Step {
         return Entry(config.hash(), config.maxMessagesPerBatch, config.maxMessageGasPerBatch, rules);
     }
 
-    /// @dev Contested slots can be decided, and claims rivalled in time (L1-SCHED-5). On a devnet there may be nobody to decide.
+    /// @dev Contested slots can be decided, and claims rivalled in time and for enough (L1-SCHED-5). On a devnet there may be nobody to
+    /// decide.
     function _checkDispute(Rules memory rules) private view {
         uint32 min = 1;
-        if (rules.dispute != address(0)) min = IDispute(rules.dispute).claimWindowSecondsMin();
-        else if (!Notices.isDevnet()) revert Schedule_NoDispute();
+        if (rules.dispute != address(0)) {
+            min = IDispute(rules.dispute).claimWindowSecondsMin();
+            uint128 minBond = IDispute(rules.dispute).claimBondMin();
+            if (rules.claimBond < minBond) revert Schedule_BondTooLow(rules.claimBond, minBond);
+        } else if (!Notices.isDevnet()) {
+            revert Schedule_NoDispute();
+        }
         uint32 windowSeconds = rules.claimWindowSeconds;
         if (windowSeconds == 0 || windowSeconds < min || windowSeconds > MAX_CLAIM_WINDOW_SECONDS) {
             revert Schedule_ClaimWindowOutOfRange(windowSeconds, min, MAX_CLAIM_WINDOW_SECONDS);

@@ -179,6 +179,22 @@ contract ScheduleScheduleTest is ScheduleFixture {
         );
     }
 
+    /// @notice A bond below what a dispute locks would make attacks cheaper than defence; of replacements too, which keep it.
+    function testFuzz_schedule_revertsOnLowBond(uint128 claimBond, uint128 neededBond) external {
+        DisputeModel dispute = new DisputeModel();
+        neededBond = uint128(bound(neededBond, 1, 1000 ether));
+        dispute.setBond(neededBond);
+        Rules memory changed = rules();
+        changed.dispute = address(dispute);
+        changed.claimBond = uint128(bound(claimBond, 0, neededBond - 1));
+        bytes memory reason =
+            abi.encodeWithSelector(Schedule.Schedule_BondTooLow.selector, changed.claimBond, neededBond);
+        _expectRefused(next(2), changed, reason);
+        changed.claimBond = neededBond;
+        vm.prank(owner);
+        schedule.schedule(next(2), changed);
+    }
+
     /// @notice Right claims must become final, and rivals need time.
     function testFuzz_schedule_revertsOnClaimWindow(uint32 claimWindowSeconds, uint32 neededSeconds, bool tooLong)
         external

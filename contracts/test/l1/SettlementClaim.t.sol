@@ -47,9 +47,14 @@ contract DisputeModel is IDispute {
 
     mapping(bytes32 slotId => Answer) private _answers;
     uint32 public claimWindowSecondsMin = 1;
+    uint128 public claimBondMin;
 
     function setWindow(uint32 seconds_) external {
         claimWindowSecondsMin = seconds_;
+    }
+
+    function setBond(uint128 bond) external {
+        claimBondMin = bond;
     }
 
     function set(SlotId slotId, Verdict verdict, bytes32 output, address champion) external {

@@ -365,6 +365,7 @@ sol! {
         error Schedule_EpochTooLight(uint64 epochWeightGas);
         error Schedule_EpochTooSlow(uint32 epochSeconds);
         error Schedule_BondTooHigh(uint128 claimBond);
+        error Schedule_BondTooLow(uint128 claimBond, uint128 min);
         error Schedule_ClaimWindowOutOfRange(uint32 claimWindowSeconds, uint32 min, uint32 max);
         error Schedule_NoDispute();
         error Schedule_EntryWaiting(uint64 id);
@@ -438,6 +439,7 @@ sol! {
     #[sol(rpc)]
     contract Dispute {
         function claimWindowSecondsMin() external view returns (uint32);
+        function claimBondMin() external view returns (uint128);
     }
 
     /// An error of `contracts/src/l1/Notice.sol`.

@@ -31,6 +31,8 @@ pub const NOTICE_SECONDS_MIN: u64 = 37 * 86_400;
 pub const GRACE_SECONDS_MIN: u64 = 14 * 86_400;
 /// What the guardian's pauses may last together (L1-BR-6); twin: `Bridge.MAX_PAUSE_SECONDS`.
 const PAUSE_SECONDS_MAX: u128 = 30 * 86_400;
+/// A thousand ether (L1-SCHED-5).
+const CLAIM_BOND_MAX: u128 = 1_000_000_000_000_000_000_000;
 /// Gas of a creation beside what its bytes cost.
 const CREATION_GAS: u64 = 1_500_000;
 /// Gas per byte of a creation: calldata, initcode and code deposit.
@@ -77,7 +79,7 @@ impl ChainSpec {
             ("epoch seconds", 1, 604_800, rules.epoch_seconds.into()),
             ("maximal checkpoint age in seconds", 3_600, seconds_max, rules.max_checkpoint_age_seconds.into()),
             ("claim window in seconds", 1, 30 * 86_400, rules.claim_window_seconds.into()),
-            ("claim bond in wei", 0, 1_000_000_000_000_000_000_000, rules.claim_bond),
+            ("claim bond in wei", 0, CLAIM_BOND_MAX, rules.claim_bond),
             ("forced-inclusion window in seconds", 1, unbounded, self.forced_inclusion_window_seconds.into()),
             ("delay in seconds", delay_min.into(), unbounded, self.delay_seconds.into()),
             ("grace in seconds", grace_min.into(), unbounded, self.grace_seconds.into()),
@@ -293,7 +295,7 @@ pub async fn deploy<E: core::error::Error + Send + Sync + 'static>(
     Ok(Deployment { chain, schedule, executor, gate, start_block, abis: plan.abis })
 }
 
-/// A claim can be rivalled for as long as the dispute contract needs (L1-SCHED-5); the constructor asks the same, for gas.
+/// A claim can be rivalled for as long as the dispute contract needs, and stakes as much (L1-SCHED-5); the constructor asks the same, for gas.
 async fn check_dispute(client: &L1Client, rules: &RulesSpec) -> Result<(), DeployError> {
     if rules.dispute.is_zero() {
         return Ok(());
@@ -303,6 +305,11 @@ async fn check_dispute(client: &L1Client, rules: &RulesSpec) -> Result<(), Deplo
     let (rule, max, found) = ("claim window in seconds", 30 * 86_400, rules.claim_window_seconds);
     if found < min {
         return Err(DeployError::Bounds { rule, min: min.into(), max, found: found.into() });
+    }
+    let min = client.call(async { dispute.claimBondMin().call().await }).await?;
+    let (rule, max, found) = ("claim bond in wei", CLAIM_BOND_MAX, rules.claim_bond);
+    if found < min {
+        return Err(DeployError::Bounds { rule, min, max, found });
     }
     Ok(())
 }

@@ -14,6 +14,9 @@ interface IDispute {
     /// @notice A claim must be open to rivals for at least so long, in seconds: to detect, compute and be included.
     function claimWindowSecondsMin() external view returns (uint32);
 
+    /// @notice A claim must stake at least so much, in wei: defending a right claim locks no more than a wrong one loses.
+    function claimBondMin() external view returns (uint128);
+
     /// @notice The verdict on a slot. Once it is not None it never changes.
     /// @param slotId the contested slot of the calling settlement
     /// @return verdict None, Output or Failed

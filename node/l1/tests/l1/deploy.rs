@@ -1,6 +1,9 @@
 //! What is refused before it costs gas: as `Schedule.sol` refuses it, and what only the programs can know.
 
-use alloy::primitives::{Address, B256};
+use alloy::{
+    primitives::{Address, B256, bytes},
+    providers::ext::AnvilApi,
+};
 use tandem_chain::{ChainConfig, config::ConfigError, derive::genesis_output, epoch::limits::EPOCH_WEIGHT_GAS_MAX};
 use tandem_l1::{
     ChainSpec, L1Client,
@@ -91,6 +94,30 @@ async fn the_endpoint_tells_whether_it_is_a_devnet() {
     // An account without code is no dispute contract.
     let found = deploy(&client, key, &ChainSpec { rules: mainnet().rules, ..spec }, genesis, DEADLINE, DEADLINE).await;
     assert!(matches!(found, Err(DeployError::Rpc(_))), "{found:?}");
+    assert_eq!(client.nonce(key.address()).await.unwrap(), 0);
+}
+
+/// What the dispute contract needs is asked before any gas is paid (L1-SCHED-5).
+#[tokio::test]
+async fn bond_and_window_are_what_the_dispute_contract_needs() {
+    let anvil = Anvil::start(AnvilOptions::default()).unwrap();
+    let client = L1Client::connect(&anvil.url().unwrap(), DEADLINE).await.unwrap();
+    let genesis = |config: &ChainConfig| {
+        Ok::<_, std::convert::Infallible>(genesis_output(config, B256::repeat_byte(1), B256::repeat_byte(2)))
+    };
+    let mut spec = spec(Address::ZERO);
+    spec.rules.dispute = Address::repeat_byte(7);
+    // Answers every call with 1,000.
+    let code = bytes!("6103e860005260206000f3");
+    client.provider().anvil_set_code(spec.rules.dispute, code).await.unwrap();
+    let key = &anvil.keys()[0];
+    for (window, bond, name) in [(1_000, 999, "claim bond in wei"), (999, 1_000, "claim window in seconds")] {
+        (spec.rules.claim_window_seconds, spec.rules.claim_bond) = (window, bond);
+        match deploy(&client, key, &spec, genesis, DEADLINE, DEADLINE).await {
+            Err(DeployError::Bounds { rule, min: 1_000, found: 999, .. }) => assert_eq!(rule, name),
+            other => panic!("{name}: {other:?}"),
+        }
+    }
     assert_eq!(client.nonce(key.address()).await.unwrap(), 0);
 }
 
