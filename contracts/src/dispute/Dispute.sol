@@ -5,7 +5,7 @@ import { FraudSettlement, SlotId } from "../l1/FraudSettlement.sol";
 import { IDispute } from "../l1/interfaces/IDispute.sol";
 import { Clock } from "./Clock.sol";
 import { Commitment, CommitmentStatus, Commitments, Ending } from "./Commitment.sol";
-import { Match, MatchRef, MatchStatus, Turn } from "./Match.sol";
+import { Match, MatchRef, Turn } from "./Match.sol";
 import { Moves } from "./Moves.sol";
 import { Terms } from "./Terms.sol";
 import { Rank, Tournament, TournamentStatus } from "./Tournament.sol";

@@ -54,9 +54,12 @@ abstract contract Moves is Purse {
     error Dispute_NoMatch(bytes32 tournament, bytes32 matchId);
     error Dispute_WrongLevel(bytes32 tournament, uint8 level);
     error Dispute_InTime(bytes32 tournament, bytes32 matchId);
+    error Dispute_SealInstead(bytes32 tournament, bytes32 matchId);
+    error Dispute_NoMachine(address machine);
 
     constructor(address machine_, Terms memory terms) {
         terms.check();
+        if (machine_.code.length == 0) revert Dispute_NoMachine(machine_);
         machine = IStep(machine_);
         allowanceSeconds = terms.allowanceSeconds;
         computeSeconds0 = terms.computeSeconds0;
@@ -89,8 +92,6 @@ abstract contract Moves is Purse {
         m.turn = turn;
     }
 
-    error Dispute_SealInstead(bytes32 tournament, bytes32 matchId);
-
     /// @notice DISP-MATCH-2: opens the lowest node. At level 0 a tournament inside the contested stride opens, and both clocks rest; at level 1 both
     /// clocks run until somebody proves the contested step. Caller: anyone; refunded by the side whose turn it is.
     /// @dev Reverts as `advance` does, or if the agreed state is not shown.
@@ -116,7 +117,7 @@ abstract contract Moves is Purse {
         m.turn = turn;
     }
 
-    /// @notice Decides a sealed match of level 1 by the contested step. Caller: anyone; refunded by the winner's bond.
+    /// @notice Decides a sealed match of level 1 by the contested step. Caller: anyone; refunded by what falls.
     /// @dev L1 computes the successor of the agreed state; the side that has it wins, and if neither has it, both fall. Reverts while the
     /// witness is not accepted (`IStep`), which decides nothing: too little gas for a precompile looks like a bad witness. Reverts
     /// if a clock is out.
@@ -138,8 +139,7 @@ abstract contract Moves is Purse {
     function timeout(MatchRef calldata ref) external {
         uint256 gasAtStart = gasleft();
         Tournament storage tournament = _open(ref.tournament);
-        (bytes32 matchId, Match storage m, Turn memory turn) = _match(tournament, ref);
-        m; // its nodes do not matter
+        (bytes32 matchId,, Turn memory turn) = _match(tournament, ref);
         bool isSealed = turn.status == MatchStatus.Sealed;
         // Its inner tournament decides.
         if (isSealed && tournament.level == 0) revert Dispute_InTime(ref.tournament, matchId);
@@ -160,8 +160,7 @@ abstract contract Moves is Purse {
     function propagate(MatchRef calldata ref) external {
         uint256 gasAtStart = gasleft();
         Tournament storage tournament = _open(ref.tournament);
-        (bytes32 matchId, Match storage m, Turn memory turn) = _match(tournament, ref);
-        m; // its nodes do not matter
+        (bytes32 matchId,, Turn memory turn) = _match(tournament, ref);
         if (tournament.level != 0) revert Dispute_WrongLevel(ref.tournament, tournament.level);
         turn.checkSealed();
         bytes32 innerId = innerIdOf(ref.tournament, matchId);

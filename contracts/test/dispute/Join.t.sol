@@ -47,6 +47,12 @@ contract DisputeJoinTest is Fixture {
         this.deploy(given);
     }
 
+    function testFuzz_constructor_needsAMachine(address nobody) external {
+        vm.assume(nobody.code.length == 0);
+        vm.expectRevert(abi.encodeWithSelector(Moves.Dispute_NoMachine.selector, nobody));
+        new Dispute(address(settlement), nobody, terms());
+    }
+
     function _expectRefused(Terms memory given) private {
         vm.expectRevert(abi.encodeWithSelector(TermsRules.Terms_OutOfRange.selector, given));
         this.deploy(given);
