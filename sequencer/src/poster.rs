@@ -94,7 +94,7 @@ enum Round {
     Refused,
     /// L1 takes the next batch when its bucket has drained for so long.
     Full {
-        /// How long that takes, in seconds of L1's clock.
+        /// How long that takes, by L1's clock.
         wait: Duration,
     },
 }
