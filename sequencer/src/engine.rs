@@ -84,7 +84,7 @@ pub struct Engine {
     /// L1 block up to which a message that blocks consumed and a reorganisation removed may come back.
     reorg_deadline: Option<u64>,
     /// Whether L1 was read to its end once; before, blocks of our own could contradict batches that L1 already holds.
-    synced: bool,
+    synced: watch::Sender<bool>,
     head_sender: watch::Sender<HeadInfo>,
     commands: Receiver<Command>,
     /// The last field: it ends with what it works on, which nothing waits for any more by then.
@@ -102,7 +102,9 @@ impl Engine {
     ) -> Result<(Self, EngineHandle), EngineError> {
         let (head_sender, head) = watch::channel(HeadInfo::default());
         let pool = Arc::new(PoolView::new(config.mempool.dropped_max));
-        let (handle, commands) = EngineHandle::new(config.mempool.submissions_max, head, pool.clone());
+        let synced = watch::Sender::new(false);
+        let (handle, commands) =
+            EngineHandle::new(config.mempool.submissions_max, head, synced.subscribe(), pool.clone());
         let mut time = ChainTime::new(clock, chain.max_timestamp_drift);
         if let Some(l1_head) = store.l1_head()? {
             time.hear(l1_head.timestamp);
@@ -126,7 +128,7 @@ impl Engine {
             store,
             closed,
             reorg_deadline: None,
-            synced: false,
+            synced,
             head_sender,
             commands,
         };
@@ -220,10 +222,9 @@ impl Engine {
                 let _ = reply.send(());
             }
             Command::Synced { reply } => {
-                if !self.synced {
+                if !self.synced.send_replace(true) {
                     info!(head = self.execution.number(), "L1 is read to its end: sequencing");
                 }
-                self.synced = true;
                 let _ = reply.send(());
             }
         }

@@ -1,22 +1,22 @@
 //! The block feed over gRPC: every sequenced block, as it comes (`proto/tandem/v1/feed.proto`).
 
-use std::{collections::VecDeque, pin::Pin};
+use std::pin::Pin;
 
-use alloy::primitives::B256;
 use futures::Stream;
 use tandem_proto::v1::{Block, FollowRequest, block_feed_server::BlockFeed};
-use tandem_store::{Store, StoreError};
+use tandem_store::Store;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use crate::{engine::HeadInfo, evm};
+use crate::{
+    engine::HeadInfo,
+    evm,
+    follow::{Follower, Step},
+};
 
 /// Blocks on their way to one follower; a slower one is waited for, it holds up nobody else.
 const IN_FLIGHT_MAX: usize = 64;
-
-/// Blocks that a follower may have to take back; no reorganisation of unposted blocks is longer.
-const REMEMBERED_MAX: usize = 8_192;
 
 /// Serves the feed from the store, told of new heads by the engine.
 #[derive(Clone)]
@@ -38,29 +38,23 @@ impl BlockFeed for Feed {
 
     async fn follow(&self, request: Request<FollowRequest>) -> Result<Response<Self::FollowStream>, Status> {
         let (sender, receiver) = mpsc::channel(IN_FLIGHT_MAX);
-        let follower = Follower { feed: self.clone(), next: request.into_inner().from_number, sent: VecDeque::new() };
-        tokio::spawn(follower.run(sender));
+        let follower = Follower::from_number(request.into_inner().from_number);
+        tokio::spawn(self.clone().send(follower, sender));
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 }
 
-/// One subscriber's place in the chain.
-struct Follower {
-    feed: Feed,
-    next: u64,
-    /// Number and hash of the blocks sent last, oldest first: what must still stand for the next to follow.
-    sent: VecDeque<(u64, B256)>,
-}
-
-impl Follower {
-    async fn run(mut self, sender: mpsc::Sender<Result<Block, Status>>) {
+impl Feed {
+    async fn send(mut self, mut follower: Follower, sender: mpsc::Sender<Result<Block, Status>>) {
         loop {
-            self.feed.head.borrow_and_update();
-            let item = match self.step() {
-                Ok(Some(block)) => Ok(block),
+            self.head.borrow_and_update();
+            let item = match follower.step(&self.store) {
+                Ok(Some(Step::Block(block))) => Ok(evm::to_feed(&block)),
+                // What replaces a block has its number, which says as much.
+                Ok(Some(Step::TakenBack { .. })) => continue,
                 Ok(None) => {
                     tokio::select! {
-                        changed = self.feed.head.changed() => if changed.is_err() { return },
+                        changed = self.head.changed() => if changed.is_err() { return },
                         () = sender.closed() => return,
                     }
                     continue;
@@ -72,23 +66,5 @@ impl Follower {
                 return;
             }
         }
-    }
-
-    /// The next block, after going back over those that were replaced; none at the head.
-    fn step(&mut self) -> Result<Option<Block>, StoreError> {
-        while let Some((number, hash)) = self.sent.back().copied() {
-            if self.feed.store.block_hash(number)? == Some(hash) {
-                break;
-            }
-            self.sent.pop_back();
-            self.next = number;
-        }
-        let Some(block) = self.feed.store.block(self.next)? else { return Ok(None) };
-        if self.sent.len() == REMEMBERED_MAX {
-            self.sent.pop_front();
-        }
-        self.sent.push_back((self.next, block.hash));
-        self.next += 1;
-        Ok(Some(evm::to_feed(&block)))
     }
 }

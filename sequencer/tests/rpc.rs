@@ -296,11 +296,13 @@ async fn calls_see_the_state_they_name_and_reverts_carry_their_data() {
         json!({ "code": 3, "message": "execution reverted: 0xdeadbeef", "data": "0xdeadbeef01" })
     );
     let text = Bytes::from(alloy::sol_types::SolError::abi_encode(&alloy::sol_types::Revert::from("no such thing")));
-    for method in ["eth_call", "eth_estimateGas", "eth_createAccessList"] {
+    for method in ["eth_call", "eth_estimateGas"] {
         let error = node.request(method, json!([{ "to": counter, "data": text }])).await["error"].clone();
         assert_eq!((&error["code"], &error["data"]), (&json!(3), &json!(text)), "{method}");
         assert!(error["message"].as_str().unwrap().ends_with("no such thing"), "{error}");
     }
+    let list = node.ask("eth_createAccessList", json!([{ "to": counter, "data": text }])).await;
+    assert!(list["error"].as_str().unwrap().ends_with("no such thing"), "the reason beside what was touched: {list}");
 
     let list = node.ask("eth_createAccessList", json!([call])).await;
     assert_eq!(list["accessList"], json!([{ "address": counter, "storageKeys": [B256::ZERO] }]));

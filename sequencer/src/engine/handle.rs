@@ -100,6 +100,7 @@ pub struct L1Tip {
 pub struct EngineHandle {
     commands: SyncSender<Command>,
     head: watch::Receiver<HeadInfo>,
+    synced: watch::Receiver<bool>,
     pool: Arc<PoolView>,
 }
 
@@ -108,10 +109,11 @@ impl EngineHandle {
     pub(super) fn new(
         submissions_max: usize,
         head: watch::Receiver<HeadInfo>,
+        synced: watch::Receiver<bool>,
         pool: Arc<PoolView>,
     ) -> (Self, Receiver<Command>) {
         let (commands, received) = sync_channel(submissions_max.max(COMMANDS_MIN));
-        (Self { commands, head, pool }, received)
+        (Self { commands, head, synced, pool }, received)
     }
 
     /// Offers a transaction. When it is accepted, it is in the journal and survives kill -9.
@@ -127,6 +129,11 @@ impl EngineHandle {
     /// A view of the newest block that is told of changes.
     pub fn head(&self) -> watch::Receiver<HeadInfo> {
         self.head.clone()
+    }
+
+    /// Whether L1 was read to its end, so that blocks are built.
+    pub fn watch_synced(&self) -> watch::Receiver<bool> {
+        self.synced.clone()
     }
 
     /// A batch of ours is on L1.

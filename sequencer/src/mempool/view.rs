@@ -16,9 +16,15 @@ use std::{
 };
 
 use alloy::primitives::{Address, B256};
-use tandem_evm::Recovered;
+use tandem_evm::{Recovered, payload::bytes_max};
 
 use super::{Counts, Dropped, Mempool, dropped::RecentDrops};
+use crate::ring::Ring;
+
+/// Bytes of the transactions that came lately and are remembered for who follows them.
+const ARRIVALS_BYTES_MAX: usize = 32 << 20;
+/// What an arrival takes beside its encoding, about.
+const ARRIVAL_BYTES: usize = 256;
 
 /// How one sender's waiting transactions stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +72,8 @@ pub struct Change {
 #[derive(Debug)]
 pub struct PoolView {
     published: RwLock<Published>,
+    /// What came, in order. A transaction is in the view before it is here.
+    arrivals: Arc<Ring<Arc<Recovered>>>,
 }
 
 #[derive(Debug)]
@@ -88,7 +96,12 @@ impl PoolView {
             dropped: RecentDrops::new(dropped_max),
             rewinds: 0,
         };
-        Self { published: RwLock::new(published) }
+        Self { published: RwLock::new(published), arrivals: Arc::new(Ring::new(ARRIVALS_BYTES_MAX)) }
+    }
+
+    /// What came, in order.
+    pub fn arrivals(&self) -> Arc<Ring<Arc<Recovered>>> {
+        self.arrivals.clone()
     }
 
     /// The waiting transaction with this hash.
@@ -153,11 +166,16 @@ impl PoolView {
         for (hash, reason) in &change.dropped {
             published.dropped.insert(*hash, reason.clone());
         }
-        for transaction in change.added {
-            published.add(transaction);
+        for transaction in &change.added {
+            published.add(transaction.clone());
         }
         for (sender, standing) in standings {
             published.stand(sender, standing);
+        }
+        drop(published);
+        for transaction in change.added {
+            let bytes = bytes_max(transaction.transaction()).saturating_add(ARRIVAL_BYTES);
+            self.arrivals.push(transaction, bytes);
         }
     }
 

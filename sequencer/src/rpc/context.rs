@@ -9,7 +9,7 @@ use tandem_service::Readiness;
 use tandem_store::{Head, Store};
 use tokio::sync::{Semaphore, watch};
 
-use super::{Methods, RpcError, RpcLimits};
+use super::{Methods, RpcError, RpcLimits, filters::Filters, news::News};
 use crate::engine::EngineHandle;
 
 /// Shared by all requests. Cheap to clone.
@@ -20,6 +20,8 @@ pub struct RpcContext {
     pub(crate) store: Store,
     pub(crate) engine: EngineHandle,
     pub(crate) limits: RpcLimits,
+    pub(crate) news: News,
+    pub(crate) filters: Filters,
     l1_heads: watch::Receiver<L1Heads>,
     /// What keeps the node from its work.
     readiness: Readiness,
@@ -43,6 +45,8 @@ impl RpcContext {
             methods,
             chain: Arc::new(chain),
             store,
+            news: News::new(engine.pool().arrivals()),
+            filters: Filters::new(limits.filters_max, limits.filter_idle_max()),
             engine,
             l1_heads,
             readiness: Readiness::default(),

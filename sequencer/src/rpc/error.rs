@@ -42,6 +42,69 @@ pub enum RpcError {
     /// The block does not exist.
     #[error("header not found")]
     UnknownBlock,
+    /// No such transaction.
+    #[error("transaction not found")]
+    UnknownTransaction,
+    /// A transaction that is acknowledged and in no block within the time that its sender wanted to wait (EIP-7966).
+    #[error("the transaction was added to the mempool but was not included within {wait_ms} ms")]
+    NotIncludedYet {
+        /// Its hash.
+        hash: B256,
+        /// How long was waited.
+        wait_ms: u128,
+    },
+    /// Nothing was executed in block 0.
+    #[error("genesis is not traceable")]
+    GenesisNotTraceable,
+    /// A message from L1 that ran no code.
+    #[error("not executed: a message of a kind or from a sender that runs no code")]
+    NotExecuted,
+    /// A tracer in JavaScript.
+    #[error(
+        "tracers in JavaScript are not taken: use callTracer, prestateTracer, flatCallTracer, 4byteTracer, muxTracer, noopTracer or none"
+    )]
+    JavaScriptTracer,
+    /// A tracer, or a configuration of one, that there is not.
+    #[error("{0}")]
+    BadTracer(String),
+    /// An override that cannot be made.
+    #[error("cannot override {what}")]
+    BadOverride {
+        /// What was to be otherwise.
+        what: &'static str,
+    },
+    /// A call with two different inputs.
+    #[error(r#"both "data" and "input" are set and not equal. Please use "input" to pass transaction call data"#)]
+    TwoInputs,
+    /// A simulation that cannot go on.
+    #[error("{what}")]
+    Simulation {
+        /// As the execution API has it.
+        code: i64,
+        /// Why.
+        what: String,
+    },
+    /// A range that ends before it begins.
+    #[error("invalid block range params")]
+    ReversedRange,
+    /// A range that reaches beyond the newest block.
+    #[error("block range extends beyond current head block")]
+    RangeBeyondHead,
+    /// No filter has this id, or it was not asked for too long.
+    #[error("filter not found")]
+    UnknownFilter,
+    /// There is nothing of this name to subscribe to.
+    #[error("no {name:?} subscription in eth namespace")]
+    UnknownSubscription {
+        /// As asked for.
+        name: String,
+    },
+    /// This connection has no subscription with this id.
+    #[error("subscription not found")]
+    UnknownSubscriptionId,
+    /// Subscriptions need a connection that stays open: a WebSocket.
+    #[error("notifications not supported")]
+    NoNotifications,
     /// Too much was asked for.
     #[error("{what}: at most {limit} (--{flag})")]
     LimitExceeded {
@@ -100,14 +163,30 @@ impl RpcError {
         match self {
             Self::Parse => -32700,
             Self::InvalidRequest | Self::BatchTooLong { .. } => -32600,
-            Self::UnknownMethod { .. } => -32601,
-            Self::InvalidParam { .. } | Self::BadTransaction(_) => -32602,
+            Self::UnknownMethod { .. } | Self::UnknownSubscription { .. } | Self::NoNotifications => -32601,
+            Self::InvalidParam { .. }
+            | Self::BadTransaction(_)
+            | Self::BadTracer(_)
+            | Self::JavaScriptTracer
+            | Self::BadOverride { .. }
+            | Self::ReversedRange
+            | Self::RangeBeyondHead => -32602,
             Self::LimitExceeded { .. }
             | Self::TooSlow { .. }
             | Self::Overloaded
             | Self::Submit(AskError::Overloaded) => -32005,
-            Self::UnknownBlock | Self::RefusedTransaction(_) | Self::Submit(_) => -32000,
+            Self::UnknownBlock
+            | Self::UnknownTransaction
+            | Self::GenesisNotTraceable
+            | Self::NotExecuted
+            | Self::TwoInputs
+            | Self::UnknownFilter
+            | Self::UnknownSubscriptionId
+            | Self::RefusedTransaction(_)
+            | Self::Submit(_) => -32000,
             Self::Reverted(_) => 3,
+            Self::Simulation { code, .. } => *code,
+            Self::NotIncludedYet { .. } => 4,
             Self::Execution(_) | Self::CallGas { .. } | Self::InsufficientFunds { .. } => -32000,
             Self::Internal(_) => -32603,
         }
@@ -116,8 +195,10 @@ impl RpcError {
     /// The `error` member of the answer.
     pub fn to_json(&self) -> Value {
         let mut error = json!({ "code": self.code(), "message": self.to_string() });
-        if let Self::Reverted(data) = self {
-            error["data"] = json!(data);
+        match self {
+            Self::Reverted(data) => error["data"] = json!(data),
+            Self::NotIncludedYet { hash, .. } => error["data"] = json!(hash),
+            _ => {}
         }
         error
     }

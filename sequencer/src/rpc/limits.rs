@@ -36,6 +36,16 @@ pub mod flag {
     pub const MESSAGES: &str = "rpc-messages-max";
     /// Of [`super::RpcLimits::call_gas_max`].
     pub const CALL_GAS: &str = "rpc-call-gas-max";
+    /// Of [`super::RpcLimits::trace_bytes_max`].
+    pub const TRACE_BYTES: &str = "rpc-trace-bytes-max";
+    /// Of [`super::RpcLimits::trace_blocks_max`].
+    pub const TRACE_BLOCKS: &str = "rpc-trace-blocks-max";
+    /// Of [`super::RpcLimits::subscriptions_max`].
+    pub const SUBSCRIPTIONS: &str = "rpc-subscriptions-max";
+    /// Of [`super::RpcLimits::filters_max`].
+    pub const FILTERS: &str = "rpc-filters-max";
+    /// Of [`super::RpcLimits::filter_idle_max_s`].
+    pub const FILTER_IDLE: &str = "rpc-filter-idle-max-s";
     /// Of [`super::RpcLimits::content_max`].
     pub const CONTENT: &str = "rpc-content-max";
 }
@@ -160,7 +170,7 @@ pub struct RpcLimits {
         default_value_t = RpcLimits::DEFAULT.messages_max
     )]
     pub messages_max: u64,
-    /// Most gas of one eth_call, eth_estimateGas or eth_createAccessList; a transaction has at most the default (EIP-7825)
+    /// Most gas of one eth_call, eth_estimateGas or eth_createAccessList; a transaction has at most 2^24 all the same (EIP-7825)
     #[arg(
         id = flag::CALL_GAS,
         long = flag::CALL_GAS,
@@ -176,6 +186,46 @@ pub struct RpcLimits {
         default_value_t = RpcLimits::DEFAULT.content_max
     )]
     pub content_max: usize,
+    /// Most bytes of memory that one debug_trace or trace_ answer may take, about
+    #[arg(
+        id = flag::TRACE_BYTES,
+        long = flag::TRACE_BYTES,
+        env = "TANDEM_RPC_TRACE_BYTES_MAX",
+        default_value_t = RpcLimits::DEFAULT.trace_bytes_max
+    )]
+    pub trace_bytes_max: usize,
+    /// Most blocks that one trace_filter executes again
+    #[arg(
+        id = flag::TRACE_BLOCKS,
+        long = flag::TRACE_BLOCKS,
+        env = "TANDEM_RPC_TRACE_BLOCKS_MAX",
+        default_value_t = RpcLimits::DEFAULT.trace_blocks_max
+    )]
+    pub trace_blocks_max: u64,
+    /// Most subscriptions of one WebSocket connection
+    #[arg(
+        id = flag::SUBSCRIPTIONS,
+        long = flag::SUBSCRIPTIONS,
+        env = "TANDEM_RPC_SUBSCRIPTIONS_MAX",
+        default_value_t = RpcLimits::DEFAULT.subscriptions_max
+    )]
+    pub subscriptions_max: usize,
+    /// Most filters (eth_newFilter and the like) of all callers together
+    #[arg(
+        id = flag::FILTERS,
+        long = flag::FILTERS,
+        env = "TANDEM_RPC_FILTERS_MAX",
+        default_value_t = RpcLimits::DEFAULT.filters_max
+    )]
+    pub filters_max: usize,
+    /// Time after which a filter goes that nobody asks, in seconds
+    #[arg(
+        id = flag::FILTER_IDLE,
+        long = flag::FILTER_IDLE,
+        env = "TANDEM_RPC_FILTER_IDLE_MAX_S",
+        default_value_t = RpcLimits::DEFAULT.filter_idle_max_s
+    )]
+    pub filter_idle_max_s: u64,
 }
 
 /// A limit that would leave nothing to serve.
@@ -193,7 +243,7 @@ pub struct LimitTooSmall {
 impl RpcLimits {
     const DEFAULT: Self = Self {
         body_bytes_max: 2 << 20,
-        batch_max: 100,
+        batch_max: 1_000,
         connections_max: 256,
         silence_max_s: 120,
         request_time_max_s: 30,
@@ -206,8 +256,13 @@ impl RpcLimits {
         fee_history_max: 1_024,
         percentiles_max: 100,
         messages_max: 1_000,
-        call_gas_max: 1 << 24,
+        call_gas_max: 50_000_000,
         content_max: 2_000,
+        trace_bytes_max: 128 << 20,
+        trace_blocks_max: 1_000,
+        subscriptions_max: 1_000,
+        filters_max: 10_000,
+        filter_idle_max_s: 300,
     };
 
     /// Refuses limits under which no request, or no transaction that the mempool takes, could be answered.
@@ -225,6 +280,7 @@ impl RpcLimits {
         }
         at_least(flag::BODY_BYTES, self.body_bytes_max as u64, body_min as u64)?;
         at_least(flag::SILENCE, self.silence_max_s, 1)?;
+        at_least(flag::FILTER_IDLE, self.filter_idle_max_s, 1)?;
         at_least(flag::REQUEST_TIME, self.request_time_max_s, 1)?;
         at_least(flag::LOG_BLOCKS, self.log_blocks_max, 1)?;
         at_least(flag::FEE_HISTORY, self.fee_history_max, 1)?;
@@ -239,6 +295,11 @@ impl RpcLimits {
     /// See [`RpcLimits::request_time_max_s`].
     pub fn request_time_max(&self) -> Duration {
         Duration::from_secs(self.request_time_max_s)
+    }
+
+    /// See [`RpcLimits::filter_idle_max_s`].
+    pub fn filter_idle_max(&self) -> Duration {
+        Duration::from_secs(self.filter_idle_max_s)
     }
 
     /// See [`RpcLimits::working_max`]. No more than that, since the engine needs processors too.

@@ -5,28 +5,38 @@
 mod connections;
 mod context;
 mod error;
+pub(crate) mod filters;
 pub(crate) mod json;
 mod limits;
+mod news;
+mod node_info;
 mod params;
 pub(crate) mod rollup;
 mod server;
+mod subscriptions;
+mod websocket;
 
 pub use context::RpcContext;
 pub use error::RpcError;
 pub use limits::{LimitTooSmall, RpcLimits, flag};
 pub use server::serve;
 
+pub use news::BlockNews;
 pub use params::Params;
 
 use alloy::primitives::Bytes;
 use serde_json::Value;
-use tandem_evm::Recovered;
+use tandem_evm::{EvmBlock, Recovered};
 
 /// What a chain kind answers: all that depends on what its blocks and transactions are.
 #[derive(Clone, Copy)]
 pub struct Methods {
     /// Decodes a transaction that is offered, and recovers its signer.
     pub recover: fn(&[u8]) -> Result<Recovered, RpcError>,
+    /// A block as subscribers are told of it.
+    pub announce: fn(&EvmBlock) -> Result<BlockNews, RpcError>,
+    /// A waiting transaction.
+    pub waiting: fn(&Recovered) -> Result<Value, RpcError>,
     /// Answers a method that only reads; [`RpcError::UnknownMethod`] if the kind has none of this name.
     pub read: fn(&RpcContext, &str, &Params) -> Result<Value, RpcError>,
 }
@@ -35,6 +45,7 @@ pub struct Methods {
 async fn dispatch(context: &RpcContext, method: &str, params: Params) -> Result<Value, RpcError> {
     match method {
         "eth_sendRawTransaction" => send_raw_transaction(context, &params).await,
+        "eth_sendRawTransactionSync" => node_info::send_raw_transaction_sync(context, &params).await,
         _ => {
             let (context, method) = (context.clone(), method.to_owned());
             context.blocking(move |context| read(context, &method, &params)).await
@@ -56,7 +67,16 @@ fn read(context: &RpcContext, method: &str, params: &Params) -> Result<Value, Rp
         "net_listening" => Ok(true.into()),
         "net_peerCount" => Ok("0x0".into()),
         "eth_chainId" => json::quantity(context.chain.l2_chain_id),
-        "eth_syncing" => Ok(false.into()),
+        "eth_syncing" => node_info::syncing(context),
+        "rpc_modules" => Ok(node_info::modules()),
+        "eth_newFilter" => filters::new_filter(context, params),
+        "eth_newBlockFilter" => filters::new_block_filter(context),
+        "eth_newPendingTransactionFilter" => filters::new_pending_transaction_filter(context, params),
+        "eth_getFilterChanges" => filters::filter_changes(context, params),
+        "eth_getFilterLogs" => filters::filter_logs(context, params),
+        "eth_uninstallFilter" => filters::uninstall_filter(context, params),
+        // Over a WebSocket these are answered where the connection is.
+        "eth_subscribe" | "eth_unsubscribe" => Err(RpcError::NoNotifications),
         "eth_accounts" => Ok(Value::Array(Vec::new())),
         "eth_blockNumber" => json::quantity(context.head()?.number),
         "rollup_config" => rollup::config(context),

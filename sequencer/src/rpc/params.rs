@@ -19,6 +19,11 @@ impl Params {
         }
     }
 
+    /// Whether there is a parameter `index`.
+    pub fn has(&self, index: usize) -> bool {
+        self.0.get(index).is_some_and(|value| !value.is_null())
+    }
+
     /// Parameter `index`, which must be there.
     pub fn required<T: DeserializeOwned>(&self, index: usize, expected: &'static str) -> Result<T, RpcError> {
         self.optional(index, expected)?.ok_or(RpcError::InvalidParam { index, expected })

@@ -3,28 +3,24 @@
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{
-        DefaultBodyLimit, State,
-        rejection::BytesRejection,
-        ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade},
-    },
+    extract::{DefaultBodyLimit, State, rejection::BytesRejection, ws::WebSocketUpgrade},
     http::{HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::{Params, RpcContext, RpcError, RpcLimits, connections::Bounded, dispatch, flag};
-
-/// Code with which a WebSocket closes on a message that is too large (RFC 6455).
-const CLOSE_TOO_LARGE: u16 = 1009;
+use super::{Params, RpcContext, RpcError, RpcLimits, connections::Bounded, dispatch, flag, websocket};
 
 /// Serves until `cancel` is cancelled.
 pub async fn serve(listener: TcpListener, context: RpcContext, cancel: CancellationToken) -> std::io::Result<()> {
     let limits = context.limits;
+    // Ends with the server.
+    let mut news = JoinSet::new();
+    news.spawn(context.news.clone().follow(context.methods, context.store.clone(), context.engine.head()));
     let router = Router::new()
         .route("/", post(http).get(upgrade))
         .route("/healthz", get(|| async { "ok\n" }))
@@ -94,64 +90,75 @@ async fn http(State(context): State<RpcContext>, body: Result<Bytes, BytesReject
 }
 
 async fn upgrade(State(context): State<RpcContext>, upgrade: WebSocketUpgrade) -> Response {
-    upgrade.max_message_size(context.limits.body_bytes_max).on_upgrade(|socket| websocket(socket, context))
-}
-
-async fn websocket(mut socket: WebSocket, context: RpcContext) {
-    while let Some(message) = socket.recv().await {
-        let body = match message {
-            Ok(Message::Text(text)) => Bytes::from(text),
-            Ok(Message::Binary(bytes)) => bytes,
-            Ok(Message::Close(_)) => return,
-            Ok(Message::Ping(_) | Message::Pong(_)) => continue,
-            Err(_) => {
-                // Most likely its message was too large; a connection that broke is told nothing.
-                let reason = too_large(&context.limits).to_string().into();
-                let frame = CloseFrame { code: CLOSE_TOO_LARGE, reason };
-                let _ = socket.send(Message::Close(Some(frame))).await;
-                return;
-            }
-        };
-        if let Some(answer) = answer(&context, &body).await
-            && socket.send(Message::Text(answer.to_string().into())).await.is_err()
-        {
-            return;
-        }
-    }
+    upgrade.max_message_size(context.limits.body_bytes_max).on_upgrade(|socket| websocket::serve(socket, context))
 }
 
 /// The answer to one body; none if it held only notifications.
-async fn answer(context: &RpcContext, body: &[u8]) -> Option<Value> {
-    match serde_json::from_slice(body) {
-        Err(_) => Some(failure(Value::Null, &RpcError::Parse)),
-        Ok(Value::Array(requests)) if requests.is_empty() => Some(failure(Value::Null, &RpcError::InvalidRequest)),
-        Ok(Value::Array(requests)) if requests.len() > context.limits.batch_max => {
-            let (length, limit) = (requests.len(), context.limits.batch_max);
-            Some(failure(Value::Null, &RpcError::BatchTooLong { length, limit }))
-        }
-        Ok(Value::Array(requests)) => {
-            let mut answers = Vec::with_capacity(requests.len());
-            for request in requests {
-                answers.extend(single(context, request).await);
-            }
-            (!answers.is_empty()).then_some(Value::Array(answers))
-        }
-        Ok(request) => single(context, request).await,
+pub(super) async fn answer(context: &RpcContext, body: &[u8]) -> Option<Value> {
+    match read(context, body) {
+        Ok(Body::Single(request)) => answer_one(context, request).await,
+        Ok(Body::Batch(requests)) => answer_all(context, requests).await,
+        Err(error) => Some(failure(Value::Null, &error)),
     }
 }
 
-async fn single(context: &RpcContext, mut request: Value) -> Option<Value> {
-    let id = request.get("id").cloned();
-    let outcome = match (
-        request.get("method").and_then(Value::as_str).map(str::to_owned),
-        request.get_mut("params").map(Value::take),
-    ) {
-        (Some(method), params) => match Params::new(params) {
-            Ok(params) => dispatch(context, &method, params).await,
-            Err(error) => Err(error),
-        },
-        (None, _) => return Some(failure(id.unwrap_or_default(), &RpcError::InvalidRequest)),
-    };
+/// What a caller sent.
+pub(super) enum Body {
+    Single(Value),
+    Batch(Vec<Value>),
+}
+
+/// Reads a body.
+pub(super) fn read(context: &RpcContext, body: &[u8]) -> Result<Body, RpcError> {
+    match serde_json::from_slice(body).map_err(|_| RpcError::Parse)? {
+        Value::Array(requests) if requests.is_empty() => Err(RpcError::InvalidRequest),
+        Value::Array(requests) if requests.len() > context.limits.batch_max => {
+            Err(RpcError::BatchTooLong { length: requests.len(), limit: context.limits.batch_max })
+        }
+        Value::Array(requests) => Ok(Body::Batch(requests)),
+        request => Ok(Body::Single(request)),
+    }
+}
+
+/// The answers to a batch; none if it held only notifications.
+pub(super) async fn answer_all(context: &RpcContext, requests: Vec<Value>) -> Option<Value> {
+    let mut answers = Vec::with_capacity(requests.len());
+    for request in requests {
+        answers.extend(answer_one(context, request).await);
+    }
+    (!answers.is_empty()).then_some(Value::Array(answers))
+}
+
+/// The answer to one request; none if it is a notification.
+pub(super) async fn answer_one(context: &RpcContext, request: Value) -> Option<Value> {
+    match Call::new(request) {
+        Ok(Call { id, method, params: Ok(params) }) => reply(id, dispatch(context, &method, params).await),
+        Ok(Call { id, params: Err(error), .. }) => reply(id, Err(error)),
+        Err(invalid) => Some(invalid),
+    }
+}
+
+/// One request.
+pub(super) struct Call {
+    /// None for notifications.
+    pub id: Option<Value>,
+    pub method: String,
+    pub params: Result<Params, RpcError>,
+}
+
+impl Call {
+    /// Or what is answered to something that is no request.
+    pub fn new(mut request: Value) -> Result<Self, Value> {
+        let id = request.get("id").cloned();
+        let Some(method) = request.get("method").and_then(Value::as_str).map(str::to_owned) else {
+            return Err(failure(id.unwrap_or_default(), &RpcError::InvalidRequest));
+        };
+        Ok(Self { id, method, params: Params::new(request.get_mut("params").map(Value::take)) })
+    }
+}
+
+/// What is answered to a request; none to a notification.
+pub(super) fn reply(id: Option<Value>, outcome: Result<Value, RpcError>) -> Option<Value> {
     let id = id?;
     Some(match outcome {
         Ok(result) => json!({ "jsonrpc": "2.0", "id": id, "result": result }),
@@ -160,7 +167,7 @@ async fn single(context: &RpcContext, mut request: Value) -> Option<Value> {
 }
 
 /// What a request is told that has more bytes than are taken.
-fn too_large(limits: &RpcLimits) -> RpcError {
+pub(super) fn too_large(limits: &RpcLimits) -> RpcError {
     RpcError::LimitExceeded {
         what: "bytes in one request",
         limit: limits.body_bytes_max as u64,
@@ -173,6 +180,6 @@ fn refusal(status: StatusCode, error: &RpcError) -> Response {
     (status, Json(failure(Value::Null, error))).into_response()
 }
 
-fn failure(id: Value, error: &RpcError) -> Value {
+pub(super) fn failure(id: Value, error: &RpcError) -> Value {
     json!({ "jsonrpc": "2.0", "id": id, "error": error.to_json() })
 }

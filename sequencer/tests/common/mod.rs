@@ -149,6 +149,14 @@ impl Rig {
         .await;
     }
 
+    /// L1 block `fork` and those after it are replaced by others; in place of the messages from `index` on there is one deposit.
+    pub async fn replace_deposit(&mut self, fork: u64, index: usize, to: Address, value: u64) {
+        self.engine.l1_reorg(fork).await.unwrap();
+        self.l1_number = fork;
+        self.messages.truncate(index);
+        self.deposit(to, value).await;
+    }
+
     pub async fn wait(&self, what: &str, condition: impl Fn(&Store) -> bool) {
         let deadline = Instant::now() + DEADLINE;
         while !condition(&self.store) {
@@ -222,6 +230,12 @@ pub fn user(seed: u8) -> PrivateKeySigner {
 
 pub fn transfer(signer: &PrivateKeySigner, nonce: u64, to: Address, value: u64) -> Recovered {
     sign(signer, TxEip1559 { nonce, gas_limit: 21_000, to: TxKind::Call(to), value: U256::from(value), ..plain() })
+}
+
+/// A call, or the creation of a contract, with this input and gas for some code.
+pub fn execute(signer: &PrivateKeySigner, nonce: u64, to: TxKind, input: &[u8]) -> Recovered {
+    let input = Bytes::copy_from_slice(input);
+    sign(signer, TxEip1559 { nonce, gas_limit: 300_000, to, input, ..plain() })
 }
 
 /// Sends so many bytes of calldata, all zero.

@@ -32,19 +32,27 @@ pub struct Node {
 impl Node {
     /// `l1_prices` are L1's base fee and blob base fee, in wei.
     pub async fn start(config: EngineConfig, l1_prices: [u64; 2]) -> Self {
+        Self::start_limited(config, l1_prices, RpcLimits::default()).await
+    }
+
+    /// Likewise, with limits of its own.
+    pub async fn start_limited(config: EngineConfig, l1_prices: [u64; 2], limits: RpcLimits) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let rig = Rig::start_priced(directory.path(), config, l1_prices).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, l1_heads) = watch::channel(L1Heads::default());
-        let context =
-            RpcContext::new(METHODS, chain(), rig.store.clone(), rig.engine.clone(), l1_heads, RpcLimits::default());
+        let context = RpcContext::new(METHODS, chain(), rig.store.clone(), rig.engine.clone(), l1_heads, limits);
         tokio::spawn(serve(listener, context, rig.cancel.clone()));
         Self { rig, address, _l1_heads: sender, _directory: directory }
     }
 
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    pub fn ws_url(&self) -> String {
+        format!("ws://{}", self.address)
     }
 
     pub fn url(&self) -> String {

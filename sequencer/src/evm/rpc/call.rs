@@ -9,11 +9,11 @@ use alloy::{
         eip2930::{AccessList, AccessListItem},
     },
     primitives::{Address, B256, TxKind, U256},
-    rpc::types::{TransactionRequest, state::StateOverride},
+    rpc::types::{BlockOverrides, TransactionInput, TransactionRequest, state::StateOverride},
 };
 use revm::{
     context::{
-        CfgEnv, TxEnv,
+        BlockEnv, CfgEnv, TxEnv,
         result::{ExecutionResult, HaltReason, InvalidTransaction, Output, ResultAndState},
     },
     context_interface::either::Either,
@@ -21,14 +21,14 @@ use revm::{
 use serde_json::Value;
 use tandem_evm::{
     Rejected, WorldState,
-    block::{FORK, block_env},
+    block::{block_env, cfg_env},
     execute::transact,
     fees::DataCharge,
     transaction::CHECKPOINT_GAS,
 };
-use tandem_store::Store;
+use tandem_store::{MissingPreimage, Store};
 
-use super::{json, prices, unsigned};
+use super::{json, overrides::Overrides, prices, replay::Execution, unsigned};
 use crate::{
     mempool::words,
     rpc::{Params, RpcContext, RpcError},
@@ -93,15 +93,12 @@ pub fn create_access_list(context: &RpcContext, params: &Params) -> Result<Value
     let mut simulation = Simulation::new(context, params, transaction_gas_max(context))?;
     let gas_limit = simulation.gas_limit_max()?;
     let touched = simulation.run(gas_limit)?;
-    if let failed @ (ExecutionResult::Revert { .. } | ExecutionResult::Halt { .. }) = touched.result {
-        return Err(simulation.failure(failed, gas_limit));
-    }
     // Warm without being listed: sender, recipient, fee recipient, precompiles. Their slots are not.
     let request = &simulation.request;
     let warm = [
         request.from.unwrap_or_default(),
         request.to.and_then(TxKind::into_to).unwrap_or_default(),
-        simulation.header.beneficiary,
+        simulation.block.beneficiary,
     ];
     let mut items: Vec<AccessListItem> = touched
         .state
@@ -115,8 +112,14 @@ pub fn create_access_list(context: &RpcContext, params: &Params) -> Result<Value
         .collect();
     items.sort_unstable_by_key(|item| item.address);
     simulation.request.access_list = Some(AccessList(items.clone()));
-    let gas_used = simulation.run(gas_limit)?.result.tx_gas_used().max(simulation.data_gas()?);
-    Ok(serde_json::json!({ "accessList": json::value(&items)?, "gasUsed": json::quantity(gas_used)? }))
+    let listed = simulation.run(gas_limit)?.result;
+    let gas_used = listed.tx_gas_used().max(simulation.data_gas()?);
+    let mut answer = serde_json::json!({ "accessList": json::value(&items)?, "gasUsed": json::quantity(gas_used)? });
+    if !listed.is_success() {
+        // What it touched until then is an answer all the same.
+        answer["error"] = simulation.failure(listed, gas_limit).to_string().into();
+    }
+    Ok(answer)
 }
 
 /// Most gas of a call that stands for a transaction.
@@ -126,34 +129,60 @@ fn transaction_gas_max(context: &RpcContext) -> u64 {
 }
 
 /// Whether precompiles live at such addresses: the numbers below 2^16.
-fn is_precompile(address: Address) -> bool {
+pub fn is_precompile(address: Address) -> bool {
     address.0.iter().take(18).all(|byte| *byte == 0)
 }
 
 /// A call on a state, repeatable.
-struct Simulation {
-    header: Header,
+pub struct Simulation {
+    block: BlockEnv,
     gas_cap: u64,
     /// Whether an operator can raise that.
     is_cap_of_node: bool,
-    state: WorldState<Store>,
+    pub state: WorldState<Store>,
     request: TransactionRequest,
     cfg: CfgEnv,
 }
 
 impl Simulation {
+    /// The call, block and overrides that the parameters of `eth_call` and its siblings name.
     fn new(context: &RpcContext, params: &Params, gas_cap: u64) -> Result<Self, RpcError> {
         let request: TransactionRequest = params.required(0, "a call")?;
         let id: Option<BlockId> = params.optional(1, "a block")?;
-        let overrides: Option<StateOverride> = params.optional(2, "state overrides")?;
-        let (block, mut state) = context.state(id)?;
-        if let Some(overrides) = overrides {
-            apply_overrides(&mut state, overrides)?;
-        }
+        let state: Option<StateOverride> = params.optional(2, "state overrides")?;
+        let block: Option<BlockOverrides> = params.optional(3, "block overrides")?;
+        Self::of(context, request, id, Overrides { state, block }, gas_cap)
+    }
+
+    /// A call on the state after a block.
+    pub fn of(
+        context: &RpcContext,
+        request: TransactionRequest,
+        id: Option<BlockId>,
+        overrides: Overrides,
+        gas_cap: u64,
+    ) -> Result<Self, RpcError> {
+        let (block, state) = context.state(id)?;
         // As other nodes do it, code sees the block whose state it runs on; only the fee is the one to pay next.
         let next_base_fee = prices::next_base_fee(context, &block)?;
         let header = Header { base_fee_per_gas: Some(next_base_fee), ..block };
-        let mut cfg = CfgEnv::new_with_spec(FORK).with_chain_id(context.chain.l2_chain_id);
+        Self::on(context, request, &header, state, overrides, gas_cap)
+    }
+
+    /// A call on any state, in the block with this header.
+    pub fn on(
+        context: &RpcContext,
+        mut request: TransactionRequest,
+        header: &Header,
+        mut state: WorldState<Store>,
+        overrides: Overrides,
+        gas_cap: u64,
+    ) -> Result<Self, RpcError> {
+        let input = request.input.clone().try_into_unique_input().map_err(|_| RpcError::TwoInputs)?;
+        request.input = TransactionInput { input, data: None };
+        let mut block = block_env(header);
+        overrides.apply(&mut block, &mut state)?;
+        let mut cfg = cfg_env(context.chain.l2_chain_id);
         cfg.disable_nonce_check = true;
         cfg.disable_eip3607 = true;
         // The node's own cap instead of those of transactions and blocks.
@@ -162,13 +191,19 @@ impl Simulation {
         let asks_fee = request.gas_price.or(request.max_fee_per_gas).unwrap_or_default() > 0;
         cfg.disable_base_fee = !asks_fee;
         let is_cap_of_node = gas_cap == context.limits.call_gas_max;
-        Ok(Self { header, gas_cap, is_cap_of_node, state, request, cfg })
+        Ok(Self { block, gas_cap, is_cap_of_node, state, request, cfg })
+    }
+
+    /// All that one run takes, with as much gas as it may have.
+    pub fn execution(&mut self) -> Result<Execution, RpcError> {
+        let gas_limit = self.gas_limit_max()?;
+        self.execution_with(gas_limit)
     }
 
     /// The gas asked for, as far as the limits, and the sender's balance if a price is offered, allow.
     fn gas_limit_max(&mut self) -> Result<u64, RpcError> {
         let gas_limit = self.request.gas.unwrap_or(self.gas_cap).min(self.gas_cap);
-        let price = self.gas_price();
+        let price = gas_price(&self.request);
         if price == 0 {
             return Ok(gas_limit);
         }
@@ -182,10 +217,6 @@ impl Simulation {
     fn data_gas(&mut self) -> Result<u64, RpcError> {
         let nonce = self.state.account(self.request.from.unwrap_or_default())?.map_or(0, |info| info.nonce);
         Ok(unsigned::data_gas_max(&self.request, self.cfg.chain_id, nonce))
-    }
-
-    fn gas_price(&self) -> u128 {
-        self.request.max_fee_per_gas.or(self.request.gas_price).unwrap_or_default()
     }
 
     /// Whether this is nothing but a payment to an account without code.
@@ -206,29 +237,14 @@ impl Simulation {
         }
     }
 
+    fn execution_with(&self, gas_limit: u64) -> Result<Execution, RpcError> {
+        let tx = tx_env(&self.request, gas_limit, self.cfg.chain_id)?;
+        Ok(Execution { block: self.block.clone(), cfg: self.cfg.clone(), tx, charge: DataCharge::default() })
+    }
+
     fn run(&mut self, gas_limit: u64) -> Result<ResultAndState, RpcError> {
-        let request = &self.request;
-        let gas_price = self.gas_price();
-        let tx = TxEnv {
-            tx_type: transaction_type(request),
-            caller: request.from.unwrap_or_default(),
-            gas_limit,
-            gas_price,
-            gas_priority_fee: request.max_fee_per_gas.map(|_| request.max_priority_fee_per_gas.unwrap_or_default()),
-            kind: request.to.unwrap_or(TxKind::Create),
-            value: request.value.unwrap_or_default(),
-            data: request.input.input().cloned().unwrap_or_default(),
-            chain_id: Some(request.chain_id.unwrap_or(self.cfg.chain_id)),
-            access_list: request.access_list.clone().unwrap_or_default(),
-            authorization_list: request.authorization_list.iter().flatten().cloned().map(Either::Left).collect(),
-            ..Default::default()
-        };
-        match transact(&mut self.state, block_env(&self.header), self.cfg.clone(), tx, DataCharge::default()) {
-            Ok(outcome) => Ok(outcome),
-            Err(Rejected::State(error)) => Err(error.into()),
-            Err(Rejected::Invalid(invalid)) => Err(rejection(&invalid)),
-            Err(rejected) => Err(RpcError::Execution(rejected.to_string())),
-        }
+        let Execution { block, cfg, tx, charge } = self.execution_with(gas_limit)?;
+        transact(&mut self.state, block, cfg, tx, charge).map_err(refused)
     }
 }
 
@@ -251,6 +267,30 @@ impl Simulation {
     }
 }
 
+/// A call as the EVM takes it.
+pub fn tx_env(request: &TransactionRequest, gas_limit: u64, chain_id: u64) -> Result<TxEnv, RpcError> {
+    let input = request.input.clone().try_into_unique_input().map_err(|_| RpcError::TwoInputs)?;
+    Ok(TxEnv {
+        tx_type: transaction_type(request),
+        caller: request.from.unwrap_or_default(),
+        gas_limit,
+        gas_price: gas_price(request),
+        gas_priority_fee: request.max_fee_per_gas.map(|_| request.max_priority_fee_per_gas.unwrap_or_default()),
+        kind: request.to.unwrap_or(TxKind::Create),
+        value: request.value.unwrap_or_default(),
+        data: input.unwrap_or_default(),
+        chain_id: Some(request.chain_id.unwrap_or(chain_id)),
+        access_list: request.access_list.clone().unwrap_or_default(),
+        authorization_list: request.authorization_list.iter().flatten().cloned().map(Either::Left).collect(),
+        ..Default::default()
+    })
+}
+
+/// Wei that each gas is offered at most.
+fn gas_price(request: &TransactionRequest) -> u128 {
+    request.max_fee_per_gas.or(request.gas_price).unwrap_or_default()
+}
+
 /// The plainest type that has all the fields that were given.
 fn transaction_type(request: &TransactionRequest) -> u8 {
     if request.authorization_list.as_ref().is_some_and(|list| !list.is_empty()) {
@@ -259,6 +299,15 @@ fn transaction_type(request: &TransactionRequest) -> u8 {
         2
     } else {
         request.access_list.is_some().into()
+    }
+}
+
+/// Why a call was not executed.
+pub fn refused(rejected: Rejected<MissingPreimage>) -> RpcError {
+    match rejected {
+        Rejected::State(error) => error.into(),
+        Rejected::Invalid(invalid) => rejection(&invalid),
+        rejected => RpcError::Execution(rejected.to_string()),
     }
 }
 
@@ -273,34 +322,4 @@ fn rejection(invalid: &InvalidTransaction) -> RpcError {
         }
         _ => RpcError::Execution(words(invalid)),
     }
-}
-
-fn apply_overrides(state: &mut WorldState<Store>, overrides: StateOverride) -> Result<(), RpcError> {
-    for (address, account) in overrides {
-        if account.state.is_some() || account.move_precompile_to.is_some() {
-            return Err(RpcError::InvalidParam {
-                index: 2,
-                expected: "overrides of balance, nonce, code or stateDiff",
-            });
-        }
-        let info = state.account(address)?.unwrap_or_default();
-        let code = match account.code {
-            Some(code) => code,
-            None => state.code(address)?,
-        };
-        let storage: Vec<(U256, U256)> = account
-            .state_diff
-            .unwrap_or_default()
-            .into_iter()
-            .map(|(slot, value)| (slot.into(), value.into()))
-            .collect();
-        state.insert(
-            address,
-            account.nonce.unwrap_or(info.nonce),
-            account.balance.unwrap_or(info.balance),
-            &code,
-            &storage,
-        );
-    }
-    Ok(())
 }

@@ -37,7 +37,7 @@ pub fn storage_at(context: &RpcContext, params: &Params) -> Result<Value, RpcErr
 }
 
 /// The block that parameter 0 names, by id or hash.
-fn named_block(context: &RpcContext, params: &Params) -> Result<Option<EvmBlock>, RpcError> {
+pub fn named_block(context: &RpcContext, params: &Params) -> Result<Option<EvmBlock>, RpcError> {
     let id: BlockId = params.required(0, "a block number, tag or hash")?;
     Ok(match context.number(id)? {
         Some(number) => context.block(number)?,
@@ -50,6 +50,14 @@ pub fn block(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     match named_block(context, params)? {
         Some(block) if full => json::block(&block, Some(&checkpoint_of(context, &block)?)),
         Some(block) => json::block(&block, None),
+        None => Ok(Value::Null),
+    }
+}
+
+/// A block without its transactions.
+pub fn header(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
+    match named_block(context, params)? {
+        Some(block) => json::header(&block.header, block.hash, None),
         None => Ok(Value::Null),
     }
 }
@@ -74,7 +82,11 @@ pub fn place(context: &RpcContext, block: &EvmBlock, index: usize) -> Result<jso
 }
 
 pub fn receipt(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
-    let hash: B256 = params.required(0, "a transaction hash")?;
+    receipt_of(context, params.required(0, "a transaction hash")?)
+}
+
+/// The receipt of a transaction; null if no block has it.
+pub fn receipt_of(context: &RpcContext, hash: B256) -> Result<Value, RpcError> {
     let Some((block, index)) = context.included(hash)? else { return Ok(Value::Null) };
     let checkpoint = checkpoint_of(context, &block)?;
     let Some(mut receipt) = json::receipt(&block, index, &checkpoint) else { return Ok(Value::Null) };

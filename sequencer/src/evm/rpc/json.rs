@@ -3,6 +3,7 @@
 use alloy::{
     consensus::{Header, TxEnvelope},
     primitives::{Address, B256, Bloom, TxKind, U256},
+    rlp::Encodable,
     rpc::types::Header as RpcHeader,
 };
 use serde_json::{Value, json};
@@ -12,20 +13,28 @@ use tandem_evm::{
     fees::{BaseFee, DataCharge},
 };
 
-use crate::rpc::RpcError;
 pub use crate::rpc::json::{quantity, value};
+use crate::rpc::{BlockNews, RpcError};
 
 /// Where a transaction stands.
 #[derive(Clone, Copy, Debug)]
 pub struct Inclusion {
     pub block_hash: B256,
     pub block_number: u64,
+    /// In seconds.
+    pub block_timestamp: u64,
     pub index: usize,
     /// Paid, in wei per gas.
     pub gas_price: u128,
 }
 
 impl Inclusion {
+    /// Of transaction `index` of a block that nobody pays for.
+    pub fn unpriced(block: &EvmBlock, index: usize) -> Self {
+        let Header { number: block_number, timestamp: block_timestamp, .. } = block.header;
+        Self { block_hash: block.hash, block_number, block_timestamp, index, gas_price: 0 }
+    }
+
     /// Of transaction `index`; `checkpoint` is the one of the block's batch.
     pub fn new(block: &EvmBlock, index: usize, checkpoint: &Checkpoint) -> Self {
         let gas_price = match block.transactions.get(index) {
@@ -35,7 +44,8 @@ impl Inclusion {
             }
             Some(Transaction::Deposit(_)) | None => 0,
         };
-        Self { block_hash: block.hash, block_number: block.header.number, index, gas_price }
+        let Header { number: block_number, timestamp: block_timestamp, .. } = block.header;
+        Self { block_hash: block.hash, block_number, block_timestamp, index, gas_price }
     }
 }
 
@@ -57,7 +67,7 @@ fn effective_price(block: &EvmBlock, signed: &Recovered, charge: &DataCharge, ga
 
 /// A block, with transaction hashes; or with transaction objects, for whose prices `checkpoint` is the one of its batch.
 pub fn block(block: &EvmBlock, checkpoint: Option<&Checkpoint>) -> Result<Value, RpcError> {
-    let mut object = header(&block.header, block.hash)?;
+    let mut object = header(&block.header, block.hash, Some(encoded_block(block).len()))?;
     let transactions = block.transactions.iter().enumerate().map(|(index, item)| match checkpoint {
         Some(checkpoint) => transaction(item, Some(Inclusion::new(block, index, checkpoint))),
         None => Ok(json!(item.hash())),
@@ -68,11 +78,52 @@ pub fn block(block: &EvmBlock, checkpoint: Option<&Checkpoint>) -> Result<Value,
     Ok(object)
 }
 
-fn header(header: &Header, hash: B256) -> Result<Value, RpcError> {
-    let size = alloy::rlp::Encodable::length(header);
-    let header =
-        RpcHeader { hash, inner: header.clone(), total_difficulty: Some(U256::ZERO), size: Some(U256::from(size)) };
-    value(&header)
+/// A header; `size_bytes` is that of the block, for blocks.
+pub fn header(header: &Header, hash: B256, size_bytes: Option<usize>) -> Result<Value, RpcError> {
+    let size = size_bytes.map(U256::from);
+    value(&RpcHeader { hash, inner: header.clone(), total_difficulty: None, size })
+}
+
+/// A block as subscribers are told of it.
+pub fn announce(block: &EvmBlock) -> Result<BlockNews, RpcError> {
+    let mut logs = Vec::new();
+    for (index, receipt) in block.receipts.iter().enumerate() {
+        for item in &receipt.logs {
+            let object = log(block, index, logs.len(), item);
+            logs.push((item.clone(), object));
+        }
+    }
+    Ok(BlockNews {
+        number: block.header.number,
+        hash: block.hash,
+        bloom: block.header.logs_bloom,
+        head: header(&block.header, block.hash, None)?,
+        logs,
+    })
+}
+
+/// A block in RLP, as Ethereum's nodes exchange it: header, transactions, no uncles, no withdrawals.
+pub fn encoded_block(block: &EvmBlock) -> Vec<u8> {
+    let mut transactions = Vec::new();
+    for transaction in &block.transactions {
+        let bytes = transaction.encode_2718();
+        match bytes.first() {
+            // Legacy transactions are lists themselves; what begins with a type is a string in the list.
+            Some(0xc0..) => transactions.extend_from_slice(&bytes),
+            _ => bytes.as_slice().encode(&mut transactions),
+        }
+    }
+    let list = |payload: &[u8], out: &mut Vec<u8>| {
+        alloy::rlp::Header { list: true, payload_length: payload.len() }.encode(out);
+        out.extend_from_slice(payload);
+    };
+    let mut payload = alloy::rlp::encode(&block.header);
+    list(&transactions, &mut payload);
+    list(&[], &mut payload);
+    list(&[], &mut payload);
+    let mut encoded = Vec::with_capacity(payload.len() + 9);
+    list(&payload, &mut encoded);
+    encoded
 }
 
 /// A transaction, waiting or in a block.
@@ -106,6 +157,7 @@ pub fn transaction(transaction: &Transaction, place: Option<Inclusion>) -> Resul
     object["from"] = json!(transaction.from());
     object["blockHash"] = json!(place.map(|place| place.block_hash));
     object["blockNumber"] = json!(place.map(|place| U256::from(place.block_number)));
+    object["blockTimestamp"] = json!(place.map(|place| U256::from(place.block_timestamp)));
     object["transactionIndex"] = json!(place.map(|place| U256::from(place.index)));
     Ok(object)
 }

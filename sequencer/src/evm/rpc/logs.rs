@@ -7,17 +7,16 @@ use alloy::{
 use serde_json::Value;
 
 use super::json;
-use crate::rpc::{Params, RpcContext, RpcError, flag};
+use crate::rpc::{Params, RpcContext, RpcError, filters::filter, flag};
 
 pub fn logs(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
-    let filter: Filter = params.required(0, "a log filter")?;
-    let alternatives = filter.address.len().max(filter.topics.iter().map(|topic| topic.len()).max().unwrap_or(0));
+    find(context, &filter(context, params, 0)?)
+}
+
+/// The logs that fit a filter, in order.
+pub fn find(context: &RpcContext, filter: &Filter) -> Result<Value, RpcError> {
     let limits = &context.limits;
-    if alternatives > limits.filter_max {
-        let (what, limit) = ("addresses, or topics of one place, in a filter", limits.filter_max as u64);
-        return Err(RpcError::LimitExceeded { what, limit, flag: flag::FILTER });
-    }
-    let (first, last) = range(context, &filter)?;
+    let (first, last) = range(context, filter)?;
     let mut found = Vec::new();
     for number in first..=last {
         let Some(header) = context.store.header(number)? else { break };
@@ -43,13 +42,13 @@ pub fn logs(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
 }
 
 fn range(context: &RpcContext, filter: &Filter) -> Result<(u64, u64), RpcError> {
-    let number = |tag: Option<BlockNumberOrTag>| {
-        let tag = tag.unwrap_or(BlockNumberOrTag::Latest);
-        match tag {
-            // A range may end in the future; it may not begin there.
-            BlockNumberOrTag::Number(number) => Ok(number),
-            tag => context.number(tag.into())?.ok_or(RpcError::UnknownBlock),
-        }
+    // Asked first: what a tag means may have grown since, and is within the range then.
+    let head = context.head()?.number;
+    let number = |tag: Option<BlockNumberOrTag>| match tag.unwrap_or(BlockNumberOrTag::Latest) {
+        BlockNumberOrTag::Latest | BlockNumberOrTag::Pending => Ok(head),
+        BlockNumberOrTag::Number(number) if number > head => Err(RpcError::RangeBeyondHead),
+        BlockNumberOrTag::Number(number) => Ok(number),
+        tag => context.number(tag.into())?.ok_or(RpcError::UnknownBlock),
     };
     match filter.block_option {
         FilterBlockOption::AtBlockHash(hash) => {
@@ -57,9 +56,10 @@ fn range(context: &RpcContext, filter: &Filter) -> Result<(u64, u64), RpcError> 
             Ok((number, number))
         }
         FilterBlockOption::Range { from_block, to_block } => {
-            let (first, last) = (number(from_block)?, number(to_block)?.min(context.head()?.number));
+            let (first, last) = (number(from_block)?, number(to_block)?);
+            let count = last.checked_sub(first).ok_or(RpcError::ReversedRange)?;
             let limit = context.limits.log_blocks_max;
-            if last.saturating_sub(first) >= limit {
+            if count >= limit {
                 return Err(RpcError::LimitExceeded { what: "blocks in one query", limit, flag: flag::LOG_BLOCKS });
             }
             Ok((first, last))

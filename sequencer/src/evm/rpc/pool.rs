@@ -1,5 +1,7 @@
 //! Methods that concern waiting transactions.
 
+use std::sync::Arc;
+
 use alloy::{
     eips::{BlockId, BlockNumberOrTag, eip2718::Eip2718Error},
     primitives::{Address, B256, U256},
@@ -44,17 +46,23 @@ pub fn transaction_count(context: &RpcContext, params: &Params) -> Result<Value,
     json::quantity(nonce.max(pending.unwrap_or_default()))
 }
 
+/// A transaction, in a block or waiting, and where.
+pub fn find(context: &RpcContext, hash: B256) -> Result<Option<(Transaction, Option<json::Inclusion>)>, RpcError> {
+    Ok(match context.locate(hash)? {
+        Located::Included { block, index } => match block.transactions.get(index) {
+            Some(transaction) => Some((transaction.clone(), Some(eth::place(context, &block, index)?))),
+            None => None,
+        },
+        Located::Waiting { transaction, .. } => Some((Transaction::Signed(transaction.as_ref().clone()), None)),
+        Located::Dropped(_) | Located::Unknown => None,
+    })
+}
+
 pub fn transaction_by_hash(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     let hash: B256 = params.required(0, "a transaction hash")?;
-    match context.locate(hash)? {
-        Located::Included { block, index } => match block.transactions.get(index) {
-            Some(transaction) => json::transaction(transaction, Some(eth::place(context, &block, index)?)),
-            None => Ok(Value::Null),
-        },
-        Located::Waiting { transaction, .. } => {
-            json::transaction(&Transaction::Signed(transaction.as_ref().clone()), None)
-        }
-        Located::Dropped(_) | Located::Unknown => Ok(Value::Null),
+    match find(context, hash)? {
+        Some((transaction, place)) => json::transaction(&transaction, place),
+        None => Ok(Value::Null),
     }
 }
 
@@ -102,18 +110,67 @@ pub fn status(context: &RpcContext) -> Value {
     json!({ "pending": U256::from(counts.pending), "queued": U256::from(counts.queued) })
 }
 
-/// By executability, sender and nonce.
-pub fn content(context: &RpcContext) -> Result<Value, RpcError> {
+/// What waits, by executability.
+type Content = (Vec<Arc<Recovered>>, Vec<Arc<Recovered>>);
+
+/// What waits, as far as `wants` it: what is executable, and what is behind a gap, both by sender and nonce.
+fn waiting(context: &RpcContext, wants: impl Fn(&Recovered) -> bool) -> Result<Content, RpcError> {
     let (what, limit) = ("transactions in one answer", context.limits.content_max);
     let too_many = |_| RpcError::LimitExceeded { what, limit: limit as u64, flag: flag::CONTENT };
     let mut content = context.engine.pool().content(limit).map_err(too_many)?;
+    content.retain(|(transaction, _)| wants(transaction));
     content.sort_by_key(|(transaction, _)| (transaction.signer(), transaction.transaction().fields().nonce()));
-    let (mut pending, mut queued) = (Map::new(), Map::new());
-    for (transaction, executable) in content {
-        let group = if executable { &mut pending } else { &mut queued };
-        let sender = group.entry(transaction.signer().to_checksum(None)).or_insert_with(|| json!({}));
-        let nonce = transaction.transaction().fields().nonce().to_string();
-        sender[nonce] = json::transaction(&Transaction::Signed(transaction.as_ref().clone()), None)?;
+    let (pending, queued): (Vec<_>, Vec<_>) = content.into_iter().partition(|(_, executable)| *executable);
+    let transactions =
+        |group: Vec<(Arc<Recovered>, bool)>| group.into_iter().map(|(transaction, _)| transaction).collect();
+    Ok((transactions(pending), transactions(queued)))
+}
+
+/// By sender and nonce, each told by `tell`.
+fn by_sender(
+    group: &[Arc<Recovered>],
+    tell: impl Fn(&Recovered) -> Result<Value, RpcError>,
+) -> Result<Value, RpcError> {
+    let mut senders = Map::new();
+    for transaction in group {
+        let sender = senders.entry(transaction.signer().to_checksum(None)).or_insert_with(|| json!({}));
+        sender[transaction.transaction().fields().nonce().to_string()] = tell(transaction)?;
     }
-    Ok(json!({ "pending": pending, "queued": queued }))
+    Ok(senders.into())
+}
+
+/// A waiting transaction.
+pub fn whole(transaction: &Recovered) -> Result<Value, RpcError> {
+    json::transaction(&Transaction::Signed(transaction.clone()), None)
+}
+
+/// By executability, sender and nonce.
+pub fn content(context: &RpcContext) -> Result<Value, RpcError> {
+    let (pending, queued) = waiting(context, |_| true)?;
+    Ok(json!({ "pending": by_sender(&pending, whole)?, "queued": by_sender(&queued, whole)? }))
+}
+
+/// One account's, by executability and nonce.
+pub fn content_from(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
+    let address: Address = params.required(0, "an address")?;
+    let (pending, queued) = waiting(context, |transaction| transaction.signer() == address)?;
+    let by_nonce = |group: &[Arc<Recovered>]| -> Result<Value, RpcError> {
+        let named = |transaction: &Arc<Recovered>| {
+            Ok((transaction.transaction().fields().nonce().to_string(), whole(transaction)?))
+        };
+        Ok(group.iter().map(named).collect::<Result<Map<_, _>, RpcError>>()?.into())
+    };
+    Ok(json!({ "pending": by_nonce(&pending)?, "queued": by_nonce(&queued)? }))
+}
+
+/// Likewise, each as a line for people.
+pub fn inspect(context: &RpcContext) -> Result<Value, RpcError> {
+    let line = |transaction: &Recovered| {
+        let fields = transaction.transaction().fields();
+        let to = fields.to().map_or_else(|| "contract creation".to_owned(), |to| to.to_checksum(None));
+        let (value, gas, price) = (fields.value(), fields.gas_limit(), fields.max_fee_per_gas());
+        Ok(json!(format!("{to}: {value} wei + {gas} gas × {price} wei")))
+    };
+    let (pending, queued) = waiting(context, |_| true)?;
+    Ok(json!({ "pending": by_sender(&pending, line)?, "queued": by_sender(&queued, line)? }))
 }

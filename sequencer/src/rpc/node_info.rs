@@ -1,0 +1,51 @@
+//! What every node says of itself, and sending that waits for inclusion.
+
+use std::time::Duration;
+
+use alloy::primitives::{B256, U64};
+use serde_json::{Value, json};
+use tokio::time::{Instant, timeout_at};
+
+use super::{Params, RpcContext, RpcError, json, send_raw_transaction};
+
+/// Time that `eth_sendRawTransactionSync` waits when it is told none (EIP-7966 leaves it to the node).
+const SYNC_WAIT: Duration = Duration::from_secs(5);
+
+/// The namespaces, each with its version.
+pub fn modules() -> Value {
+    let names = ["debug", "eth", "net", "rollup", "rpc", "trace", "txpool", "web3"];
+    names.into_iter().map(|name| (name.to_owned(), json!("1.0"))).collect::<serde_json::Map<_, _>>().into()
+}
+
+/// False, or how far the node has read while L1 is not read to its end. How far that is, nobody knows before.
+pub fn syncing(context: &RpcContext) -> Result<Value, RpcError> {
+    if *context.engine.watch_synced().borrow() {
+        return Ok(false.into());
+    }
+    let head = json::quantity(context.head()?.number)?;
+    Ok(json!({ "startingBlock": "0x0", "currentBlock": head, "highestBlock": head }))
+}
+
+/// Sends, and waits for the receipt (EIP-7966).
+pub async fn send_raw_transaction_sync(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
+    let wait: Option<U64> = params.optional(1, "a time in milliseconds")?;
+    let wait = wait.map_or(SYNC_WAIT, |wait| Duration::from_millis(wait.to()));
+    let wait = wait.min(context.limits.request_time_max() / 2);
+    let deadline = Instant::now() + wait;
+    let mut head = context.engine.head();
+    let hash = send_raw_transaction(context, params).await?;
+    loop {
+        head.borrow_and_update();
+        let asked = Params::new(Some(json!([hash])))?;
+        let read = context.methods.read;
+        let receipt =
+            context.clone().blocking(move |context| read(context, "eth_getTransactionReceipt", &asked)).await?;
+        if !receipt.is_null() {
+            return Ok(receipt);
+        }
+        if !matches!(timeout_at(deadline, head.changed()).await, Ok(Ok(()))) {
+            let hash: B256 = serde_json::from_value(hash).map_err(|error| RpcError::Internal(error.to_string()))?;
+            return Err(RpcError::NotIncludedYet { hash, wait_ms: wait.as_millis() });
+        }
+    }
+}

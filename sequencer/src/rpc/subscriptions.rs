@@ -1,0 +1,196 @@
+//! `eth_subscribe`: what one WebSocket connection is told without asking again.
+
+use std::collections::BTreeMap;
+
+use alloy::{
+    primitives::B128,
+    rpc::types::{Filter, FilterBlockOption},
+};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::{
+    Params, RpcContext, RpcError, filters, flag,
+    news::{ChainEvent, News},
+};
+use crate::ring::Overtaken;
+
+/// Notifications that are made at a time, before they are sent.
+const AT_ONCE: usize = 64;
+
+/// What a subscription is for.
+#[derive(Debug)]
+enum Topic {
+    NewHeads,
+    Logs(Box<Filter>),
+    NewPendingTransactions { full: bool },
+    Syncing,
+}
+
+#[derive(Debug)]
+struct Subscription {
+    topic: Topic,
+    cursor: u64,
+}
+
+/// The subscriptions of one connection.
+pub struct Subscriptions {
+    news: News,
+    synced: watch::Receiver<bool>,
+    /// What was told of it last.
+    told_synced: bool,
+    chain: watch::Receiver<u64>,
+    pool: watch::Receiver<u64>,
+    /// By an id that nobody guesses, though only this connection can use it.
+    open: BTreeMap<B128, Subscription>,
+    count_max: usize,
+}
+
+impl Subscriptions {
+    /// None yet.
+    pub fn new(context: &RpcContext) -> Self {
+        let news = context.news.clone();
+        let (chain, pool) = (news.chain().watch(), news.pool().watch());
+        let synced = context.engine.watch_synced();
+        let told_synced = *synced.borrow();
+        Self {
+            news,
+            synced,
+            told_synced,
+            chain,
+            pool,
+            open: BTreeMap::new(),
+            count_max: context.limits.subscriptions_max,
+        }
+    }
+
+    /// Answers a request that concerns subscriptions; none if it does not.
+    pub fn answer(&mut self, context: &RpcContext, method: &str, params: &Params) -> Option<Result<Value, RpcError>> {
+        match method {
+            "eth_subscribe" => Some(self.subscribe(context, params)),
+            "eth_unsubscribe" => Some(self.unsubscribe(params)),
+            _ => None,
+        }
+    }
+
+    fn subscribe(&mut self, context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
+        let name: String = params.required(0, "the name of a subscription")?;
+        let topic = match name.as_str() {
+            "newHeads" => Topic::NewHeads,
+            "logs" => Topic::Logs(Box::new(log_filter(context, params)?)),
+            "newPendingTransactions" => {
+                Topic::NewPendingTransactions { full: params.optional(1, "true or false")?.unwrap_or(false) }
+            }
+            "syncing" => Topic::Syncing,
+            _ => return Err(RpcError::UnknownSubscription { name }),
+        };
+        if self.open.len() >= self.count_max {
+            let limit = self.count_max as u64;
+            return Err(RpcError::LimitExceeded {
+                what: "subscriptions of a connection",
+                limit,
+                flag: flag::SUBSCRIPTIONS,
+            });
+        }
+        let cursor = match topic {
+            Topic::NewHeads | Topic::Logs(_) => self.news.chain().end(),
+            Topic::NewPendingTransactions { .. } => self.news.pool().end(),
+            Topic::Syncing => 0,
+        };
+        let id = B128::from(rand::random::<[u8; 16]>());
+        self.open.insert(id, Subscription { topic, cursor });
+        Ok(json!(id))
+    }
+
+    fn unsubscribe(&mut self, params: &Params) -> Result<Value, RpcError> {
+        let id: B128 = params.required(0, "the id of a subscription")?;
+        self.open.remove(&id).map(|_| true.into()).ok_or(RpcError::UnknownSubscriptionId)
+    }
+
+    /// Waits until there may be something to tell; for ever if nothing is subscribed to. Safe to drop and call again.
+    pub async fn changed(&mut self) {
+        let wants = |wanted: fn(&Topic) -> bool| self.open.values().any(|subscription| wanted(&subscription.topic));
+        let wants_chain = wants(|topic| matches!(topic, Topic::NewHeads | Topic::Logs(_)));
+        let wants_pool = wants(|topic| matches!(topic, Topic::NewPendingTransactions { .. }));
+        let wants_synced = wants(|topic| matches!(topic, Topic::Syncing));
+        // The other side of a channel is gone only when the node stops.
+        let ended = tokio::select! {
+            changed = self.chain.changed(), if wants_chain => changed.is_err(),
+            changed = self.pool.changed(), if wants_pool => changed.is_err(),
+            changed = self.synced.changed(), if wants_synced => changed.is_err(),
+            else => true,
+        };
+        if ended {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// What is to be told now, some of it if that is much: an empty answer means that nothing is left.
+    pub fn notifications(&mut self, context: &RpcContext) -> Result<Vec<Value>, Overtaken> {
+        let mut found = Vec::new();
+        let synced = *self.synced.borrow();
+        let news_of_sync = (synced != self.told_synced).then_some(synced);
+        self.told_synced = synced;
+        for (id, Subscription { topic, cursor }) in &mut self.open {
+            let before = found.len();
+            match topic {
+                Topic::NewHeads => {
+                    for event in self.news.chain().read(cursor, AT_ONCE)? {
+                        if let ChainEvent::Added(block) = event {
+                            found.push(block.head.clone());
+                        }
+                    }
+                }
+                Topic::Logs(filter) => {
+                    for event in self.news.chain().read(cursor, 1)? {
+                        found.extend(filters::matching(filter, &event));
+                    }
+                }
+                Topic::NewPendingTransactions { full } => {
+                    for transaction in self.news.pool().read(cursor, AT_ONCE)? {
+                        found.extend(filters::arrival(context, &transaction, *full));
+                    }
+                }
+                Topic::Syncing => found.extend(news_of_sync.map(|synced| json!(!synced))),
+            }
+            for result in found.iter_mut().skip(before) {
+                let params = json!({ "subscription": id, "result": result.take() });
+                *result = json!({ "jsonrpc": "2.0", "method": "eth_subscription", "params": params });
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether some subscription has more to read.
+    pub fn is_behind(&self) -> bool {
+        self.open.values().any(|Subscription { topic, cursor }| match topic {
+            Topic::NewHeads | Topic::Logs(_) => *cursor < self.news.chain().end(),
+            Topic::NewPendingTransactions { .. } => *cursor < self.news.pool().end(),
+            Topic::Syncing => false,
+        })
+    }
+}
+
+/// A filter of logs yet to come, so without a range.
+fn log_filter(context: &RpcContext, params: &Params) -> Result<Filter, RpcError> {
+    let filter = match params.has(1) {
+        true => filters::filter(context, params, 1)?,
+        false => Filter::default(),
+    };
+    let FilterBlockOption::Range { from_block, to_block } = filter.block_option else {
+        return Err(RpcError::InvalidParam {
+            index: 1,
+            expected: "a filter without a block: subscriptions are told of new logs",
+        });
+    };
+    let is_open = |bound: Option<alloy::eips::BlockNumberOrTag>| {
+        bound.is_none_or(|bound| bound.is_latest() || bound.is_pending())
+    };
+    if !is_open(from_block) || !is_open(to_block) {
+        return Err(RpcError::InvalidParam {
+            index: 1,
+            expected: "a filter without a range: subscriptions are told of new logs",
+        });
+    }
+    Ok(Filter { block_option: FilterBlockOption::default(), ..filter })
+}
