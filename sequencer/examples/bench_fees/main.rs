@@ -29,6 +29,16 @@ const L1_DEPTH: u64 = 4;
 const CHECKPOINT_AGE_BLOCKS: u64 = 1_800 / BLOCK_S;
 /// Blocks of a claim window of seven days.
 const CLAIM_WINDOW_BLOCKS: usize = 7 * 86_400 / BLOCK_S as usize;
+/// What an epoch weighs at most, and how long it lasts, in blocks (L1-EPOCH-1): the deployment's defaults. Weights are L1-WORK-1's.
+const EPOCH_WEIGHT: f64 = 440e6;
+const EPOCH_BLOCKS: u64 = 3_600 / BLOCK_S;
+/// Gas of a block, and of a byte that is not posted but was compressed, that a batch declares; blocks in twelve seconds.
+const BLOCK_GAS: f64 = 1_200.0;
+const BYTE_GAS: f64 = 7.0;
+const BLOCKS_PER_STEP: f64 = 48.0;
+/// What a batch weighs for each byte posted, and whatever it holds.
+const POSTED_BYTE_WEIGHT: f64 = 13.0;
+const BATCH_WEIGHT: f64 = 100_000.0;
 /// L1 gas of a byte of calldata (EIP-7623).
 const CALLDATA_BYTE_GAS: f64 = 40.0;
 
@@ -78,8 +88,12 @@ struct Operator {
     price: PriceAverage,
     opened_at: u64,
     bytes: f64,
-    /// Bytes of closed batches, to be posted in the next block.
-    closed: Vec<f64>,
+    /// Work of the open batch, in gas.
+    work: f64,
+    /// Bytes and weight of closed batches, to be posted in the next block.
+    closed: Vec<(f64, f64)>,
+    /// Weight of the open epoch, and the block in which it began.
+    epoch: (f64, u64),
     /// Claims that end in that many blocks from the front on.
     claims: VecDeque<u32>,
     months: Vec<Month>,
@@ -97,7 +111,9 @@ impl Operator {
             price: PriceAverage::default(),
             opened_at: 0,
             bytes: 0.0,
+            work: 0.0,
             closed: Vec::new(),
+            epoch: (0.0, 0),
             claims: VecDeque::from(vec![0; CLAIM_WINDOW_BLOCKS]),
             months: vec![Month::default(); MONTHS as usize],
         }
@@ -118,7 +134,9 @@ impl Operator {
             self.months[month].income += count * f64::from(charge.paid(gas_used));
             self.months[month].income_without_lag += count * f64::from(without_lag.paid(gas_used));
             self.bytes += count * posted_bytes as f64;
+            self.work += count * (gas_used as f64 + BYTE_GAS * posted_bytes as f64);
         }
+        self.work += BLOCKS_PER_STEP * BLOCK_GAS;
         let cost = self.post(l1, gas);
         self.months[month].cost += cost;
         self.close(l1);
@@ -129,14 +147,22 @@ impl Operator {
         // Blocks take what pays a little: a twentieth of the base fee, and a thousandth of a gwei.
         let gas_price = l1.base_fee as f64 * 1.05 + 1e6;
         let mut wei = 0.0;
-        for bytes in self.closed.drain(..) {
+        let mut epochs = 0;
+        for (bytes, weight) in self.closed.drain(..) {
+            let (open, since) = self.epoch;
+            let is_over = open + weight > EPOCH_WEIGHT || l1.number - since >= EPOCH_BLOCKS;
+            if open > 0.0 && is_over {
+                epochs += 1;
+            }
+            self.epoch = if open == 0.0 || is_over { (weight, l1.number) } else { (open + weight, since) };
             let blobs = (bytes / capacity_bytes(1) as f64).ceil();
             let in_blobs = blobs * BLOB_BYTES as f64 * l1.blob_base_fee as f64;
-            wei += gas_price * (gas.append + gas.claim) + in_blobs.min(bytes * CALLDATA_BYTE_GAS * gas_price);
+            wei += gas_price * gas.append + in_blobs.min(bytes * CALLDATA_BYTE_GAS * gas_price);
             self.stored.push_back(checkpoint(l1));
-            if let Some(last) = self.claims.back_mut() {
-                *last += 1;
-            }
+        }
+        wei += gas_price * gas.claim * f64::from(epochs);
+        if let Some(last) = self.claims.back_mut() {
+            *last += epochs;
         }
         if self.stored.back().is_none_or(|newest| l1.number - newest.number >= CHECKPOINT_AGE_BLOCKS) {
             wei += gas_price * gas.checkpoint;
@@ -154,12 +180,12 @@ impl Operator {
         let full = policy.payload_bytes_max as f64;
         let before = self.closed.len();
         while self.bytes >= full {
-            self.closed.push(full);
-            self.bytes -= full;
+            let share = full / self.bytes;
+            self.push_closed(full, self.work * share);
         }
         let age = Duration::from_secs((l1.number - self.opened_at) * BLOCK_S);
         if self.closed.len() == before && self.bytes > 0.0 && policy.is_due(age, l1.base_fee.into(), average) {
-            self.closed.push(std::mem::take(&mut self.bytes));
+            self.push_closed(self.bytes, self.work);
         }
         if self.closed.len() > before {
             self.opened_at = l1.number;
@@ -168,6 +194,12 @@ impl Operator {
                 self.stored.pop_front();
             }
         }
+    }
+
+    fn push_closed(&mut self, bytes: f64, work: f64) {
+        self.closed.push((bytes, work + POSTED_BYTE_WEIGHT * bytes + BATCH_WEIGHT));
+        self.bytes -= bytes;
+        self.work -= work;
     }
 
     /// Pays for the claims that are still open.
