@@ -404,8 +404,8 @@ async fn malformed_requests_are_answered_and_harm_nothing() {
     assert_eq!(codes, [None, Some(-32600), Some(-32601)], "each is answered by itself, a notification is not");
     assert_eq!(mixed[2]["id"], "x");
     assert_eq!(node.post(notification.to_string().as_bytes()).await, Value::Null);
-    assert_eq!(code(&node.post(json!(vec![one.clone(); 101]).to_string().as_bytes()).await), Some(-32600));
-    assert_eq!(node.post(json!(vec![one; 100]).to_string().as_bytes()).await.as_array().unwrap().len(), 100);
+    assert_eq!(code(&node.post(json!(vec![one.clone(); 1_001]).to_string().as_bytes()).await), Some(-32600));
+    assert_eq!(node.post(json!(vec![one; 1_000]).to_string().as_bytes()).await.as_array().unwrap().len(), 1_000);
 
     assert_eq!(node.http("POST / HTTP/1.1\r\nContent-Length: 3000000", b"").await.0, 413);
     assert_eq!(node.http("OPTIONS / HTTP/1.1\r\nOrigin: http://a.example", b"").await.0, 204);
