@@ -168,7 +168,7 @@ mod tests {
             assert!(limit.get_help().is_some() && limit.get_env().is_some(), "--{flag}");
             count += 1;
         }
-        assert_eq!(count, 24);
+        assert_eq!(count, 29);
     }
 
     #[test]

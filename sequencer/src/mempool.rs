@@ -148,6 +148,11 @@ struct Waiting {
     bytes: usize,
 }
 
+/// Bytes of memory that a transaction takes, about.
+fn memory_bytes(transaction: &Recovered) -> usize {
+    ENTRY_BYTES + bytes_max(transaction.transaction())
+}
+
 impl Waiting {
     fn new(transaction: Arc<Recovered>, cost: U256, arrival: u64) -> Self {
         let fields = transaction.transaction().fields();
@@ -156,7 +161,7 @@ impl Waiting {
             tip_max: fields.max_priority_fee_per_gas().unwrap_or(fee_max),
             fee_max,
             arrival,
-            bytes: ENTRY_BYTES + bytes_max(transaction.transaction()),
+            bytes: memory_bytes(&transaction),
             cost,
             transaction,
         }

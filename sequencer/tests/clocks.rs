@@ -143,7 +143,7 @@ async fn that_blocks_wait_for_a_checkpoint_is_told_while_it_lasts() {
     let mut steps = Steps::funded(directory.path(), config_of_clocks(), &[alice.address()]).await;
     let readiness = Readiness::default();
     steps.engine = steps.engine.with_readiness(&readiness);
-    steps.clock.advance(Duration::from_secs(2 * HOUR_S));
+    steps.clock.advance(Duration::from_secs(5 * HOUR_S));
     steps.l1_block(vec![]).await;
     let hash = steps.submit(transfer(&alice, 1, bob, 5)).await.unwrap();
     let is_included = |steps: &Steps| steps.store.transaction_place(hash).unwrap().is_some();

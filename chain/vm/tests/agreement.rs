@@ -53,7 +53,7 @@ fn assert_all_run(suite: &str, scenarios: usize) {
 
 #[test]
 fn batches_of_the_transition_suite() {
-    let scenarios: [(&str, fn()); 15] = [
+    let scenarios: [(&str, fn()); 16] = [
         ("ether", transition::ether_comes_by_deposit_moves_and_pays_fees_to_the_vault),
         ("refunds", transition::ether_of_a_failing_message_goes_to_its_refund_address),
         ("spending", transition::a_message_spends_what_its_sender_has_on_l2),
@@ -64,6 +64,7 @@ fn batches_of_the_transition_suite() {
         ("messages left over", transition::messages_left_over_go_into_extra_blocks),
         ("block times", transition::block_times_are_bounded_by_rule),
         ("work budget", transition::the_work_budget_ends_execution_not_the_chain),
+        ("declared work", transition::a_payload_beyond_its_declared_work_is_empty),
         ("headers", transition::headers_chain_and_carry_the_rules),
         ("missing pre-image", transition::a_missing_preimage_is_an_error_and_nothing_else),
         ("blockhash", transition::blockhash_reads_the_history_contract),

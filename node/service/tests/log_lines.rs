@@ -75,6 +75,12 @@ const LINES: &[(&str, Shown)] = &[
         Argument("every error of the state that a request meets, and nothing else"),
     ),
     (
+        "subscribers are told of no blocks: the database cannot be read; restart the node",
+        Argument(
+            "said of every failure to read what is announced; a database that fails on purpose is nothing that a test here has",
+        ),
+    ),
+    (
         "RPC has as many connections as it may: further ones wait",
         Test("one_too_many_waits_which_is_said_once_and_the_silent_are_cut"),
     ),

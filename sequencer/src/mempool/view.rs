@@ -16,15 +16,13 @@ use std::{
 };
 
 use alloy::primitives::{Address, B256};
-use tandem_evm::{Recovered, payload::bytes_max};
+use tandem_evm::Recovered;
 
-use super::{Counts, Dropped, Mempool, dropped::RecentDrops};
+use super::{Counts, Dropped, Mempool, dropped::RecentDrops, memory_bytes};
 use crate::ring::Ring;
 
 /// Bytes of the transactions that came lately and are remembered for who follows them.
 const ARRIVALS_BYTES_MAX: usize = 32 << 20;
-/// What an arrival takes beside its encoding, about.
-const ARRIVAL_BYTES: usize = 256;
 
 /// How one sender's waiting transactions stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,7 +172,7 @@ impl PoolView {
         }
         drop(published);
         for transaction in change.added {
-            let bytes = bytes_max(transaction.transaction()).saturating_add(ARRIVAL_BYTES);
+            let bytes = memory_bytes(&transaction);
             self.arrivals.push(transaction, bytes);
         }
     }

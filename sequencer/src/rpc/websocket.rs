@@ -8,7 +8,7 @@ use axum::{
 };
 use futures::{SinkExt, Stream, StreamExt, stream::FuturesUnordered, stream::SplitSink};
 use serde_json::Value;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use super::{
     RpcContext, flag,
@@ -51,7 +51,8 @@ impl Connection {
         stream: &mut (impl Stream<Item = Result<Message, axum::Error>> + Unpin),
     ) -> Result<std::convert::Infallible, Closed> {
         let silence_max = self.context.limits.silence_max();
-        let mut ping = interval(PING.min(silence_max / 3).max(Duration::from_millis(100)));
+        let period = PING.min(silence_max / 3).max(Duration::from_millis(100));
+        let mut ping = interval_at(Instant::now() + period, period);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut heard = Instant::now();
         loop {

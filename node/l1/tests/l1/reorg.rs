@@ -9,6 +9,8 @@ use tandem_support::l1::{Harness, bytes, submitter_config, wait_until};
 use tokio::task::JoinHandle;
 
 const DEPTH_MAX: u64 = 10;
+/// Seconds in which the Inbox's bucket runs dry, however full it was.
+const BUCKET_S: u64 = 60;
 
 /// What happens to the process meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +74,9 @@ impl Poster<'_> {
         let harness = self.harness;
         let mut appender = self.appender().await;
         harness.auto_mine(true).await;
+        // So that the Inbox's bucket (L1-WORK-3) has room for whatever this posts.
+        harness.client.provider().anvil_increase_time(BUCKET_S).await.unwrap();
+        harness.mine(1).await;
         let posted = self.batch_count().await + depth.min(3);
         self.post_until(&mut appender, posted).await;
         harness.mine(depth - depth.min(3)).await;
