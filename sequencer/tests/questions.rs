@@ -56,7 +56,9 @@ async fn questions_in_a_closed_loop_do_not_delay_blocks() {
 /// What L1 says goes through the engine, and is never refused. A group of commands ends nevertheless.
 #[tokio::test(flavor = "multi_thread")]
 async fn commands_in_a_closed_loop_do_not_delay_blocks() {
-    let node = Node::start(config_of_blocks(), [1_000_000_000, 1]).await;
+    let mut node = Node::start(config_of_blocks(), [1_000_000_000, 1]).await;
+    // The L1 blocks that a deposit takes lie on the first checkpoint, which blocks wait for.
+    node.rich(1).await;
     let mut heads = node.rig.engine.head();
     let askers: Vec<_> = (0..CONNECTIONS)
         .map(|_| {
