@@ -24,7 +24,7 @@ enum Wanted {
     Blocks,
     /// Hashes of transactions that arrive, or all of them.
     Transactions { full: bool },
-    /// Logs.
+    /// Logs that fit this filter.
     Logs(Box<Filter>),
 }
 

@@ -28,11 +28,11 @@ const RETRY: Duration = Duration::from_secs(1);
 /// A block as it is announced.
 #[derive(Debug)]
 pub struct BlockNews {
-    /// Its number.
+    /// The block's number.
     pub number: u64,
-    /// Its hash.
+    /// The block's hash.
     pub hash: B256,
-    /// Of its logs.
+    /// The bloom of its logs, by which filters pass over it.
     pub bloom: Bloom,
     /// Its header, as subscribers get it.
     pub head: Value,

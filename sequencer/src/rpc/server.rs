@@ -138,7 +138,7 @@ pub(super) async fn answer_one(context: &RpcContext, request: Value) -> Option<V
     }
 }
 
-/// One request.
+/// One request of a body, its method not looked up yet.
 pub(super) struct Call {
     /// None for notifications.
     pub id: Option<Value>,

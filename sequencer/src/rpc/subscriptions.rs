@@ -47,7 +47,7 @@ pub struct Subscriptions {
 }
 
 impl Subscriptions {
-    /// None yet.
+    /// Of a connection that has subscribed to nothing yet.
     pub fn new(context: &RpcContext) -> Self {
         let news = context.news.clone();
         let (chain, pool) = (news.chain().watch(), news.pool().watch());

@@ -22,7 +22,7 @@ const WORD_BYTES: usize = 128;
 /// What of each step is recorded.
 #[derive(Clone, Copy, Debug)]
 pub enum Steps {
-    /// Nothing.
+    /// Nothing: only calls and logs weigh.
     None,
     /// The stack, and with `memory` all of that too.
     Recorded {

@@ -21,7 +21,7 @@ use crate::rpc::{BlockNews, RpcError};
 pub struct Inclusion {
     pub block_hash: B256,
     pub block_number: u64,
-    /// In seconds.
+    /// The block's date, in seconds.
     pub block_timestamp: u64,
     pub index: usize,
     /// Paid, in wei per gas.

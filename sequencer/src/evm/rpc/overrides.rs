@@ -22,7 +22,7 @@ use crate::rpc::RpcError;
 /// What a caller wants to be otherwise.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
-    /// Accounts.
+    /// Balance, nonce, code and storage of accounts.
     pub state: Option<StateOverride>,
     /// What code sees of the block.
     pub block: Option<BlockOverrides>,

@@ -26,13 +26,13 @@ use crate::rpc::{RpcContext, RpcError};
 /// Everything that executing one transaction takes, but for the state.
 #[derive(Clone, Debug)]
 pub struct Execution {
-    /// Of the block.
+    /// The block as its code sees it.
     pub block: BlockEnv,
-    /// Under which rules.
+    /// The rules that it is executed under.
     pub cfg: CfgEnv,
-    /// The transaction.
+    /// The transaction as the EVM takes it.
     pub tx: TxEnv,
-    /// What its data takes.
+    /// What its data takes of gas and wei (EVM-FEE-4, EVM-FEE-5).
     pub charge: DataCharge,
 }
 
