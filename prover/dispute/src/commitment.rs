@@ -4,20 +4,7 @@
 
 use alloy_primitives::{Address, B256};
 
-use crate::Children;
-
-/// Where a commitment is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CommitmentStatus {
-    /// In its rank's place, for an equal.
-    Waiting,
-    /// It plays a match.
-    Playing,
-    /// It has lost a match.
-    Fallen,
-    /// Its bond went back: it has won, or the tournament is dead.
-    Returned,
-}
+use crate::{Children, CommitmentStatus};
 
 /// What its last state says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 
 use alloy_primitives::{B256, keccak256};
 
-use crate::{Children, Commitment, DisputeError, HEIGHT, clock, tree::ancestor};
+use crate::{Children, Commitment, DisputeError, HEIGHT, MatchStatus, clock, tree::ancestor};
 
 /// One of the two sides of a match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,15 +64,6 @@ impl MatchRef {
     pub fn side(&self, root: B256) -> Option<Side> {
         [Side::One, Side::Two].into_iter().find(|side| self.root(*side) == root)
     }
-}
-
-/// How far a match is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MatchStatus {
-    /// Nodes are opened, towards the first difference.
-    Descending,
-    /// The contested leaf is known.
-    Sealed,
 }
 
 /// Two commitments that differ, and how far the first difference has been located.

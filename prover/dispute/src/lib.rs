@@ -5,27 +5,33 @@
 //! clock here: the time of an act is a parameter, and so is the successor that L1 computes for a contested step. Amounts are gwei, as the
 //! contract's books are.
 //!
-//! * [`Dispute`] is one slot's dispute: rounds, tournaments, matches, credits; its methods are the contract's calls.
+//! * [`Dispute`] is one slot's dispute: rounds, tournaments, matches, credits; its methods are the contract's calls, and [`Act`] is such a call as data.
 //! * [`Tournament`] pairs by rank, [`Match`] descends to the first difference, [`clock`] is the chess clock.
 //! * [`Tree`] is what a commitment must be able to show; [`Run`] is one with few different leaves.
 //! * [`sim`] plays seeded games of one honest party against adversaries.
 
+mod act;
 pub mod clock;
 mod commitment;
 mod dispute;
 mod error;
 mod game;
+mod joining;
 mod run;
 pub mod sim;
+mod status;
 mod terms;
 mod tournament;
 mod tree;
 
-pub use commitment::{Commitment, CommitmentStatus, Ending};
-pub use dispute::{Caller, Dispute, Joining, Verdict, inner_id, round_id};
+pub use act::Act;
+pub use commitment::{Commitment, Ending};
+pub use dispute::{Caller, Dispute, Verdict, inner_id, round_id};
 pub use error::DisputeError;
-pub use game::{Match, MatchRef, MatchStatus, Outcome, Side};
+pub use game::{Match, MatchRef, Outcome, Side};
+pub use joining::Joining;
 pub use run::Run;
+pub use status::{CommitmentStatus, MatchStatus, TournamentStatus};
 pub use terms::{ADVANCE_GAS, CLOSE_GAS, SEAL_INNER_GAS, SEAL_OUTER_GAS, STEP_GAS, Terms};
-pub use tournament::{Rank, Tournament, TournamentStatus};
+pub use tournament::{Rank, Tournament};
 pub use tree::{Children, HEIGHT, Tree, ancestor, node};

@@ -6,18 +6,7 @@ use std::collections::BTreeMap;
 
 use alloy_primitives::B256;
 
-use crate::{Commitment, CommitmentStatus, DisputeError, Match, MatchRef};
-
-/// What a tournament is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TournamentStatus {
-    /// It is being played.
-    Open,
-    /// Its result was taken.
-    Over,
-    /// About nothing any more.
-    Dead,
-}
+use crate::{Commitment, CommitmentStatus, DisputeError, Match, MatchRef, TournamentStatus};
 
 /// What happens at one rank.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -10,7 +10,7 @@ const ALICE: Address = Address::repeat_byte(1);
 const BOB: Address = Address::repeat_byte(2);
 
 fn joining(joiner: Address, run: &Run) -> Joining {
-    Joining { joiner, children: run.children(HEIGHT, 0), last: run.last(), path: run.last_path() }
+    Joining::with(joiner, run)
 }
 
 fn play_down(dispute: &mut Dispute, of: &MatchRef, runs: [&Run; 2]) {

@@ -10,8 +10,9 @@ use alloy_primitives::{Address, B256, U256, hex, keccak256};
 use alloy_sol_types::{SolCall, sol};
 use serde_json::{Value, json};
 use tandem_dispute::{
-    Caller, Children, CommitmentStatus, Dispute, DisputeError, Ending, MatchRef, MatchStatus, Side, TournamentStatus,
-    sim::{ADVERSARY, Act, HONEST, Machine, Manner, Setup, play},
+    Act, Caller, Children, CommitmentStatus, Dispute, DisputeError, Ending, MatchRef, MatchStatus, Side,
+    TournamentStatus,
+    sim::{ADVERSARY, HONEST, Machine, Manner, Setup, play},
 };
 use tandem_vm::{
     asm::{self, ECALL, reg},
@@ -33,6 +34,10 @@ sol! {
     function propagate(SolRef of) external;
     function bye(bytes32 id) external;
     function decide(bytes32 slot) external;
+    function kill(bytes32 id) external;
+    function reclaimWaiting(bytes32 id, uint8 rank) external;
+    function reclaimMatch(SolRef of) external;
+    function withdraw(address to) external;
 }
 
 const SLOT: B256 = B256::repeat_byte(0x51);
@@ -138,6 +143,10 @@ impl Real {
             Act::Propagate { of } => propagateCall { of: sol_ref(of) }.abi_encode(),
             Act::Bye { id } => byeCall { id: *id }.abi_encode(),
             Act::Decide => decideCall { slot: SLOT }.abi_encode(),
+            Act::Kill { id, .. } => killCall { id: *id }.abi_encode(),
+            Act::ReclaimWaiting { id, rank } => reclaimWaitingCall { id: *id, rank: *rank }.abi_encode(),
+            Act::ReclaimMatch { of } => reclaimMatchCall { of: sol_ref(of) }.abi_encode(),
+            Act::Withdraw { account } => withdrawCall { to: *account }.abi_encode(),
         }
     }
 }
@@ -152,9 +161,14 @@ fn place_of(act: &Act, dispute: &Dispute) -> MatchRef {
         | Act::Seal { of, .. }
         | Act::Step { of, .. }
         | Act::Timeout { of }
-        | Act::Propagate { of } => *of,
-        Act::Bye { id } => MatchRef { tournament: *id, one: B256::ZERO, two: B256::ZERO },
-        Act::Decide => MatchRef { tournament: dispute.round_id(), one: B256::ZERO, two: B256::ZERO },
+        | Act::Propagate { of }
+        | Act::ReclaimMatch { of } => *of,
+        Act::Bye { id } | Act::Kill { id, .. } | Act::ReclaimWaiting { id, .. } => {
+            MatchRef { tournament: *id, one: B256::ZERO, two: B256::ZERO }
+        }
+        Act::Decide | Act::Withdraw { .. } => {
+            MatchRef { tournament: dispute.round_id(), one: B256::ZERO, two: B256::ZERO }
+        }
     }
 }
 
