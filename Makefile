@@ -4,8 +4,10 @@ FRESH ?=
 PREFIX ?= /usr/local
 # Everything is built together, tests and examples included: cargo builds a package otherwise for every other set of features around it.
 BUILT = $(or $(CARGO_TARGET_DIR),target)/debug
+# What operators run and what benchmarks measure.
+RELEASED = $(or $(CARGO_TARGET_DIR),target)/release
 
-.PHONY: help setup build devnet test release install e2e e2e-release e2e-faults check check-bare guest bench-build bench-batch bench-engine bench-fees compat-fees bench-state bench-vm bench-opcodes worst-vm bench-devnet bench-circuits bench-prover fuzz-circuits
+.PHONY: help setup build devnet test release install e2e e2e-release e2e-faults check check-bare guest bench-built bench-build bench-batch bench-engine bench-fees compat-fees bench-state bench-vm bench-opcodes worst-vm bench-devnet bench-circuits bench-prover sim-settlement sim-dispute fuzz-circuits
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -26,10 +28,10 @@ test: build ## all tests: Rust, Solidity, SDK, end to end
 	@if [ -e sdk/package.json ]; then cd sdk && npm test --silent; fi
 
 release: setup ## the programs as operators run them, in target/dist
-	cargo build --release --bins -p tandem-cli -p tandem-sequencer -p tandem-prover -p tandem-devnet
+	cargo build --release --workspace --bins
 	@mkdir -p target/dist
 	@for program in tandem tandem-sequencer tandem-prover tandem-devnet; do \
-	  install -m 755 $(or $(CARGO_TARGET_DIR),target)/release/$$program target/dist/; done
+	  install -m 755 $(RELEASED)/$$program target/dist/; done
 	@echo "release: the programs are in target/dist"
 
 install: ## put programs, systemd units and shell completions under PREFIX (/usr/local); after make release
@@ -65,51 +67,53 @@ guest: ## rebuild the fraud-proof guest and compare with the committed ELF (says
 	@devnet/install.sh riscv
 	@prover/guest/build.sh || test $$? -eq 3
 
+# Benchmarks measure what operators run: one release build of the whole workspace serves them all, and shares with `make release`.
+bench-built: setup
+	cargo build --release --workspace --bins --examples
+
 bench-build: setup ## seconds from a clean clone to a devnet and to all tests built, cold: an hour of two cores
 	devnet/bench_build.sh
 
-bench-batch: build ## posted bytes per transaction
-	$(BUILT)/examples/bench_batch
+bench-batch: bench-built ## posted bytes per transaction
+	$(RELEASED)/examples/bench_batch
 
-bench-engine: setup ## transfers included per second, and blocks while a full batch closes or callers never stop asking (release build)
-	cargo run --release -p tandem-sequencer --example bench_engine
+bench-engine: bench-built ## transfers included per second, and blocks while a full batch closes or callers never stop asking
+	$(RELEASED)/examples/bench_engine
 
-bench-fees: build ## what users pay for data against what posting it costs, over a year of L1's prices
-	$(BUILT)/examples/bench_fees
+bench-fees: bench-built ## what users pay for data against what posting it costs, over a year of L1's prices
+	$(RELEASED)/examples/bench_fees
 
 compat-fees: build ## wallets and test suites send and compare at L1's prices from idle to mad: some minutes
 	@devnet/install.sh wallets
 	cargo test --workspace --test wallets -- --include-ignored --nocapture
 
-bench-state: build ## root time per 1,000 changed accounts
-	$(BUILT)/examples/bench_state
+bench-state: bench-built ## root time per 1,000 changed accounts
+	$(RELEASED)/examples/bench_state
 
-bench-vm: build ## emulator speed, gas of one step, steps per EVM gas
+bench-vm: bench-built ## emulator speed, gas of one step, steps per EVM gas
 	contracts/forge.sh test --match-path 'test/vm/*'
-	$(BUILT)/examples/bench
+	$(RELEASED)/examples/bench
 
-bench-opcodes: build ## steps per gas of every precompile and of the costliest opcodes: a quarter of an hour
-	$(BUILT)/examples/bench --worst-cases
+bench-opcodes: bench-built ## steps per gas of every precompile and of the costliest opcodes: a quarter of an hour
+	$(RELEASED)/examples/bench --worst-cases
 
-worst-vm: build ## the worst batches that the limits allow, in the machine: an hour of one core, 12 GB
-	$(BUILT)/examples/worst
+worst-vm: bench-built ## the worst batches that the limits allow, in the machine: an hour of one core, 12 GB
+	$(RELEASED)/examples/worst
 
-bench-devnet: build ## what a devnet takes after 86,400 L1 blocks: a quarter of an hour
-	cargo test --workspace --test l1_kept a_day -- --ignored --nocapture
+bench-devnet: bench-built ## what a devnet takes after 86,400 L1 blocks: a quarter of an hour
+	cargo test --release --workspace --test l1_kept a_day -- --ignored --nocapture
 
-bench-circuits: build ## constraints per operation
-	$(BUILT)/examples/bench_circuits
+bench-circuits: bench-built ## constraints per operation
+	$(RELEASED)/examples/bench_circuits
 
-bench-prover: build ## session transactions per second, keys, memory
-	$(BUILT)/examples/bench_prover
+bench-prover: bench-built ## session transactions per second, keys, memory
+	$(RELEASED)/examples/bench_prover
 
 fuzz-circuits: ## 2,000 random cases of native rules against circuits (twenty minutes)
 	cargo test --workspace --lib agree::exhaustive -- --ignored
 
-.PHONY: sim-settlement
-sim-settlement: build ## years of settlement against hostile sequencer, owner and claimants: the table of docs/settlement.md
-	$(BUILT)/examples/sim_settlement
+sim-settlement: bench-built ## years of settlement against hostile sequencer, owner and claimants: the table of docs/settlement.md
+	$(RELEASED)/examples/sim_settlement
 
-.PHONY: sim-dispute
-sim-dispute: build ## thousands of disputes of one honest party against many: the table of docs/design/dispute.md
-	$(BUILT)/examples/sim_dispute
+sim-dispute: bench-built ## thousands of disputes of one honest party against many: the table of docs/design/dispute.md
+	$(RELEASED)/examples/sim_dispute
