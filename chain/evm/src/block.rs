@@ -30,16 +30,16 @@ use crate::{
     validity,
 };
 
-/// A sealed block.
+/// A block with its header's fields filled in and its hash computed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EvmBlock {
-    /// Ethereum header.
+    /// The header, of Ethereum's own form.
     pub header: Header,
-    /// Its hash.
+    /// The keccak-256 of the RLP of `header`.
     pub hash: B256,
     /// Deposits first, then what users signed.
     pub transactions: Vec<Transaction>,
-    /// One per transaction.
+    /// The receipts, one for each transaction in its order.
     pub receipts: Vec<Receipt>,
     /// L1 messages that this block consumed.
     pub message_count: u64,
@@ -50,7 +50,7 @@ pub struct EvmBlock {
 pub struct BlockAttributes {
     /// Seconds; not before the parent's.
     pub timestamp: u64,
-    /// The batch's checkpoint.
+    /// The L1 checkpoint that the batch of this block names.
     pub checkpoint: Checkpoint,
     /// Whether the block is its batch's first, and so stores the checkpoint (EVM-SYS-2).
     pub first_of_batch: bool,
@@ -59,7 +59,7 @@ pub struct BlockAttributes {
 /// What the sender of a deposit may do (EVM-DEP-3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Caller {
-    /// It calls.
+    /// The message calls, as its sender would.
     Calls,
     /// The kind is unknown: the message counts in its nonce, and that is all.
     CallsNothing,

@@ -25,7 +25,7 @@ use crate::{
     state::{StateError, WorldState},
 };
 
-/// What inspectors see.
+/// What an inspector sees of an execution: the EVM's context over the state.
 pub type ExecutionContext<'a, S> = MainnetContext<&'a mut WorldState<S>>;
 type Evm<'a, S, I = ()> = MainnetEvm<ExecutionContext<'a, S>, I>;
 type Failure<S> = EVMError<StateError<<S as PreimageSource>::Error>>;
@@ -96,7 +96,8 @@ impl<S: PreimageSource, I> FeeHandler<'_, S, I> {
         let gas_used = tx.gas_limit().saturating_sub(unused);
         let bid = tx.effective_gas_price(block.basefee().into());
         let price = self.charge.effective_price(bid, gas_used);
-        (U256::from(tx.gas_limit()) * U256::from(bid), U256::from(gas_used) * U256::from(price))
+        let cost = |gas: u64, price: u128| U256::from(gas).saturating_mul(U256::from(price));
+        (cost(tx.gas_limit(), bid), cost(gas_used, price))
     }
 }
 

@@ -19,7 +19,6 @@ extern crate alloc;
 pub mod block;
 pub mod cryptography;
 mod env;
-#[allow(clippy::arithmetic_side_effects, reason = "products of gas and price, each below 2^128, in 256 bits")]
 pub mod execute;
 pub mod fee_estimate;
 pub mod fees;
@@ -30,7 +29,6 @@ pub mod predeploys;
 pub mod receipt;
 mod rejected;
 pub mod state;
-#[allow(clippy::arithmetic_side_effects, reason = "one byte more than an encoding that is in memory")]
 pub mod transaction;
 pub mod transition;
 pub mod validity;

@@ -12,7 +12,7 @@ pub enum Rejected<E: core::error::Error + Send + Sync + 'static> {
     BlockFull {
         /// Gas limit of the transaction.
         gas_limit: u64,
-        /// Gas left.
+        /// What the block has left, in gas.
         gas_left: u64,
     },
     /// Wants more gas than the batch's work budget has left.
@@ -20,7 +20,7 @@ pub enum Rejected<E: core::error::Error + Send + Sync + 'static> {
     BatchFull {
         /// Gas limit of the transaction.
         gas_limit: u64,
-        /// Gas left.
+        /// What the block has left, in gas.
         gas_left: u64,
     },
     /// Invalid by Ethereum's rules.

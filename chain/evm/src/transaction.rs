@@ -42,19 +42,19 @@ const _: () = assert!(
 pub struct DepositTransaction {
     /// Names its origin on L1; makes the transaction's hash unique.
     pub source_hash: B256,
-    /// Sender.
+    /// The account that sends, after aliasing.
     pub from: Address,
-    /// Callee.
+    /// The account that is called.
     pub to: Address,
     /// Wei created for the sender: what came from L1.
     pub mint: U256,
     /// Wei passed along, of all that the sender has; [`VALUE_ALL`] is all of it.
     pub value: U256,
-    /// Gas limit.
+    /// The most that it may use, in gas.
     pub gas_limit: u64,
     /// Whether it is the rulebook's own.
     pub is_system: bool,
-    /// Call data.
+    /// The input of the call.
     pub data: Bytes,
 }
 
@@ -92,7 +92,7 @@ impl DepositTransaction {
     }
 
     fn encode_2718(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(1 + self.length());
+        let mut bytes = Vec::with_capacity(self.length().saturating_add(1));
         bytes.put_u8(DEPOSIT_TYPE);
         self.encode(&mut bytes);
         bytes
@@ -132,19 +132,19 @@ impl Recovered {
         Self { transaction, signer }
     }
 
-    /// Who signed.
+    /// The account whose key signed the transaction.
     pub fn signer(&self) -> Address {
         self.signer
     }
 
-    /// What was signed.
+    /// The transaction as its sender signed it.
     pub fn transaction(&self) -> &SignedTransaction {
         &self.transaction
     }
 }
 
 impl Transaction {
-    /// The EIP-2718 bytes.
+    /// The bytes that EIP-2718 gives a transaction on the wire.
     pub fn encode_2718(&self) -> Vec<u8> {
         match self {
             Self::Deposit(deposit) => deposit.encode_2718(),
@@ -152,7 +152,7 @@ impl Transaction {
         }
     }
 
-    /// The transaction hash.
+    /// The keccak-256 of the EIP-2718 bytes.
     pub fn hash(&self) -> B256 {
         match self {
             Self::Deposit(deposit) => keccak256(deposit.encode_2718()),
@@ -160,7 +160,7 @@ impl Transaction {
         }
     }
 
-    /// The EIP-2718 type.
+    /// The transaction's type by EIP-2718.
     pub fn tx_type(&self) -> u8 {
         match self {
             Self::Deposit(_) => DEPOSIT_TYPE,
@@ -168,7 +168,7 @@ impl Transaction {
         }
     }
 
-    /// The sender.
+    /// The account that sends, signed or by a message.
     pub fn from(&self) -> Address {
         match self {
             Self::Deposit(deposit) => deposit.from,
@@ -178,7 +178,7 @@ impl Transaction {
 }
 
 impl SignedTransaction {
-    /// The EIP-2718 type.
+    /// The transaction's type by EIP-2718.
     pub fn tx_type(&self) -> u8 {
         match self {
             Self::Legacy(_) => 0,

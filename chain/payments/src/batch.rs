@@ -24,25 +24,25 @@ pub const GROUP_SLOTS_MAX: usize = 3;
 /// A circuit of the Apply family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ApplyCircuit {
-    /// Its id (PAY-CIRCUIT).
+    /// The circuit's number in the header (PAY-CIRCUIT).
     pub id: u64,
     /// Slots in a chunk.
     pub slots: usize,
 }
 
 impl ApplyCircuit {
-    /// The small size.
+    /// The small circuit, for the tail of a batch.
     pub const SMALL: Self = Self { id: 1, slots: 6 };
-    /// The large size.
+    /// The large circuit, whose keys take the most memory.
     pub const LARGE: Self = Self { id: 2, slots: 27 };
 }
 
 /// The counters that chunks chain (PAY-PUBLIC, counts).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Elements of effects.
+    /// How many elements the effects segment has.
     pub effects: u32,
-    /// Elements of withdrawals.
+    /// How many elements the withdrawals segment has.
     pub withdrawals: u32,
     /// The next message of the queue.
     pub message_index: u64,
@@ -89,23 +89,23 @@ pub const APPLY_INPUTS_AFTER: usize = 9;
 /// What one Apply proof covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chunk {
-    /// Its circuit.
+    /// The circuit that proves this chunk.
     pub circuit: ApplyCircuit,
     /// What every slot shares.
     pub env: Env,
-    /// The signing domain.
+    /// The domain that signatures of this chain are made for.
     pub dom: Fr,
     /// The top of the tree before.
     pub cap_in: Cap,
     /// The top of the tree after.
     pub cap_out: Cap,
-    /// The counters before.
+    /// The lengths of the segments before this chunk.
     pub counts_in: Counts,
-    /// The counters after.
+    /// The lengths of the segments after this chunk.
     pub counts_out: Counts,
-    /// Fees before.
+    /// The fees collected before this chunk, in wei.
     pub fee_in: u128,
-    /// Fees after.
+    /// The fees collected after this chunk, in wei.
     pub fee_out: u128,
     /// As many as the circuit has.
     pub slots: Vec<Slot>,
@@ -182,9 +182,9 @@ pub fn product(z: Fr, authorities: impl Iterator<Item = Authority>) -> Fr {
 pub struct Batch {
     /// Its Apply chunks, in order.
     pub chunks: Vec<Chunk>,
-    /// The effects segment.
+    /// The effects segment, in the order of the slots.
     pub effects: Vec<Element>,
-    /// The withdrawals segment.
+    /// The withdrawals segment, in the order of the slots.
     pub withdrawals: Vec<Element>,
     /// The bodies of the consumed messages.
     pub messages: Vec<Element>,

@@ -53,7 +53,7 @@ pub struct Bid {
 }
 
 impl Bid {
-    /// In its lane.
+    /// The fields packed into one integer, as their lane holds them.
     #[allow(clippy::arithmetic_side_effects, reason = "fields of an integer, shifted within its 256 bits")]
     pub fn pack(&self) -> U256 {
         U256::from(self.price)
@@ -63,16 +63,16 @@ impl Bid {
     }
 }
 
-/// A recorded slot.
+/// A slot as the ledger recorded it for the circuit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slot {
-    /// What it holds.
+    /// The operation, or the part of one, that the slot holds.
     pub variant: Variant,
     /// The first leaf, as opened.
     pub a: Opening,
     /// The second leaf, opened after A was written.
     pub b: Opening,
-    /// The lanes.
+    /// The small integers of the slot, packed into field elements.
     pub lanes: Lanes,
     /// Whether a user's operation is authorised by its Ethereum key.
     pub ethereum: bool,
@@ -90,7 +90,7 @@ impl Slot {
         self.items.map(|item| item.map_or_else(Fr::zero, |element| element.fr()))
     }
 
-    /// `active * v`.
+    /// The element `active * v`: zero for a slot that is not used.
     pub fn value(&self) -> Fr {
         self.authority.map_or_else(Fr::zero, |authority| authority.value())
     }

@@ -31,7 +31,7 @@ pub(super) const TRANSACTION_BASE_BYTES: usize = 128;
 /// A payload with what it took to read and to begin with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Measured {
-    /// See there.
+    /// The batch's payload, as [`Payload`] describes it.
     pub payload: Payload,
     /// What its blocks and bytes take of the work that the batch declares, in gas (EVM-WORK-1).
     pub work_gas: u64,

@@ -179,7 +179,7 @@ pub enum Limit {
     Blocks,
     /// The cap `transactions_max`, of the transactions.
     Transactions,
-    /// `work_gas_max`.
+    /// The transactions together may spend more than `work_gas_max`.
     WorkGas,
 }
 
