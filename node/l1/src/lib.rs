@@ -33,7 +33,8 @@ pub use deployment::{Deployment, DeploymentError};
 pub use key::{BadKey, PrivateKey};
 pub use payload::{Archive, BeaconClient, BlobSource, PayloadError, PayloadFetcher};
 pub use reader::{
-    ClaimEvent, ClosedEpoch, L1Block, L1Heads, L1Update, PostedBatch, QueuedMessage, Reader, ReaderConfig, ReaderError,
+    ClaimEvent, ClosedEpoch, DisputeEvent, DisputeLog, L1Block, L1Heads, L1Update, PostedBatch, QueuedMessage, Reader,
+    ReaderConfig, ReaderError,
 };
 pub use replica::{
     DerivedBatch, MemoryStore, Replica, ReplicaConfig, ReplicaError, ReplicaHandle, ReplicaHead, ReplicaStore,

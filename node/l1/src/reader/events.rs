@@ -1,6 +1,9 @@
 //! Logs into typed events. Rules L1-MSG-6, L1-CP-3, L1-BATCH-1, L1-BATCH-8, L1-EPOCH-1, L1-CLAIM-1, L1-CLAIM-4, L1-CLAIM-5.
 
-use super::{ReaderConfig, ReaderError};
+use super::{
+    ReaderConfig, ReaderError,
+    dispute::{self, DisputeLog},
+};
 use crate::{
     bindings::{FraudSettlement, FraudSettlement::ClaimStatus, Inbox},
     client::{BlockRef, L1Header},
@@ -125,6 +128,8 @@ pub struct L1Block {
     pub epochs: Vec<ClosedEpoch>,
     /// What happened to claims in the block.
     pub claims: Vec<ClaimEvent>,
+    /// What happened in the dispute contracts that the reader was told of.
+    pub disputes: Vec<DisputeLog>,
 }
 
 impl L1Block {
@@ -160,11 +165,14 @@ pub enum BadEvent {
     /// The log has no transaction.
     #[error("it has no transaction")]
     NoTransaction,
+    /// A time, a rank or an index is more than any contract writes.
+    #[error("{0} in it is beyond 64 bits")]
+    TooLarge(U256),
 }
 
 /// Topics of the events that [`collect`] knows.
-pub(super) fn topics() -> Vec<B256> {
-    vec![
+pub(super) fn topics(config: &ReaderConfig) -> Vec<B256> {
+    let mut topics = vec![
         Inbox::MessageEnqueued::SIGNATURE_HASH,
         Inbox::CheckpointStored::SIGNATURE_HASH,
         Inbox::BatchAppended::SIGNATURE_HASH,
@@ -175,7 +183,11 @@ pub(super) fn topics() -> Vec<B256> {
         FraudSettlement::SlotDecided::SIGNATURE_HASH,
         FraudSettlement::SlotFailed::SIGNATURE_HASH,
         FraudSettlement::ClaimDiscarded::SIGNATURE_HASH,
-    ]
+    ];
+    if !config.disputes.is_empty() {
+        topics.extend(dispute::topics());
+    }
+    topics
 }
 
 /// The block of `header` with its logs, which must all be its own.
@@ -221,6 +233,8 @@ fn add(block: &mut L1Block, config: &ReaderConfig, log: &Log) -> Result<(), BadE
         }
     } else if log.address() == config.settlement {
         block.claims.extend(claim(*topic, log)?);
+    } else if config.disputes.contains(&log.address()) {
+        block.disputes.extend(dispute::read(*topic, log)?);
     }
     Ok(())
 }
@@ -415,7 +429,7 @@ mod tests {
             ]
         );
         for known in [decided.encode_log_data(), failed.encode_log_data(), discarded.encode_log_data()] {
-            assert!(topics().contains(&known.topics()[0]), "the reader asks for it");
+            assert!(topics(&config()).contains(&known.topics()[0]), "the reader asks for it");
         }
         let wrong = FraudSettlement::SlotDecided { slotId: slot_id, winner: slot_id, output };
         assert!(matches!(reason(vec![settled(wrong.encode_log_data(), 1)]), BadEvent::WrongHash { .. }));

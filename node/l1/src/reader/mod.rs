@@ -4,6 +4,7 @@
 //! [`L1Update::Reorg`] stands between them. Adversarial: the endpoint. An event that does not match its own hash is refused here;
 //! missing or invented ones are found by `tandem_chain::Derivation`, whose consumer then starts a new reader further back.
 
+mod dispute;
 mod events;
 mod history;
 
@@ -16,6 +17,7 @@ use alloy::{
     primitives::{Address, B256},
     rpc::types::Filter,
 };
+pub use dispute::{DisputeEvent, DisputeLog};
 pub(crate) use events::posted_batch;
 pub use events::{BadEvent, ClaimEvent, ClosedEpoch, L1Block, PostedBatch, QueuedMessage};
 use history::History;
@@ -36,6 +38,8 @@ pub struct ReaderConfig {
     pub inbox: Address,
     /// Settlement; its claims come out beside the Inbox's events.
     pub settlement: Address,
+    /// Dispute contracts to follow as well; usually none, or all that the schedule ever named.
+    pub disputes: Vec<Address>,
     /// First block to read: that of the deployment, or a later one before which nothing matters to the caller.
     pub start_block: u64,
     /// Blocks that must lie above one before it comes out; 0 follows the tip.
@@ -56,6 +60,7 @@ impl ReaderConfig {
         Self {
             inbox,
             settlement,
+            disputes: Vec::new(),
             start_block,
             confirmations: 0,
             poll_interval: Duration::from_millis(500),
@@ -333,7 +338,9 @@ impl Reader {
     }
 
     fn filter(&self) -> Filter {
-        Filter::new().address(vec![self.config.inbox, self.config.settlement]).event_signature(events::topics())
+        let mut addresses = vec![self.config.inbox, self.config.settlement];
+        addresses.extend(&self.config.disputes);
+        Filter::new().address(addresses).event_signature(events::topics(&self.config))
     }
 
     async fn read_heads(&self, latest: &L1Header) -> Result<L1Heads, ReaderError> {
