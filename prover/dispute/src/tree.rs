@@ -68,3 +68,12 @@ pub trait Tree {
         self.path((1 << HEIGHT) - 1, HEIGHT - 1)
     }
 }
+
+/// What the machine commits to: leaves up to the end of its run, and one value from there on.
+impl Tree for tandem_vm::Commitment {
+    fn node(&self, height: u8, index: u64) -> B256 {
+        self.node(height.into(), index)
+    }
+}
+
+const _: () = assert!(tandem_vm::commit::HEIGHT == HEIGHT as usize, "both call the same trees commitments");

@@ -103,6 +103,11 @@ impl Epoch {
         blocks
     }
 
+    /// The batches so far, as L1 holds them.
+    pub fn batches(&self) -> &[(BatchInput, L1Data)] {
+        &self.batches
+    }
+
     /// Runs natively and in the machine; both must say what the chain says.
     pub fn check(self) -> Run {
         let run = check(&self.previous, self.queue_hash, self.before, &self.batches, &self.chain.output);
