@@ -8,6 +8,7 @@
 //! * [`Dispute`] is one slot's dispute: rounds, tournaments, matches, credits; its methods are the contract's calls, and [`Act`] is such a call as data.
 //! * [`Tournament`] pairs by rank, [`Match`] descends to the first difference, [`clock`] is the chess clock.
 //! * [`Tree`] is what a commitment must be able to show; [`Run`] is one with few different leaves.
+//! * [`strategy`] is what an honest party does in a position: the service's and the simulation's alike.
 //! * [`sim`] plays seeded games of one honest party against adversaries.
 
 mod act;
@@ -20,6 +21,7 @@ mod joining;
 mod run;
 pub mod sim;
 mod status;
+pub mod strategy;
 mod terms;
 mod tournament;
 mod tree;

@@ -91,17 +91,22 @@ impl Tournament {
         if now < self.closes_at {
             return Err(DisputeError::Joining { closes_at: self.closes_at });
         }
-        let (waiting, live) = (self.waiting_ranks(), self.live_ranks());
-        let refused = DisputeError::NoBye { waiting, live };
-        let lowest = 1 << waiting.trailing_zeros().min(63);
-        let can_meet = live & (lowest | (lowest - 1)) != 0;
-        let is_alone = (waiting | live) & !lowest == 0;
-        if waiting == 0 || can_meet || is_alone {
+        let refused = DisputeError::NoBye { waiting: self.waiting_ranks(), live: self.live_ranks() };
+        if !self.has_bye() {
             return Err(refused);
         }
         let root = self.ranks.values_mut().find_map(|rank| rank.waiting.take()).ok_or(refused)?;
         self.lift(root);
         Ok(root)
+    }
+
+    /// Whether [`Tournament::bye`] would be refused only for want of time, or not at all.
+    pub fn has_bye(&self) -> bool {
+        let (waiting, live) = (self.waiting_ranks(), self.live_ranks());
+        let lowest = 1 << waiting.trailing_zeros().min(63);
+        let can_meet = live & (lowest | (lowest - 1)) != 0;
+        let is_alone = (waiting | live) & !lowest == 0;
+        waiting != 0 && !can_meet && !is_alone
     }
 
     /// Ends it, if joining has closed, no match lives, and at most one waits.

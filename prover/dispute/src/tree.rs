@@ -2,6 +2,8 @@
 //!
 //! Twin: `contracts/src/dispute/Tree.sol`.
 
+use std::sync::Arc;
+
 use alloy_primitives::{B256, keccak256};
 
 use crate::DisputeError;
@@ -66,6 +68,18 @@ pub trait Tree {
     /// What joining shows of the last leaf: its siblings below the root's right child.
     fn last_path(&self) -> Vec<B256> {
         self.path((1 << HEIGHT) - 1, HEIGHT - 1)
+    }
+}
+
+impl<T: Tree> Tree for &T {
+    fn node(&self, height: u8, index: u64) -> B256 {
+        (**self).node(height, index)
+    }
+}
+
+impl<T: Tree> Tree for Arc<T> {
+    fn node(&self, height: u8, index: u64) -> B256 {
+        (**self).node(height, index)
     }
 }
 

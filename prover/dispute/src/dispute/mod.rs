@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use alloy_primitives::{Address, B256};
 
 pub use self::ids::{inner_id, round_id};
-use crate::{CommitmentStatus, DisputeError, Match, MatchRef, Terms, Tournament, TournamentStatus};
+use crate::{CommitmentStatus, DisputeError, Match, MatchRef, Terms, Tournament, TournamentStatus, strategy::Position};
 
 /// What was decided about a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +82,17 @@ impl Dispute {
     /// What was decided, and who joined for it.
     pub const fn verdict(&self) -> Option<(Verdict, Address)> {
         self.verdict
+    }
+
+    /// What an honest party looks at; `is_playable` is what the settlement says of the slot.
+    pub fn position(&self, is_playable: bool) -> Position<'_> {
+        Position {
+            terms: &self.terms,
+            round: self.round_id(),
+            is_judged: self.verdict.is_some(),
+            is_playable,
+            tournaments: &self.tournaments,
+        }
     }
 
     /// The tournament with this id.

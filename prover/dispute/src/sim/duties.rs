@@ -6,11 +6,35 @@ use alloy_primitives::B256;
 
 use super::{
     duty::Duty,
-    world::{Manner, World},
+    world::{HONEST, Manner, World},
 };
-use crate::{Match, MatchRef, MatchStatus, Tournament, TournamentStatus, inner_id};
+use crate::{Act, Match, MatchRef, MatchStatus, Tournament, TournamentStatus, inner_id, strategy};
 
 impl World<'_> {
+    /// What the strategy finds to do for the honest party, and the duty that each call meets.
+    pub(super) fn honest_plan(&self) -> Vec<(Duty, strategy::Duty)> {
+        let plan = strategy::plan(&self.dispute.position(true), &self.machine, HONEST);
+        assert!(plan.needs.is_empty(), "the machine is at hand");
+        plan.duties.into_iter().filter_map(|planned| Some((self.duty_of(&planned.act)?, planned))).collect()
+    }
+
+    fn duty_of(&self, act: &Act) -> Option<Duty> {
+        Some(match act {
+            Act::Join { .. } => Duty::HonestJoins,
+            Act::JoinInner { id, .. } => Duty::HonestJoinsInner(self.dispute.tournament(*id)?.of?),
+            Act::Advance { of, height, .. } => Duty::Turn(*of, *height),
+            Act::Seal { of, .. } => Duty::Turn(*of, 1),
+            Act::Step { of, .. } => Duty::Step(*of),
+            Act::Timeout { of } => Duty::Timeout(*of, self.dispute.game(of)?.height),
+            Act::Propagate { of } => Duty::Propagate(*of, self.places(inner_id(of))),
+            Act::Bye { id } => Duty::Bye(*id, self.places(*id)),
+            Act::Decide => Duty::Decide(self.places(self.dispute.round_id())),
+            Act::Kill { .. } | Act::ReclaimWaiting { .. } | Act::ReclaimMatch { .. } | Act::Withdraw { .. } => {
+                return None;
+            }
+        })
+    }
+
     /// Gives every new duty a time, and forgets those that have gone.
     pub(super) fn update_schedule(&mut self) {
         let mut schedule = BTreeMap::new();
@@ -24,23 +48,21 @@ impl World<'_> {
         self.schedule = schedule;
     }
 
+    /// The adversary's, and the honest party's, which are what the strategy says.
     fn duties(&self) -> Vec<Duty> {
         let round = self.dispute.round_id();
-        let mut duties = vec![Duty::Decide(self.places(round))];
+        let mut duties: Vec<Duty> = self.honest_plan().into_iter().map(|(duty, _)| duty).collect();
         for (id, tournament) in self.dispute.tournaments() {
             if tournament.status != TournamentStatus::Open {
                 continue;
             }
             if *id == round {
-                duties.push(Duty::HonestJoins);
                 let meets = self.setup.manner == Manner::Meeting && self.honest_waits();
                 duties.extend((0..self.liars.len()).map(|liar| Duty::LiarJoins(liar, meets)));
             }
-            if tournament.waiting_ranks() != 0 {
-                duties.push(Duty::Bye(*id, self.places(*id)));
-            }
+            let honest_root = self.honest_root(*id);
             for (of, game) in &tournament.matches {
-                self.match_duties(tournament, of, game, &mut duties);
+                self.match_duties(tournament, of, game, honest_root, &mut duties);
             }
         }
         duties
@@ -51,17 +73,21 @@ impl World<'_> {
         self.dispute.tournament(id).map_or([0, 0], |found| [found.waiting_ranks(), found.live_ranks()])
     }
 
-    fn match_duties(&self, tournament: &Tournament, of: &MatchRef, game: &Match, duties: &mut Vec<Duty>) {
+    fn match_duties(
+        &self,
+        tournament: &Tournament,
+        of: &MatchRef,
+        game: &Match,
+        honest_root: Option<B256>,
+        duties: &mut Vec<Duty>,
+    ) {
         match (game.status, tournament.level()) {
             (MatchStatus::Descending, _) => {
-                duties.push(Duty::Turn(*of, game.height));
-                duties.push(Duty::Timeout(*of, game.height));
+                if honest_root != Some(of.root(game.turn)) {
+                    duties.push(Duty::Turn(*of, game.height));
+                }
             }
             (MatchStatus::Sealed, 0) => {
-                duties.push(Duty::Propagate(*of, self.places(inner_id(of))));
-                if of.side(self.machine.outer_root()).is_some() {
-                    duties.push(Duty::HonestJoinsInner(*of));
-                }
                 for sybil in 0..=self.setup.inner_sybils {
                     duties.push(Duty::WrongInner(*of, sybil % 3 == 2, sybil));
                     // Both sides may be wrong.
@@ -71,8 +97,9 @@ impl World<'_> {
                 }
             }
             (MatchStatus::Sealed, _) => {
-                duties.push(Duty::Step(*of));
-                duties.push(Duty::Timeout(*of, 0));
+                if !self.is_honest_match(of) {
+                    duties.push(Duty::Step(*of));
+                }
             }
         }
     }

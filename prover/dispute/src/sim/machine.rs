@@ -2,7 +2,10 @@
 
 use alloy_primitives::{B256, keccak256};
 
-use crate::{Ending, HEIGHT, Run, Tree};
+use crate::{
+    Ending, HEIGHT, Run, Tree,
+    strategy::{Knowledge, Shown},
+};
 
 /// A run that halts within the first stride, by its state hashes, and last states that liars claim instead.
 #[derive(Clone, Debug)]
@@ -80,8 +83,28 @@ impl Machine {
     }
 
     /// What L1 computes for a state, if that is one of the machine's.
-    pub fn successor(&self, state: B256) -> Option<B256> {
+    pub fn successor_of(&self, state: B256) -> Option<B256> {
         let index = self.states.iter().position(|known| *known == state)?;
         Some(*self.states.get(index + 1).unwrap_or(&state))
+    }
+}
+
+/// What is so: the simulated honest party has computed it by the time that it acts.
+impl<'a> Knowledge for &'a Machine {
+    type Tree = &'a Run;
+
+    fn outer(&self) -> Option<(Shown<&'a Run>, Ending)> {
+        let machine: &'a Machine = self;
+        Some((Shown { root: machine.outer_root(), tree: machine.outer() }, machine.ending))
+    }
+
+    fn inner(&self, stride: u64) -> Option<Shown<&'a Run>> {
+        let machine: &'a Machine = self;
+        Some(Shown { root: machine.inner_root(stride), tree: machine.inner(stride) })
+    }
+
+    fn successor(&self, stride: u64, step: u64) -> Option<B256> {
+        let machine: &'a Machine = self;
+        Some(machine.inner(stride).leaf(step))
     }
 }
