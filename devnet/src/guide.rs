@@ -24,8 +24,8 @@ pub fn text(info: &DevnetInfo, deployment: &Deployment, dir: &Path) -> String {
     line(format!("faucet    {}faucet/ADDRESS   (POST; ether on L2)", info.faucet));
     line(format!("files     {0}/deployment.json (addresses, ABIs), {0}/devnet.json, {0}/*.log", dir.display()));
     line(format!(
-        "\nBridge    {}\nInbox     {}\nSettlement {}\nToken     {}   (ERC-20 on L1)",
-        chain.bridge, chain.inbox, chain.settlement, info.token
+        "\nBridge    {}\nInbox     {}\nSettlement {}\nDispute   {}\nToken     {}   (ERC-20 on L1)",
+        chain.bridge, chain.inbox, chain.settlement, deployment.dispute, info.token
     ));
     line("\nAccounts, with ether on both chains and tokens on L1:".into());
     for account in &info.accounts {

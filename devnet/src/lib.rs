@@ -22,7 +22,7 @@ use tandem_cli::{
     devnet_info::{Account, DevnetInfo},
     spec::{Limits, Roles, Settlement, SpecFile},
 };
-use tandem_l1::{Deployment, L1Client};
+use tandem_l1::{Deployment, L1Client, deploy::DisputeTerms};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -62,7 +62,7 @@ pub struct DevnetFlags {
     #[arg(long, default_value_t = 3_000)]
     pub batch_age_ms: u64,
     /// Time in which a claim can be rivalled, in seconds
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(2..))]
     pub claim_window_s: u32,
     /// Time after which L1 messages must be taken, in seconds
     #[arg(long, default_value_t = 120)]
@@ -246,6 +246,8 @@ impl Devnet {
 
 /// After so long an epoch may close.
 const EPOCH_SECONDS: u32 = 10;
+/// What a turn of a dispute may take before it costs the clock.
+const TURN_SECONDS: u32 = 10;
 
 /// The devnet's chain: everything quick, nothing secure.
 fn spec(flags: &DevnetFlags, owner: &PrivateKeySigner, sequencer: &PrivateKeySigner) -> SpecFile {
@@ -265,7 +267,6 @@ fn spec(flags: &DevnetFlags, owner: &PrivateKeySigner, sequencer: &PrivateKeySig
             epoch_weight_gas: 1,
             epoch_seconds: EPOCH_SECONDS,
             claim_window_seconds: flags.claim_window_s,
-            claim_bond: 10_000_000_000_000_000,
             checkpoint_age_seconds: 86_400,
             forced_inclusion_window_seconds: flags.forced_window_s,
             delay_seconds: flags.forced_window_s,
@@ -273,6 +274,21 @@ fn spec(flags: &DevnetFlags, owner: &PrivateKeySigner, sequencer: &PrivateKeySig
             pause_seconds: 3_600,
             ..Settlement::default()
         },
+        dispute: Some(dispute_terms(flags.claim_window_s)),
+    }
+}
+
+/// Clocks with which a dispute takes minutes. A claim's window leaves time to compute a commitment and some to lose (DISP-TERMS-3); turns are
+/// free for as long as somebody who looks twice a second takes at the worst.
+fn dispute_terms(claim_window_s: u32) -> DisputeTerms {
+    let compute_seconds = claim_window_s / 2;
+    DisputeTerms {
+        allowance_seconds: claim_window_s.saturating_sub(compute_seconds),
+        compute_seconds,
+        inner_compute_seconds: TURN_SECONDS,
+        turn_seconds: TURN_SECONDS,
+        sealed_turn_seconds: 2 * TURN_SECONDS,
+        ..DisputeTerms::default()
     }
 }
 
@@ -291,7 +307,7 @@ mod tests {
     #[test]
     fn the_devnets_chain_is_one_that_works() {
         let (owner, sequencer) = (PrivateKeySigner::random(), PrivateKeySigner::random());
-        for (claim_window_s, forced_window_s) in [(None, None), (Some(1), Some(1)), (Some(30 * 86_400), Some(1 << 40))]
+        for (claim_window_s, forced_window_s) in [(None, None), (Some(2), Some(1)), (Some(30 * 86_400), Some(1 << 40))]
         {
             let mut flags = Command::parse_from(["devnet"]).flags;
             flags.claim_window_s = claim_window_s.unwrap_or(flags.claim_window_s);

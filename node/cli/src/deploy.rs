@@ -16,8 +16,8 @@ use serde_json::json;
 use tandem_chain::ChainConfig;
 use tandem_l1::{
     Deployment, L1Client,
-    bindings::{Bridge, FraudSettlement, Inbox, Schedule},
-    deploy::ChainSpec,
+    bindings::{Bridge, Dispute, FraudSettlement, Inbox, Schedule},
+    deploy::{CONTRACTS, ChainSpec},
 };
 
 use crate::{
@@ -55,8 +55,9 @@ pub async fn run(flags: DeployFlags, chain: &ChainFlags, report: Report) -> anyh
     );
     let client = L1Client::connect(l1_rpc, TIMEOUT).await.context("L1 endpoint")?;
     report.progress(format_args!(
-        "deploying from {} (7 contracts; waits up to {} s)",
+        "deploying from {} ({} contracts; waits up to {} s)",
         key.address(),
+        CONTRACTS + if spec.dispute_terms.is_some() { 2 } else { 0 },
         PATIENCE.as_secs()
     ));
     let deployment = deploy(&client, &key.signer(), &spec).await?;
@@ -72,6 +73,7 @@ pub async fn run(flags: DeployFlags, chain: &ChainFlags, report: Report) -> anyh
         "bridge": deployment.chain.bridge,
         "schedule": deployment.schedule,
         "gate": deployment.gate,
+        "dispute": deployment.dispute,
         "configHash": deployment.chain.hash(),
         "deployment": flags.out,
     }));
@@ -118,6 +120,17 @@ pub async fn verify(client: &L1Client, deployment: &Deployment) -> anyhow::Resul
     ];
     for (what, found, expected) in named {
         ensure!(found == expected, "{what} is {found}, the deployment says {expected}");
+    }
+    if !deployment.dispute.is_zero() {
+        let judged =
+            Dispute::new(deployment.dispute, provider).settlement().call().await.context("Dispute.settlement")?;
+        ensure!(judged == chain.settlement, "Dispute.settlement is {judged}, the deployment says {}", chain.settlement);
+        let named = schedule.record(0).call().await?.entry.rules.dispute;
+        ensure!(
+            named == deployment.dispute,
+            "the first entry names dispute contract {named}, not {}",
+            deployment.dispute
+        );
     }
     let genesis = tandem_evm::genesis(chain)?.output.hash();
     ensure!(

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tandem_chain::{ChainConfig, ChainKind, config, epoch::limits::EPOCH_WEIGHT_GAS_MAX};
 use tandem_l1::{
     ChainSpec,
-    deploy::{DeployError, GRACE_SECONDS_MIN, NOTICE_SECONDS_MIN, RulesSpec},
+    deploy::{DeployError, DisputeTerms, GRACE_SECONDS_MIN, NOTICE_SECONDS_MIN, RulesSpec},
 };
 use tandem_vm::{ElfError, Image};
 
@@ -32,6 +32,8 @@ pub struct SpecFile {
     /// Epochs, claims and delays.
     #[serde(default)]
     pub settlement: Settlement,
+    /// Terms of the dispute contract that is deployed along; not with `settlement.dispute`.
+    pub dispute: Option<DisputeTerms>,
 }
 
 /// The accounts on L1 that have a role.
@@ -101,8 +103,8 @@ pub struct Settlement {
     pub claim_window_seconds: u32,
     /// Wei locked by a claim.
     pub claim_bond: u128,
-    /// Decides contested claims; nobody if absent, which devnets alone may do.
-    pub dispute: Address,
+    /// Decides contested claims; one that is deployed along if absent. The zero address: nobody, which devnets alone may do.
+    pub dispute: Option<Address>,
     /// Memory root of the fault-proof program; that of this release's program if absent.
     pub guest_hash: Option<B256>,
     /// A batch names a checkpoint at most so old.
@@ -122,9 +124,10 @@ impl Default for Settlement {
         Self {
             epoch_weight_gas: EPOCH_WEIGHT_GAS_MAX,
             epoch_seconds: 3_600,
-            claim_window_seconds: 7 * 86_400,
-            claim_bond: 100_000_000_000_000_000,
-            dispute: Address::ZERO,
+            // The dispute contract's defaults ask for seven days and 18 hours, and for 0.991 ether.
+            claim_window_seconds: 8 * 86_400,
+            claim_bond: 1_000_000_000_000_000_000,
+            dispute: None,
             guest_hash: None,
             checkpoint_age_seconds: 6 * 3_600,
             forced_inclusion_window_seconds: 12 * 3_600,
@@ -192,6 +195,11 @@ impl SpecFile {
     pub fn chain_spec(&self) -> Result<ChainSpec, SpecError> {
         self.check()?;
         let (roles, limits, settlement) = (&self.roles, &self.limits, &self.settlement);
+        let dispute_terms = match (settlement.dispute, self.dispute) {
+            (Some(dispute), Some(_)) => return Err(DeployError::TwoDisputes { dispute }.into()),
+            (Some(_), None) => None,
+            (None, terms) => Some(terms.unwrap_or_default()),
+        };
         let spec = ChainSpec {
             chain: ChainConfig {
                 version: config::CONFIG_VERSION,
@@ -223,13 +231,14 @@ impl SpecFile {
             grace_seconds: settlement.grace_seconds,
             rules: RulesSpec {
                 guest_hash: settlement.guest_hash.map_or_else(own_guest_hash, Ok)?,
-                dispute: settlement.dispute,
+                dispute: settlement.dispute.unwrap_or_default(),
                 epoch_weight_gas: settlement.epoch_weight_gas,
                 epoch_seconds: settlement.epoch_seconds,
                 max_checkpoint_age_seconds: settlement.checkpoint_age_seconds,
                 claim_window_seconds: settlement.claim_window_seconds,
                 claim_bond: settlement.claim_bond,
             },
+            dispute_terms,
         };
         spec.check()?;
         Ok(spec)
@@ -297,7 +306,19 @@ mod tests {
             ("[settlement]\nepoch-seconds = 0", "[settlement]\nepoch-seconds = 1"),
             ("[settlement]\nepoch-seconds = 604801", "[settlement]\nepoch-seconds = 604800"),
             ("[settlement]\ncheckpoint-age-seconds = 3599", "[settlement]\ncheckpoint-age-seconds = 3600"),
-            ("[settlement]\nclaim-window-seconds = 0", "[settlement]\nclaim-window-seconds = 1"),
+            // What the dispute contract needs, with its default terms; any, where nobody decides.
+            ("[settlement]\nclaim-window-seconds = 669599", "[settlement]\nclaim-window-seconds = 669600"),
+            ("[settlement]\nclaim-bond = 990499999999999999", "[settlement]\nclaim-bond = 990500000000000000"),
+            (
+                "[settlement]\ndispute = '0x0000000000000000000000000000000000000000'\nclaim-window-seconds = 0",
+                "[settlement]\ndispute = '0x0000000000000000000000000000000000000000'\nclaim-window-seconds = 1",
+            ),
+            ("[dispute]\nturn-seconds = 0", "[dispute]\nturn-seconds = 1"),
+            ("[dispute]\ngas-price-cap-gwei = 51", "[dispute]\ngas-price-cap-gwei = 50"),
+            (
+                "[settlement]\ndispute = '0x0707070707070707070707070707070707070707'\n[dispute]\nturn-seconds = 1",
+                "[settlement]\ndispute = '0x0707070707070707070707070707070707070707'",
+            ),
             ("[settlement]\nforced-inclusion-window-seconds = 0", "[settlement]\nforced-inclusion-window-seconds = 1"),
             ("[settlement]\npause-seconds = 2592001", "[settlement]\npause-seconds = 2592000"),
             ("[settlement]\ndelay-seconds = 43199", "[settlement]\ndelay-seconds = 43200"),
@@ -320,12 +341,14 @@ mod tests {
     #[test]
     fn off_the_devnets_somebody_decides() {
         let with = |section: &str| parse(&format!("l2-chain-id = 7\nl1-chain-id = 1\n{ROLES}[settlement]\n{section}"));
-        let dispute = "dispute = '0x0707070707070707070707070707070707070707'\n";
-        assert!(with(dispute).is_ok());
-        let refused = with("");
+        let spec = with("").unwrap();
+        assert_eq!((spec.rules.dispute, spec.dispute_terms), (Address::ZERO, Some(DisputeTerms::default())));
+        let spec = with("dispute = '0x0707070707070707070707070707070707070707'\n").unwrap();
+        assert_eq!((spec.rules.dispute, spec.dispute_terms), (Address::repeat_byte(7), None));
+        let refused = with("dispute = '0x0000000000000000000000000000000000000000'\n");
         assert!(matches!(refused, Err(SpecError::Refused(DeployError::NoDispute { l1_chain_id: 1 }))), "{refused:?}");
-        for short in ["delay-seconds = 3239999", "grace-seconds = 1209599"] {
-            assert!(matches!(with(&format!("{dispute}{short}")), Err(SpecError::Refused(_))), "{short}");
+        for short in ["delay-seconds = 3239999", "grace-seconds = 1209599", "[dispute]\nallowance-seconds = 647999"] {
+            assert!(matches!(with(short), Err(SpecError::Refused(_))), "{short}");
         }
     }
 

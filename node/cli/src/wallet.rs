@@ -15,7 +15,7 @@ use alloy::{
 };
 use tandem_l1::{
     L1Client, RpcFailure,
-    bindings::{Bridge, FraudSettlement, Inbox},
+    bindings::{Bridge, Dispute, FraudSettlement, Inbox},
 };
 
 const POLL: Duration = Duration::from_millis(100);
@@ -103,6 +103,8 @@ impl std::fmt::Display for Refusal {
         } else if let Ok(error) = Inbox::InboxErrors::abi_decode(&self.data) {
             write!(f, "{error:?}")
         } else if let Ok(error) = FraudSettlement::FraudSettlementErrors::abi_decode(&self.data) {
+            write!(f, "{error:?}")
+        } else if let Ok(error) = Dispute::DisputeErrors::abi_decode(&self.data) {
             write!(f, "{error:?}")
         } else {
             write!(f, "{} {}", self.message, self.data)

@@ -17,6 +17,9 @@ pub struct Deployment {
     pub executor: Address,
     /// The only way to another Bridge.
     pub gate: Address,
+    /// Decides contested slots under the first schedule entry, and tells which contract executes steps; zero if nobody does.
+    #[serde(default)]
+    pub dispute: Address,
     /// L1 block of the first of these contracts.
     pub start_block: u64,
     /// ABIs by contract name, for dApps.

@@ -206,5 +206,6 @@ pub fn spec(sequencer: Address) -> ChainSpec {
             claim_window_seconds: 3_600,
             claim_bond: 1_000_000_000,
         },
+        dispute_terms: None,
     }
 }

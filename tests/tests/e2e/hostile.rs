@@ -44,7 +44,8 @@ async fn change_everything(world: &World) -> anyhow::Result<()> {
     let schedule = Schedule::new(deployment.schedule, world.devnet.l1.provider());
     let rules: Rules = schedule.activeEntry().call().await?.rules;
     let config = ChainConfig { max_timestamp_drift: 1, ..deployment.chain.clone() };
-    let hostile = Rules { claimWindowSeconds: 1, ..rules };
+    // A claim that nobody has time to rival, and nobody who would decide.
+    let hostile = Rules { claimWindowSeconds: 1, dispute: Address::ZERO, ..rules };
     let call = Schedule::scheduleCall { config: (&config).into(), rules: hostile };
     owner.send(Call::new(deployment.schedule, call.abi_encode())).await.context("other rules")?;
     // Whatever the implementation is: it would own what the Bridge holds.

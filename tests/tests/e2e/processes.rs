@@ -154,10 +154,14 @@ async fn a_chain_is_deployed_and_run_part_by_part() -> anyhow::Result<()> {
     refused(&deploy, deployer, "unknown field `block-time`").await?;
     std::fs::write(
         &spec,
-        format!("l2-chain-id = 7\n{roles}[settlement]\nepoch-weight-gas = 1\nclaim-window-seconds = 5\n"),
+        format!(
+            "l2-chain-id = 7\n{roles}[settlement]\nepoch-weight-gas = 1\nclaim-window-seconds = 5\n\
+             [dispute]\ncompute-seconds = 2\nallowance-seconds = 3\n"
+        ),
     )?;
     let said = tandem(&deploy, deployer).await?;
     ensure!(said["l2ChainId"] == 7, "the command says {said}");
+    ensure!(said["dispute"] != json!(Address::ZERO), "somebody decides: {said}");
     refused(&deploy, deployer, "exists").await.context("a deployment file is never overwritten")?;
 
     let services = ["tandem-sequencer", "tandem-prover"].into_iter().zip([

@@ -2,13 +2,14 @@
 
 use alloy::{
     primitives::{Address, B256, bytes},
-    providers::ext::AnvilApi,
+    providers::{Provider, ext::AnvilApi},
 };
 use tandem_chain::{ChainConfig, config::ConfigError, derive::genesis_output, epoch::limits::EPOCH_WEIGHT_GAS_MAX};
 use tandem_l1::{
     ChainSpec, L1Client,
     anvil::{Anvil, AnvilOptions},
-    deploy::{DeployError, RulesSpec, deploy},
+    bindings::{Dispute, Schedule},
+    deploy::{DeployError, DisputeTerms, RulesSpec, deploy},
 };
 use tandem_support::l1::{DEADLINE, spec};
 
@@ -119,6 +120,78 @@ async fn bond_and_window_are_what_the_dispute_contract_needs() {
         }
     }
     assert_eq!(client.nonce(key.address()).await.unwrap(), 0);
+}
+
+fn genesis(config: &ChainConfig) -> Result<tandem_chain::OutputFields, std::convert::Infallible> {
+    Ok(genesis_output(config, B256::repeat_byte(1), B256::repeat_byte(2)))
+}
+
+/// What is deployed along knows its settlement, and asks for what [`DisputeTerms`] says. Tests DISP-TERMS-3, DISP-BOND-1.
+#[tokio::test]
+async fn a_dispute_contract_comes_along() {
+    let anvil = Anvil::start(AnvilOptions::default()).unwrap();
+    let client = L1Client::connect(&anvil.url().unwrap(), DEADLINE).await.unwrap();
+    let terms = DisputeTerms { allowance_seconds: 40, compute_seconds: 30, turn_seconds: 7, ..DisputeTerms::default() };
+    let mut spec = ChainSpec { dispute_terms: Some(terms), ..spec(Address::ZERO) };
+    (spec.rules.claim_window_seconds, spec.rules.claim_bond) = (70, terms.claim_bond_min());
+    let key = &anvil.keys()[0];
+    let deployment = deploy(&client, key, &spec, genesis, DEADLINE / 1_000, DEADLINE).await.unwrap();
+
+    let dispute = Dispute::new(deployment.dispute, client.provider());
+    assert_eq!(dispute.settlement().call().await.unwrap(), deployment.chain.settlement);
+    assert_eq!(dispute.claimWindowSecondsMin().call().await.unwrap(), terms.claim_window_seconds_min());
+    assert_eq!(dispute.claimBondMin().call().await.unwrap(), terms.claim_bond_min());
+    for level in [0, 1] {
+        assert_eq!(dispute.bondOf(level).call().await.unwrap(), alloy::primitives::U256::from(terms.bond(level)));
+    }
+    let found = Dispute::Terms {
+        allowanceSeconds: dispute.allowanceSeconds().call().await.unwrap(),
+        computeSeconds0: dispute.computeSeconds0().call().await.unwrap(),
+        computeSeconds1: dispute.computeSeconds1().call().await.unwrap(),
+        turnSeconds: dispute.turnSeconds().call().await.unwrap(),
+        sealedTurnSeconds: dispute.sealedTurnSeconds().call().await.unwrap(),
+        gasPriceCapGwei: dispute.gasPriceCapGwei().call().await.unwrap(),
+    };
+    assert_eq!(found, Dispute::Terms::from(terms));
+    let machine = dispute.machine().call().await.unwrap();
+    assert!(!client.provider().get_code_at(machine).await.unwrap().is_empty(), "it has a machine");
+    let entry = Schedule::new(deployment.schedule, client.provider()).activeEntry().call().await.unwrap();
+    assert_eq!(entry.rules.dispute, deployment.dispute);
+
+    // It is for this settlement, and the next chain has another.
+    let mut second = spec.clone();
+    (second.rules.dispute, second.dispute_terms) = (deployment.dispute, None);
+    let found = deploy(&client, key, &second, genesis, DEADLINE, DEADLINE).await;
+    assert!(
+        matches!(found, Err(DeployError::OtherSettlement { found, .. }) if found == deployment.chain.settlement),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_claim_stakes_what_a_dispute_binds_and_waits_for_it() {
+    let terms = DisputeTerms { allowance_seconds: 40, compute_seconds: 30, ..DisputeTerms::default() };
+    let mut good = ChainSpec { dispute_terms: Some(terms), ..spec(Address::ZERO) };
+    (good.rules.claim_window_seconds, good.rules.claim_bond) = (70, terms.claim_bond_min());
+    good.check().unwrap();
+    for (name, change) in [
+        ("claim window in seconds", (|spec| spec.rules.claim_window_seconds -= 1) as Change),
+        ("claim bond in wei", |spec| spec.rules.claim_bond -= 1),
+        ("dispute: turn in seconds", |spec| {
+            spec.dispute_terms = spec.dispute_terms.map(|terms| DisputeTerms { turn_seconds: 0, ..terms })
+        }),
+    ] {
+        let mut changed = good.clone();
+        change(&mut changed);
+        let found = changed.check();
+        assert!(matches!(found, Err(DeployError::Bounds { rule, .. }) if rule == name), "{name}: {found:?}");
+    }
+    // Where money is at stake the same terms are too short.
+    let mut real = ChainSpec { dispute_terms: Some(terms), ..mainnet() };
+    real.rules.dispute = Address::ZERO;
+    assert!(matches!(real.check(), Err(DeployError::Bounds { rule: "dispute: allowance in seconds", .. })));
+    let both = ChainSpec { dispute_terms: Some(DisputeTerms::default()), ..mainnet() };
+    assert!(matches!(both.check(), Err(DeployError::TwoDisputes { .. })));
 }
 
 #[test]

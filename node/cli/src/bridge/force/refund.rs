@@ -67,6 +67,7 @@ mod tests {
             schedule: Address::repeat_byte(0xa5),
             executor: Address::repeat_byte(0xa6),
             gate: Address::repeat_byte(0xa7),
+            dispute: Address::ZERO,
             start_block: 0,
             abis: Default::default(),
         }

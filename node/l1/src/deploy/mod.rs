@@ -1,7 +1,10 @@
 //! Puts a chain's contracts on L1. Rules: L1-CFG-1, L1-OUT-2.
 //!
 //! The contracts name each other in their constructors, so their addresses are predicted from the deployer's nonce and checked on chain
-//! by the constructors themselves. All seven creations are sent at once; a failure leaves contracts that nobody uses.
+//! by the constructors themselves. All creations are sent at once; a failure leaves contracts that nobody uses. The contracts that decide
+//! disputes come first: the schedule asks theirs what it needs, and it names its settlement for ever.
+
+mod terms;
 
 use crate::{
     Deployment,
@@ -20,7 +23,10 @@ use alloy::{
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 use tandem_chain::{ChainConfig, OutputFields, config::ConfigError};
+pub use terms::DisputeTerms;
 
+/// Contracts that every deployment creates; two more if its dispute contract is one of them.
+pub const CONTRACTS: usize = 7;
 /// Chain ids of L1s for trying things, where a chain may be quick and have nobody who decides disputes (L1-NOTICE-2). Twin: `Notice.sol`.
 pub const DEVNET_CHAIN_IDS: [u64; 2] = [31_337, 1_337];
 /// Elsewhere an epoch's weight is at least so much gas (L1-SCHED-5).
@@ -60,6 +66,8 @@ pub struct ChainSpec {
     pub grace_seconds: u64,
     /// Rules of the first schedule entry: epochs, claims, checkpoints.
     pub rules: RulesSpec,
+    /// Terms of the dispute contract that is deployed along; none if `rules` name one, or if nobody decides.
+    pub dispute_terms: Option<DisputeTerms>,
 }
 
 impl ChainSpec {
@@ -89,10 +97,17 @@ impl ChainSpec {
                 return Err(DeployError::Bounds { rule, min, max, found });
             }
         }
-        if rules.dispute.is_zero() && !is_devnet {
-            return Err(DeployError::NoDispute { l1_chain_id });
+        let Some(terms) = &self.dispute_terms else {
+            return match rules.dispute.is_zero() && !is_devnet {
+                true => Err(DeployError::NoDispute { l1_chain_id }),
+                false => Ok(()),
+            };
+        };
+        if !rules.dispute.is_zero() {
+            return Err(DeployError::TwoDisputes { dispute: rules.dispute });
         }
-        Ok(())
+        terms.check(is_devnet)?;
+        check_claims(rules, terms.claim_window_seconds_min(), terms.claim_bond_min())
     }
 }
 
@@ -102,7 +117,7 @@ impl ChainSpec {
 pub struct RulesSpec {
     /// Memory root of the fault-proof program; zero while there is none.
     pub guest_hash: alloy::primitives::B256,
-    /// Decides contested slots; zero, on a devnet: they fail.
+    /// Decides contested slots; zero if it is deployed along, and then filled in. Without any they fail, which devnets alone may have.
     pub dispute: Address,
     /// An epoch closes before its batches weigh more together (L1-EPOCH-1).
     pub epoch_weight_gas: u64,
@@ -153,6 +168,22 @@ pub enum DeployError {
         /// The chain id of L1.
         l1_chain_id: u64,
     },
+    /// A dispute contract is named, and terms of another one are given.
+    #[error("dispute contract {dispute} is named, so none can be deployed with terms of its own")]
+    TwoDisputes {
+        /// The contract that is named.
+        dispute: Address,
+    },
+    /// The dispute contract would decide for others.
+    #[error("dispute contract {dispute} is for settlement {found}, this chain's will be {expected}")]
+    OtherSettlement {
+        /// The contract that is named.
+        dispute: Address,
+        /// The settlement that the deployer's next transactions create.
+        expected: Address,
+        /// The settlement that the contract names.
+        found: Address,
+    },
     /// A committed artifact is broken.
     #[error("artifact of {contract}: {source}")]
     Artifact {
@@ -201,7 +232,7 @@ struct Bytecode {
 
 macro_rules! artifact {
     ($name:literal) => {
-        ($name, include_str!(concat!("../../../contracts/artifacts/", $name, ".json")))
+        ($name, include_str!(concat!("../../../../contracts/artifacts/", $name, ".json")))
     };
 }
 
@@ -264,12 +295,21 @@ pub async fn deploy<E: core::error::Error + Send + Sync + 'static>(
         chain.genesis_timestamp = latest.timestamp;
     }
     spec.check()?;
-    check_dispute(client, &spec.rules).await?;
-    let mut chain = spec.chain.clone();
     let nonce = client.nonce(deployer.address()).await?;
     let mut plan = Plan { deployer: deployer.address(), nonce, creations: Vec::new(), abis: serde_json::Map::new() };
-    (chain.inbox, chain.settlement, chain.bridge) = (plan.address(1), plan.address(2), plan.address(6));
+    let mut chain = spec.chain.clone();
+    let ahead = if spec.dispute_terms.is_some() { 2 } else { 0 };
+    chain.inbox = plan.address(ahead + 1);
+    chain.settlement = plan.address(ahead + 2);
+    chain.bridge = plan.address(ahead + 6);
     let genesis = genesis(&chain).map_err(|error| DeployError::Genesis(Box::new(error)))?;
+    if let Some(terms) = spec.dispute_terms {
+        let machine = plan.create(artifact!("Step"), Vec::new())?;
+        let arguments = (chain.settlement, machine, Dispute::Terms::from(terms)).abi_encode_params();
+        spec.rules.dispute = plan.create(artifact!("Dispute"), arguments)?;
+    } else {
+        check_dispute(client, &spec.rules, chain.settlement).await?;
+    }
 
     let notice = Notice {
         forcedInclusionWindowSeconds: spec.forced_inclusion_window_seconds,
@@ -292,24 +332,33 @@ pub async fn deploy<E: core::error::Error + Send + Sync + 'static>(
     let transactions = send(client, deployer, l1_chain_id, fees, &plan).await?;
     wait(client, &transactions, poll_interval, patience).await?;
     let start_block = latest.id.number.saturating_add(1);
-    Ok(Deployment { chain, schedule, executor, gate, start_block, abis: plan.abis })
+    Ok(Deployment { chain, schedule, executor, gate, dispute: spec.rules.dispute, start_block, abis: plan.abis })
 }
 
-/// A claim can be rivalled for as long as the dispute contract needs, and stakes as much (L1-SCHED-5); the constructor asks the same, for gas.
-async fn check_dispute(client: &L1Client, rules: &RulesSpec) -> Result<(), DeployError> {
+/// What L1 asks of the dispute contract that is named, before it costs gas; and whether it is for this chain's settlement.
+async fn check_dispute(client: &L1Client, rules: &RulesSpec, settlement: Address) -> Result<(), DeployError> {
     if rules.dispute.is_zero() {
         return Ok(());
     }
     let dispute = Dispute::new(rules.dispute, client.provider());
-    let min = client.call(async { dispute.claimWindowSecondsMin().call().await }).await?;
-    let (rule, max, found) = ("claim window in seconds", 30 * 86_400, rules.claim_window_seconds);
-    if found < min {
-        return Err(DeployError::Bounds { rule, min: min.into(), max, found: found.into() });
+    let window_min = client.call(async { dispute.claimWindowSecondsMin().call().await }).await?;
+    let bond_min = client.call(async { dispute.claimBondMin().call().await }).await?;
+    check_claims(rules, window_min, bond_min)?;
+    let found = client.call(async { dispute.settlement().call().await }).await?;
+    if found != settlement {
+        return Err(DeployError::OtherSettlement { dispute: rules.dispute, expected: settlement, found });
     }
-    let min = client.call(async { dispute.claimBondMin().call().await }).await?;
-    let (rule, max, found) = ("claim bond in wei", CLAIM_BOND_MAX, rules.claim_bond);
-    if found < min {
-        return Err(DeployError::Bounds { rule, min, max, found });
+    Ok(())
+}
+
+/// A claim can be rivalled for as long as the dispute contract needs, and stakes as much (L1-SCHED-5).
+fn check_claims(rules: &RulesSpec, window_seconds_min: u32, bond_min: u128) -> Result<(), DeployError> {
+    let window = (window_seconds_min.into(), 30 * 86_400, rules.claim_window_seconds.into());
+    let bond = (bond_min, CLAIM_BOND_MAX, rules.claim_bond);
+    for (rule, (min, max, found)) in [("claim window in seconds", window), ("claim bond in wei", bond)] {
+        if !(min..=max).contains(&found) {
+            return Err(DeployError::Bounds { rule, min, max, found });
+        }
     }
     Ok(())
 }
