@@ -8,8 +8,8 @@ use alloy::{
         BlockId,
         eip2930::{AccessList, AccessListItem},
     },
-    primitives::{Address, B256, TxKind, U256},
-    rpc::types::{BlockOverrides, TransactionInput, TransactionRequest, state::StateOverride},
+    primitives::{B256, TxKind, U256},
+    rpc::types::{BlockOverrides, TransactionRequest, state::StateOverride},
 };
 use revm::{
     context::{
@@ -28,7 +28,13 @@ use tandem_evm::{
 };
 use tandem_store::{MissingPreimage, Store};
 
-use super::{json, overrides::Overrides, prices, replay::Execution, unsigned};
+use super::{
+    json,
+    overrides::{Overrides, is_precompile},
+    prices,
+    replay::Execution,
+    unsigned,
+};
 use crate::{
     mempool::words,
     rpc::{Params, RpcContext, RpcError},
@@ -128,11 +134,6 @@ fn transaction_gas_max(context: &RpcContext) -> u64 {
     context.limits.call_gas_max.min(TRANSACTION_GAS_MAX).min(block_gas)
 }
 
-/// Whether precompiles live at such addresses: the numbers below 2^16.
-pub fn is_precompile(address: Address) -> bool {
-    address.0.iter().take(18).all(|byte| *byte == 0)
-}
-
 /// A call on a state, repeatable.
 pub struct Simulation {
     block: BlockEnv,
@@ -178,8 +179,7 @@ impl Simulation {
         overrides: Overrides,
         gas_cap: u64,
     ) -> Result<Self, RpcError> {
-        let input = request.input.clone().try_into_unique_input().map_err(|_| RpcError::TwoInputs)?;
-        request.input = TransactionInput { input, data: None };
+        one_input(&mut request)?;
         let mut block = block_env(header);
         overrides.apply(&mut block, &mut state)?;
         let mut cfg = cfg_env(context.chain.l2_chain_id);
@@ -238,7 +238,7 @@ impl Simulation {
     }
 
     fn execution_with(&self, gas_limit: u64) -> Result<Execution, RpcError> {
-        let tx = tx_env(&self.request, gas_limit, self.cfg.chain_id)?;
+        let tx = tx_env(&self.request, gas_limit, self.cfg.chain_id);
         Ok(Execution { block: self.block.clone(), cfg: self.cfg.clone(), tx, charge: DataCharge::default() })
     }
 
@@ -267,10 +267,16 @@ impl Simulation {
     }
 }
 
-/// A call as the EVM takes it.
-pub fn tx_env(request: &TransactionRequest, gas_limit: u64, chain_id: u64) -> Result<TxEnv, RpcError> {
-    let input = request.input.clone().try_into_unique_input().map_err(|_| RpcError::TwoInputs)?;
-    Ok(TxEnv {
+/// Leaves the call's input in one of the two fields that callers use for it, unless they name two.
+pub fn one_input(request: &mut TransactionRequest) -> Result<(), RpcError> {
+    let named = std::mem::take(&mut request.input);
+    request.input.input = named.try_into_unique_input().map_err(|_| RpcError::TwoInputs)?;
+    Ok(())
+}
+
+/// A call with one input as the EVM takes it.
+pub fn tx_env(request: &TransactionRequest, gas_limit: u64, chain_id: u64) -> TxEnv {
+    TxEnv {
         tx_type: transaction_type(request),
         caller: request.from.unwrap_or_default(),
         gas_limit,
@@ -278,12 +284,12 @@ pub fn tx_env(request: &TransactionRequest, gas_limit: u64, chain_id: u64) -> Re
         gas_priority_fee: request.max_fee_per_gas.map(|_| request.max_priority_fee_per_gas.unwrap_or_default()),
         kind: request.to.unwrap_or(TxKind::Create),
         value: request.value.unwrap_or_default(),
-        data: input.unwrap_or_default(),
+        data: request.input.input().cloned().unwrap_or_default(),
         chain_id: Some(request.chain_id.unwrap_or(chain_id)),
         access_list: request.access_list.clone().unwrap_or_default(),
         authorization_list: request.authorization_list.iter().flatten().cloned().map(Either::Left).collect(),
         ..Default::default()
-    })
+    }
 }
 
 /// Wei that each gas is offered at most.

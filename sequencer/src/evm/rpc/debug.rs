@@ -188,8 +188,7 @@ fn refusal(error: DebugInspectorError) -> RpcError {
 }
 
 pub fn raw_header(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
-    let block = eth::named_block(context, params)?.ok_or(RpcError::UnknownBlock)?;
-    json::value(&Bytes::from(alloy::rlp::encode(&block.header)))
+    json::value(&Bytes::from(alloy::rlp::encode(eth::named_header(context, params)?)))
 }
 
 pub fn raw_block(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {

@@ -1,6 +1,7 @@
 //! `eth_` methods that read blocks and state.
 
 use alloy::{
+    consensus::Header,
     eips::BlockId,
     primitives::{Address, B256, Bytes, U64, U256, keccak256},
 };
@@ -36,10 +37,19 @@ pub fn storage_at(context: &RpcContext, params: &Params) -> Result<Value, RpcErr
     json::value(&B256::from(value))
 }
 
+/// Parameter 0 as the name of a block.
+fn block_id(params: &Params) -> Result<BlockId, RpcError> {
+    params.required(0, "a block number, tag or hash")
+}
+
+/// The header of the block that parameter 0 names, which must exist; its transactions are not read.
+pub fn named_header(context: &RpcContext, params: &Params) -> Result<Header, RpcError> {
+    context.header(Some(block_id(params)?))
+}
+
 /// The block that parameter 0 names, by id or hash.
 pub fn named_block(context: &RpcContext, params: &Params) -> Result<Option<EvmBlock>, RpcError> {
-    let id: BlockId = params.required(0, "a block number, tag or hash")?;
-    Ok(match context.number(id)? {
+    Ok(match context.number(block_id(params)?)? {
         Some(number) => context.block(number)?,
         None => None,
     })
@@ -56,9 +66,10 @@ pub fn block(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
 
 /// A block without its transactions.
 pub fn header(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
-    match named_block(context, params)? {
-        Some(block) => json::header(&block.header, block.hash, None),
-        None => Ok(Value::Null),
+    match named_header(context, params) {
+        Ok(header) => json::header(&header, header.hash_slow(), None),
+        Err(RpcError::UnknownBlock) => Ok(Value::Null),
+        Err(error) => Err(error),
     }
 }
 

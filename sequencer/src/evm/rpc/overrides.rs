@@ -16,7 +16,6 @@ use revm::{
 use tandem_evm::WorldState;
 use tandem_store::Store;
 
-use super::call::is_precompile;
 use crate::rpc::RpcError;
 
 /// What a caller wants to be otherwise.
@@ -29,7 +28,7 @@ pub struct Overrides {
 }
 
 impl Overrides {
-    /// Makes it so.
+    /// Changes the block that code sees, and the state that it runs on.
     pub fn apply(self, block: &mut BlockEnv, state: &mut WorldState<Store>) -> Result<(), RpcError> {
         if let Some(overrides) = self.block {
             override_block(overrides, block, state)?;
@@ -85,6 +84,11 @@ fn override_block(
         state.record_block_hash(block_number, hash)?;
     }
     Ok(())
+}
+
+/// Whether precompiles live at such addresses: the numbers below 2^16.
+pub fn is_precompile(address: Address) -> bool {
+    address.0.iter().take(18).all(|byte| *byte == 0)
 }
 
 fn override_account(address: Address, account: AccountOverride, state: &mut WorldState<Store>) -> Result<(), RpcError> {

@@ -181,20 +181,21 @@ impl Simulated<'_> {
     }
 
     /// The call with what it leaves open: the account's nonce, and as much gas as there is.
-    fn tx(&mut self, open: &Open, request: TransactionRequest) -> Result<TxEnv, RpcError> {
+    fn tx(&mut self, open: &Open, mut request: TransactionRequest) -> Result<TxEnv, RpcError> {
         let block_gas_left = open.env.gas_limit.saturating_sub(open.header.gas_used);
         let wanted = request.gas.unwrap_or(block_gas_left);
         if wanted > block_gas_left {
             let what = format!("block gas limit reached: {wanted} > {block_gas_left}");
             return Err(RpcError::Simulation { code: -38015, what });
         }
+        call::one_input(&mut request)?;
         let caller = request.from.unwrap_or_default();
         let nonce = match request.nonce {
             Some(nonce) => nonce,
             None => self.state.account(caller)?.map_or(0, |info| info.nonce),
         };
         let chain_id = self.context.chain.l2_chain_id;
-        Ok(TxEnv { nonce, ..call::tx_env(&request, wanted.min(self.gas_left), chain_id)? })
+        Ok(TxEnv { nonce, ..call::tx_env(&request, wanted.min(self.gas_left), chain_id) })
     }
 
     /// Completes a block; the next stands on it.
