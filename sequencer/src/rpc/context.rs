@@ -9,7 +9,7 @@ use tandem_service::Readiness;
 use tandem_store::{Head, Store};
 use tokio::sync::{Semaphore, watch};
 
-use super::{Methods, RpcError, RpcLimits, filters::Filters, news::News};
+use super::{Methods, RpcError, RpcLimits, installed::Filters, news::News};
 use crate::engine::EngineHandle;
 
 /// Shared by all requests. Cheap to clone.

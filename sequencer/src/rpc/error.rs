@@ -42,13 +42,13 @@ pub enum RpcError {
     /// The block does not exist.
     #[error("header not found")]
     UnknownBlock,
-    /// No such transaction.
+    /// No block holds a transaction with this hash.
     #[error("transaction not found")]
     UnknownTransaction,
     /// A transaction that is acknowledged and in no block within the time that its sender wanted to wait (EIP-7966).
     #[error("the transaction was added to the mempool but was not included within {wait_ms} ms")]
     NotIncludedYet {
-        /// Its hash.
+        /// Hash of the transaction.
         hash: B256,
         /// How long was waited.
         wait_ms: u128,
@@ -79,9 +79,9 @@ pub enum RpcError {
     /// A simulation that cannot go on.
     #[error("{what}")]
     Simulation {
-        /// As the execution API has it.
+        /// The code that the execution API has for it.
         code: i64,
-        /// Why.
+        /// Why it cannot go on, in words.
         what: String,
     },
     /// A range that ends before it begins.
@@ -96,7 +96,7 @@ pub enum RpcError {
     /// There is nothing of this name to subscribe to.
     #[error("no {name:?} subscription in eth namespace")]
     UnknownSubscription {
-        /// As asked for.
+        /// The name that was asked for.
         name: String,
     },
     /// This connection has no subscription with this id.

@@ -6,47 +6,47 @@ use crate::mempool::MempoolLimits;
 
 /// Names of the flags: `--help` and the errors have them from here.
 pub mod flag {
-    /// Of [`super::RpcLimits::body_bytes_max`].
+    /// The flag of [`super::RpcLimits::body_bytes_max`].
     pub const BODY_BYTES: &str = "rpc-body-bytes-max";
-    /// Of [`super::RpcLimits::batch_max`].
+    /// The flag of [`super::RpcLimits::batch_max`].
     pub const BATCH: &str = "rpc-batch-max";
-    /// Of [`super::RpcLimits::connections_max`].
+    /// The flag of [`super::RpcLimits::connections_max`].
     pub const CONNECTIONS: &str = "rpc-connections-max";
-    /// Of [`super::RpcLimits::silence_max_s`].
+    /// The flag of [`super::RpcLimits::silence_max_s`].
     pub const SILENCE: &str = "rpc-silence-max-s";
-    /// Of [`super::RpcLimits::request_time_max_s`].
+    /// The flag of [`super::RpcLimits::request_time_max_s`].
     pub const REQUEST_TIME: &str = "rpc-request-time-max-s";
-    /// Of [`super::RpcLimits::waiting_max`].
+    /// The flag of [`super::RpcLimits::waiting_max`].
     pub const WAITING: &str = "rpc-waiting-max";
-    /// Of [`super::RpcLimits::working_max`].
+    /// The flag of [`super::RpcLimits::working_max`].
     pub const WORKING: &str = "rpc-working-max";
-    /// Of [`super::RpcLimits::log_blocks_max`].
+    /// The flag of [`super::RpcLimits::log_blocks_max`].
     pub const LOG_BLOCKS: &str = "rpc-log-blocks-max";
-    /// Of [`super::RpcLimits::logs_max`].
+    /// The flag of [`super::RpcLimits::logs_max`].
     pub const LOGS: &str = "rpc-logs-max";
-    /// Of [`super::RpcLimits::filter_max`].
+    /// The flag of [`super::RpcLimits::filter_max`].
     pub const FILTER: &str = "rpc-filter-max";
-    /// Of [`super::RpcLimits::proof_slots_max`].
+    /// The flag of [`super::RpcLimits::proof_slots_max`].
     pub const PROOF_SLOTS: &str = "rpc-proof-slots-max";
-    /// Of [`super::RpcLimits::fee_history_max`].
+    /// The flag of [`super::RpcLimits::fee_history_max`].
     pub const FEE_HISTORY: &str = "rpc-fee-history-max";
-    /// Of [`super::RpcLimits::percentiles_max`].
+    /// The flag of [`super::RpcLimits::percentiles_max`].
     pub const PERCENTILES: &str = "rpc-percentiles-max";
-    /// Of [`super::RpcLimits::messages_max`].
+    /// The flag of [`super::RpcLimits::messages_max`].
     pub const MESSAGES: &str = "rpc-messages-max";
-    /// Of [`super::RpcLimits::call_gas_max`].
+    /// The flag of [`super::RpcLimits::call_gas_max`].
     pub const CALL_GAS: &str = "rpc-call-gas-max";
-    /// Of [`super::RpcLimits::trace_bytes_max`].
+    /// The flag of [`super::RpcLimits::trace_bytes_max`].
     pub const TRACE_BYTES: &str = "rpc-trace-bytes-max";
-    /// Of [`super::RpcLimits::trace_blocks_max`].
+    /// The flag of [`super::RpcLimits::trace_blocks_max`].
     pub const TRACE_BLOCKS: &str = "rpc-trace-blocks-max";
-    /// Of [`super::RpcLimits::subscriptions_max`].
+    /// The flag of [`super::RpcLimits::subscriptions_max`].
     pub const SUBSCRIPTIONS: &str = "rpc-subscriptions-max";
-    /// Of [`super::RpcLimits::filters_max`].
+    /// The flag of [`super::RpcLimits::filters_max`].
     pub const FILTERS: &str = "rpc-filters-max";
-    /// Of [`super::RpcLimits::filter_idle_max_s`].
+    /// The flag of [`super::RpcLimits::filter_idle_max_s`].
     pub const FILTER_IDLE: &str = "rpc-filter-idle-max-s";
-    /// Of [`super::RpcLimits::content_max`].
+    /// The flag of [`super::RpcLimits::content_max`].
     pub const CONTENT: &str = "rpc-content-max";
 }
 
@@ -232,11 +232,11 @@ pub struct RpcLimits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("--{flag} is {found}, and must be at least {min}")]
 pub struct LimitTooSmall {
-    /// Of which flag.
+    /// The flag that sets the limit.
     pub flag: &'static str,
-    /// Given.
+    /// The value that it was given.
     pub found: u64,
-    /// Least that works.
+    /// The least value with which the node works.
     pub min: u64,
 }
 
@@ -287,17 +287,17 @@ impl RpcLimits {
         at_least(flag::CALL_GAS, self.call_gas_max, CALL_GAS_MIN)
     }
 
-    /// See [`RpcLimits::silence_max_s`].
+    /// [`RpcLimits::silence_max_s`] as a duration.
     pub fn silence_max(&self) -> Duration {
         Duration::from_secs(self.silence_max_s)
     }
 
-    /// See [`RpcLimits::request_time_max_s`].
+    /// [`RpcLimits::request_time_max_s`] as a duration.
     pub fn request_time_max(&self) -> Duration {
         Duration::from_secs(self.request_time_max_s)
     }
 
-    /// See [`RpcLimits::filter_idle_max_s`].
+    /// [`RpcLimits::filter_idle_max_s`] as a duration.
     pub fn filter_idle_max(&self) -> Duration {
         Duration::from_secs(self.filter_idle_max_s)
     }

@@ -2,10 +2,12 @@
 //!
 //! Every byte that arrives is adversarial: sizes, counts and concurrent work are limited, and what exceeds a limit is refused at once.
 
+mod bodies;
 mod connections;
 mod context;
 mod error;
 pub(crate) mod filters;
+mod installed;
 pub(crate) mod json;
 mod limits;
 mod news;
@@ -35,7 +37,7 @@ pub struct Methods {
     pub recover: fn(&[u8]) -> Result<Recovered, RpcError>,
     /// A block as subscribers are told of it.
     pub announce: fn(&EvmBlock) -> Result<BlockNews, RpcError>,
-    /// A waiting transaction.
+    /// A waiting transaction as answers show it.
     pub waiting: fn(&Recovered) -> Result<Value, RpcError>,
     /// Answers a method that only reads; [`RpcError::UnknownMethod`] if the kind has none of this name.
     pub read: fn(&RpcContext, &str, &Params) -> Result<Value, RpcError>,

@@ -9,11 +9,16 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::{Params, RpcContext, RpcError, RpcLimits, connections::Bounded, dispatch, flag, websocket};
+use super::{
+    RpcContext, RpcError, RpcLimits,
+    bodies::{answer, failure, too_large},
+    connections::Bounded,
+    websocket,
+};
 
 /// Serves until `cancel` is cancelled.
 pub async fn serve(listener: TcpListener, context: RpcContext, cancel: CancellationToken) -> std::io::Result<()> {
@@ -93,93 +98,7 @@ async fn upgrade(State(context): State<RpcContext>, upgrade: WebSocketUpgrade) -
     upgrade.max_message_size(context.limits.body_bytes_max).on_upgrade(|socket| websocket::serve(socket, context))
 }
 
-/// The answer to one body; none if it held only notifications.
-pub(super) async fn answer(context: &RpcContext, body: &[u8]) -> Option<Value> {
-    match read(context, body) {
-        Ok(Body::Single(request)) => answer_one(context, request).await,
-        Ok(Body::Batch(requests)) => answer_all(context, requests).await,
-        Err(error) => Some(failure(Value::Null, &error)),
-    }
-}
-
-/// What a caller sent.
-pub(super) enum Body {
-    Single(Value),
-    Batch(Vec<Value>),
-}
-
-/// Reads a body.
-pub(super) fn read(context: &RpcContext, body: &[u8]) -> Result<Body, RpcError> {
-    match serde_json::from_slice(body).map_err(|_| RpcError::Parse)? {
-        Value::Array(requests) if requests.is_empty() => Err(RpcError::InvalidRequest),
-        Value::Array(requests) if requests.len() > context.limits.batch_max => {
-            Err(RpcError::BatchTooLong { length: requests.len(), limit: context.limits.batch_max })
-        }
-        Value::Array(requests) => Ok(Body::Batch(requests)),
-        request => Ok(Body::Single(request)),
-    }
-}
-
-/// The answers to a batch; none if it held only notifications.
-pub(super) async fn answer_all(context: &RpcContext, requests: Vec<Value>) -> Option<Value> {
-    let mut answers = Vec::with_capacity(requests.len());
-    for request in requests {
-        answers.extend(answer_one(context, request).await);
-    }
-    (!answers.is_empty()).then_some(Value::Array(answers))
-}
-
-/// The answer to one request; none if it is a notification.
-pub(super) async fn answer_one(context: &RpcContext, request: Value) -> Option<Value> {
-    match Call::new(request) {
-        Ok(Call { id, method, params: Ok(params) }) => reply(id, dispatch(context, &method, params).await),
-        Ok(Call { id, params: Err(error), .. }) => reply(id, Err(error)),
-        Err(invalid) => Some(invalid),
-    }
-}
-
-/// One request of a body, its method not looked up yet.
-pub(super) struct Call {
-    /// None for notifications.
-    pub id: Option<Value>,
-    pub method: String,
-    pub params: Result<Params, RpcError>,
-}
-
-impl Call {
-    /// Or what is answered to something that is no request.
-    pub fn new(mut request: Value) -> Result<Self, Value> {
-        let id = request.get("id").cloned();
-        let Some(method) = request.get("method").and_then(Value::as_str).map(str::to_owned) else {
-            return Err(failure(id.unwrap_or_default(), &RpcError::InvalidRequest));
-        };
-        Ok(Self { id, method, params: Params::new(request.get_mut("params").map(Value::take)) })
-    }
-}
-
-/// What is answered to a request; none to a notification.
-pub(super) fn reply(id: Option<Value>, outcome: Result<Value, RpcError>) -> Option<Value> {
-    let id = id?;
-    Some(match outcome {
-        Ok(result) => json!({ "jsonrpc": "2.0", "id": id, "result": result }),
-        Err(error) => failure(id, &error),
-    })
-}
-
-/// What a request is told that has more bytes than are taken.
-pub(super) fn too_large(limits: &RpcLimits) -> RpcError {
-    RpcError::LimitExceeded {
-        what: "bytes in one request",
-        limit: limits.body_bytes_max as u64,
-        flag: flag::BODY_BYTES,
-    }
-}
-
 /// An answer to a request that was not even read.
 fn refusal(status: StatusCode, error: &RpcError) -> Response {
     (status, Json(failure(Value::Null, error))).into_response()
-}
-
-pub(super) fn failure(id: Value, error: &RpcError) -> Value {
-    json!({ "jsonrpc": "2.0", "id": id, "error": error.to_json() })
 }

@@ -11,8 +11,9 @@ use serde_json::Value;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use super::{
-    RpcContext, flag,
-    server::{self, Body, Call},
+    RpcContext,
+    bodies::{self, Body, Call},
+    flag,
     subscriptions::Subscriptions,
 };
 
@@ -67,7 +68,7 @@ impl Connection {
                         Some(Ok(Message::Close(_))) | None => return Err(Closed),
                         // Most likely its message was too large; a connection that broke is told nothing.
                         Some(Err(_)) => {
-                            return self.close(CLOSE_TOO_LARGE, &server::too_large(&self.context.limits).to_string()).await;
+                            return self.close(CLOSE_TOO_LARGE, &bodies::too_large(&self.context.limits).to_string()).await;
                         }
                     }
                 }
@@ -85,13 +86,13 @@ impl Connection {
 
     /// Takes a body: what concerns subscriptions is answered here and at once, everything else whenever it is done.
     async fn take(&mut self, body: &[u8]) -> Result<(), Closed> {
-        match server::read(&self.context, body) {
-            Err(error) => self.answer(Some(server::failure(Value::Null, &error))).await,
+        match bodies::read(&self.context, body) {
+            Err(error) => self.answer(Some(bodies::failure(Value::Null, &error))).await,
             Ok(Body::Single(request)) => match self.own(&request) {
                 Some(answer) => self.answer(answer).await,
                 None => {
                     let context = self.context.clone();
-                    self.answering.push(Box::pin(async move { server::answer_one(&context, request).await }));
+                    self.answering.push(Box::pin(async move { bodies::answer_one(&context, request).await }));
                     Ok(())
                 }
             },
@@ -101,14 +102,14 @@ impl Connection {
                 for request in requests {
                     answers.extend(match self.own(&request) {
                         Some(answer) => answer,
-                        None => server::answer_one(&self.context, request).await,
+                        None => bodies::answer_one(&self.context, request).await,
                     });
                 }
                 self.answer((!answers.is_empty()).then_some(Value::Array(answers))).await
             }
             Ok(Body::Batch(requests)) => {
                 let context = self.context.clone();
-                self.answering.push(Box::pin(async move { server::answer_all(&context, requests).await }));
+                self.answering.push(Box::pin(async move { bodies::answer_all(&context, requests).await }));
                 Ok(())
             }
         }
@@ -121,9 +122,9 @@ impl Connection {
         }
         Some(match Call::new(request.clone()) {
             Ok(Call { id, method, params: Ok(params) }) => {
-                server::reply(id, self.subscriptions.answer(&self.context, &method, &params)?)
+                bodies::reply(id, self.subscriptions.answer(&self.context, &method, &params)?)
             }
-            Ok(Call { id, params: Err(error), .. }) => server::reply(id, Err(error)),
+            Ok(Call { id, params: Err(error), .. }) => bodies::reply(id, Err(error)),
             Err(invalid) => Some(invalid),
         })
     }
