@@ -16,7 +16,7 @@ pub enum Step {
     Block(Box<EvmBlock>),
     /// The block that was told of last is not the chain's any more.
     TakenBack {
-        /// Its hash.
+        /// Hash of that block.
         hash: B256,
     },
 }

@@ -14,7 +14,10 @@ use alloy::{
     providers::{Provider, ProviderBuilder, WsConnect},
     signers::{SignerSync, local::PrivateKeySigner},
 };
-use common::{DEADLINE, ETHER, Rig, chain, config, transfer, user};
+use common::{
+    DEADLINE, ETHER, Rig, chain, config, transfer, user,
+    wire::{CLOSE, TEXT, Wire},
+};
 use serde_json::{Value, json};
 use tandem_evm::{Recovered, payload::SignedTransaction};
 use tandem_l1::L1Heads;
@@ -601,25 +604,11 @@ async fn a_request_that_takes_too_long_is_given_up() {
 async fn a_websocket_closes_on_a_message_that_is_too_large() {
     let limits = RpcLimits { body_bytes_max: 4_000, ..Default::default() };
     let node = Node::start_with(config(3_600_000), limits).await;
-    let mut stream = TcpStream::connect(node.address).await.unwrap();
-    let upgrade = "GET / HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    stream.write_all(upgrade.as_bytes()).await.unwrap();
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.unwrap());
-    }
-    assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
-    // A masked text; the mask of zeros changes nothing.
-    let mut frame = vec![0x81, 0x80 | 126];
-    frame.extend(4_001u16.to_be_bytes());
-    frame.extend([0; 4]);
-    frame.extend([b' '; 4_001]);
-    stream.write_all(&frame).await.unwrap();
-    let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer).await;
-    let (kind, code, reason) = (answer[0], u16::from_be_bytes([answer[2], answer[3]]), &answer[4..]);
-    assert_eq!((kind, code), (0x88, 1009));
+    let mut wire = Wire::connect(node.address).await;
+    wire.send(TEXT, &[b' '; 4_001]).await;
+    let (opcode, payload) = wire.frame().await.expect("the reason");
+    let (code, reason) = payload.split_at(2);
+    assert_eq!((opcode, code), (CLOSE, 1009u16.to_be_bytes().as_slice()));
     assert!(String::from_utf8_lossy(reason).contains("--rpc-body-bytes-max"));
     node.rig.stop();
 }

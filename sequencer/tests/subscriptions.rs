@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
 use alloy::{
     primitives::{Address, B256, TxKind, U256, hex},
@@ -10,86 +10,18 @@ use alloy::{
     rpc::types::Filter,
     signers::local::PrivateKeySigner,
 };
-use common::{DEADLINE, config, execute, node::Node, user};
+use common::{
+    DEADLINE, config, execute,
+    node::Node,
+    user,
+    wire::{CLOSE, PING, PONG, Wire},
+};
 use futures::StreamExt;
 use serde_json::{Value, json};
 use tandem_sequencer::rpc::RpcLimits;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
 
 /// Logs its calldata's first word as topic and nothing else.
 const LOGGER: &[u8] = &hex!("600680 60095f395ff3 5f355f5fa100");
-
-/// A WebSocket as the wire has it, so that a test says and hears what it wants.
-struct Wire {
-    stream: TcpStream,
-    heard: Vec<u8>,
-}
-
-impl Wire {
-    async fn connect(address: SocketAddr) -> Self {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        let request = "GET / HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-                       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(stream.read_u8().await.unwrap());
-        }
-        assert!(head.starts_with(b"HTTP/1.1 101"));
-        Self { stream, heard: Vec::new() }
-    }
-
-    /// Sends a text, masked with zeros.
-    async fn say(&mut self, text: &Value) {
-        let text = text.to_string();
-        let length = u16::try_from(text.len()).unwrap();
-        let mut frame = vec![0x81, 0x80 | 126];
-        frame.extend(length.to_be_bytes());
-        frame.extend([0; 4]);
-        frame.extend(text.as_bytes());
-        self.stream.write_all(&frame).await.unwrap();
-    }
-
-    async fn read(&mut self, length: usize) -> Option<Vec<u8>> {
-        while self.heard.len() < length {
-            let mut bytes = [0; 4_096];
-            match tokio::time::timeout(DEADLINE, self.stream.read(&mut bytes)).await.expect("nothing in time") {
-                Ok(0) | Err(_) => return None,
-                Ok(read) => self.heard.extend_from_slice(&bytes[..read]),
-            }
-        }
-        Some(self.heard.drain(..length).collect())
-    }
-
-    /// Opcode and payload of the next frame; none when the connection has ended.
-    async fn frame(&mut self) -> Option<(u8, Vec<u8>)> {
-        let head = self.read(2).await?;
-        let length = match head[1] & 0x7f {
-            126 => u16::from_be_bytes(self.read(2).await?.try_into().unwrap()).into(),
-            127 => u64::from_be_bytes(self.read(8).await?.try_into().unwrap()),
-            length => length.into(),
-        };
-        Some((head[0] & 0xf, self.read(length as usize).await?))
-    }
-
-    /// The next text.
-    async fn hear(&mut self) -> Value {
-        loop {
-            let (opcode, payload) = self.frame().await.expect("the connection is open");
-            if opcode == 1 {
-                return serde_json::from_slice(&payload).unwrap();
-            }
-        }
-    }
-
-    async fn ask(&mut self, method: &str, params: Value) -> Value {
-        self.say(&json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params })).await;
-        self.hear().await
-    }
-}
 
 async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(DEADLINE, future).await.unwrap_or_else(|_| panic!("{what}: nothing in time"))
@@ -242,13 +174,11 @@ async fn a_quiet_connection_lives_and_a_dead_one_does_not() {
     let started = tokio::time::Instant::now();
     while started.elapsed() < Duration::from_secs(3) {
         let (opcode, payload) = alive.frame().await.expect("open as long as pings are answered");
-        assert_eq!(opcode, 9);
-        let mut pong = vec![0x8a, 0x80 | payload.len() as u8, 0, 0, 0, 0];
-        pong.extend(payload);
-        alive.stream.write_all(&pong).await.unwrap();
+        assert_eq!(opcode, PING);
+        alive.send(PONG, &payload).await;
     }
     while let Some((opcode, _)) = dead.frame().await {
-        assert!(opcode == 9 || opcode == 8);
+        assert!(opcode == PING || opcode == CLOSE);
     }
     assert_eq!(alive.ask("eth_chainId", json!([])).await["result"], "0x1092");
     node.rig.stop();

@@ -5,6 +5,7 @@
 
 pub mod node;
 pub mod steps;
+pub mod wire;
 
 use std::{
     path::Path,

@@ -31,7 +31,7 @@ pub enum Steps {
     },
 }
 
-/// See the module.
+/// An inspector around `inner` that ends execution at a limit.
 #[derive(Debug)]
 pub struct Bounded<I> {
     inner: I,

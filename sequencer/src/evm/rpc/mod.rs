@@ -22,7 +22,7 @@ use serde_json::Value;
 
 use crate::rpc::{Methods, Params, RpcContext, RpcError};
 
-/// An EVM chain's.
+/// What an EVM chain answers.
 pub const METHODS: Methods = Methods { recover: pool::recover, announce: json::announce, waiting: pool::whole, read };
 
 /// Methods that only read the store and the published pool, or execute on the store.

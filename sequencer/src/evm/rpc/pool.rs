@@ -139,7 +139,7 @@ fn by_sender(
     Ok(senders.into())
 }
 
-/// A waiting transaction.
+/// A waiting transaction with all its fields, those of its place in a block null.
 pub fn whole(transaction: &Recovered) -> Result<Value, RpcError> {
     json::transaction(&Transaction::Signed(transaction.clone()), None)
 }

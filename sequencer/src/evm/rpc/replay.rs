@@ -39,7 +39,7 @@ pub struct Execution {
 /// Whether there is anything to see.
 #[derive(Debug)]
 pub enum Replayed {
-    /// It was executed.
+    /// What the transaction was executed with.
     Executed(Box<Execution>),
     /// A message that counted in its sender's nonce, or not even that (EVM-DEP-3): no code ran.
     NotExecuted,
@@ -146,7 +146,7 @@ fn parent(context: &RpcContext, header: &Header) -> Result<Header, RpcError> {
 pub struct Shared<'a>(RefCell<&'a mut WorldState<Store>>);
 
 impl<'a> Shared<'a> {
-    /// Reads through `state`.
+    /// Borrows `state` until the tracer is done.
     pub fn new(state: &'a mut WorldState<Store>) -> Self {
         Self(RefCell::new(state))
     }

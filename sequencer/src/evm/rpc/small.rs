@@ -23,7 +23,7 @@ pub fn base_fee(context: &RpcContext) -> Result<Value, RpcError> {
     json::quantity(prices::next_base_fee(context, &context.header(None)?)?)
 }
 
-/// Where fees go.
+/// The account that gets the fees: the vault, on every chain.
 pub fn coinbase() -> Value {
     json!(FEE_VAULT)
 }
