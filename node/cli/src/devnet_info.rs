@@ -13,7 +13,7 @@ use url::Url;
 /// Its name in the devnet's directory.
 pub const FILE: &str = "devnet.json";
 
-/// The file `devnet.json`.
+/// What a devnet writes into `devnet.json` for whoever uses it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DevnetInfo {

@@ -5,21 +5,22 @@
 //! transaction journal, and a restart, a reorganisation or a transaction that was not included in time is a look at L1. Adversarial: other
 //! claimants. A claim that differs from derivation raises an [`Alarm`] and is rivalled while its window is open: two rivals never become final, and a dispute decides.
 
+mod alarm;
+mod error;
 mod stake;
 mod troubles;
 mod view;
 
+pub use alarm::Alarm;
 use alloy::{
     primitives::{Address, B256, Bytes, U256},
     sol_types::{SolCall, SolInterface},
 };
-use std::{
-    fmt,
-    time::{Duration, Instant},
-};
+pub use error::{OutputUnavailable, ProposerError};
+use std::time::{Duration, Instant};
 use tandem_chain::{OutputFields, derive::Policy};
 use tandem_l1::{
-    L1Call, L1Client, Outcome, RpcFailure, SubmitError, Submitter,
+    L1Call, L1Client, Outcome, SubmitError, Submitter,
     bindings::{
         FraudSettlement::{self, ClaimStatus, FraudSettlementErrors, SlotStatus},
         Inbox,
@@ -37,11 +38,6 @@ pub trait DerivedOutputs: Send + Sync + 'static {
     /// The output after a batch as derived from L1; none if it is not derived yet.
     fn output(&self, batch_index: u64) -> Result<Option<OutputFields>, OutputUnavailable>;
 }
-
-/// The replica's database failed.
-#[derive(Debug, thiserror::Error)]
-#[error("derived outputs: {0}")]
-pub struct OutputUnavailable(#[source] pub Box<dyn core::error::Error + Send + Sync>);
 
 /// What the proposer watches, and how it claims.
 #[derive(Clone, Debug)]
@@ -66,68 +62,6 @@ pub struct ProposerConfig {
     pub readiness: Readiness,
 }
 
-/// Something that an operator must look at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub enum Alarm {
-    /// Somebody claimed another output than derivation yields.
-    RivalClaim {
-        /// The epoch that the claims end.
-        epoch: u64,
-        /// Id of the slot that both claims are in.
-        slot_id: B256,
-        /// Id of the claim that is not ours.
-        claim_id: B256,
-    },
-    /// An output that derivation does not yield is final: either this node or the settlement is broken.
-    WrongFinalOutput {
-        /// The epoch that the claim ends.
-        epoch: u64,
-        /// The output that L1 holds to be final.
-        output: B256,
-    },
-    /// A slot was decided against derivation.
-    DecidedOtherwise {
-        /// The epoch that the slot is of.
-        epoch: u64,
-        /// Id of the slot.
-        slot_id: B256,
-    },
-    /// The fault-proof program had no answer for an epoch.
-    Failed {
-        /// The epoch that the slot is of.
-        epoch: u64,
-        /// Id of the slot.
-        slot_id: B256,
-    },
-}
-
-impl fmt::Display for Alarm {
-    /// What it is, and what to do.
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::RivalClaim { epoch, claim_id, .. } => write!(
-                out,
-                "somebody claims another output of epoch {epoch} than derivation yields (claim {claim_id}); ours rivals it and a dispute \
-                 decides: compare this prover with a second one"
-            ),
-            Self::WrongFinalOutput { epoch, output } => write!(
-                out,
-                "the output {output} of epoch {epoch} is final and not what derivation yields: do not trust the chain's withdrawals before it \
-                 is known whether this prover or the settlement is wrong"
-            ),
-            Self::DecidedOtherwise { epoch, slot_id } => write!(
-                out,
-                "epoch {epoch} was decided against what derivation yields (slot {slot_id}): compare this prover with a second one"
-            ),
-            Self::Failed { epoch, slot_id } => write!(
-                out,
-                "the fault-proof program has no answer for epoch {epoch} (slot {slot_id}): nothing becomes final until the owner replaces it"
-            ),
-        }
-    }
-}
-
 /// How far the proposer is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -140,33 +74,6 @@ pub struct ProposerStatus {
     pub claimed_epoch: u64,
     /// The alarm of the last look, if any.
     pub alarm: Option<Alarm>,
-}
-
-/// Why a look at L1 did not end well.
-#[derive(Debug, thiserror::Error)]
-pub enum ProposerError {
-    /// The endpoint did not answer.
-    #[error(transparent)]
-    Rpc(#[from] RpcFailure),
-    /// A transaction was not brought to an end.
-    #[error(transparent)]
-    Submit(#[from] SubmitError),
-    /// The replica's database failed.
-    #[error(transparent)]
-    Outputs(#[from] OutputUnavailable),
-}
-
-impl ProposerError {
-    /// How a service should react.
-    pub fn policy(&self) -> Policy {
-        match self {
-            Self::Rpc(_) => Policy::Retry,
-            // An account can be funded while the process runs.
-            Self::Submit(SubmitError::Underfunded { .. }) => Policy::Retry,
-            Self::Submit(error) => error.policy(),
-            Self::Outputs(_) => Policy::Fatal,
-        }
-    }
 }
 
 /// The last of the claims that were found right.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tandem_l1::SubmitError;
 use tandem_service::{Readiness, Trouble};
 
-use super::{Alarm, ProposerError};
+use super::{alarm::Alarm, error::ProposerError};
 
 /// Errors and refusals are nothing to speak of until nothing else came for so long: reorganisations and other claimants bring some.
 const DELAY_MAX: Duration = Duration::from_secs(60);

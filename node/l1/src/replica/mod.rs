@@ -4,17 +4,19 @@
 //! stored; after a reorg, a restart or a contradiction the Inbox says how much of it stands, and the rest is derived again.
 //! Adversarial: payloads (the state machine is total) and the endpoint, whose lies end in another hash than the Inbox's.
 
+mod head;
 mod obstacle;
 mod store;
 
 use crate::{
-    Backoff, BlockRef,
+    Backoff,
     bindings::Inbox,
     client::{L1Client, RpcFailure},
     payload::{PayloadError, PayloadFetcher},
-    reader::{L1Block, L1Heads, L1Update, PostedBatch, Reader, ReaderConfig},
+    reader::{L1Block, L1Update, PostedBatch, Reader, ReaderConfig},
 };
 use alloy::primitives::B256;
+pub use head::ReplicaHead;
 pub use obstacle::LAG_BLOCKS_MAX;
 use obstacle::Obstacle;
 use std::{collections::VecDeque, sync::Arc, time::Duration};
@@ -34,24 +36,6 @@ pub struct ReplicaConfig {
     pub genesis: OutputFields,
     /// How to read L1; `start_block` is that of the deployment.
     pub reader: ReaderConfig,
-}
-
-/// How far a replica is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ReplicaHead {
-    /// Index of the last batch derived.
-    pub batch_index: u64,
-    /// L1 block read last.
-    pub l1_block: BlockRef,
-    /// How far L1 is.
-    pub l1_heads: L1Heads,
-}
-
-impl ReplicaHead {
-    /// By how many blocks it is behind L1's newest.
-    pub fn lag_blocks(&self) -> u64 {
-        self.l1_heads.latest.number.saturating_sub(self.l1_block.number)
-    }
 }
 
 /// Why deriving stopped; see [`ReplicaError::policy`].

@@ -1,6 +1,6 @@
 //! What keeps a replica from deriving: said in the log, once and again, and where readiness is told.
 
-use super::ReplicaHead;
+use super::head::ReplicaHead;
 use std::{
     fmt::Display,
     time::{Duration, Instant},

@@ -1,0 +1,21 @@
+//! How far a replica is, beside L1.
+
+use crate::{BlockRef, reader::L1Heads};
+
+/// How far a replica is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReplicaHead {
+    /// Index of the last batch derived.
+    pub batch_index: u64,
+    /// L1 block read last.
+    pub l1_block: BlockRef,
+    /// How far L1 is.
+    pub l1_heads: L1Heads,
+}
+
+impl ReplicaHead {
+    /// By how many blocks it is behind L1's newest.
+    pub fn lag_blocks(&self) -> u64 {
+        self.l1_heads.latest.number.saturating_sub(self.l1_block.number)
+    }
+}
