@@ -1,15 +1,13 @@
 //! Node and guest agree on every batch that the rulebook's own tests apply, on every payload of its vectors, in call data and in blobs, and
 //! on payloads of every shape.
-#[path = "../../evm/tests/builder.rs"]
+
 mod builder;
-#[path = "../../evm/tests/fees.rs"]
 mod fees;
-#[path = "../../evm/tests/privileges.rs"]
 mod privileges;
+// From where the payload's unit tests are, to which the crate's types are their own.
 #[allow(dead_code, reason = "limits, which the payload's own tests need")]
-#[path = "../../evm/src/payload/tests/samples.rs"]
+#[path = "../src/payload/tests/samples.rs"]
 mod samples;
-#[path = "../../evm/tests/transition.rs"]
 mod transition;
 
 use std::{fs, path::PathBuf};
@@ -71,7 +69,7 @@ fn batches_of_the_transition_suite() {
         ("fields", transition::a_block_is_what_the_rules_say_field_by_field),
         ("blob base fee", transition::the_blob_base_fee_is_one_whatever_l1s_is),
     ];
-    assert_all_run(include_str!("../../evm/tests/transition.rs"), scenarios.len());
+    assert_all_run(include_str!("transition.rs"), scenarios.len());
     for (name, scenario) in scenarios {
         in_the_machine!(name, scenario());
     }
@@ -88,7 +86,7 @@ fn batches_of_the_suite_on_privileges() {
         ("vault", privileges::the_vault_takes_what_it_is_given_and_gives_it_all_to_l1),
         ("burning", privileges::ether_burns_only_in_a_contract_that_leaves_it_to_itself),
     ];
-    assert_all_run(include_str!("../../evm/tests/privileges.rs"), scenarios.len());
+    assert_all_run(include_str!("privileges.rs"), scenarios.len());
     for (name, scenario) in scenarios {
         in_the_machine!(name, scenario());
     }
@@ -107,7 +105,7 @@ fn batches_of_the_suite_on_fees() {
         ("spike", fees::the_base_fee_climbs_to_a_spike_and_falls_at_once),
         ("refunds", fees::gas_is_refunded_down_to_what_the_data_takes),
     ];
-    assert_all_run(include_str!("../../evm/tests/fees.rs"), scenarios.len() + 2);
+    assert_all_run(include_str!("fees.rs"), scenarios.len() + 2);
     for (name, scenario) in scenarios {
         in_the_machine!(name, scenario());
     }
@@ -118,7 +116,7 @@ fn batches_of_the_suite_on_fees() {
 
 #[test]
 fn batches_of_the_builder_suite() {
-    assert_all_run(include_str!("../../evm/tests/builder.rs"), 2);
+    assert_all_run(include_str!("builder.rs"), 2);
     in_the_machine!("each wish and letter", builder::each_wish_and_letter_does_what_its_name_says());
     proptest!(cases(12), |(batches in builder::batches(), is_tight: bool)| {
         in_the_machine!("random batches", builder::build_post_and_derive_all(&batches, is_tight));
