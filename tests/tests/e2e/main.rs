@@ -6,6 +6,7 @@ mod faults;
 mod forced;
 mod guide;
 mod hostile;
+mod install;
 mod money;
 mod processes;
 mod steps;
