@@ -2,7 +2,7 @@
 
 FRESH ?=
 PREFIX ?= /usr/local
-# Everything is built together, tests and examples included: cargo builds a package otherwise for every other set of features around it.
+# Everything is built together, tests included: cargo builds a package otherwise for every other set of features around it.
 BUILT = $(or $(CARGO_TARGET_DIR),target)/debug
 # What operators run and what benchmarks measure.
 RELEASED = $(or $(CARGO_TARGET_DIR),target)/release
@@ -15,17 +15,15 @@ help: ## this list
 setup: ## install what is missing
 	@devnet/install.sh
 
-build: setup ## build everything, tests included
-	cargo build --workspace --all-targets
+build: setup ## build all programs and tests
+	cargo build --workspace --bins --tests
 
 devnet: ## a local L1 and a Tandem chain on it; FRESH=1 begins anew
 	@devnet/build.sh
 	@"$(BUILT)/tandem-devnet" $(if $(FRESH),--fresh)
 
 test: build ## all tests: Rust, Solidity, SDK, end to end
-	cargo test --workspace
-	contracts/forge.sh test
-	@if [ -e sdk/package.json ]; then cd sdk && npm test --silent; fi
+	@devnet/test.sh
 
 release: setup ## the programs as operators run them, in target/dist
 	cargo build --release --workspace --bins

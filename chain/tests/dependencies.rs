@@ -1,7 +1,11 @@
 //! Licences, bans and sources of everything that is linked, by the lists of `deny.toml`. cargo-deny judges more closely and runs where it is
-//! installed (`make check`); this runs everywhere, offline.
+//! installed (`make check`); this runs everywhere, offline. And what is compiled, and tested, of it.
 
-use std::process::Command;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use serde_json::Value;
 
@@ -223,4 +227,47 @@ fn shares(programs: &[String], everything: &[String]) {
         let programs_have = programs.iter().filter(|one| name(one) == name(line)).collect::<Vec<_>>();
         assert!(programs_have.is_empty(), "tests build {line}, programs {programs_have:?}: see tests/Cargo.toml");
     }
+}
+
+/// Targets that cargo is told not to test (programs, libraries without unit tests, examples in documentation), so that nothing is compiled in vain,
+/// hold nothing that would be passed over.
+#[test]
+fn what_is_not_tested_has_no_tests() {
+    let mut counts = [0; 2];
+    for package in metadata()["packages"].as_array().unwrap().iter().filter(|package| package["source"].is_null()) {
+        for target in package["targets"].as_array().unwrap() {
+            let main = Path::new(target["src_path"].as_str().unwrap());
+            let files = match target["kind"][0].as_str().unwrap() {
+                "lib" => rust_files(main.parent().unwrap()),
+                "bin" => vec![main.to_path_buf()],
+                _ => continue,
+            };
+            counts[0] += usize::from(target["test"] == false);
+            counts[1] += usize::from(target["doctest"] == false);
+            for file in files {
+                let (text, file) = (fs::read_to_string(&file).unwrap(), file.display());
+                let is_test = |line: &str| ["#[test]", "::test]", "::test("].iter().any(|sign| line.contains(sign));
+                assert!(target["test"] == true || !text.lines().any(is_test), "{file}: cargo does not run its tests");
+                let fences = text.lines().map(str::trim).filter(|line| line.starts_with("//") && line.contains("```"));
+                let opening = fences.step_by(2).find(|line| !line.ends_with("```text"));
+                assert!(target["doctest"] == true || opening.is_none(), "{file}: cargo does not run its example");
+            }
+        }
+    }
+    assert!(counts[0] >= 8 && counts[1] >= 16, "{counts:?}");
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let (mut found, mut folders) = (Vec::new(), vec![folder.to_path_buf()]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false if path.extension().is_some_and(|extension| extension == "rs") => found.push(path),
+                false => {}
+            }
+        }
+    }
+    found
 }

@@ -6,20 +6,6 @@ use std::time::{Duration, Instant};
 const INTERVAL: Duration = Duration::from_secs(60);
 
 /// Decides when a state that lasts is to be mentioned. The caller says what it is.
-///
-/// ```
-/// # use tandem_service::Reminder;
-/// # use std::time::Instant;
-/// # fn endpoint_answers() -> bool { false }
-/// let mut silence = Reminder::default();
-/// if endpoint_answers() {
-///     if let Some(lasted) = silence.is_over(Instant::now()) {
-///         println!("L1 answers again, after {lasted:?}");
-///     }
-/// } else if let Some(lasts) = silence.holds(Instant::now()) {
-///     println!("L1 has not answered for {lasts:?}");
-/// }
-/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Reminder {
     grace: Duration,
