@@ -158,7 +158,7 @@ impl Wallet {
         for (nonce, call) in (pending..).zip(calls) {
             let gas_limit = match call.gas_limit {
                 Some(gas_limit) => gas_limit,
-                None => self.estimate(&call).await?,
+                None => self.estimate(&call, max_fee_per_gas, max_priority_fee_per_gas).await?,
             };
             let gas = U256::from(gas_limit).saturating_mul(U256::from(max_fee_per_gas));
             self.require(call.value.saturating_add(gas)).await?;
@@ -186,12 +186,15 @@ impl Wallet {
         Ok(receipts)
     }
 
-    async fn estimate(&self, call: &Call) -> Result<u64, WalletError> {
+    /// At the price that is paid: a dispute credits whoever moves, which takes gas only where gas has a price.
+    async fn estimate(&self, call: &Call, fee: u128, tip: u128) -> Result<u64, WalletError> {
         let request = TransactionRequest {
             from: Some(self.address()),
             to: Some(call.to),
             value: Some(call.value),
             input: TransactionInput::both(call.input.clone()),
+            max_fee_per_gas: Some(fee),
+            max_priority_fee_per_gas: Some(tip),
             ..TransactionRequest::default()
         };
         match self.client.request(self.client.provider().estimate_gas(request)).await {

@@ -81,7 +81,13 @@ pub(super) async fn broadcast(client: &L1Client, raw: &Bytes) -> Result<(), RpcF
 
 /// Gas for the call; an error if L1 would revert it now.
 pub(super) async fn estimate_gas(client: &L1Client, from: Address, call: &L1Call) -> Result<u64, SubmitError> {
-    let request = simulated(call, from).await?;
+    let mut request = simulated(call, from).await?;
+    if call.blobs.is_empty() {
+        // What a call takes may depend on what it pays: a dispute credits whoever moves (DISP-BOND-2), and where gas is free it stores nothing.
+        let fees = super::fees::suggest(client, false).await?;
+        request.max_fee_per_gas = Some(fees.max_fee_per_gas);
+        request.max_priority_fee_per_gas = Some(fees.max_priority_fee_per_gas);
+    }
     client.request(client.provider().estimate_gas(request)).await.map_err(refusal)
 }
 

@@ -21,6 +21,21 @@ pub const TARGET: Address = Address::repeat_byte(0x77);
 /// Creates a contract that takes one call, and reverts with 42 ever after.
 const ONCE: &[u8] = &hex!("60138060095f395ff3 5f54600a57 60015f5500 5b602a5f5260205ffd");
 
+/// A contract that stores the price of gas, as a dispute stores what it refunds.
+const PRICE: &[u8] = &hex!("3a5f5500");
+
+/// Where gas is free nothing is stored, and an estimate at no price is short of 20,000 gas.
+#[tokio::test(flavor = "multi_thread")]
+async fn gas_is_estimated_at_the_price_that_is_paid() {
+    let harness = Harness::start().await;
+    let directory = tempfile::tempdir().unwrap();
+    harness.client.provider().anvil_set_code(TARGET, Bytes::from_static(PRICE)).await.unwrap();
+    let mut submitter = submitter(&harness, &directory.path().join("journal"), submitter_config()).await;
+    let outcome = submitter.submit(transfer(0)).await.unwrap();
+    assert!(matches!(outcome, Outcome::Included(_)), "{outcome:?}");
+    assert_ne!(harness.client.provider().get_storage_at(TARGET, U256::ZERO).await.unwrap(), U256::ZERO);
+}
+
 pub fn transfer(wei: u64) -> L1Call {
     L1Call { purpose: "transfer".into(), to: TARGET.into(), value: U256::from(wei), ..L1Call::default() }
 }
