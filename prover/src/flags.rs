@@ -7,10 +7,23 @@ use tandem_l1::PrivateKey;
 use tandem_service::LogFormat;
 use url::Url;
 
-/// Runs a Tandem prover: claims on L1 what derivation from L1 yields.
+/// What a prover does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Role {
+    /// Claims every epoch, and plays the disputes about them
+    #[default]
+    Propose,
+    /// Claims nothing but the right output beside a wrong one, and plays the disputes
+    Challenge,
+}
+
+/// Runs a Tandem prover: claims on L1 what derivation from L1 yields, and defends it in disputes.
 #[derive(Clone, Debug, clap::Parser)]
 #[command(name = "tandem-prover", version)]
 pub struct ProverFlags {
+    /// What to do: `tandem-prover challenge` watches a chain that others claim for
+    #[arg(value_enum, default_value_t)]
+    pub role: Role,
     /// TOML file with any of these flags
     #[arg(long)]
     pub config: Option<PathBuf>,
@@ -62,6 +75,18 @@ pub struct ProverFlags {
     /// Least credit worth a withdrawal, in wei
     #[arg(long, env = "TANDEM_PAYOUT_MIN_WEI", default_value = "1")]
     pub payout_min_wei: U256,
+    /// Leave disputes to other processes: nothing is computed or played here, for a proposer beside a challenger of its own
+    #[arg(long, env = "TANDEM_NO_CHALLENGE")]
+    pub no_challenge: bool,
+    /// Threads that compute commitments; all cores if absent
+    #[arg(long, env = "TANDEM_CHALLENGE_THREADS")]
+    pub challenge_threads: Option<usize>,
+    /// Compute commitments only once an epoch is contested, not ahead of it: saves a core, and costs time of a dispute's six hours
+    #[arg(long, env = "TANDEM_CHALLENGE_LATE")]
+    pub challenge_late: bool,
+    /// Program that judges epochs, as ELF; the one of this release if absent
+    #[arg(long, env = "TANDEM_GUEST")]
+    pub guest: Option<PathBuf>,
     /// Flush every write to disk: survives power loss, not only the end of the process
     #[arg(long, env = "TANDEM_SYNC")]
     pub sync: bool,

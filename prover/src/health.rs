@@ -1,6 +1,9 @@
-//! `/healthz` (the process answers), `/readyz` (it keeps up with L1, sees no alarm, and its transactions get to L1; else it says why), `/status` (how far it is, as JSON).
+//! `/healthz` (the process answers, and says what it does in disputes), `/readyz` (it keeps up with L1, sees no alarm, and its transactions get to L1; else
+//! it says why), `/status` (how far it is, as JSON), `/metrics` (the same for Prometheus).
 
-use crate::ProposerStatus;
+use std::fmt::Write;
+
+use crate::{ChallengerStatus, ProposerStatus};
 use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
 use serde::Serialize;
 use std::{io, net::SocketAddr};
@@ -16,6 +19,8 @@ pub struct View {
     pub replica: watch::Receiver<ReplicaHead>,
     /// How far claims are.
     pub proposer: watch::Receiver<ProposerStatus>,
+    /// What is disputed.
+    pub disputes: watch::Receiver<ChallengerStatus>,
     /// What keeps its parts from their work.
     pub readiness: Readiness,
     /// L1 blocks that derivation stays behind on purpose.
@@ -30,6 +35,7 @@ struct Status {
     l1_latest: u64,
     #[serde(flatten)]
     proposer: ProposerStatus,
+    challenger: ChallengerStatus,
 }
 
 impl View {
@@ -53,7 +59,50 @@ impl View {
             l1_block: head.l1_block.number,
             l1_latest: head.l1_heads.latest.number,
             proposer: *self.proposer.borrow(),
+            challenger: self.disputes.borrow().clone(),
         }
+    }
+
+    /// What is at stake, a line for each dispute.
+    fn health(&self) -> String {
+        let disputes = self.disputes.borrow();
+        let mut text = format!("up; {} disputes, {} gwei locked\n", disputes.disputes.len(), disputes.locked_gwei);
+        for dispute in &disputes.disputes {
+            let doing = match (&dispute.abstains, &dispute.next_call, dispute.is_computing) {
+                (Some(why), _, _) => format!("not played: {why}"),
+                (None, Some(call), _) => format!("due: {call}, free until {}", dispute.next_due_at.unwrap_or_default()),
+                (None, None, true) => "computing".into(),
+                (None, None, false) => "waiting for others".into(),
+            };
+            let (epoch, commitments, matches) = (dispute.epoch, dispute.commitments, dispute.matches);
+            let line =
+                writeln!(text, "dispute of epoch {epoch}: {commitments} commitments, {matches} matches; {doing}");
+            debug_assert!(line.is_ok(), "a string takes everything");
+        }
+        text
+    }
+
+    fn metrics(&self) -> String {
+        let (status, unready) = (self.status(), self.unready().len());
+        let abstains = status.challenger.disputes.iter().filter(|dispute| dispute.abstains.is_some()).count();
+        let gauges = [
+            ("derived_batch", status.derived_batch),
+            ("l1_block", status.l1_block),
+            ("l1_latest", status.l1_latest),
+            ("final_epoch", status.proposer.final_epoch),
+            ("claimed_epoch", status.proposer.claimed_epoch),
+            ("disputes", status.challenger.disputes.len() as u64),
+            ("disputes_not_played", abstains as u64),
+            ("dispute_matches", status.challenger.disputes.iter().map(|dispute| dispute.matches as u64).sum()),
+            ("dispute_locked_gwei", status.challenger.locked_gwei),
+            ("dispute_calls", status.challenger.calls),
+            ("commitments_computed_ahead", status.challenger.computed_epochs as u64),
+            ("unready_reasons", unready as u64),
+        ];
+        gauges
+            .iter()
+            .map(|(name, value)| format!("# TYPE tandem_prover_{name} gauge\ntandem_prover_{name} {value}\n"))
+            .collect()
     }
 }
 
@@ -67,7 +116,8 @@ pub async fn serve(address: SocketAddr, view: View, token: CancellationToken) ->
         }
     };
     let router = Router::new()
-        .route("/healthz", get(|| async { StatusCode::OK }))
+        .route("/healthz", get(|State(view): State<View>| async move { view.health() }))
+        .route("/metrics", get(|State(view): State<View>| async move { view.metrics() }))
         .route("/readyz", get(ready))
         .route("/status", get(|State(view): State<View>| async move { Json(view.status()) }))
         .with_state(view);
@@ -90,6 +140,7 @@ mod tests {
         View {
             replica: watch::channel(head).1,
             proposer: watch::channel(ProposerStatus::default()).1,
+            disputes: watch::channel(ChallengerStatus::default()).1,
             readiness: Readiness::default(),
             confirmations: 4,
         }

@@ -1,12 +1,17 @@
-//! The prover: what convinces L1 of the chain's state. For now the proposer, which claims what derivation from L1 yields.
+//! The prover: what convinces L1 of the chain's state. The proposer claims what derivation from L1 yields; the challenger plays every dispute about
+//! it for the right run.
 //!
-//! Nothing here talks to the sequencer: a replica inside derives the chain from L1, and only its outputs are claimed.
+//! Nothing here talks to the sequencer: a replica inside derives the chain from L1, and only its outputs are claimed and defended.
 
+pub mod challenger;
 pub mod flags;
 pub mod health;
 pub mod node;
 pub mod proposer;
+mod sender;
 pub mod store;
 
+pub use challenger::{Challenger, ChallengerConfig, ChallengerError, ChallengerStatus};
 pub use node::{NodeError, ProverNode};
 pub use proposer::{Alarm, DerivedOutputs, Proposer, ProposerConfig, ProposerError, ProposerStatus};
+pub use sender::Sender;

@@ -1,12 +1,14 @@
-//! Puts the prover together: a replica, and a proposer that believes nothing else.
+//! Puts the prover together: a replica, and a proposer and a challenger that believe nothing else.
 
 use crate::{
-    flags::ProverFlags,
+    Sender,
+    challenger::{Challenger, ChallengerConfig, ChallengerError, ChallengerStatus},
+    flags::{ProverFlags, Role},
     health,
     proposer::{DerivedOutputs, OutputUnavailable, Proposer, ProposerConfig, ProposerError, ProposerStatus},
     store::EvmReplicaStore,
 };
-use std::{io, time::Duration};
+use std::{collections::BTreeSet, io, time::Duration};
 use tandem_chain::OutputFields;
 use tandem_evm::Evm;
 use tandem_l1::{
@@ -16,8 +18,12 @@ use tandem_l1::{
 };
 use tandem_service::Readiness;
 use tandem_store::{MissingPreimage, Options, Store, StoreError};
+use tandem_vm::{ElfError, Image};
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
+
+/// The program that judges epochs, as this release builds it.
+const GUEST: &[u8] = include_bytes!("../guest/elf/epoch.elf");
 
 /// Why the prover does not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +55,15 @@ pub enum NodeError {
     /// The proposer stopped claiming.
     #[error("proposer: {0}")]
     Proposer(#[from] ProposerError),
+    /// The challenger stopped playing.
+    #[error("challenger: {0}")]
+    Challenger(#[from] ChallengerError),
+    /// The guest program is none.
+    #[error("guest program: {0}")]
+    Guest(#[from] ElfError),
+    /// A retired proposer and a challenger are two things.
+    #[error("--retire and `challenge` exclude each other")]
+    RetiredChallenger,
     /// One of the node's tasks panicked.
     #[error(transparent)]
     Task(#[from] tokio::task::JoinError),
@@ -73,26 +88,41 @@ impl DerivedOutputs for ReplicaOutputs {
 pub struct ProverNode {
     replica: JoinHandle<Result<(), NodeError>>,
     proposer: JoinHandle<Result<(), NodeError>>,
+    challenger: JoinHandle<Result<(), NodeError>>,
     health: JoinHandle<Result<(), NodeError>>,
     handle: ReplicaHandle<EvmReplicaStore>,
     status: watch::Receiver<ProposerStatus>,
+    disputes: watch::Receiver<ChallengerStatus>,
     token: CancellationToken,
 }
 
 impl ProverNode {
     /// Starts all tasks; they end when `token` is cancelled, or together when one of them fails.
     pub async fn start(flags: ProverFlags, token: CancellationToken) -> Result<Self, NodeError> {
+        if flags.retire && flags.role == Role::Challenge {
+            return Err(NodeError::RetiredChallenger);
+        }
         let deployment = Deployment::read(&flags.deployment)?;
         std::fs::create_dir_all(&flags.data_dir)?;
         let client = L1Client::connect(&flags.l1_rpc, Duration::from_millis(flags.l1_timeout_ms)).await?;
         let readiness = Readiness::default();
-        let (replica, handle) = replica(&flags, &deployment, &client, readiness.clone())?;
-        let (proposer, status) = proposer(&flags, &deployment, &client, handle.clone(), &readiness).await?;
+        let payloads = payloads(&flags, &deployment, &client)?;
+        let (replica, handle) = replica(&flags, &deployment, &client, payloads.clone(), readiness.clone())?;
+        let sender = sender(&flags, &client, &readiness).await?;
+        let challenger = match flags.no_challenge && flags.role == Role::Propose {
+            true => None,
+            false => Some(challenger(&flags, &deployment, &client, &sender, payloads, handle.clone(), &readiness)?),
+        };
+        let disputes =
+            challenger.as_ref().map_or_else(|| watch::channel(ChallengerStatus::default()).1, Challenger::status);
+        let rivals = challenger.as_ref().filter(|_| flags.role == Role::Challenge).map(Challenger::confirmed);
+        let (proposer, status) = proposer(&flags, &deployment, &client, sender, handle.clone(), rivals, &readiness);
         tracing::info!(chain = deployment.chain.l2_chain_id, account = %flags.key.address(), "prover started");
 
         let view = health::View {
             replica: handle.watch(),
             proposer: status.clone(),
+            disputes: disputes.clone(),
             readiness,
             confirmations: flags.l1_depth,
         };
@@ -107,6 +137,18 @@ impl ProverNode {
                 let token = token.clone();
                 async move { Ok(proposer.run(token).await?) }
             }),
+            challenger: spawn(&token, {
+                let token = token.clone();
+                async move {
+                    match challenger {
+                        Some(challenger) => Ok(challenger.run(token).await?),
+                        None => {
+                            token.cancelled().await;
+                            Ok(())
+                        }
+                    }
+                }
+            }),
             health: spawn(&token, async move {
                 match serving {
                     Some(serving) => Ok(serving.await?),
@@ -118,6 +160,7 @@ impl ProverNode {
             }),
             handle,
             status,
+            disputes,
             token,
         })
     }
@@ -132,6 +175,11 @@ impl ProverNode {
         self.status.clone()
     }
 
+    /// What the challenger does.
+    pub fn disputes(&self) -> watch::Receiver<ChallengerStatus> {
+        self.disputes.clone()
+    }
+
     /// Asks all tasks to end.
     pub fn stop(&self) {
         self.token.cancel();
@@ -139,9 +187,11 @@ impl ProverNode {
 
     /// Waits for the end of all tasks; the first failure.
     pub async fn wait(self) -> Result<(), NodeError> {
-        let (replica, proposer, health) = tokio::join!(self.replica, self.proposer, self.health);
+        let (replica, proposer, challenger, health) =
+            tokio::join!(self.replica, self.proposer, self.challenger, self.health);
         replica??;
         proposer??;
+        challenger??;
         health?
     }
 }
@@ -158,60 +208,107 @@ fn spawn(
     })
 }
 
-fn replica(
-    flags: &ProverFlags,
-    deployment: &Deployment,
-    client: &L1Client,
-    readiness: Readiness,
-) -> Result<(Replica<Evm, EvmReplicaStore>, ReplicaHandle<EvmReplicaStore>), NodeError> {
-    let chain = deployment.chain.clone();
-    let genesis = tandem_evm::genesis(&chain).map_err(|_| NodeError::Genesis)?;
-    let store = Store::open(flags.data_dir.join("chain"), &chain, Options { sync: flags.sync })?;
+/// Where payloads come from: the archive of the data directory, then L1.
+fn payloads(flags: &ProverFlags, deployment: &Deployment, client: &L1Client) -> Result<PayloadFetcher, NodeError> {
     let mut sources = Vec::new();
     if let Some(url) = &flags.l1_beacon {
         sources.push(BlobSource::Beacon(BeaconClient::new(url.clone(), Duration::from_millis(flags.l1_timeout_ms))?));
     }
     sources.extend(flags.blob_dir.clone().map(BlobSource::Directory));
     let archive = Archive::new(flags.data_dir.join("payloads"));
-    let payloads = PayloadFetcher::new(client.clone(), chain.inbox, sources, archive);
+    Ok(PayloadFetcher::new(client.clone(), deployment.chain.inbox, sources, archive))
+}
+
+fn reader(flags: &ProverFlags, deployment: &Deployment, readiness: Readiness) -> ReaderConfig {
+    let chain = &deployment.chain;
     let mut reader = ReaderConfig::new(chain.inbox, chain.settlement, deployment.start_block);
     reader.confirmations = flags.l1_depth;
     reader.poll_interval = Duration::from_millis(flags.l1_poll_ms);
     reader.readiness = readiness;
+    reader
+}
+
+fn replica(
+    flags: &ProverFlags,
+    deployment: &Deployment,
+    client: &L1Client,
+    payloads: PayloadFetcher,
+    readiness: Readiness,
+) -> Result<(Replica<Evm, EvmReplicaStore>, ReplicaHandle<EvmReplicaStore>), NodeError> {
+    let chain = deployment.chain.clone();
+    let genesis = tandem_evm::genesis(&chain).map_err(|_| NodeError::Genesis)?;
+    let store = Store::open(flags.data_dir.join("chain"), &chain, Options { sync: flags.sync })?;
+    let reader = reader(flags, deployment, readiness);
     let config = ReplicaConfig { chain, genesis: genesis.output, reader };
     Ok(Replica::new(Evm, EvmReplicaStore::new(store)?, client.clone(), payloads, config))
 }
 
-async fn proposer(
+async fn sender(
     flags: &ProverFlags,
-    deployment: &Deployment,
     client: &L1Client,
-    handle: ReplicaHandle<EvmReplicaStore>,
     readiness: &Readiness,
-) -> Result<(Proposer<ReplicaOutputs, FileJournal>, watch::Receiver<ProposerStatus>), NodeError> {
-    let poll_interval = Duration::from_millis(flags.l1_poll_ms);
+) -> Result<Sender<FileJournal>, NodeError> {
     let journal = FileJournal::new(flags.data_dir.join("transaction.json"));
-    let bump_after = Duration::from_secs(flags.bump_after_s);
-    let patience = Duration::from_secs(flags.l1_patience_s);
-    let readiness = readiness.clone();
     let sending = SubmitterConfig {
-        poll_interval,
-        bump_after,
-        patience,
+        poll_interval: Duration::from_millis(flags.l1_poll_ms),
+        bump_after: Duration::from_secs(flags.bump_after_s),
+        patience: Duration::from_secs(flags.l1_patience_s),
         readiness: readiness.clone(),
         ..SubmitterConfig::default()
     };
-    let submitter = Submitter::new(client.clone(), flags.key.signer(), journal, sending).await?;
+    Ok(Submitter::new(client.clone(), flags.key.signer(), journal, sending).await?.into())
+}
+
+fn challenger(
+    flags: &ProverFlags,
+    deployment: &Deployment,
+    client: &L1Client,
+    sender: &Sender<FileJournal>,
+    payloads: PayloadFetcher,
+    handle: ReplicaHandle<EvmReplicaStore>,
+    readiness: &Readiness,
+) -> Result<Challenger<ReplicaOutputs, FileJournal>, NodeError> {
+    let guest = match &flags.guest {
+        Some(path) => Image::from_elf(&std::fs::read(path)?)?,
+        None => Image::from_elf(GUEST)?,
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let config = ChallengerConfig {
+        chain: deployment.chain.clone(),
+        schedule: deployment.schedule,
+        reader: reader(flags, deployment, readiness.clone()),
+        poll_interval: Duration::from_millis(flags.l1_poll_ms),
+        directory: flags.data_dir.join("commitments"),
+        threads: flags.challenge_threads.unwrap_or(cores),
+        computes_ahead: !flags.challenge_late,
+        payout: flags.payout,
+        payout_min_wei: flags.payout_min_wei,
+        readiness: readiness.clone(),
+    };
+    let outputs = ReplicaOutputs(handle.clone());
+    Ok(Challenger::new(client.clone(), sender.clone(), outputs, handle, payloads, guest, config))
+}
+
+fn proposer(
+    flags: &ProverFlags,
+    deployment: &Deployment,
+    client: &L1Client,
+    sender: Sender<FileJournal>,
+    handle: ReplicaHandle<EvmReplicaStore>,
+    rivals: Option<watch::Receiver<BTreeSet<u64>>>,
+    readiness: &Readiness,
+) -> (Proposer<ReplicaOutputs, FileJournal>, watch::Receiver<ProposerStatus>) {
     let config = ProposerConfig {
         inbox: deployment.chain.inbox,
         settlement: deployment.chain.settlement,
         start_block: deployment.start_block,
-        poll_interval,
+        poll_interval: Duration::from_millis(flags.l1_poll_ms),
         audit_interval: Duration::from_secs(flags.audit_s),
         retire: flags.retire,
         payout: flags.payout,
         payout_min_wei: flags.payout_min_wei,
-        readiness,
+        rivals,
+        readiness: readiness.clone(),
     };
-    Ok(Proposer::new(client.clone(), submitter, ReplicaOutputs(handle), config))
+    Proposer::new(client.clone(), sender, ReplicaOutputs(handle), config)
 }

@@ -17,10 +17,13 @@ use alloy::{
     sol_types::{SolCall, SolInterface},
 };
 pub use error::{OutputUnavailable, ProposerError};
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 use tandem_chain::{OutputFields, derive::Policy};
 use tandem_l1::{
-    L1Call, L1Client, Outcome, SubmitError, Submitter,
+    L1Call, L1Client, Outcome, SubmitError,
     bindings::{
         FraudSettlement::{self, ClaimStatus, FraudSettlementErrors, SlotStatus},
         Inbox,
@@ -32,6 +35,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use troubles::Troubles;
 use view::{ClaimPlace, FinalClaim, View};
+
+use crate::Sender;
 
 /// Where outputs come from.
 pub trait DerivedOutputs: Send + Sync + 'static {
@@ -58,6 +63,8 @@ pub struct ProposerConfig {
     pub payout: Option<Address>,
     /// Least credit worth a withdrawal, in wei.
     pub payout_min_wei: U256,
+    /// Claims nothing but what rivals a wrong claim, and only in the epochs that this channel names; none: claims every epoch.
+    pub rivals: Option<watch::Receiver<BTreeSet<u64>>>,
     /// Where it is said what keeps it from its work.
     pub readiness: Readiness,
 }
@@ -107,7 +114,7 @@ pub struct Proposer<O, J> {
     config: ProposerConfig,
     outputs: O,
     view: View,
-    submitter: Submitter<J>,
+    sender: Sender<J>,
     status: watch::Sender<ProposerStatus>,
     /// Up to where claims were found right, since the last audit.
     frontier: Option<Frontier>,
@@ -116,17 +123,20 @@ pub struct Proposer<O, J> {
 }
 
 impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
-    /// A proposer that sends from `submitter`'s account.
+    /// A proposer that sends from `sender`'s account.
     pub fn new(
         client: L1Client,
-        submitter: Submitter<J>,
+        sender: impl Into<Sender<J>>,
         outputs: O,
         config: ProposerConfig,
     ) -> (Self, watch::Receiver<ProposerStatus>) {
         let view = View::new(client, config.inbox, config.settlement, config.start_block);
         let (status, receiver) = watch::channel(ProposerStatus::default());
         let troubles = Troubles::new(&config.readiness);
-        (Self { config, outputs, view, submitter, status, frontier: None, audited: None, troubles }, receiver)
+        (
+            Self { config, outputs, view, sender: sender.into(), status, frontier: None, audited: None, troubles },
+            receiver,
+        )
     }
 
     /// Proposes until `token` is cancelled or an operator must act.
@@ -161,7 +171,7 @@ impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
         let closed = self.close_epoch().await;
         let withdrawn = self.withdraw().await;
         finished.and(claimed).and(closed).and(withdrawn)?;
-        self.submitter.rest();
+        self.sender.rest();
         Ok(())
     }
 
@@ -224,7 +234,7 @@ impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
         let last = self.view.last_final().await?;
         let start = Frontier { epoch: last.epoch, claim_id: last.claim_id, below_stake: None };
         let mut frontier = self.frontier.take().filter(|frontier| frontier.epoch > last.epoch).unwrap_or(start);
-        let stake = self.view.stake(self.submitter.account()).await?;
+        let stake = self.view.stake(self.sender.account()).await?;
         let mut missing = Vec::new();
         while let Some(place) = self.place(frontier.claim_id, frontier.epoch.saturating_add(1)).await? {
             let standing = if missing.is_empty() { self.standing(&place, alarm).await? } else { Standing::Open };
@@ -232,8 +242,10 @@ impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
                 // Look here again next time.
                 self.audited = None;
             }
+            let is_left = standing == Standing::Open && !self.may_claim(&place);
             match standing {
                 Standing::Lost => break,
+                _ if is_left => break,
                 Standing::Right => frontier.pass(&place, stake.tip),
                 Standing::Open => {
                     frontier.epoch = place.epoch;
@@ -253,6 +265,12 @@ impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
             self.frontier = Some(frontier);
         }
         Ok(())
+    }
+
+    /// Whether a slot without a right claim is to get one. A contested one gets it from its dispute.
+    fn may_claim(&self, place: &ClaimPlace) -> bool {
+        let confirmed = |rivals: &watch::Receiver<BTreeSet<u64>>| rivals.borrow().contains(&place.epoch);
+        self.config.rivals.as_ref().is_none_or(|rivals| place.slot.status == SlotStatus::Single && confirmed(rivals))
     }
 
     /// What the slot holds, seen from derivation.
@@ -301,7 +319,8 @@ impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
 
     /// Closes an epoch whose time is over although no batch comes.
     async fn close_epoch(&mut self) -> Result<(), ProposerError> {
-        if self.view.is_epoch_closable().await? {
+        // Whoever only watches leaves that to those who claim.
+        if self.config.rivals.is_none() && self.view.is_epoch_closable().await? {
             self.send("close epoch", self.config.inbox, Inbox::closeEpochCall {}.abi_encode(), U256::ZERO).await?;
         }
         Ok(())
@@ -310,7 +329,7 @@ impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
     /// Whether L1 took the call. If not, somebody else was first or L1 reorganised; the next look tells.
     async fn send(&mut self, purpose: &str, to: Address, input: Vec<u8>, value: U256) -> Result<bool, ProposerError> {
         let call = L1Call { purpose: purpose.into(), to: to.into(), input: input.into(), value, ..L1Call::default() };
-        match self.submitter.submit(call).await {
+        match self.sender.submit(call).await {
             Ok(outcome) => Ok(report(purpose, &outcome)),
             Err(SubmitError::Refused { data }) => {
                 let reason = reason(&data).map_or_else(|| data.to_string(), |reason| format!("{reason:?}"));

@@ -34,7 +34,7 @@ impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
         frontier: &mut Frontier,
         places: &mut Vec<ClaimPlace>,
     ) -> Result<bool, ProposerError> {
-        let stake = self.view.stake(self.submitter.account()).await?;
+        let stake = self.view.stake(self.sender.account()).await?;
         let is_bound = self.view.claim(stake.tip).await?.status == ClaimStatus::Pending;
         let path = match &frontier.below_stake {
             Some(below) if is_bound => below.clone(),
@@ -92,7 +92,7 @@ impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
 
     /// Takes out what is earned; when retiring, the stake too, once nothing can be lost any more.
     pub(super) async fn withdraw(&mut self) -> Result<(), ProposerError> {
-        let account = self.submitter.account();
+        let account = self.sender.account();
         let credit = self.view.credit(account).await?;
         let mut calls: Vec<Bytes> = Vec::new();
         if self.config.retire {

@@ -54,6 +54,7 @@ async fn proposer_that(
         retire,
         payout: Some(B256::repeat_byte(0xbb).0[..20].try_into().map(<[u8; 20]>::into).unwrap()),
         payout_min_wei: U256::from(1),
+        rivals: None,
         readiness: Readiness::default(),
     };
     let signer = harness.anvil.keys()[3].clone();

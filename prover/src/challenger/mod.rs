@@ -1,0 +1,651 @@
+//! The challenger: plays every dispute about a slot of the right lineage for the right run. Rules DISP-*, L1-CLAIM-4, L1-CLAIM-5.
+//!
+//! ```text
+//! look: L1's newest block -> contested slots -> right parent? -> position (views at that block)
+//!       position + what is computed -> strategy -> calls with deadlines, and what must be computed
+//!       earliest deadline first: one call to L1; then look again
+//! ```
+//!
+//! It has no state of its own beyond the transaction journal and what was computed of runs: after a restart or a reorganisation it looks again. What is right
+//! is what the replica derived from L1; while that is short of L1, or the machine comes to something else, nothing is disputed and an alarm says so. Adversarial:
+//! everybody else's claims, commitments and moves.
+
+mod calls;
+mod chain;
+mod epoch;
+mod fees;
+mod library;
+mod position;
+mod troubles;
+mod watch;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    time::Duration,
+};
+
+use alloy::{
+    eips::BlockId,
+    primitives::{Address, B256, Bytes, U256},
+    sol_types::{SolCall, SolInterface},
+};
+use tandem_chain::{ChainConfig, derive::Policy};
+use tandem_dispute::{
+    Act, CommitmentStatus, MatchStatus, Terms,
+    strategy::{self, Duty, Need},
+};
+use tandem_l1::{
+    L1Call, L1Client, Outcome, PayloadFetcher, ReaderConfig, ReaderError, ReplicaHandle, RpcFailure, SubmitError,
+    bindings::{
+        Dispute::{self, DisputeErrors},
+        FraudSettlement::{self, ClaimStatus, FraudSettlementErrors, SlotStatus},
+    },
+    submit::Journal,
+};
+use tandem_service::Readiness;
+use tandem_trace::Store;
+use tandem_vm::Image;
+use tokio::sync::watch as channel;
+use tokio_util::sync::CancellationToken;
+
+pub use self::{
+    calls::{Attached, call_of},
+    chain::LookError,
+    library::{Library, Unplayable},
+    position::{Judge, Standing},
+    troubles::Abstention,
+    watch::{Head, Seen, Watch},
+};
+use self::{chain::Chain, epoch::EpochReader, fees::Market, library::EpochRun, troubles::Troubles, watch::Posted};
+use crate::{Sender, proposer::DerivedOutputs, store::EvmReplicaStore};
+
+/// Claims that are ended by one transaction.
+const DISCARDS_PER_CALL: usize = 32;
+/// Epochs that are looked through for what to compute ahead.
+const AHEAD_EPOCHS_MAX: u64 = 64;
+
+/// What is watched, and how.
+#[derive(Clone, Debug)]
+pub struct ChallengerConfig {
+    /// Protocol parameters of the chain.
+    pub chain: ChainConfig,
+    /// Address of the Schedule, whose entries name dispute contracts.
+    pub schedule: Address,
+    /// How to read L1; `start_block` is that of the deployment.
+    pub reader: ReaderConfig,
+    /// Time between looks at L1.
+    pub poll_interval: Duration,
+    /// Where what was computed of runs is kept.
+    pub directory: PathBuf,
+    /// Threads that compute.
+    pub threads: usize,
+    /// Computes commitments of epochs that may still be contested, before they are.
+    pub computes_ahead: bool,
+    /// Gets what comes back; the challenger's own account if absent.
+    pub payout: Option<Address>,
+    /// Least credit worth a withdrawal, in wei.
+    pub payout_min_wei: U256,
+    /// Where it is said what keeps it from its work.
+    pub readiness: Readiness,
+}
+
+/// A dispute, as far as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DisputeStatus {
+    /// The epoch that is contested.
+    pub epoch: u64,
+    /// Id of the slot.
+    pub slot_id: B256,
+    /// Commitments that joined the round, the right one among them.
+    pub commitments: usize,
+    /// Matches that live, those within strides among them.
+    pub matches: usize,
+    /// Gwei that this account has locked in it.
+    pub locked_gwei: u64,
+    /// When the next call of ours stops being free, in seconds since the Unix epoch; none if nothing is due.
+    pub next_due_at: Option<u64>,
+    /// What that call is.
+    pub next_call: Option<String>,
+    /// Whether something is being computed for it.
+    pub is_computing: bool,
+    /// Why it is not played, if so.
+    pub abstains: Option<String>,
+}
+
+/// What the challenger does, and what is at stake.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChallengerStatus {
+    /// L1 block of the last look.
+    pub l1_block: u64,
+    /// Disputes that are not decided.
+    pub disputes: Vec<DisputeStatus>,
+    /// Gwei locked in all of them.
+    pub locked_gwei: u64,
+    /// Calls made since the start.
+    pub calls: u64,
+    /// Epochs whose commitment is computed, and which may be contested.
+    pub computed_epochs: usize,
+}
+
+/// Why a look at L1 did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum ChallengerError {
+    /// The endpoint did not answer.
+    #[error(transparent)]
+    Rpc(#[from] RpcFailure),
+    /// L1 cannot be read.
+    #[error(transparent)]
+    Reader(#[from] ReaderError),
+    /// A look at claims failed.
+    #[error(transparent)]
+    Look(#[from] LookError),
+    /// A transaction was not brought to an end.
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
+}
+
+impl ChallengerError {
+    /// How a service should react.
+    pub fn policy(&self) -> Policy {
+        match self {
+            Self::Rpc(_) | Self::Look(LookError::Rpc(_)) => Policy::Retry,
+            Self::Reader(error) => error.policy(),
+            // An account can be funded while the process runs.
+            Self::Submit(SubmitError::Underfunded { .. }) => Policy::Retry,
+            Self::Submit(error) => error.policy(),
+            Self::Look(LookError::Outputs(_)) => Policy::Fatal,
+        }
+    }
+}
+
+/// A call that is due.
+struct Due {
+    epoch: u64,
+    from: u64,
+    free_until: u64,
+    lost_at: u64,
+    call: L1Call,
+    /// Waiting for a cheaper block is worth it.
+    may_wait: bool,
+}
+
+/// The task that plays.
+pub struct Challenger<O, J> {
+    config: ChallengerConfig,
+    client: L1Client,
+    sender: Sender<J>,
+    chain: Chain<O>,
+    watch: Option<(Vec<Address>, Watch)>,
+    library: Library,
+    market: Market,
+    terms: BTreeMap<Address, Terms>,
+    status: channel::Sender<ChallengerStatus>,
+    confirmed: channel::Sender<BTreeSet<u64>>,
+    troubles: Troubles,
+    /// Calls that L1 refused at this block.
+    refused: (Option<B256>, BTreeSet<B256>),
+    /// Slots that nothing of ours is in any more.
+    over: BTreeSet<B256>,
+    reorgs: u64,
+}
+
+impl<O: DerivedOutputs, J: Journal> Challenger<O, J> {
+    /// A challenger that sends through `sender`, and judges by what `replica` derived.
+    pub fn new(
+        client: L1Client,
+        sender: impl Into<Sender<J>>,
+        outputs: O,
+        replica: ReplicaHandle<EvmReplicaStore>,
+        payloads: PayloadFetcher,
+        guest: Image,
+        config: ChallengerConfig,
+    ) -> Self {
+        let reader = ReaderConfig { readiness: Readiness::default(), ..config.reader.clone() };
+        let epochs = EpochReader {
+            client: client.clone(),
+            chain: config.chain.clone(),
+            payloads,
+            reader: reader.clone(),
+            replica,
+        };
+        let library = Library::new(epochs, guest, Store::new(&config.directory), config.threads);
+        let (inbox, settlement) = (config.chain.inbox, config.chain.settlement);
+        Self {
+            chain: Chain::new(client.clone(), inbox, settlement, config.schedule, outputs),
+            troubles: Troubles::new(&config.readiness),
+            config: ChallengerConfig { reader, ..config },
+            client,
+            sender: sender.into(),
+            watch: None,
+            library,
+            market: Market::default(),
+            terms: BTreeMap::new(),
+            status: channel::Sender::default(),
+            confirmed: channel::Sender::default(),
+            refused: (None, BTreeSet::new()),
+            over: BTreeSet::new(),
+            reorgs: 0,
+        }
+    }
+
+    /// What it does, and what is at stake.
+    pub fn status(&self) -> channel::Receiver<ChallengerStatus> {
+        self.status.subscribe()
+    }
+
+    /// Epochs of which somebody claims something wrong, and of which the machine says so too.
+    pub fn confirmed(&self) -> channel::Receiver<BTreeSet<u64>> {
+        self.confirmed.subscribe()
+    }
+
+    /// Plays until `token` is cancelled or an operator must act.
+    pub async fn run(mut self, token: CancellationToken) -> Result<(), ChallengerError> {
+        loop {
+            let round = tokio::select! {
+                () = token.cancelled() => return Ok(()),
+                round = self.round() => round,
+            };
+            self.troubles.ended(&round);
+            let sent = match round {
+                Ok(sent) => sent,
+                Err(error) if error.policy() == Policy::Fatal => return Err(error),
+                Err(_) => false,
+            };
+            // What L1 took changes what is next.
+            let pause = if sent { Duration::ZERO } else { self.config.poll_interval };
+            tokio::select! {
+                () = token.cancelled() => return Ok(()),
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// One look at L1, and at most one call. Whether there was one.
+    pub async fn round(&mut self) -> Result<bool, ChallengerError> {
+        self.library.collect();
+        let Some(head) = self.follow().await? else { return Ok(false) };
+        let at = BlockId::hash(head.id.hash);
+        let (_, final_epoch) = self.chain.last_final(at).await?;
+        self.library.forget_before(final_epoch + 1);
+
+        let seen = self.seen();
+        let mut due = Vec::new();
+        let mut status =
+            ChallengerStatus { l1_block: head.id.number, calls: self.status.borrow().calls, ..Default::default() };
+        let joined: BTreeSet<B256> = seen.slots_joined_by(self.sender.account()).collect();
+        for slot in seen.contested.union(&joined).copied().collect::<Vec<_>>() {
+            if !self.over.contains(&slot) {
+                status.disputes.extend(self.look_at(slot, &seen, head, &mut due).await?);
+            }
+        }
+        status.locked_gwei = status.disputes.iter().map(|dispute| dispute.locked_gwei).sum();
+        self.suspect(&seen, at).await?;
+        if due.is_empty() {
+            self.look_for_payouts(&seen, at, &mut due).await?;
+        }
+        if self.config.computes_ahead {
+            status.computed_epochs = self.compute_ahead(final_epoch, at).await?;
+        }
+        self.publish(status);
+        self.act(due, head).await
+    }
+
+    fn publish(&self, status: ChallengerStatus) {
+        self.status.send_if_modified(|known| {
+            let is_new = *known != status;
+            *known = status;
+            is_new
+        });
+    }
+
+    fn seen(&self) -> Seen {
+        self.watch.as_ref().map(|(_, watch)| watch.seen().clone()).unwrap_or_default()
+    }
+
+    /// Reads L1 to its newest block, from the beginning if another dispute contract came into play.
+    async fn follow(&mut self) -> Result<Option<Head>, ChallengerError> {
+        let disputes = self.chain.disputes().await?;
+        let (_, watch) = match self.watch.take() {
+            Some(known) if known.0 == disputes => self.watch.insert(known),
+            _ => {
+                let reader =
+                    ReaderConfig { confirmations: 0, disputes: disputes.clone(), ..self.config.reader.clone() };
+                self.watch.insert((disputes, Watch::new(self.client.clone(), reader)))
+            }
+        };
+        let head = watch.catch_up().await?;
+        if watch.reorgs() != self.reorgs {
+            self.reorgs = watch.reorgs();
+            self.chain.forget();
+            self.over.clear();
+        }
+        if let Some(head) = head
+            && let Some(header) = self.client.header(head.id.number).await?
+        {
+            self.market.saw(header.id.number, header.base_fee);
+        }
+        Ok(head)
+    }
+
+    /// A slot that is contested, or holds bonds of ours.
+    async fn look_at(
+        &mut self,
+        slot_id: B256,
+        seen: &Seen,
+        head: Head,
+        due: &mut Vec<Due>,
+    ) -> Result<Option<DisputeStatus>, ChallengerError> {
+        let at = BlockId::hash(head.id.hash);
+        let slot = self.chain.slot(slot_id, at).await?;
+        let epoch: u64 = slot.epoch.saturating_to();
+        let mut status = DisputeStatus { epoch, slot_id, ..DisputeStatus::default() };
+        let is_contested = slot.status == SlotStatus::Contested;
+        if slot.dispute == Address::ZERO {
+            self.troubles.abstains(epoch, Abstention::NoJudge);
+            status.abstains = Some(Abstention::NoJudge.to_string());
+            return Ok(Some(status));
+        }
+        let judge = Judge::new(self.client.clone(), slot.dispute, head.id.hash);
+        let terms = match self.terms.get(&slot.dispute) {
+            Some(terms) => *terms,
+            None => *self.terms.entry(slot.dispute).or_insert(judge.terms().await?),
+        };
+        let standing = judge.standing(slot_id, seen).await?;
+        status.count(&standing, self.sender.account(), &terms);
+        let is_playable = self.chain.is_playable(slot_id, at).await?;
+        if standing.is_judged {
+            if is_contested {
+                let input = FraudSettlement::decideCall { slotId: slot_id }.abi_encode();
+                due.push(self.settle(epoch, "take the verdict over", input, head.timestamp, &terms));
+                return Ok(Some(status));
+            }
+            self.over.insert(slot_id);
+            return Ok(None);
+        }
+        if !is_playable {
+            // About nothing any more: only bonds are left.
+            let plan = strategy::plan(&standing.position(&terms, false), &EpochRun::default(), self.sender.account());
+            let attached = |_: &Act| Attached { slot: slot_id, ..Attached::default() };
+            self.add(epoch, slot.dispute, &terms, plan.duties, attached, due, &mut status);
+            return Ok((status.locked_gwei > 0).then_some(status));
+        }
+        match self.play(slot_id, &slot, &standing, &terms, head, due, &mut status).await? {
+            Ok(true) => Ok(Some(status)),
+            // Under a wrong parent there is nothing to win: it dies with that.
+            Ok(false) => Ok((status.locked_gwei > 0).then_some(status)),
+            Err(why) => {
+                status.abstains = Some(why.to_string());
+                self.troubles.abstains(epoch, why);
+                Ok(Some(status))
+            }
+        }
+    }
+
+    /// A contested slot that is about something. False if it is not of the right lineage.
+    #[allow(clippy::too_many_arguments, reason = "one look's parts, taken apart for length")]
+    async fn play(
+        &mut self,
+        slot_id: B256,
+        slot: &FraudSettlement::Slot,
+        standing: &Standing,
+        terms: &Terms,
+        head: Head,
+        due: &mut Vec<Due>,
+        status: &mut DisputeStatus,
+    ) -> Result<Result<bool, Abstention>, ChallengerError> {
+        let at = BlockId::hash(head.id.hash);
+        match self.chain.is_right(slot.parent, at).await? {
+            None => return Ok(Err(Abstention::Behind)),
+            Some(false) => return Ok(Ok(false)),
+            Some(true) => {}
+        }
+        let Some(name) = self.chain.name(status.epoch, at).await? else { return Ok(Err(Abstention::Behind)) };
+        let wanted = self.chain.guest_hash(slot_id, at).await?;
+        if wanted != self.library.guest_hash() {
+            return Ok(Err(Abstention::OtherGuest { wanted }));
+        }
+        if standing.start == B256::ZERO {
+            let input = Dispute::openCall { slotId: slot_id }.abi_encode();
+            let call = L1Call {
+                purpose: "open the dispute".into(),
+                to: slot.dispute.into(),
+                input: input.into(),
+                ..L1Call::default()
+            };
+            let opened_at: u64 = slot.contestedAt.saturating_to();
+            let free_until = opened_at + u64::from(terms.compute_seconds[0]);
+            due.push(Due { epoch: status.epoch, from: 0, free_until, lost_at: u64::MAX, call, may_wait: false });
+        }
+        self.library.need(name, [Need::Outer]);
+        let run = self.library.run(name);
+        if let Some(actual) = run.start().filter(|start| *start != standing.start && standing.start != B256::ZERO) {
+            return Ok(Err(Abstention::OtherStart { expected: standing.start, actual }));
+        }
+        if let Some(why) = run.unplayable() {
+            return Ok(Err(Abstention::Unplayable(why)));
+        }
+        let plan = strategy::plan(&standing.position(terms, true), run, self.sender.account());
+        status.is_computing = run.is_busy();
+        let attached: Vec<Attached> =
+            plan.duties.iter().map(|duty| attach(slot_id, &duty.act, standing, run)).collect();
+        let mut attached = attached.into_iter();
+        let attach_next = |_: &Act| attached.next().unwrap_or_default();
+        self.library.need(name, plan.needs.into_iter().map(|(_, need)| need));
+        self.add(status.epoch, slot.dispute, terms, plan.duties, attach_next, due, status);
+        Ok(Ok(true))
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "one look's parts, taken apart for length")]
+    fn add(
+        &self,
+        epoch: u64,
+        dispute: Address,
+        terms: &Terms,
+        duties: Vec<Duty>,
+        mut attached: impl FnMut(&Act) -> Attached,
+        due: &mut Vec<Due>,
+        status: &mut DisputeStatus,
+    ) {
+        let now = self.now();
+        for duty in duties {
+            let call = call_of(&duty.act, dispute, terms, attached(&duty.act));
+            if duty.from <= now && status.next_call.is_none() {
+                (status.next_due_at, status.next_call) = (Some(duty.free_until), Some(call.purpose.clone()));
+            }
+            let may_wait = self.market.waits(&duty, terms, now);
+            let Duty { from, free_until, lost_at, .. } = duty;
+            due.push(Due { epoch, from, free_until, lost_at, call, may_wait });
+        }
+    }
+
+    fn now(&self) -> u64 {
+        self.watch.as_ref().and_then(|(_, watch)| watch.head()).map_or(0, |head| head.timestamp)
+    }
+
+    fn settle(&self, epoch: u64, purpose: &str, input: Vec<u8>, now: u64, terms: &Terms) -> Due {
+        let to = self.config.chain.settlement.into();
+        let call = L1Call { purpose: purpose.into(), to, input: input.into(), ..L1Call::default() };
+        let free_until = now + u64::from(terms.turn_seconds);
+        Due { epoch, from: 0, free_until, lost_at: u64::MAX, call, may_wait: false }
+    }
+
+    /// Wrong claims that nobody contests yet: what the machine says of them, before anybody stakes on it.
+    async fn suspect(&mut self, seen: &Seen, at: BlockId) -> Result<(), ChallengerError> {
+        let is_open = |claim: &B256, posted: &Posted| {
+            !(seen.ended.contains(claim)
+                || seen.finals.contains(claim)
+                || seen.contested.contains(&posted.slot)
+                || seen.winners.contains_key(&posted.slot)
+                || seen.failed.contains(&posted.slot))
+        };
+        let mut confirmed = BTreeSet::new();
+        for (_, posted) in seen.claims.iter().filter(|(claim, posted)| is_open(claim, posted)) {
+            let Some(derived) = self.chain.derived(posted.epoch, at).await? else { continue };
+            if derived == posted.output || self.chain.is_right(posted.parent, at).await? != Some(true) {
+                continue;
+            }
+            let Some(name) = self.chain.name(posted.epoch, at).await? else { continue };
+            self.library.need(name, [Need::Outer]);
+            let run = self.library.run(name);
+            match (run.unplayable(), strategy::Knowledge::outer(run)) {
+                (Some(why), _) => self.troubles.abstains(posted.epoch, Abstention::Unplayable(why)),
+                (None, Some(_)) => _ = confirmed.insert(posted.epoch),
+                (None, None) => {}
+            }
+        }
+        self.confirmed.send_if_modified(|known| {
+            let is_new = *known != confirmed;
+            *known = confirmed;
+            is_new
+        });
+        Ok(())
+    }
+
+    /// What disputes leave behind: claims that are out, from the top down, and what may be withdrawn.
+    async fn look_for_payouts(&mut self, seen: &Seen, at: BlockId, due: &mut Vec<Due>) -> Result<(), ChallengerError> {
+        let mut posted: Vec<(&B256, &Posted)> = seen.claims.iter().collect();
+        posted.sort_by_key(|(_, posted)| posted.epoch);
+        let (mut dead, mut calls) = (seen.ended.clone(), Vec::new());
+        for (claim, posted) in posted {
+            if dead.contains(claim) || seen.finals.contains(claim) || calls.len() == DISCARDS_PER_CALL {
+                continue;
+            }
+            let is_defeated = seen.failed.contains(&posted.slot)
+                || seen.winners.get(&posted.slot).is_some_and(|winner| winner != claim);
+            let is_out = dead.contains(&posted.parent)
+                || (is_defeated && self.chain.status(posted.parent, at).await? == ClaimStatus::Final);
+            if is_out && self.chain.status(*claim, at).await? == ClaimStatus::Pending {
+                dead.insert(*claim);
+                calls.push(Bytes::from(FraudSettlement::discardCall { claimId: *claim }.abi_encode()));
+            }
+        }
+        let later = |purpose: &str, to: Address, input: Vec<u8>| {
+            let call = L1Call { purpose: purpose.into(), to: to.into(), input: input.into(), ..L1Call::default() };
+            Due { epoch: 0, from: 0, free_until: u64::MAX, lost_at: u64::MAX, call, may_wait: false }
+        };
+        if !calls.is_empty() {
+            let input = FraudSettlement::multicallCall { data: calls }.abi_encode();
+            due.push(later("end dead claims", self.config.chain.settlement, input));
+            return Ok(());
+        }
+        let disputes = self.watch.as_ref().map(|(disputes, _)| disputes.clone()).unwrap_or_default();
+        for dispute in disputes {
+            let BlockId::Hash(hash) = at else { continue };
+            let judge = Judge::new(self.client.clone(), dispute, hash.block_hash);
+            let credit = judge.credit_of(self.sender.account()).await?;
+            if !credit.is_zero() && credit >= self.config.payout_min_wei {
+                let to = self.config.payout.unwrap_or(self.sender.account());
+                due.push(later("withdraw bonds", dispute, Dispute::withdrawCall { to }.abi_encode()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Commitments of epochs that may be contested, oldest first. How many are done.
+    async fn compute_ahead(&mut self, final_epoch: u64, at: BlockId) -> Result<usize, ChallengerError> {
+        if self.watch.as_ref().is_none_or(|(disputes, _)| disputes.is_empty()) {
+            return Ok(0);
+        }
+        let last = self.chain.epoch_count(at).await?.min(final_epoch + AHEAD_EPOCHS_MAX);
+        let mut pending = Vec::new();
+        for epoch in final_epoch + 1..=last {
+            pending.extend(self.chain.name(epoch, at).await?);
+        }
+        let is_done = |library: &mut Library, name| strategy::Knowledge::outer(library.run(name)).is_some();
+        let done = pending.iter().filter(|name| is_done(&mut self.library, **name)).count();
+        self.library.compute_ahead(pending);
+        Ok(done)
+    }
+
+    /// Makes the first call that L1 takes, earliest deadline first.
+    async fn act(&mut self, mut due: Vec<Due>, head: Head) -> Result<bool, ChallengerError> {
+        if self.refused.0 != Some(head.id.hash) {
+            self.refused = (Some(head.id.hash), BTreeSet::new());
+        }
+        due.retain(|due| due.from <= head.timestamp && head.timestamp < due.lost_at && !due.may_wait);
+        due.retain(|due| !self.refused.1.contains(&due.call.id()));
+        due.sort_by_key(|due| (due.free_until, due.lost_at));
+        if due.is_empty() {
+            self.sender.rest();
+        }
+        for Due { epoch, free_until, call, .. } in due {
+            let (purpose, id) = (call.purpose.clone(), call.id());
+            let left_s = free_until.saturating_sub(head.timestamp);
+            tracing::info!(epoch, call = purpose, left_s, l1_block = head.id.number, "a call in a dispute");
+            match self.sender.submit(call).await {
+                Ok(Outcome::Included(receipt)) => {
+                    let gas = receipt.gas_used;
+                    tracing::info!(epoch, call = purpose, gas, transaction = %receipt.transaction_hash, "L1 took a call in a dispute");
+                    self.status.send_modify(|status| status.calls += 1);
+                    return Ok(true);
+                }
+                Ok(Outcome::Reverted { data, .. }) => {
+                    tracing::warn!(
+                        purpose,
+                        reason = reason(&data),
+                        "a call in a dispute reverted: somebody else was first, or L1 reorganised"
+                    );
+                    return Ok(true);
+                }
+                Ok(Outcome::Displaced { nonce }) => {
+                    tracing::error!(
+                        purpose,
+                        nonce,
+                        "the challenger's L1 key is used by another process: stop one of them"
+                    );
+                    return Ok(true);
+                }
+                // The submitter told; the next look decides anew.
+                Ok(Outcome::Superseded { .. }) | Err(SubmitError::NonceFreed { .. }) => return Ok(true),
+                Err(SubmitError::Refused { data }) => {
+                    self.troubles.refused(&purpose, &reason(&data));
+                    self.refused.1.insert(id);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// What a duty's call brings along.
+fn attach(slot: B256, act: &Act, standing: &Standing, run: &EpochRun) -> Attached {
+    let none = Attached { slot, ..Attached::default() };
+    match act {
+        Act::Join { .. } => Attached { last_state: run.last_state(), ..none },
+        Act::Step { of, .. } => {
+            let inner = standing.tournaments.get(&of.tournament);
+            let outer = inner.and_then(|inner| standing.tournaments.get(&inner.parent)?.matches.get(&inner.of?));
+            let contested = inner.and_then(|inner| inner.matches.get(of));
+            let place = outer.zip(contested).map(|(outer, contested)| (outer.index, contested.index));
+            Attached { witness: place.map(|(stride, step)| run.witness(stride, step)).unwrap_or_default(), ..none }
+        }
+        _ => none,
+    }
+}
+
+fn reason(data: &Bytes) -> String {
+    let known = DisputeErrors::abi_decode(data).map(|error| format!("{error:?}"));
+    let known = known.or_else(|_| FraudSettlementErrors::abi_decode(data).map(|error| format!("{error:?}")));
+    known.unwrap_or_else(|_| data.to_string())
+}
+
+impl DisputeStatus {
+    fn count(&mut self, standing: &Standing, account: Address, terms: &Terms) {
+        let locks = |status| matches!(status, CommitmentStatus::Waiting | CommitmentStatus::Playing);
+        for (id, tournament) in &standing.tournaments {
+            if *id == standing.round {
+                self.commitments = tournament.commitments.len();
+            }
+            // A sealed one of level 0 is played inside.
+            let is_played = |status| status == MatchStatus::Descending || tournament.level() == 1;
+            self.matches += tournament.matches.values().filter(|game| is_played(game.status)).count();
+            let ours =
+                tournament.commitments.values().filter(|joined| joined.joiner == account && locks(joined.status));
+            self.locked_gwei += ours.count() as u64 * terms.bond_gwei(tournament.level());
+        }
+    }
+}
