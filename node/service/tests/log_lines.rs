@@ -150,6 +150,31 @@ const LINES: &[(&str, Shown)] = &[
         "the proposer does not get on: if it is L1's endpoint, look after that; trying on",
         Test("a_refusal_that_lasts_is_a_reason_and_one_that_passes_is_none"),
     ),
+    (
+        "a call in a dispute reverted: somebody else was first, or L1 reorganised",
+        Argument("the challenger's twin of the proposer's line, at the same outcome of the same submitter"),
+    ),
+    (
+        "the challenger's L1 key is used by another process: stop one of them",
+        Test("a_lost_journal_outbids_what_the_pool_holds"),
+    ),
+    (
+        "fund the challenger: its bonds and calls wait, and its clocks run",
+        Test("whoever_does_not_play_says_why_while_it_lasts"),
+    ),
+    (
+        "a contested epoch is not played by this prover: compare it with a second one at once",
+        Test("nobody_plays_for_what_it_cannot_judge"),
+    ),
+    (
+        "a contested epoch cannot be played yet: clocks run, so see that derivation and payloads get on",
+        Test("nobody_plays_for_what_it_cannot_judge"),
+    ),
+    (
+        "the challenger does not get on: if it is L1's endpoint, look after that; trying on",
+        Argument("the challenger's twin of the proposer's trouble, of which every error but a lack of money is one"),
+    ),
+    ("a file of a commitment is damaged, computing it again", Test("damaged_files_are_computed_again")),
     ("nothing goes to L1 from this key", Test("what_is_stuck_is_told_until_it_moves")),
     (
         "L1 asks more than may be bid: the transaction waits until L1 is cheaper",

@@ -53,9 +53,19 @@ impl Harness {
 
     /// A chain with this output before its first batch.
     pub async fn deploy_on(options: AnvilOptions, genesis: impl FnOnce(&ChainConfig) -> OutputFields) -> Self {
+        Self::deploy_that(options, |_| {}, genesis).await
+    }
+
+    /// The same, with a specification that differs.
+    pub async fn deploy_that(
+        options: AnvilOptions,
+        change: impl FnOnce(&mut ChainSpec),
+        genesis: impl FnOnce(&ChainConfig) -> OutputFields,
+    ) -> Self {
         let anvil = Anvil::start(options).unwrap();
         let client = L1Client::connect(&anvil.url().unwrap(), DEADLINE).await.unwrap();
-        let spec = spec(anvil.keys()[1].address());
+        let mut spec = spec(anvil.keys()[1].address());
+        change(&mut spec);
         let genesis = |config: &ChainConfig| Ok::<_, Infallible>(genesis(config));
         let deployment = deploy(&client, &anvil.keys()[0], &spec, genesis, POLL, DEADLINE).await.unwrap();
         Self { anvil, client, deployment }
