@@ -89,6 +89,14 @@ impl EpochRun {
         self.disagrees.clone().or(failed)
     }
 
+    fn has(&self, need: Need) -> bool {
+        match need {
+            Need::Outer => self.outer.is_some(),
+            Need::Inner { stride } => self.inner.contains_key(&stride),
+            Need::Step { stride, step } => self.steps.contains_key(&(stride, step)),
+        }
+    }
+
     /// Whether something is being computed.
     pub fn is_busy(&self) -> bool {
         !self.running.is_empty()
@@ -191,7 +199,7 @@ impl Library {
         }
         let jobs: Vec<Job> = match run.trace {
             None => vec![Job::Prepare],
-            Some(_) => needs.into_iter().map(Job::Compute).collect(),
+            Some(_) => needs.into_iter().filter(|need| !run.has(*need)).map(Job::Compute).collect(),
         };
         for job in jobs {
             self.begin(name, job);

@@ -22,7 +22,7 @@ mod watch;
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use alloy::{
@@ -62,6 +62,8 @@ use crate::{Sender, proposer::DerivedOutputs, store::EvmReplicaStore};
 
 /// Claims that are ended by one transaction.
 const DISCARDS_PER_CALL: usize = 32;
+/// A call that reverted is not tried again for twice as long, and twice as long again each time: at most four minutes.
+const REVERTED_REST: Duration = Duration::from_secs(1);
 /// Epochs that are looked through for what to compute ahead.
 const AHEAD_EPOCHS_MAX: u64 = 64;
 
@@ -187,6 +189,8 @@ pub struct Challenger<O, J> {
     troubles: Troubles,
     /// Calls that L1 refused at this block.
     refused: (Option<B256>, BTreeSet<B256>),
+    /// Calls that were included and reverted: how often, and when last.
+    reverted: BTreeMap<B256, (u32, Instant)>,
     /// Slots that nothing of ours is in any more.
     over: BTreeSet<B256>,
     reorgs: u64,
@@ -226,6 +230,7 @@ impl<O: DerivedOutputs, J: Journal> Challenger<O, J> {
             status: channel::Sender::default(),
             confirmed: channel::Sender::default(),
             refused: (None, BTreeSet::new()),
+            reverted: BTreeMap::new(),
             over: BTreeSet::new(),
             reorgs: 0,
         }
@@ -566,7 +571,7 @@ impl<O: DerivedOutputs, J: Journal> Challenger<O, J> {
             self.refused = (Some(head.id.hash), BTreeSet::new());
         }
         due.retain(|due| due.from <= head.timestamp && head.timestamp < due.lost_at && !due.may_wait);
-        due.retain(|due| !self.refused.1.contains(&due.call.id()));
+        due.retain(|due| !self.refused.1.contains(&due.call.id()) && !self.is_resting(due.call.id()));
         due.sort_by_key(|due| (due.free_until, due.lost_at));
         if due.is_empty() {
             self.sender.rest();
@@ -580,6 +585,7 @@ impl<O: DerivedOutputs, J: Journal> Challenger<O, J> {
                     let gas = receipt.gas_used;
                     tracing::info!(epoch, call = purpose, gas, transaction = %receipt.transaction_hash, "L1 took a call in a dispute");
                     self.status.send_modify(|status| status.calls += 1);
+                    self.reverted.remove(&id);
                     return Ok(true);
                 }
                 Ok(Outcome::Reverted { data, .. }) => {
@@ -588,6 +594,8 @@ impl<O: DerivedOutputs, J: Journal> Challenger<O, J> {
                         reason = reason(&data),
                         "a call in a dispute reverted: somebody else was first, or L1 reorganised"
                     );
+                    let times = self.reverted.get(&id).map_or(0, |(times, _)| *times);
+                    self.reverted.insert(id, (times + 1, Instant::now()));
                     return Ok(true);
                 }
                 Ok(Outcome::Displaced { nonce }) => {
@@ -608,6 +616,12 @@ impl<O: DerivedOutputs, J: Journal> Challenger<O, J> {
             }
         }
         Ok(false)
+    }
+
+    /// Whether a call reverted lately: it costs gas each time, so that it is tried more and more seldom.
+    fn is_resting(&self, id: B256) -> bool {
+        let rest = |times: u32| REVERTED_REST.saturating_mul(1 << times.min(8));
+        self.reverted.get(&id).is_some_and(|(times, at)| at.elapsed() < rest(*times))
     }
 }
 

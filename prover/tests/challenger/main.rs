@@ -51,6 +51,8 @@ fn guest_hash() -> B256 {
 }
 
 async fn start(harness: &Harness, directory: &Path, depth: u64) -> ProverNode {
+    // What it says is shown with `RUST_LOG=info` and `--nocapture`; another test may have begun it.
+    let _ = tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).try_init();
     let deployment = directory.join("deployment.json");
     std::fs::write(&deployment, serde_json::to_vec(&harness.deployment).unwrap()).unwrap();
     let url = harness.anvil.url().unwrap().to_string();
