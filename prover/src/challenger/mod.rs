@@ -578,7 +578,8 @@ impl<O: DerivedOutputs, J: Journal> Challenger<O, J> {
         }
         for Due { epoch, free_until, call, .. } in due {
             let (purpose, id) = (call.purpose.clone(), call.id());
-            let left_s = free_until.saturating_sub(head.timestamp);
+            // Nothing hurries what only clears up.
+            let left_s = (free_until != u64::MAX).then(|| free_until.saturating_sub(head.timestamp));
             tracing::info!(epoch, call = purpose, left_s, l1_block = head.id.number, "a call in a dispute");
             match self.sender.submit(call).await {
                 Ok(Outcome::Included(receipt)) => {

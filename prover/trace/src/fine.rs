@@ -4,15 +4,23 @@ use std::thread;
 
 use alloy_primitives::B256;
 use tandem_vm::{
-    Machine, RunError,
+    Machine,
     commit::{COARSE_STRIDE, next_leaf},
     fast::Stop,
 };
 
-use crate::Program;
+use crate::{Halt, Program, TraceError};
+
+/// Between looks at whether to go on: well below a second.
+const STEPS_AT_ONCE: u64 = 1 << 14;
 
 /// The state hashes of the stride that the machine stands before, up to where it halts; at least one.
-pub(crate) fn leaves(mut machine: Machine, program: &Program, threads: u64) -> Result<Vec<B256>, RunError> {
+pub(crate) fn leaves(
+    mut machine: Machine,
+    program: &Program,
+    threads: u64,
+    halt: &Halt,
+) -> Result<Vec<B256>, TraceError> {
     // A memory that is hashed already costs each part only what it changes.
     machine.hash();
     let part_steps = COARSE_STRIDE.div_ceil(threads.max(1));
@@ -22,13 +30,13 @@ pub(crate) fn leaves(mut machine: Machine, program: &Program, threads: u64) -> R
         loop {
             let steps = left.min(part_steps);
             let (mut part, mut oracle) = (machine.clone(), program.clone());
-            parts.push(scope.spawn(move || run(&mut part, steps, &mut oracle)));
+            parts.push(scope.spawn(move || run(&mut part, steps, &mut oracle, halt)));
             left -= steps;
             if left == 0 {
                 break;
             }
             if let Stop::MissingPreimage(key) = machine.run(steps, &mut program.clone()) {
-                return Err(RunError::MissingPreimage { key, step: machine.steps() });
+                return Err(TraceError::MissingPreimage { key });
             }
             if machine.exited() {
                 break;
@@ -47,9 +55,12 @@ pub(crate) fn leaves(mut machine: Machine, program: &Program, threads: u64) -> R
     Ok(leaves)
 }
 
-fn run(machine: &mut Machine, steps: u64, oracle: &mut Program) -> Result<Vec<B256>, RunError> {
+fn run(machine: &mut Machine, steps: u64, oracle: &mut Program, halt: &Halt) -> Result<Vec<B256>, TraceError> {
     let mut leaves = Vec::new();
-    for _ in 0..steps {
+    for step in 0..steps {
+        if step.is_multiple_of(STEPS_AT_ONCE) {
+            halt.check()?;
+        }
         leaves.push(next_leaf(machine, 1, oracle)?);
         if machine.exited() {
             break;

@@ -83,7 +83,7 @@ impl Halt {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    fn check(&self) -> Result<(), TraceError> {
+    pub(crate) fn check(&self) -> Result<(), TraceError> {
         if self.0.load(Ordering::Relaxed) { Err(TraceError::Halted) } else { Ok(()) }
     }
 }
@@ -167,7 +167,7 @@ impl Trace for MachineTrace {
         let leaves = match kept {
             Some(leaves) => leaves,
             None => {
-                let leaves = fine::leaves(self.machine_before(stride)?, &self.program, self.threads)?;
+                let leaves = fine::leaves(self.machine_before(stride)?, &self.program, self.threads, &self.halt)?;
                 if leaves.last() != Some(&end) {
                     return Err(TraceError::Differs { stride });
                 }
