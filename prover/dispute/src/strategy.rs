@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use alloy_primitives::{Address, B256};
 
 use crate::{
-    Act, CommitmentStatus, Ending, Joining, Match, MatchRef, MatchStatus, Side, Terms, Tournament, TournamentStatus,
-    Tree, clock, inner_id,
+    Act, CommitmentStatus, Dispute, Ending, Joining, Match, MatchRef, MatchStatus, Side, Terms, Tournament,
+    TournamentStatus, Tree, clock, inner_id,
 };
 
 /// The dispute of a slot as L1 has it at one block.
@@ -26,6 +26,19 @@ pub struct Position<'a> {
     pub is_playable: bool,
     /// Tournaments by id: the round's, those inside its matches, and what is dead and holds bonds.
     pub tournaments: &'a BTreeMap<B256, Tournament>,
+}
+
+impl<'a> Position<'a> {
+    /// That of the model; `is_playable` is what the settlement says of the slot.
+    pub fn of(dispute: &'a Dispute, is_playable: bool) -> Self {
+        Self {
+            terms: dispute.terms(),
+            round: dispute.round_id(),
+            is_judged: dispute.verdict().is_some(),
+            is_playable,
+            tournaments: dispute.all_tournaments(),
+        }
+    }
 }
 
 /// A commitment whose tree is at hand.

@@ -16,19 +16,8 @@ use tandem_l1::{
     },
 };
 
-use super::epoch::EpochName;
-use crate::proposer::{DerivedOutputs, OutputUnavailable};
-
-/// Why a look at claims does not end well.
-#[derive(Debug, thiserror::Error)]
-pub enum LookError {
-    /// The endpoint did not answer.
-    #[error(transparent)]
-    Rpc(#[from] RpcFailure),
-    /// The replica's database failed.
-    #[error(transparent)]
-    Outputs(#[from] OutputUnavailable),
-}
+use super::{epoch::EpochName, error::LookError};
+use crate::proposer::DerivedOutputs;
 
 /// Claims and epochs, compared with derivation. What it remembers holds until L1 reorganises.
 #[derive(Debug)]

@@ -13,9 +13,11 @@
 mod calls;
 mod chain;
 mod epoch;
+mod error;
 mod fees;
 mod library;
 mod position;
+mod status;
 mod troubles;
 mod watch;
 
@@ -32,11 +34,11 @@ use alloy::{
 };
 use tandem_chain::{ChainConfig, derive::Policy};
 use tandem_dispute::{
-    Act, CommitmentStatus, MatchStatus, Terms,
+    Act, Terms,
     strategy::{self, Duty, Need},
 };
 use tandem_l1::{
-    L1Call, L1Client, Outcome, PayloadFetcher, ReaderConfig, ReaderError, ReplicaHandle, RpcFailure, SubmitError,
+    L1Call, L1Client, Outcome, PayloadFetcher, ReaderConfig, ReplicaHandle, SubmitError,
     bindings::{
         Dispute::{self, DisputeErrors},
         FraudSettlement::{self, ClaimStatus, FraudSettlementErrors, SlotStatus},
@@ -51,9 +53,10 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::{
     calls::{Attached, call_of},
-    chain::LookError,
+    error::{ChallengerError, LookError},
     library::{Library, Unplayable},
     position::{Judge, Standing},
+    status::{ChallengerStatus, DisputeStatus},
     troubles::Abstention,
     watch::{Head, Seen, Watch},
 };
@@ -90,77 +93,6 @@ pub struct ChallengerConfig {
     pub payout_min_wei: U256,
     /// Where it is said what keeps it from its work.
     pub readiness: Readiness,
-}
-
-/// A dispute, as far as it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DisputeStatus {
-    /// The epoch that is contested.
-    pub epoch: u64,
-    /// Id of the slot.
-    pub slot_id: B256,
-    /// Commitments that joined the round, the right one among them.
-    pub commitments: usize,
-    /// Matches that live, those within strides among them.
-    pub matches: usize,
-    /// Gwei that this account has locked in it.
-    pub locked_gwei: u64,
-    /// When the next call of ours stops being free, in seconds since the Unix epoch; none if nothing is due.
-    pub next_due_at: Option<u64>,
-    /// What that call is.
-    pub next_call: Option<String>,
-    /// Whether something is being computed for it.
-    pub is_computing: bool,
-    /// Why it is not played, if so.
-    pub abstains: Option<String>,
-}
-
-/// What the challenger does, and what is at stake.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ChallengerStatus {
-    /// L1 block of the last look.
-    pub l1_block: u64,
-    /// Disputes that are not decided.
-    pub disputes: Vec<DisputeStatus>,
-    /// Gwei locked in all of them.
-    pub locked_gwei: u64,
-    /// Calls made since the start.
-    pub calls: u64,
-    /// Epochs whose commitment is computed, and which may be contested.
-    pub computed_epochs: usize,
-}
-
-/// Why a look at L1 did not end well.
-#[derive(Debug, thiserror::Error)]
-pub enum ChallengerError {
-    /// The endpoint did not answer.
-    #[error(transparent)]
-    Rpc(#[from] RpcFailure),
-    /// L1 cannot be read.
-    #[error(transparent)]
-    Reader(#[from] ReaderError),
-    /// A look at claims failed.
-    #[error(transparent)]
-    Look(#[from] LookError),
-    /// A transaction was not brought to an end.
-    #[error(transparent)]
-    Submit(#[from] SubmitError),
-}
-
-impl ChallengerError {
-    /// How a service should react.
-    pub fn policy(&self) -> Policy {
-        match self {
-            Self::Rpc(_) | Self::Look(LookError::Rpc(_)) => Policy::Retry,
-            Self::Reader(error) => error.policy(),
-            // An account can be funded while the process runs.
-            Self::Submit(SubmitError::Underfunded { .. }) => Policy::Retry,
-            Self::Submit(error) => error.policy(),
-            Self::Look(LookError::Outputs(_)) => Policy::Fatal,
-        }
-    }
 }
 
 /// A call that is due.
@@ -646,21 +578,4 @@ fn reason(data: &Bytes) -> String {
     let known = DisputeErrors::abi_decode(data).map(|error| format!("{error:?}"));
     let known = known.or_else(|_| FraudSettlementErrors::abi_decode(data).map(|error| format!("{error:?}")));
     known.unwrap_or_else(|_| data.to_string())
-}
-
-impl DisputeStatus {
-    fn count(&mut self, standing: &Standing, account: Address, terms: &Terms) {
-        let locks = |status| matches!(status, CommitmentStatus::Waiting | CommitmentStatus::Playing);
-        for (id, tournament) in &standing.tournaments {
-            if *id == standing.round {
-                self.commitments = tournament.commitments.len();
-            }
-            // A sealed one of level 0 is played inside.
-            let is_played = |status| status == MatchStatus::Descending || tournament.level() == 1;
-            self.matches += tournament.matches.values().filter(|game| is_played(game.status)).count();
-            let ours =
-                tournament.commitments.values().filter(|joined| joined.joiner == account && locks(joined.status));
-            self.locked_gwei += ours.count() as u64 * terms.bond_gwei(tournament.level());
-        }
-    }
 }

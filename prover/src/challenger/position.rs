@@ -17,7 +17,7 @@ use tandem_l1::{
     bindings::Dispute::{self, DisputeInstance},
 };
 
-use super::Seen;
+use super::watch::Seen;
 
 /// A dispute contract, asked about one block.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use alloy::primitives::B256;
 use tandem_l1::SubmitError;
 use tandem_service::{Readiness, Trouble};
 
-use super::{ChallengerError, library::Unplayable};
+use super::{error::ChallengerError, library::Unplayable};
 
 /// Errors and refusals are nothing to speak of until nothing else came for so long.
 const DELAY_MAX: Duration = Duration::from_secs(60);

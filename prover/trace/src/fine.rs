@@ -9,7 +9,10 @@ use tandem_vm::{
     fast::Stop,
 };
 
-use crate::{Halt, Program, TraceError};
+use crate::{
+    Program,
+    trace::{Halt, TraceError},
+};
 
 /// Between looks at whether to go on: well below a second.
 const STEPS_AT_ONCE: u64 = 1 << 14;

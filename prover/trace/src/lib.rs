@@ -15,6 +15,7 @@
 //! total over; files on disk, which are checked against hashes before they are used.
 
 mod fine;
+mod machine;
 mod pages;
 mod program;
 mod run;
@@ -22,7 +23,8 @@ mod store;
 mod trace;
 mod witness;
 
+pub use machine::MachineTrace;
 pub use program::{EpochData, Program, ProgramError};
 pub use run::{CoarseRun, Progress};
 pub use store::Store;
-pub use trace::{Halt, MachineTrace, PackedState, Trace, TraceError};
+pub use trace::{Halt, PackedState, Trace, TraceError};

@@ -11,7 +11,7 @@ use tandem_vm::{
     tree::{Leaf, root_of},
 };
 
-use crate::TraceError;
+use crate::trace::TraceError;
 
 /// What a step touches, in the order of the witness.
 struct Recorder<'a, O> {

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use alloy_primitives::{Address, B256};
 
 pub use self::ids::{inner_id, round_id};
-use crate::{CommitmentStatus, DisputeError, Match, MatchRef, Terms, Tournament, TournamentStatus, strategy::Position};
+use crate::{CommitmentStatus, DisputeError, Match, MatchRef, Terms, Tournament, TournamentStatus};
 
 /// What was decided about a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,15 +84,9 @@ impl Dispute {
         self.verdict
     }
 
-    /// What an honest party looks at; `is_playable` is what the settlement says of the slot.
-    pub fn position(&self, is_playable: bool) -> Position<'_> {
-        Position {
-            terms: &self.terms,
-            round: self.round_id(),
-            is_judged: self.verdict.is_some(),
-            is_playable,
-            tournaments: &self.tournaments,
-        }
+    /// All tournaments that ever were, by id.
+    pub(crate) const fn all_tournaments(&self) -> &BTreeMap<B256, Tournament> {
+        &self.tournaments
     }
 
     /// The tournament with this id.

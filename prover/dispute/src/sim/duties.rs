@@ -8,12 +8,15 @@ use super::{
     duty::Duty,
     world::{HONEST, Manner, World},
 };
-use crate::{Act, Match, MatchRef, MatchStatus, Tournament, TournamentStatus, inner_id, strategy};
+use crate::{
+    Act, Match, MatchRef, MatchStatus, Tournament, TournamentStatus, inner_id,
+    strategy::{self, Position},
+};
 
 impl World<'_> {
     /// What the strategy finds to do for the honest party, and the duty that each call meets.
     pub(super) fn honest_plan(&self) -> Vec<(Duty, strategy::Duty)> {
-        let plan = strategy::plan(&self.dispute.position(true), &self.machine, HONEST);
+        let plan = strategy::plan(&Position::of(&self.dispute, true), &self.machine, HONEST);
         assert!(plan.needs.is_empty(), "the machine is at hand");
         plan.duties.into_iter().filter_map(|planned| Some((self.duty_of(&planned.act)?, planned))).collect()
     }
