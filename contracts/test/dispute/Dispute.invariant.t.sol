@@ -2,310 +2,146 @@
 pragma solidity ^0.8.30;
 
 import { Commitment, CommitmentStatus } from "../../src/dispute/Commitment.sol";
-import { Dispute } from "../../src/dispute/Dispute.sol";
-import { Match, MatchRef, MatchStatus, Turn } from "../../src/dispute/Match.sol";
-import { Moves } from "../../src/dispute/Moves.sol";
+import { MatchRef, MatchStatus, Turn } from "../../src/dispute/Match.sol";
 import { TournamentStatus } from "../../src/dispute/Tournament.sol";
+import { Children } from "../../src/dispute/Tree.sol";
 import { IDispute } from "../../src/l1/interfaces/IDispute.sol";
-import { vm, Vm } from "../utils/Vm.sol";
-import { Fixture } from "./Fixture.sol";
-import { Run, Runs } from "./Runs.sol";
+import { vm } from "../utils/Vm.sol";
+import { Actors } from "./Actors.sol";
+import { Run } from "./Runs.sol";
 import { TinyMachine } from "./TinyMachine.sol";
 
-/// @title One honest party, who acts on every tick as a challenger does, and adversaries who act in any order at all.
-/// @notice The numbered invariants of docs/spec/dispute.md. The adversary also delays the honest party, for seven days in all in a round.
-/// Rules: DISP-PAIR-1, DISP-PAIR-4, DISP-BOND-3, DISP-BOND-4.
-contract DisputeInvariantTest is Fixture {
-    uint256 private constant JOINED_MAX = 12;
-    uint32 private constant CENSORSHIP = 7 days;
+/// @title The numbered invariants of docs/spec/dispute.md, after any acts of `Actors`.
+/// @notice Rules: DISP-PAIR-1, DISP-PAIR-4, DISP-BOND-3, DISP-BOND-4, DISP-DEAD-1.
+contract DisputeInvariantTest is Actors {
     uint32 private constant MARGIN = 12 hours;
 
-    /// @dev What is known of a joined commitment: its run.
-    mapping(bytes32 tournament => mapping(bytes32 root => Run)) private _runs;
-    mapping(bytes32 tournament => bytes32[]) private _joined;
-    /// @dev For level 1: the state before the first leaf's, and the index of the stride.
-    mapping(bytes32 tournament => uint256) private _stride;
-    bytes32[] private _ids;
-    MatchRef[] private _matches; // all that ever were
-    mapping(bytes32 matchKey => uint32[2]) private _allowances; // last seen
-    uint256 private _censored; // in this round
-    uint256 private _salt;
-    uint256 private _burned;
-    uint256 private _ended;
+    /// @dev The verdict as it was first seen.
+    bytes32 private _verdict;
 
     function setUp() public override {
         super.setUp();
         vm.fee(10 gwei);
         vm.txGasPrice(12 gwei);
         _ids.push(outerId);
-        bytes4[] memory selectors = new bytes4[](6);
+        bytes4[] memory selectors = new bytes4[](7);
         selectors[0] = this.actJoin.selector;
         selectors[1] = this.actJoinInner.selector;
         selectors[2] = this.actMove.selector;
         selectors[3] = this.actWait.selector;
         selectors[4] = this.actCensor.selector;
         selectors[5] = this.actClean.selector;
+        selectors[6] = this.actDie.selector;
         targetContract(address(this));
         // Not one of the fuzzer's own choice: it gives its senders ether, and may choose a contract whose balance counts.
         targetSender(address(0xf00d));
         targetSelector(address(this), selectors);
     }
 
-    // ---- adversaries ----
+    // ---- the invariants ----
 
-    /// @dev A liar from any leaf on, or the right root for once.
-    function actJoin(uint256 from, uint256 kind) external tracked {
-        bytes32 id = _round();
-        if (_joined[id].length >= JOINED_MAX || !isOpen(id)) return;
-        if (kind % 8 == 0) return _honestJoins(mallory);
-        from = bound(from, 0, 2 ** 20 - 1);
-        if (kind % 3 == 0) from = from % 3;
-        ++_salt;
-        Run memory run = liar(_salt, from);
-        try this.tryJoin(mallory, id, run, lie(_salt)) {
-            _remember(id, run);
-        } catch { }
+    function invariant_dispute() external {
+        _everyRootIsSomewhere();
+        _balance();
+        _honestStands();
+        _verdictStands();
+        _moveOrTimeout();
+        _neverStuck();
     }
 
-    /// @dev Into any inner tournament: for either side, by a trace that is wrong from any leaf on; or the right one.
-    function actJoinInner(uint256 which, uint256 leaf, uint256 kind) external tracked {
-        (bool found, MatchRef memory outer, bytes32 id) = _sealedOuter(which);
-        if (!found || _joined[id].length >= JOINED_MAX) return;
-        Match memory m = dispute.matchOf(outer);
-        Run memory run = rightInner(m.turn.index);
-        leaf = bound(leaf, 0, 2 ** 20 - 1);
-        if (kind % 3 == 0) leaf = leaf % 8;
-        bytes32 last = kind % 2 == 0 ? m.left : m.right;
-        if (kind % 5 != 0) {
-            ++_salt;
-            if (leaf < 2 ** 20 - 1) run = run.then(leaf, keccak256(abi.encode("wrong", _salt)));
-            run = run.then(leaf < 2 ** 20 - 1 ? leaf + 1 : leaf, last);
-        }
-        try this.tryJoinInner(mallory, id, run) {
-            _remember(id, run);
-        } catch { }
+    /// @dev 1: a slot is decided once.
+    function _verdictStands() private {
+        (IDispute.Verdict verdict, bytes32 output, address champion) = dispute.verdictOf(SLOT);
+        bytes32 seen = keccak256(abi.encode(verdict, output, champion));
+        if (_verdict != 0) vm.assertEq(seen, _verdict, "another verdict");
+        else if (verdict != IDispute.Verdict.None) _verdict = seen;
     }
 
-    /// @dev The right next move in any match, for whoever's turn it is.
-    function actMove(uint256 which) external tracked {
-        if (_matches.length != 0) _move(_matches[which % _matches.length]);
-    }
-
-    /// @dev Everything that anyone may clean up in one match.
-    function actClean(uint256 which) external tracked {
-        if (_matches.length == 0) return;
-        _clean(_matches[which % _matches.length]);
-    }
-
-    /// @dev Time passes, and the honest party acts in it, within a turn's grace.
-    function actWait(uint256 seconds_) external tracked {
-        warp(bound(seconds_, 1, TURN - 1));
-        _honestActs();
-    }
-
-    /// @dev Time passes in which the honest party is not heard.
-    function actCensor(uint256 seconds_) external tracked {
-        seconds_ = bound(seconds_, 1, 2 days);
-        if (_censored + seconds_ > CENSORSHIP) return;
-        _honestActs();
-        _censored += seconds_;
-        warp(seconds_);
-    }
-
-    // ---- the honest party ----
-
-    function _round() private view returns (bytes32) {
-        return dispute.tournamentIdOf(SLOT, dispute.slotDisputeOf(SLOT).round);
-    }
-
-    function _honestRoot() private pure returns (bytes32) {
-        return TinyMachine.outer().root();
-    }
-
-    function _honestJoins(address who) private {
-        bytes32 id = _round();
-        if (!isOpen(id) || statusOf(id, _honestRoot()) != CommitmentStatus.None) return;
-        joinAs(who, id, TinyMachine.outer(), TinyMachine.state(6));
-        _remember(id, TinyMachine.outer());
-    }
-
-    /// @dev Joins; joins inside its own matches; moves where it is its turn; cleans up.
-    function _honestActs() private {
-        _honestJoins(alice);
+    /// @dev 4: in every live match a move is in time or a timeout is, and never both; but for those that wait for what is inside.
+    function _moveOrTimeout() private {
         for (uint256 i = 0; i < _matches.length; ++i) {
             MatchRef memory ref = _matches[i];
             Turn memory turn = turnOf(ref);
             if (turn.status == MatchStatus.None || !isOpen(ref.tournament)) continue;
-            _clean(ref);
-            turn = turnOf(ref);
-            bool isOne = _isHonest(ref, ref.one);
-            bool isTwo = _isHonest(ref, ref.two);
-            if (turn.status == MatchStatus.None || (!isOne && !isTwo)) continue;
+            bool canEnd = this.isLegal(abi.encodeCall(dispute.timeout, (ref)));
             if (turn.status == MatchStatus.Sealed && _level(ref.tournament) == 0) {
-                _honestJoinsInner(ref);
-            } else if (turn.status == MatchStatus.Sealed || turn.twoMoves == isTwo) {
-                _move(ref);
+                vm.assertFalse(canEnd, "a timeout while what is inside decides");
+                continue;
+            }
+            (bool known, bool canMove) = _canMove(ref, turn);
+            if (known) vm.assertTrue(canMove != canEnd, "both or neither in time");
+        }
+    }
+
+    /// @return known whether the next move is known; a step from an invented state is not
+    function _canMove(MatchRef memory ref, Turn memory turn) private returns (bool known, bool canMove) {
+        Run memory mover = _runs[ref.tournament][turn.twoMoves ? ref.two : ref.one];
+        if (turn.status == MatchStatus.Sealed) {
+            bytes32 agreed = dispute.matchOf(ref).node;
+            for (uint256 i = 0; i <= TinyMachine.STEPS; ++i) {
+                if (TinyMachine.stateHash(i) != agreed) continue;
+                return (true, this.isLegal(abi.encodeCall(dispute.step, (ref, TinyMachine.witness(i)))));
+            }
+            return (false, false);
+        }
+        if (turn.height > 1) {
+            (uint8 height, Children memory opened, Children memory next) = answer(ref, mover);
+            return (true, this.isLegal(abi.encodeCall(dispute.advance, (ref, height, opened, next))));
+        }
+        // What is inside a dead tournament has lost its start.
+        if (_isDead) return (false, false);
+        (Children memory last, bytes32 before, bytes32[] memory path) = sealing(ref, mover, _startOf(ref.tournament));
+        return (true, this.isLegal(abi.encodeCall(dispute.seal, (ref, last, before, path))));
+    }
+
+    /// @dev 6: every open tournament is being joined, has a live match, which has a deadline or an open tournament inside, or has a legal call.
+    function _neverStuck() private {
+        for (uint256 i = 0; i < _ids.length; ++i) {
+            (,,,,, uint256 closesAt,, uint64 liveRanks) = dispute.tournamentOf(_ids[i]);
+            if (!isOpen(_ids[i]) || block.timestamp < closesAt || _isDead) continue;
+            if (liveRanks == 0) {
+                bool isLegal_ = this.isLegal(abi.encodeCall(dispute.bye, (_ids[i])))
+                    || this.isLegal(abi.encodeCall(dispute.decide, (SLOT)));
+                for (uint256 j = 0; j < _matches.length; ++j) {
+                    isLegal_ = isLegal_ || this.isLegal(abi.encodeCall(dispute.propagate, (_matches[j])));
+                }
+                vm.assertTrue(isLegal_, "nothing is legal");
+                continue;
+            }
+            for (uint256 j = 0; j < _matches.length; ++j) {
+                if (_matches[j].tournament != _ids[i]) continue;
+                if (turnOf(_matches[j]).status != MatchStatus.Sealed || _level(_ids[i]) == 1) continue;
+                vm.assertTrue(isOpen(dispute.innerIdOf(_ids[i], matchIdOf(_matches[j]))), "nothing inside");
             }
         }
-        _decide();
     }
 
-    function _honestJoinsInner(MatchRef memory outer) private {
-        bytes32 id = dispute.innerIdOf(outer.tournament, matchIdOf(outer));
-        Run memory run = rightInner(turnOf(outer).index);
-        if (!isOpen(id) || statusOf(id, run.root()) != CommitmentStatus.None) return;
-        joinInnerAs(alice, id, run);
-        _remember(id, run);
-    }
-
-    function _isHonest(MatchRef memory ref, bytes32 root) private view returns (bool) {
-        if (_level(ref.tournament) == 0) return root == _honestRoot();
-        return root == rightInner(_stride[ref.tournament]).root() && _inHonestMatch(ref.tournament);
-    }
-
-    /// @dev Whether an inner tournament decides a match of the honest root: elsewhere even the right trace may back a wrong state.
-    function _inHonestMatch(bytes32 id) private view returns (bool) {
-        (,, bytes32 parent, bytes32 matchId,,,,) = dispute.tournamentOf(id);
-        for (uint256 i = 0; i < _matches.length; ++i) {
-            MatchRef memory ref = _matches[i];
-            if (ref.tournament != parent || matchIdOf(ref) != matchId) continue;
-            return ref.one == _honestRoot() || ref.two == _honestRoot();
+    /// @dev Whether a call would be accepted now: made, and given up.
+    function isLegal(bytes calldata data) external returns (bool) {
+        try this.attempt(data) { }
+        catch (bytes memory reason) {
+            return reason.length == 0;
         }
         return false;
     }
 
-    // ---- acts of anybody ----
-
-    function _move(MatchRef memory ref) private {
-        Turn memory turn = turnOf(ref);
-        if (turn.status == MatchStatus.None || !isOpen(ref.tournament)) return;
-        if (turn.status == MatchStatus.Sealed) {
-            if (_level(ref.tournament) == 1) _prove(ref);
-            return;
-        }
-        if (_isOut(turn)) return;
-        Run memory one = _runs[ref.tournament][ref.one];
-        Run memory two = _runs[ref.tournament][ref.two];
-        if (turn.height > 1) advance(ref, one, two);
-        else _seal(ref, one, two);
-    }
-
-    function _seal(MatchRef memory ref, Run memory one, Run memory two) private {
-        uint256 level = _level(ref.tournament);
-        bytes32 start = TinyMachine.stateHash(level == 0 || _stride[ref.tournament] == 0 ? 0 : TinyMachine.STEPS);
-        bytes32 inner = seal(ref, one, two, start);
-        if (level == 1) return;
-        _ids.push(inner);
-        _stride[inner] = turnOf(ref).index;
-    }
-
-    /// @dev With the witness of the agreed state, if that is one of the machine.
-    function _prove(MatchRef memory ref) private {
-        bytes32 agreed = dispute.matchOf(ref).node;
-        for (uint256 i = 0; i <= TinyMachine.STEPS; ++i) {
-            if (TinyMachine.stateHash(i) != agreed) continue;
-            try dispute.step(ref, TinyMachine.witness(i)) { } catch { }
-            return;
-        }
-    }
-
-    function _isOut(Turn memory turn) private view returns (bool) {
-        uint32 left = turn.twoMoves ? turn.allowanceTwo : turn.allowanceOne;
-        return block.timestamp >= uint256(turn.since) + TURN + left;
-    }
-
-    function _clean(MatchRef memory ref) private {
-        try dispute.timeout(ref) { } catch { }
-        bytes32 inner = dispute.innerIdOf(ref.tournament, matchIdOf(ref));
-        try dispute.bye(inner) { } catch { }
-        try dispute.propagate(ref) { } catch { }
-        try dispute.bye(ref.tournament) { } catch { }
-        _decide();
-    }
-
-    function _decide() private {
-        uint32 round = dispute.slotDisputeOf(SLOT).round;
-        try dispute.decide(SLOT) { } catch { }
-        if (dispute.slotDisputeOf(SLOT).round != round) {
-            _ids.push(_round());
-            _censored = 0;
-        }
-    }
-
-    // ---- what is known ----
-
-    function tryJoin(address who, bytes32 id, Run memory run, bytes memory last) external {
-        joinAs(who, id, run, last);
-    }
-
-    function tryJoinInner(address who, bytes32 id, Run memory run) external {
-        joinInnerAs(who, id, run);
-    }
-
-    function _remember(bytes32 id, Run memory run) private {
-        _runs[id][run.root()] = run;
-        _joined[id].push(run.root());
-    }
-
-    function _level(bytes32 id) private view returns (uint8 level) {
-        (, level,,,,,,) = dispute.tournamentOf(id);
-    }
-
-    function _sealedOuter(uint256 which) private view returns (bool, MatchRef memory ref, bytes32 inner) {
-        for (uint256 i = 0; i < _matches.length; ++i) {
-            ref = _matches[(which % _matches.length + i) % _matches.length];
-            if (_level(ref.tournament) != 0 || turnOf(ref).status != MatchStatus.Sealed) continue;
-            return (true, ref, dispute.innerIdOf(ref.tournament, matchIdOf(ref)));
-        }
-        return (false, ref, 0);
-    }
-
-    /// @dev Learns of matches from the log, and checks invariant 3 on the way: no allowance ever grows.
-    modifier tracked() {
-        vm.recordLogs();
-        _;
-        Vm.Log[] memory logs = vm.getRecordedLogs();
-        for (uint256 i = 0; i < logs.length; ++i) {
-            if (logs[i].topics[0] == Moves.MatchBegan.selector) {
-                (bytes32 one, bytes32 two,) = abi.decode(logs[i].data, (bytes32, bytes32, uint256));
-                MatchRef memory ref = MatchRef(logs[i].topics[1], one, two);
-                _matches.push(ref);
-                vm.assertTrue(_allowances[_key(ref)][0] == 0, "a pair met twice");
-                _allowances[_key(ref)] = [turnOf(ref).allowanceOne, turnOf(ref).allowanceTwo];
-            } else if (logs[i].topics[0] == Moves.MatchEnded.selector) {
-                (, uint256 burnedGwei) = abi.decode(logs[i].data, (uint8, uint256));
-                uint256 bond = dispute.bondOf(_level(logs[i].topics[1]));
-                vm.assertGe(burnedGwei * 1 gwei, bond / 4);
-                _burned += burnedGwei * 1 gwei;
-                ++_ended;
+    /// @dev Reverts with nothing if the call was accepted, and else with its error.
+    function attempt(bytes calldata data) external {
+        (bool success, bytes memory reason) = address(dispute).call(data);
+        if (!success) {
+            assembly {
+                revert(add(reason, 32), mload(reason))
             }
         }
-        for (uint256 i = 0; i < _matches.length; ++i) {
-            Turn memory turn = turnOf(_matches[i]);
-            if (turn.status == MatchStatus.None) continue;
-            uint32[2] storage seen = _allowances[_key(_matches[i])];
-            vm.assertTrue(turn.allowanceOne <= seen[0] || seen[0] == 0, "an allowance grew");
-            vm.assertTrue(turn.allowanceTwo <= seen[1] || seen[1] == 0, "an allowance grew");
-            (seen[0], seen[1]) = (turn.allowanceOne, turn.allowanceTwo);
+        assembly {
+            revert(0, 0)
         }
-    }
-
-    function _key(MatchRef memory ref) private pure returns (bytes32) {
-        return keccak256(abi.encode(ref));
-    }
-
-    // ---- the invariants ----
-
-    function invariant_dispute() external view {
-        _everyRootIsSomewhere();
-        _balance();
-        _honestStands();
     }
 
     /// @dev 2: every joined root waits, plays, has fallen, or got its bond back; and the counts agree with the places.
     function _everyRootIsSomewhere() private view {
         for (uint256 i = 0; i < _ids.length; ++i) {
-            (,,,,,, uint64 waitingRanks,) = dispute.tournamentOf(_ids[i]);
+            (TournamentStatus status,,,,,, uint64 waitingRanks,) = dispute.tournamentOf(_ids[i]);
             uint256 waiting;
             uint256 live;
             for (uint8 rank = 0; rank < 8; ++rank) {
@@ -320,7 +156,9 @@ contract DisputeInvariantTest is Fixture {
             vm.assertEq(counts[uint256(CommitmentStatus.None)], 0);
             vm.assertEq(counts[uint256(CommitmentStatus.Playing)], 2 * live);
             uint256 returned = counts[uint256(CommitmentStatus.Returned)];
-            vm.assertEq(counts[uint256(CommitmentStatus.Waiting)], isOpen(_ids[i]) ? waiting : waiting - returned);
+            // A winner's place is not cleared.
+            if (status == TournamentStatus.Over) waiting -= returned;
+            vm.assertEq(counts[uint256(CommitmentStatus.Waiting)], waiting);
         }
     }
 
@@ -372,17 +210,33 @@ contract DisputeInvariantTest is Fixture {
     }
 
     function _finish() private {
-        for (uint256 i = 0; i < 2_000; ++i) {
+        for (uint256 i = 0; i < 2_000 && !_isDead; ++i) {
             (IDispute.Verdict verdict,,) = dispute.verdictOf(SLOT);
             if (verdict != IDispute.Verdict.None) break;
             this.actHonestTick();
         }
+        if (_isDead) return _finishDead();
         _everyRootIsSomewhere();
         _balance();
         _honestStands();
         (IDispute.Verdict last, bytes32 output,) = dispute.verdictOf(SLOT);
         vm.assertTrue(last == IDispute.Verdict.Output, "no verdict");
         vm.assertEq(output, TinyMachine.OUTPUT);
+    }
+
+    /// @dev The dead give everything back but what was spent on moves, and nobody waits or plays any more.
+    function _finishDead() private {
+        this.actHonestTick();
+        _balance();
+        for (uint256 i = 0; i < _ids.length; ++i) {
+            vm.assertFalse(isOpen(_ids[i]), "alive");
+            for (uint256 j = 0; j < _joined[_ids[i]].length; ++j) {
+                CommitmentStatus status = statusOf(_ids[i], _joined[_ids[i]][j]);
+                vm.assertTrue(status == CommitmentStatus.Fallen || status == CommitmentStatus.Returned);
+            }
+        }
+        uint256 credits = dispute.creditOf(alice) + dispute.creditOf(mallory) + dispute.creditOf(address(this));
+        vm.assertEq(address(dispute).balance, credits + _burned);
     }
 
     /// @dev Adversaries are silent, so once he has done all that he can, only deadlines change anything.
@@ -398,12 +252,12 @@ contract DisputeInvariantTest is Fixture {
         this.actJoin(5, 1);
         this.actWait(1);
         for (uint256 i = 0; i < 25; ++i) {
-            this.actMove(0);
+            this.actMove(0, 0);
         }
         this.actJoinInner(0, 4, 1);
         this.actWait(1);
         for (uint256 i = 0; i < 25; ++i) {
-            this.actMove(1);
+            this.actMove(1, 0);
         }
         vm.assertEq(_matches.length, 2);
         vm.assertEq(_ended, 1);
@@ -412,5 +266,23 @@ contract DisputeInvariantTest is Fixture {
         vm.assertEq(_ended, 2);
         vm.assertTrue(_burned != 0);
         vm.assertEq(_ids.length, 2);
+    }
+
+    /// @notice The actions reach a death with play inside, which gives back the bonds of both levels.
+    function test_dispute_reachesDeathInside() external {
+        this.actJoin(5, 1);
+        this.actWait(1);
+        this.actMove(0, 20);
+        this.actJoinInner(0, 4, 1);
+        this.actWait(1);
+        this.actDie(24);
+        this.actMove(1, 5);
+        this.invariant_dispute();
+        vm.assertEq(_ids.length, 2);
+        vm.assertTrue(isOpen(_ids[1]));
+        _finish();
+        vm.assertEq(address(dispute).balance, 2 * (dispute.bondOf(0) + dispute.bondOf(1)));
+        vm.assertGt(dispute.creditOf(alice), dispute.bondOf(1));
+        vm.assertEq(_burned, 0);
     }
 }
