@@ -88,7 +88,8 @@ impl Services {
             sequencer_arguments.extend([flag.into(), value.into()]);
         }
         let mut prover_arguments = common("prover");
-        prover_arguments.extend(["--l1-poll-ms", "200", "--l1-depth", "1"].map(String::from));
+        // A devnet's epochs are small, and computed in seconds once one is contested.
+        prover_arguments.extend(["--l1-poll-ms", "200", "--l1-depth", "1", "--challenge-late"].map(String::from));
         let hex = |key: &PrivateKeySigner| B256::from(key.to_bytes()).to_string();
         let recipes = [
             Recipe {

@@ -61,8 +61,8 @@ pub struct DevnetFlags {
     /// Age at which a batch closes, in milliseconds; at half of it if L1 is cheap
     #[arg(long, default_value_t = 3_000)]
     pub batch_age_ms: u64,
-    /// Time in which a claim can be rivalled, in seconds
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(2..))]
+    /// Time in which a claim can be rivalled, in seconds; half of it is there to compute a commitment
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(2..))]
     pub claim_window_s: u32,
     /// Time after which L1 messages must be taken, in seconds
     #[arg(long, default_value_t = 120)]
@@ -102,6 +102,7 @@ pub struct Devnet {
 struct RoleKeys {
     faucet: PrivateKeySigner,
     sequencer: PrivateKeySigner,
+    proposer: PrivateKeySigner,
     owner: PrivateKeySigner,
 }
 
@@ -189,7 +190,8 @@ impl Devnet {
         };
         let accounts = users.iter().map(Account::of).collect();
         let info = DevnetInfo { l1_rpc, l2_rpc, faucet: faucet.url()?, token, accounts };
-        let roles = RoleKeys { faucet: faucet_key.clone(), sequencer: sequencer.clone(), owner: owner.clone() };
+        let [faucet_key, sequencer, proposer, owner] = [faucet_key, sequencer, proposer, owner].map(Clone::clone);
+        let roles = RoleKeys { faucet: faucet_key, sequencer, proposer, owner };
         let mut devnet = Self { roles, l1_process, services, faucet, info, deployment, users: users.to_vec(), l1, l2 };
         devnet.wait_until_ready(fresh).await?;
         devnet.info.write(dir)?;
@@ -225,6 +227,11 @@ impl Devnet {
         self.roles.sequencer.clone()
     }
 
+    /// The key that claims, stakes and disputes, for tests of what becomes of its ether.
+    pub fn proposer_key(&self) -> PrivateKeySigner {
+        self.roles.proposer.clone()
+    }
+
     /// The key that schedules rules and proposes upgrades, likewise.
     pub fn owner_key(&self) -> PrivateKeySigner {
         self.roles.owner.clone()
@@ -246,6 +253,8 @@ impl Devnet {
 
 /// After so long an epoch may close.
 const EPOCH_SECONDS: u32 = 10;
+/// What it may take to hash every step of a stride: seconds, and more on a machine that builds something else as well.
+const INNER_COMPUTE_SECONDS: u32 = 20;
 /// What a turn of a dispute may take before it costs the clock.
 const TURN_SECONDS: u32 = 10;
 
@@ -285,7 +294,7 @@ fn dispute_terms(claim_window_s: u32) -> DisputeTerms {
     DisputeTerms {
         allowance_seconds: claim_window_s.saturating_sub(compute_seconds),
         compute_seconds,
-        inner_compute_seconds: TURN_SECONDS,
+        inner_compute_seconds: INNER_COMPUTE_SECONDS,
         turn_seconds: TURN_SECONDS,
         sealed_turn_seconds: 2 * TURN_SECONDS,
         ..DisputeTerms::default()
