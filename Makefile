@@ -7,7 +7,7 @@ BUILT = $(or $(CARGO_TARGET_DIR),target)/debug
 # What operators run and what benchmarks measure.
 RELEASED = $(or $(CARGO_TARGET_DIR),target)/release
 
-.PHONY: help setup build devnet test release install e2e e2e-release e2e-faults check check-bare guest bench-built bench-build bench-batch bench-engine bench-fees compat-fees bench-state bench-vm bench-opcodes worst-vm bench-devnet bench-circuits bench-prover sim-settlement bench-commitment sim-dispute fuzz-circuits
+.PHONY: help setup build devnet test release install e2e e2e-release e2e-faults e2e-fraud drill-fraud check check-bare guest bench-built bench-build bench-batch bench-engine bench-fees compat-fees bench-state bench-vm bench-opcodes worst-vm bench-devnet bench-circuits bench-prover sim-settlement bench-commitment sim-dispute fuzz-circuits
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -46,6 +46,12 @@ e2e-release: setup ## the end-to-end scenarios, and node against guest, in progr
 e2e-faults: build ## kills, reorganisations, outages and wrong clocks under traffic: a quarter of an hour; SEED=n repeats a run
 	@devnet/install.sh faults
 	$(if $(SEED),TANDEM_FAULTS_SEED=$(SEED)) cargo test --workspace --test e2e all_faults -- --ignored --nocapture
+
+e2e-fraud: build ## wrong claims of every kind against the real challenger: three quarters of an hour; ONLY=name plays some of them
+	$(if $(ONLY),TANDEM_FRAUD='$(ONLY)') cargo test --workspace --test e2e fraud -- --include-ignored --nocapture --test-threads 1
+
+drill-fraud: build ## a wrong claim on a devnet, told move by move: a minute; FLAGS='--diverge blob', '--silent seal', '--opponents 4'
+	@"$(BUILT)/examples/drill_fraud" $(FLAGS)
 
 check: check-bare ## formatting, lints, bare-target build, committed artefacts
 	cargo fmt --all --check

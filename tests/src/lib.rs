@@ -9,10 +9,12 @@
 //! * [`traffic`]: users who send without pause and remember what was acknowledged.
 //! * [`faults`]: kills, reorganisations, outages and wrong clocks, and how long recovery takes.
 //! * [`adversary`]: what others can do to the chain.
+//! * [`fraud`]: what others can claim about the chain, and what becomes of it.
 
 pub mod adversary;
 pub mod derivation;
 pub mod faults;
+pub mod fraud;
 pub mod guest;
 pub mod money;
 pub mod proxy;

@@ -49,6 +49,13 @@ impl Default for WorldOptions {
     }
 }
 
+impl WorldOptions {
+    /// Clocks for disputes that take a minute or two; every batch in blobs, so that runs read them.
+    pub fn disputed() -> Self {
+        Self { data: "blobs", claim_window_s: 40, forced_window_s: 20, ..Self::default() }
+    }
+}
+
 /// A devnet in a folder of its own, with wallets; the module says more.
 pub struct World {
     /// The devnet that the world runs.

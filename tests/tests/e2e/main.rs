@@ -4,6 +4,7 @@ mod batches;
 mod derived;
 mod faults;
 mod forced;
+mod fraud;
 mod guide;
 mod hostile;
 mod install;
