@@ -4,7 +4,7 @@
 //! Adversarial: the endpoint. A match is named by its two roots where it begins; that its later events name the same is for whoever acts on
 //! them to see, since a call that names another reverts.
 
-use super::events::BadEvent;
+use super::bad_event::BadEvent;
 use crate::bindings::{
     Dispute,
     Dispute::{Ending, MatchRef, Outcome, Verdict},

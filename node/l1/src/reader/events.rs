@@ -2,6 +2,7 @@
 
 use super::{
     ReaderConfig, ReaderError,
+    bad_event::BadEvent,
     dispute::{self, DisputeLog},
 };
 use crate::{
@@ -13,9 +14,7 @@ use alloy::{
     rpc::types::Log,
     sol_types::SolEvent,
 };
-use tandem_chain::{
-    BatchHeader, Checkpoint, Message, OutputFields, batch::UnknownDataKind, message::MessageTooShort, output::claim_id,
-};
+use tandem_chain::{BatchHeader, Checkpoint, Message, OutputFields, output::claim_id};
 
 /// A message as it was enqueued.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,37 +136,6 @@ impl L1Block {
     pub fn id(&self) -> BlockRef {
         BlockRef { number: self.number, hash: self.hash }
     }
-}
-
-/// What is wrong with an event.
-#[derive(Debug, thiserror::Error)]
-pub enum BadEvent {
-    /// Not the ABI of its topic.
-    #[error(transparent)]
-    Abi(#[from] alloy::sol_types::Error),
-    /// The bytes of the event are no message.
-    #[error(transparent)]
-    Message(#[from] MessageTooShort),
-    /// No such data kind.
-    #[error(transparent)]
-    DataKind(#[from] UnknownDataKind),
-    /// The fields hash to something else than the event names.
-    #[error("its fields hash to {found}, it names {named}")]
-    WrongHash {
-        /// The hash in the event.
-        named: B256,
-        /// The hash of the fields in the event.
-        found: B256,
-    },
-    /// Of another block than asked for, or removed.
-    #[error("it belongs to another block")]
-    WrongBlock,
-    /// The log has no transaction.
-    #[error("it has no transaction")]
-    NoTransaction,
-    /// A time, a rank or an index is more than any contract writes.
-    #[error("{0} in it is beyond 64 bits")]
-    TooLarge(U256),
 }
 
 /// Topics of the events that [`collect`] knows.

@@ -4,6 +4,7 @@
 //! [`L1Update::Reorg`] stands between them. Adversarial: the endpoint. An event that does not match its own hash is refused here;
 //! missing or invented ones are found by `tandem_chain::Derivation`, whose consumer then starts a new reader further back.
 
+mod bad_event;
 mod dispute;
 mod events;
 mod history;
@@ -17,9 +18,10 @@ use alloy::{
     primitives::{Address, B256},
     rpc::types::Filter,
 };
+pub use bad_event::BadEvent;
 pub use dispute::{DisputeEvent, DisputeLog};
 pub(crate) use events::posted_batch;
-pub use events::{BadEvent, ClaimEvent, ClosedEpoch, L1Block, PostedBatch, QueuedMessage};
+pub use events::{ClaimEvent, ClosedEpoch, L1Block, PostedBatch, QueuedMessage};
 use history::History;
 use std::{collections::VecDeque, time::Duration};
 use tandem_chain::derive::Policy;
