@@ -7,7 +7,7 @@ BUILT = $(or $(CARGO_TARGET_DIR),target)/debug
 # What operators run and what benchmarks measure.
 RELEASED = $(or $(CARGO_TARGET_DIR),target)/release
 
-.PHONY: help setup build devnet test release install e2e e2e-release e2e-faults e2e-fraud drill-fraud check check-bare guest bench-built bench-build bench-batch bench-engine bench-fees compat-fees bench-state bench-vm bench-opcodes worst-vm bench-devnet bench-circuits bench-prover sim-settlement bench-commitment sim-dispute fuzz-circuits
+.PHONY: help setup build devnet test release install e2e e2e-release e2e-faults e2e-fraud drill-fraud check check-bare guest bench-built bench-build bench-batch bench-engine bench-fees compat compat-fees bench-state bench-vm bench-opcodes worst-vm bench-devnet bench-circuits bench-prover sim-settlement bench-commitment sim-dispute fuzz-circuits
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -86,6 +86,10 @@ bench-engine: bench-built ## transfers included per second, and blocks while a f
 
 bench-fees: bench-built ## what users pay for data against what posting it costs, over a year of L1's prices
 	$(RELEASED)/examples/bench_fees
+
+compat: build ## other people's software against a devnet: a quarter of an hour; prints compat.passed and what failed
+	@devnet/install.sh compat
+	node tests/compat/run.js
 
 compat-fees: build ## wallets and test suites send and compare at L1's prices from idle to mad: some minutes
 	@devnet/install.sh wallets

@@ -4,6 +4,7 @@
 #   devnet/install.sh faults     also what gives processes a wrong clock (`make e2e-faults`)
 #   devnet/install.sh riscv      also the toolchain of the fraud-proof guest (`make guest`, `make check`)
 #   devnet/install.sh wallets    also Hardhat and web3.py (`make compat-fees`)
+#   devnet/install.sh compat     also the rest of what is tried against a devnet (`make compat`)
 set -euo pipefail
 cd -- "$(dirname -- "$0")/.."
 
@@ -73,5 +74,12 @@ if [ "${1:-}" = wallets ]; then
   python3 -c 'import ensurepip, venv' 2>/dev/null || packages /nowhere/python3-venv=python3-venv
   node_modules tests/wallets/hardhat
   python_packages tests/wallets
+fi
+if [ "${1:-}" = compat ]; then
+  python3 -c 'import ensurepip, venv' 2>/dev/null || packages /nowhere/python3-venv=python3-venv
+  node_modules tests/compat
+  node_modules tests/compat/more
+  node_modules tests/compat/hardhat
+  python_packages tests/compat/python
 fi
 node/store/rocksdb.sh

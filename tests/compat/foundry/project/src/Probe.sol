@@ -1,0 +1,1 @@
+../../../contracts/Probe.sol
