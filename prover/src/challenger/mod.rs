@@ -10,6 +10,8 @@
 //! is what the replica derived from L1; while that is short of L1, or the machine comes to something else, nothing is disputed and an alarm says so. Adversarial:
 //! everybody else's claims, commitments and moves.
 
+mod act;
+mod around;
 mod calls;
 mod chain;
 mod epoch;
@@ -29,8 +31,8 @@ use std::{
 
 use alloy::{
     eips::BlockId,
-    primitives::{Address, B256, Bytes, U256},
-    sol_types::{SolCall, SolInterface},
+    primitives::{Address, B256, U256},
+    sol_types::SolCall,
 };
 use tandem_chain::{ChainConfig, derive::Policy};
 use tandem_dispute::{
@@ -38,10 +40,10 @@ use tandem_dispute::{
     strategy::{self, Duty, Need},
 };
 use tandem_l1::{
-    L1Call, L1Client, Outcome, PayloadFetcher, ReaderConfig, ReplicaHandle, SubmitError,
+    L1Call, L1Client, PayloadFetcher, ReaderConfig, ReplicaHandle,
     bindings::{
-        Dispute::{self, DisputeErrors},
-        FraudSettlement::{self, ClaimStatus, FraudSettlementErrors, SlotStatus},
+        Dispute,
+        FraudSettlement::{self, SlotStatus},
     },
     submit::Journal,
 };
@@ -60,15 +62,8 @@ pub use self::{
     troubles::Abstention,
     watch::{Head, Seen, Watch},
 };
-use self::{chain::Chain, epoch::EpochReader, fees::Market, library::EpochRun, troubles::Troubles, watch::Posted};
+use self::{chain::Chain, epoch::EpochReader, fees::Market, library::EpochRun, troubles::Troubles};
 use crate::{Sender, proposer::DerivedOutputs, store::EvmReplicaStore};
-
-/// Claims that are ended by one transaction.
-const DISCARDS_PER_CALL: usize = 32;
-/// A call that reverted is not tried again for twice as long, and twice as long again each time: at most four minutes.
-const REVERTED_REST: Duration = Duration::from_secs(1);
-/// Epochs that are looked through for what to compute ahead.
-const AHEAD_EPOCHS_MAX: u64 = 64;
 
 /// What is watched, and how.
 #[derive(Clone, Debug)]
@@ -408,154 +403,6 @@ impl<O: DerivedOutputs, J: Journal> Challenger<O, J> {
         let free_until = now + u64::from(terms.turn_seconds);
         Due { epoch, from: 0, free_until, lost_at: u64::MAX, call, may_wait: false }
     }
-
-    /// Wrong claims that nobody contests yet: what the machine says of them, before anybody stakes on it.
-    async fn suspect(&mut self, seen: &Seen, at: BlockId) -> Result<(), ChallengerError> {
-        let is_open = |claim: &B256, posted: &Posted| {
-            !(seen.ended.contains(claim)
-                || seen.finals.contains(claim)
-                || seen.contested.contains(&posted.slot)
-                || seen.winners.contains_key(&posted.slot)
-                || seen.failed.contains(&posted.slot))
-        };
-        let mut confirmed = BTreeSet::new();
-        for (_, posted) in seen.claims.iter().filter(|(claim, posted)| is_open(claim, posted)) {
-            let Some(derived) = self.chain.derived(posted.epoch, at).await? else { continue };
-            if derived == posted.output || self.chain.is_right(posted.parent, at).await? != Some(true) {
-                continue;
-            }
-            let Some(name) = self.chain.name(posted.epoch, at).await? else { continue };
-            self.library.need(name, [Need::Outer]);
-            let run = self.library.run(name);
-            match (run.unplayable(), strategy::Knowledge::outer(run)) {
-                (Some(why), _) => self.troubles.abstains(posted.epoch, Abstention::Unplayable(why)),
-                (None, Some(_)) => _ = confirmed.insert(posted.epoch),
-                (None, None) => {}
-            }
-        }
-        self.confirmed.send_if_modified(|known| {
-            let is_new = *known != confirmed;
-            *known = confirmed;
-            is_new
-        });
-        Ok(())
-    }
-
-    /// What disputes leave behind: claims that are out, from the top down, and what may be withdrawn.
-    async fn look_for_payouts(&mut self, seen: &Seen, at: BlockId, due: &mut Vec<Due>) -> Result<(), ChallengerError> {
-        let mut posted: Vec<(&B256, &Posted)> = seen.claims.iter().collect();
-        posted.sort_by_key(|(_, posted)| posted.epoch);
-        let (mut dead, mut calls) = (seen.ended.clone(), Vec::new());
-        for (claim, posted) in posted {
-            if dead.contains(claim) || seen.finals.contains(claim) || calls.len() == DISCARDS_PER_CALL {
-                continue;
-            }
-            let is_defeated = seen.failed.contains(&posted.slot)
-                || seen.winners.get(&posted.slot).is_some_and(|winner| winner != claim);
-            let is_out = dead.contains(&posted.parent)
-                || (is_defeated && self.chain.status(posted.parent, at).await? == ClaimStatus::Final);
-            if is_out && self.chain.status(*claim, at).await? == ClaimStatus::Pending {
-                dead.insert(*claim);
-                calls.push(Bytes::from(FraudSettlement::discardCall { claimId: *claim }.abi_encode()));
-            }
-        }
-        let later = |purpose: &str, to: Address, input: Vec<u8>| {
-            let call = L1Call { purpose: purpose.into(), to: to.into(), input: input.into(), ..L1Call::default() };
-            Due { epoch: 0, from: 0, free_until: u64::MAX, lost_at: u64::MAX, call, may_wait: false }
-        };
-        if !calls.is_empty() {
-            let input = FraudSettlement::multicallCall { data: calls }.abi_encode();
-            due.push(later("end dead claims", self.config.chain.settlement, input));
-            return Ok(());
-        }
-        let disputes = self.watch.as_ref().map(|(disputes, _)| disputes.clone()).unwrap_or_default();
-        for dispute in disputes {
-            let BlockId::Hash(hash) = at else { continue };
-            let judge = Judge::new(self.client.clone(), dispute, hash.block_hash);
-            let credit = judge.credit_of(self.sender.account()).await?;
-            if !credit.is_zero() && credit >= self.config.payout_min_wei {
-                let to = self.config.payout.unwrap_or(self.sender.account());
-                due.push(later("withdraw bonds", dispute, Dispute::withdrawCall { to }.abi_encode()));
-            }
-        }
-        Ok(())
-    }
-
-    /// Commitments of epochs that may be contested, oldest first. How many are done.
-    async fn compute_ahead(&mut self, final_epoch: u64, at: BlockId) -> Result<usize, ChallengerError> {
-        if self.watch.as_ref().is_none_or(|(disputes, _)| disputes.is_empty()) {
-            return Ok(0);
-        }
-        let last = self.chain.epoch_count(at).await?.min(final_epoch + AHEAD_EPOCHS_MAX);
-        let mut pending = Vec::new();
-        for epoch in final_epoch + 1..=last {
-            pending.extend(self.chain.name(epoch, at).await?);
-        }
-        let is_done = |library: &mut Library, name| strategy::Knowledge::outer(library.run(name)).is_some();
-        let done = pending.iter().filter(|name| is_done(&mut self.library, **name)).count();
-        self.library.compute_ahead(pending);
-        Ok(done)
-    }
-
-    /// Makes the first call that L1 takes, earliest deadline first.
-    async fn act(&mut self, mut due: Vec<Due>, head: Head) -> Result<bool, ChallengerError> {
-        if self.refused.0 != Some(head.id.hash) {
-            self.refused = (Some(head.id.hash), BTreeSet::new());
-        }
-        due.retain(|due| due.from <= head.timestamp && head.timestamp < due.lost_at && !due.may_wait);
-        due.retain(|due| !self.refused.1.contains(&due.call.id()) && !self.is_resting(due.call.id()));
-        due.sort_by_key(|due| (due.free_until, due.lost_at));
-        if due.is_empty() {
-            self.sender.rest();
-        }
-        for Due { epoch, free_until, call, .. } in due {
-            let (purpose, id) = (call.purpose.clone(), call.id());
-            // Nothing hurries what only clears up.
-            let left_s = (free_until != u64::MAX).then(|| free_until.saturating_sub(head.timestamp));
-            tracing::info!(epoch, call = purpose, left_s, l1_block = head.id.number, "a call in a dispute");
-            match self.sender.submit(call).await {
-                Ok(Outcome::Included(receipt)) => {
-                    let gas = receipt.gas_used;
-                    tracing::info!(epoch, call = purpose, gas, transaction = %receipt.transaction_hash, "L1 took a call in a dispute");
-                    self.status.send_modify(|status| status.calls += 1);
-                    self.reverted.remove(&id);
-                    return Ok(true);
-                }
-                Ok(Outcome::Reverted { data, .. }) => {
-                    tracing::warn!(
-                        purpose,
-                        reason = reason(&data),
-                        "a call in a dispute reverted: somebody else was first, or L1 reorganised"
-                    );
-                    let times = self.reverted.get(&id).map_or(0, |(times, _)| *times);
-                    self.reverted.insert(id, (times + 1, Instant::now()));
-                    return Ok(true);
-                }
-                Ok(Outcome::Displaced { nonce }) => {
-                    tracing::error!(
-                        purpose,
-                        nonce,
-                        "the challenger's L1 key is used by another process: stop one of them"
-                    );
-                    return Ok(true);
-                }
-                // The submitter told; the next look decides anew.
-                Ok(Outcome::Superseded { .. }) | Err(SubmitError::NonceFreed { .. }) => return Ok(true),
-                Err(SubmitError::Refused { data }) => {
-                    self.troubles.refused(&purpose, &reason(&data));
-                    self.refused.1.insert(id);
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(false)
-    }
-
-    /// Whether a call reverted lately: it costs gas each time, so that it is tried more and more seldom.
-    fn is_resting(&self, id: B256) -> bool {
-        let rest = |times: u32| REVERTED_REST.saturating_mul(1 << times.min(8));
-        self.reverted.get(&id).is_some_and(|(times, at)| at.elapsed() < rest(*times))
-    }
 }
 
 /// What a duty's call brings along.
@@ -572,10 +419,4 @@ fn attach(slot: B256, act: &Act, standing: &Standing, run: &EpochRun) -> Attache
         }
         _ => none,
     }
-}
-
-fn reason(data: &Bytes) -> String {
-    let known = DisputeErrors::abi_decode(data).map(|error| format!("{error:?}"));
-    let known = known.or_else(|_| FraudSettlementErrors::abi_decode(data).map(|error| format!("{error:?}")));
-    known.unwrap_or_else(|_| data.to_string())
 }
