@@ -150,6 +150,7 @@ pub struct Library {
     /// So many jobs of contested epochs compute at once.
     cores: Arc<Semaphore>,
     ahead: Option<EpochName>,
+    forgotten_before: u64,
 }
 
 impl Library {
@@ -164,6 +165,7 @@ impl Library {
             jobs: JoinSet::new(),
             cores: Arc::new(Semaphore::new(threads.max(1))),
             ahead: None,
+            forgotten_before: 0,
         }
     }
 
@@ -226,16 +228,15 @@ impl Library {
         }
     }
 
-    /// Forgets epochs that are final, on disk too.
+    /// Forgets epochs that are final, and what this or an earlier process left on disk of them.
     pub fn forget_before(&mut self, epoch: u64) {
-        let kept =
-            self.runs.split_off(&EpochName { epoch, first_batch: 0, last_batch: 0, last_batch_hash: B256::ZERO });
-        for (name, run) in std::mem::replace(&mut self.runs, kept) {
-            if let Some(start) = run.start()
-                && let Err(error) = self.store.forget(start)
-            {
-                tracing::debug!(epoch = name.epoch, %error, "what was computed of a final epoch is still on disk");
-            }
+        if self.forgotten_before >= epoch {
+            return;
+        }
+        self.forgotten_before = epoch;
+        self.runs.retain(|name, _| name.epoch >= epoch);
+        if let Err(error) = self.store.forget_before(epoch) {
+            tracing::debug!(epoch, %error, "what was computed of final epochs is still on disk");
         }
     }
 
@@ -295,7 +296,8 @@ async fn prepare(
     let state = epochs.replica.store().clone();
     let preparing = tokio::task::spawn_blocking(move || {
         let (program, native) = Program::prepare(&Evm, guest, &data, state).map_err(|error| error.to_string())?;
-        let trace = MachineTrace::new(program, store, threads as u64, halt);
+        let trace = MachineTrace::new(program, store.clone(), threads as u64, halt);
+        store.label(trace.start(), name.epoch).map_err(|error| error.to_string())?;
         Ok(Found::Prepared(Arc::new(trace), native))
     });
     preparing.await.map_err(|error| error.to_string())?

@@ -302,7 +302,11 @@ impl<O: DerivedOutputs, J: Journal> Challenger<O, J> {
             let plan = strategy::plan(&standing.position(&terms, false), &EpochRun::default(), self.sender.account());
             let attached = |_: &Act| Attached { slot: slot_id, ..Attached::default() };
             self.add(epoch, slot.dispute, &terms, plan.duties, attached, due, &mut status);
-            return Ok((status.locked_gwei > 0).then_some(status));
+            if status.locked_gwei == 0 {
+                self.over.insert(slot_id);
+                return Ok(None);
+            }
+            return Ok(Some(status));
         }
         match self.play(slot_id, &slot, &standing, &terms, head, due, &mut status).await? {
             Ok(true) => Ok(Some(status)),

@@ -1,6 +1,6 @@
 //! What was computed of runs, on disk: leaves and snapshots, by the hash of the state that a run starts in.
 //!
-//! Layout: `<start>/leaves-<first>`, `<start>/fine-<stride>`, `<start>/snapshot-<stride>`, `<start>/end`. A file appears complete or not at all. Lists
+//! Layout: `<start>/epoch`, `<start>/leaves-<first>`, `<start>/fine-<stride>`, `<start>/snapshot-<stride>`, `<start>/end`. A file appears complete or not at all. Lists
 //! of leaves carry their keccak hash; a snapshot is checked against the leaf that it is behind. Whatever fails its check counts as absent and is computed again.
 
 use std::{
@@ -17,6 +17,8 @@ use crate::{
     trace::PackedState,
 };
 
+/// The file that says which epoch a run is of.
+const LABEL: &str = "epoch";
 /// Snapshots that are kept of a run. With 2^19 strides in the worst epoch, two of them lie at most 2^14 strides apart: three minutes at 100 million steps
 /// a second.
 const SNAPSHOTS_MAX: usize = 32;
@@ -57,6 +59,22 @@ impl Store {
             runs.extend(entry?.file_name().to_str().and_then(|name| name.parse::<B256>().ok()));
         }
         Ok(runs)
+    }
+
+    /// Says which epoch a run is of.
+    pub fn label(&self, start: B256, epoch: u64) -> io::Result<()> {
+        self.write(start, LABEL, &epoch.to_be_bytes())
+    }
+
+    /// Forgets the runs of earlier epochs, and those of which nobody knows.
+    pub fn forget_before(&self, epoch: u64) -> io::Result<()> {
+        for start in self.runs()? {
+            let label = self.read(start, LABEL)?.and_then(|bytes| Some(u64::from_be_bytes(bytes.try_into().ok()?)));
+            if label.is_none_or(|label| label < epoch) {
+                self.forget(start)?;
+            }
+        }
+        Ok(())
     }
 
     /// Forgets a run.

@@ -186,7 +186,10 @@ fn damaged_files_are_computed_again() {
         assert_eq!(trace.last_state().unwrap(), whole.1);
         assert_eq!(trace.fine(stride).unwrap(), fine);
     }
-    store.forget(trace().start()).unwrap();
+    store.label(trace().start(), 7).unwrap();
+    store.forget_before(7).unwrap();
+    assert_eq!(store.runs().unwrap(), vec![trace().start()]);
+    store.forget_before(8).unwrap();
     assert!(store.runs().unwrap().is_empty());
 }
 
