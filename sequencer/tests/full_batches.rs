@@ -95,6 +95,26 @@ async fn a_full_batch_closes_and_the_next_begins_in_the_same_block_time() {
     }
 }
 
+/// The largest batch in call data. Its closing takes longest there, and every block meanwhile comes in its time.
+#[tokio::test]
+async fn no_block_waits_while_120_kilobytes_are_closed() {
+    let directory = tempfile::tempdir().unwrap();
+    let users = users(4);
+    let config = config_of(DataMode::Calldata, CALLDATA_BYTES_MAX);
+    let mut steps = Steps::funded(directory.path(), config, &addresses(&users)).await;
+    let (writer, senders) = users.split_first().unwrap();
+    for nonce in 1..=3 {
+        steps.submit(data(writer, nonce, 30_000)).await.unwrap();
+    }
+    submit_all(&mut steps, &transfers(senders, 200)).await;
+    assert_eq!(steps.tick(), 2, "the rest of one batch, and the beginning of the next");
+    assert!(steps.store.jobs().unwrap().is_empty(), "no block waited for the closing");
+    steps.submit(transfer(writer, 4, Address::ZERO, 1)).await.unwrap();
+    assert_eq!(steps.tick(), 1);
+    let bytes = steps.closed(1).await[0].payload.len();
+    assert!((CALLDATA_BYTES_MAX * 85 / 100..=CALLDATA_BYTES_MAX).contains(&bytes), "{bytes}");
+}
+
 #[tokio::test]
 async fn what_goes_as_blobs_fills_six_of_them() {
     let directory = tempfile::tempdir().unwrap();
