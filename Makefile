@@ -7,7 +7,7 @@ BUILT = $(or $(CARGO_TARGET_DIR),target)/debug
 # What operators run and what benchmarks measure.
 RELEASED = $(or $(CARGO_TARGET_DIR),target)/release
 
-.PHONY: help setup build devnet test release install e2e e2e-release e2e-faults e2e-fraud drill-fraud check check-bare guest bench-built bench-build bench-batch bench-engine bench-fees compat compat-fees bench-state bench-vm bench-opcodes worst-vm bench-devnet bench-circuits bench-prover sim-settlement bench-commitment sim-dispute fuzz-circuits
+.PHONY: help setup build devnet test release install e2e e2e-release e2e-faults e2e-fraud drill-fraud check check-bare guest bench-built bench-build bench-batch bench-engine bench-fees compat compat-fees bench-state bench-vm bench-opcodes worst-vm bench-devnet bench-circuits bench-prover bench-dispute sim-settlement bench-commitment sim-dispute fuzz-circuits
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -124,6 +124,11 @@ sim-settlement: bench-built ## years of settlement against hostile sequencer, ow
 	$(RELEASED)/examples/sim_settlement
 
 bench-commitment: bench-built ## an honest party's time and memory for a dispute's commitments of an epoch
+	$(RELEASED)/examples/bench_commitment
+
+bench-dispute: bench-built ## gas of every call of a dispute, time and memory for its commitments, duration and honest spending against 1 to 64 opponents
+	contracts/forge.sh test --match-path 'test/dispute/Gas.t.sol'
+	$(RELEASED)/examples/bench_dispute
 	$(RELEASED)/examples/bench_commitment
 
 sim-dispute: bench-built ## thousands of disputes of one honest party against many: the table of docs/design/dispute.md

@@ -4,6 +4,7 @@ pragma solidity ^0.8.30;
 import { Commitment, CommitmentStatus, Ending } from "../../src/dispute/Commitment.sol";
 import { Match, MatchRef, MatchStatus, Turn } from "../../src/dispute/Match.sol";
 import { TournamentStatus } from "../../src/dispute/Tournament.sol";
+import { IDispute } from "../../src/l1/interfaces/IDispute.sol";
 import { vm, Vm } from "../utils/Vm.sol";
 import { Fixture } from "./Fixture.sol";
 
@@ -18,6 +19,7 @@ contract DisputeGamesTest is Fixture {
     struct Game {
         uint256[] times;
         bool[] honest;
+        bool[] died;
         uint256[] bondsGwei;
         bytes[] calls;
         string[] errors;
@@ -29,7 +31,7 @@ contract DisputeGamesTest is Fixture {
 
     function test_games_contractsAgreeWithTheModel() external {
         Vm.DirEntry[] memory files = vm.readDir(DIRECTORY);
-        vm.assertGe(files.length, 10);
+        vm.assertGe(files.length, 19);
         for (uint256 i = 0; i < files.length; ++i) {
             uint256 snapshot = vm.snapshotState();
             this.play(files[i].path);
@@ -51,6 +53,7 @@ contract DisputeGamesTest is Fixture {
         for (uint256 i = 0; i < game.calls.length; ++i) {
             string memory where = string.concat(path, " call ", vm.toString(i));
             vm.warp(game.times[i]);
+            if (game.died[i]) settlement.abandon(GAME_SLOT);
             vm.prank(game.honest[i] ? HONEST : ADVERSARY);
             (bool success, bytes memory result) =
                 address(dispute).call{ value: game.bondsGwei[i] * 1 gwei }(game.calls[i]);
@@ -65,12 +68,21 @@ contract DisputeGamesTest is Fixture {
             vm.assertEq(digest, game.digests[i], where);
         }
         vm.assertTrue(refused != 0 && refused < game.calls.length, path);
-        (, bytes32 output, address champion) = dispute.verdictOf(GAME_SLOT);
-        vm.assertTrue(output != 0 && champion == HONEST, path);
+        // Everybody has been paid by now: what is left has burned.
+        vm.assertEq(dispute.creditOf(HONEST) + dispute.creditOf(ADVERSARY), 0, path);
+        vm.assertEq(address(dispute).balance, vm.parseJsonUint(json, ".burned_gwei") * 1 gwei, path);
+        (IDispute.Verdict verdict, bytes32 output, address champion) = dispute.verdictOf(GAME_SLOT);
+        if (game.died[game.died.length - 1]) {
+            vm.assertTrue(verdict == IDispute.Verdict.None, path);
+            return;
+        }
+        vm.assertTrue(verdict == IDispute.Verdict.Output && output != 0, path);
+        vm.assertTrue(champion == HONEST || champion == ADVERSARY, path);
     }
 
     function _read(string memory json) private pure returns (Game memory game) {
         game.times = vm.parseJsonUintArray(json, ".times");
+        game.died = abi.decode(vm.parseJson(json, ".died"), (bool[]));
         game.honest = abi.decode(vm.parseJson(json, ".honest"), (bool[]));
         game.bondsGwei = vm.parseJsonUintArray(json, ".bonds_gwei");
         game.calls = vm.parseJsonBytesArray(json, ".calls");

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tandem_dispute::{
     Act, Caller, Children, CommitmentStatus, Dispute, DisputeError, Ending, MatchRef, MatchStatus, Side,
     TournamentStatus,
-    sim::{ADVERSARY, HONEST, Machine, Manner, Setup, play},
+    sim::{ADVERSARY, HONEST, Machine, Manner, Occasion, Setup, Theft, play},
 };
 use tandem_vm::{
     asm::{self, ECALL, reg},
@@ -244,6 +244,9 @@ fn selector(error: &DisputeError) -> String {
         DisputeError::NoBye { .. } => "Tournament_NoBye(uint64,uint64)",
         DisputeError::Unfinished { .. } => "Tournament_Unfinished(uint64,uint64)",
         DisputeError::Judged => "Dispute_Judged(bytes32)",
+        DisputeError::Alive { .. } => "Dispute_Alive(bytes32)",
+        DisputeError::NotDead { .. } => "Dispute_NotDead(bytes32,uint8)",
+        DisputeError::NobodyWaits { .. } => "Tournament_NobodyWaits(uint256)",
         other => panic!("no game has this: {other}"),
     };
     hex::encode_prefixed(&keccak256(signature)[..4])
@@ -252,8 +255,12 @@ fn selector(error: &DisputeError) -> String {
 /// The columns of a file.
 #[derive(Default)]
 struct Game {
+    is_dead: bool,
+    burned_gwei: u64,
     times: Vec<u64>,
     honest: Vec<bool>,
+    /// Whether the settlement says by then that the slot is about nothing.
+    died: Vec<bool>,
     bonds: Vec<u64>,
     calls: Vec<String>,
     errors: Vec<String>,
@@ -274,6 +281,7 @@ impl Game {
         let place = place_of(act, after);
         self.times.push(now);
         self.honest.push(account == HONEST);
+        self.died.push(self.is_dead);
         self.bonds.push(match act {
             Act::Join { .. } => after.terms().bond_gwei(0),
             Act::JoinInner { .. } => after.terms().bond_gwei(1),
@@ -295,8 +303,21 @@ impl Game {
         error: Option<DisputeError>,
         after: &Dispute,
     ) {
+        // Nobody can tell before somebody stops a tournament.
+        self.burned_gwei = after.burned_gwei();
+        self.is_dead |= matches!(act, Act::Kill { .. });
         self.push(real, now, act, account, error, after);
         let mut attempts = Vec::new();
+        if self.calls.len().is_multiple_of(13) {
+            let id = after.round_id();
+            attempts.push(Act::Kill { id, is_playable: !self.is_dead });
+            attempts.push(Act::ReclaimWaiting { id, rank: 0 });
+        }
+        if let Act::Advance { of, .. } | Act::Seal { of, .. } | Act::ReclaimMatch { of } = act
+            && self.calls.len().is_multiple_of(3)
+        {
+            attempts.push(Act::ReclaimMatch { of: *of });
+        }
         if self.calls.len().is_multiple_of(5) {
             attempts.push(act.clone());
         }
@@ -323,6 +344,8 @@ impl Game {
         let roots = |of: fn(&MatchRef) -> B256| text(&mut self.places.iter().map(of));
         json!({
             "seed": setup.seed,
+            "burned_gwei": self.burned_gwei,
+            "died": self.died,
             "guest_hash": real.guest_hash.to_string(),
             "inputs": text(&mut real.inputs.into_iter()),
             "times": self.times,
@@ -338,26 +361,63 @@ impl Game {
     }
 }
 
-/// Opponents and seeds of the sample.
+/// Opponents and seeds of the sample with random adversaries.
 const SAMPLE: [(u64, u64); 10] = [(1, 0), (1, 1), (1, 2), (1, 4), (1, 5), (2, 2), (2, 3), (3, 5), (3, 7), (4, 4)];
+const HOUR: u64 = 3_600;
+
+fn random(opponents: u64, seed: u64) -> (String, Setup) {
+    let setup = Setup {
+        seed,
+        opponents,
+        inner_sybils: seed % 2,
+        manner: if seed % 3 == 2 { Manner::Draining } else { Manner::Mixed },
+        censorship_seconds: if seed.is_multiple_of(2) { 7 * 86_400 } else { 0 },
+        silence: None,
+        theft: None,
+        dies_after_seconds: None,
+        reorganises: false,
+        gas_price_gwei: 0,
+    };
+    (format!("game-{opponents}-{seed}.json"), setup)
+}
+
+/// Games with a purpose: all censorship at once, every act in the last second, stolen roots, and slots that die while matches are played.
+fn purposes() -> Vec<(String, Setup)> {
+    let game = |name: &str, opponents: u64, change: &dyn Fn(&mut Setup)| {
+        let (_, mut setup) = random(opponents, 100 + opponents);
+        change(&mut setup);
+        (format!("game-{name}.json"), setup)
+    };
+    vec![
+        game("slowest", 2, &|setup| (setup.manner, setup.inner_sybils) = (Manner::Slowest, 2)),
+        game("last-second", 2, &|setup| setup.manner = Manner::LastSecond),
+        game("meeting", 3, &|setup| setup.manner = Manner::Meeting),
+        game("silent-inside", 1, &|setup| {
+            (setup.censorship_seconds, setup.silence) = (7 * 86_400, Some(Occasion::TurnInside));
+        }),
+        game("silent-proof", 1, &|setup| {
+            (setup.censorship_seconds, setup.silence) = (7 * 86_400, Some(Occasion::Proof));
+            setup.manner = Manner::Slowest;
+        }),
+        game("stolen-first", 2, &|setup| setup.theft = Some(Theft::First)),
+        game("stolen-last", 1, &|setup| setup.theft = Some(Theft::Last)),
+        game("dead-outside", 3, &|setup| setup.dies_after_seconds = Some(8 * HOUR)),
+        game("dead-inside", 1, &|setup| {
+            (setup.manner, setup.inner_sybils) = (Manner::Slowest, 2);
+            (setup.dies_after_seconds, setup.censorship_seconds) = (Some(240 * HOUR), 0);
+        }),
+    ]
+}
 
 fn games() -> impl Iterator<Item = (String, Value, Vec<String>)> {
-    SAMPLE.into_iter().map(|(opponents, seed)| {
-        let real = real(opponents);
-        let setup = Setup {
-            seed,
-            opponents,
-            inner_sybils: seed % 2,
-            manner: if seed % 3 == 2 { Manner::Draining } else { Manner::Mixed },
-            censorship_seconds: if seed.is_multiple_of(2) { 7 * 86_400 } else { 0 },
-            reorganises: false,
-            gas_price_gwei: 0,
-        };
+    let setups = SAMPLE.map(|(opponents, seed)| random(opponents, seed)).into_iter().chain(purposes());
+    setups.map(|(name, setup)| {
+        let real = real(setup.opponents);
         let mut game = Game::default();
         play(&real.machine, setup, &mut |now, act, account, result, after| {
             game.record(&real, now, act, account, result.err(), after);
         });
-        (format!("game-{opponents}-{seed}.json"), game.json(&real, &setup), game.errors)
+        (name, game.json(&real, &setup), game.errors)
     })
 }
 
@@ -377,5 +437,5 @@ fn committed_games_are_what_this_code_plays() {
         assert!(found == text, "{name} differs from what this code writes");
     }
     assert!(kinds.len() > 7, "few kinds of refusal are in the games: {kinds:?}");
-    assert_eq!(fs::read_dir(&directory).unwrap().count(), SAMPLE.len(), "a file that nobody writes");
+    assert_eq!(fs::read_dir(&directory).unwrap().count(), games().count(), "a file that nobody writes");
 }

@@ -1,7 +1,7 @@
 //! Who acts, and how L1 takes it.
 
 use crate::{
-    BOND, C, COMMITMENT_BONDS, DAY, DELAY, GRACE, HOUR, STEP, Scenario, WINDOW_MAX, WINDOW_MIN, dispute_time,
+    BOND, C, DAY, DELAY, GRACE, HOUR, STEP, Scenario, WINDOW_MAX, WINDOW_MIN, commitment_bonds, dispute_time,
     model::{Account, ClaimId, Entry, Revert, Settlement, Status},
 };
 
@@ -189,7 +189,7 @@ impl Honest {
             self.finalize(world);
         }
         let contested = world.l1.contested.iter().filter(|&&parent| world.l1.claims[parent].is_right);
-        let joined = contested.count() as u64 * COMMITMENT_BONDS;
+        let joined = contested.count() as u64 * commitment_bonds();
         let staked = world.l1.stakes.get(&HONEST).map_or(0, |stake| stake.amount);
         self.peak = self.peak.max(staked + joined);
         assert!(staked == 0 || staked >= BOND, "an honest stake is lost");

@@ -9,6 +9,7 @@ mod actors;
 mod model;
 
 use actors::{Honest, Hostile, World};
+use tandem_dispute::Terms;
 
 /// One L1 block in fifty, ten minutes.
 pub const STEP: u64 = 600;
@@ -16,15 +17,12 @@ pub const STEP: u64 = 600;
 pub const HOUR: u64 = 3_600;
 /// A day in seconds.
 pub const DAY: u64 = 86_400;
-/// The censorship bound of the dispute protocol; below, its allowance A, detection E0 and E1, turns G and Gs.
-pub const C: u64 = 7 * DAY;
-const A: u64 = C + 12 * HOUR;
-const E0: u64 = 6 * HOUR;
-const E1: u64 = HOUR;
-const G: u64 = HOUR / 2;
-const GS: u64 = 3 * HOUR;
-/// Least claim window: what a dispute contract needs.
-pub const WINDOW_MIN: u64 = E0 + A;
+/// The dispute's terms on mainnet.
+const TERMS: Terms = Terms::MAINNET;
+/// The censorship bound of the dispute protocol: an allowance without its margin of twelve hours.
+pub const C: u64 = TERMS.allowance_seconds as u64 - 12 * HOUR;
+/// Least claim window: what a dispute contract needs (DISP-TERMS-3).
+pub const WINDOW_MIN: u64 = TERMS.compute_seconds[0] as u64 + TERMS.allowance_seconds as u64;
 /// Greatest claim window (L1-SCHED-5).
 pub const WINDOW_MAX: u64 = 30 * DAY;
 /// With a forced-inclusion window of twelve hours (L1-NOTICE-1).
@@ -34,13 +32,14 @@ pub const GRACE: u64 = 14 * DAY;
 
 /// A claim's bond, in thousandths of an ether.
 pub const BOND: u64 = 1_500;
-/// The bonds of a commitment at both levels, in thousandths of an ether.
-pub const COMMITMENT_BONDS: u64 = 910;
+/// What a commitment locks at both levels (DISP-BOND-1), in thousandths of an ether, rounded up.
+pub fn commitment_bonds() -> u64 {
+    (TERMS.bond_gwei(0) + TERMS.bond_gwei(1)).div_ceil(1_000_000)
+}
 
-/// How long a dispute with so many opponents takes at most.
+/// How long a dispute with so many opponents takes at most, with as many inside.
 pub fn dispute_time(opponents: u64) -> u64 {
-    let rounds = u64::from((opponents + 1).next_power_of_two().trailing_zeros());
-    E0 + (1 + rounds + rounds * rounds) * A + rounds * (20 * G + E1) + rounds * rounds * (20 * G + GS)
+    TERMS.longest_seconds(opponents, opponents)
 }
 
 /// What a year is like.

@@ -16,7 +16,7 @@ use crate::{
 impl World<'_> {
     /// What the strategy finds to do for the honest party, and the duty that each call meets.
     pub(super) fn honest_plan(&self) -> Vec<(Duty, strategy::Duty)> {
-        let plan = strategy::plan(&Position::of(&self.dispute, true), &self.machine, HONEST);
+        let plan = strategy::plan(&Position::of(&self.dispute, !self.is_dead), &self.machine, HONEST);
         assert!(plan.needs.is_empty(), "the machine is at hand");
         plan.duties.into_iter().filter_map(|planned| Some((self.duty_of(&planned.act)?, planned))).collect()
     }
@@ -32,9 +32,10 @@ impl World<'_> {
             Act::Propagate { of } => Duty::Propagate(*of, self.places(inner_id(of))),
             Act::Bye { id } => Duty::Bye(*id, self.places(*id)),
             Act::Decide => Duty::Decide(self.places(self.dispute.round_id())),
-            Act::Kill { .. } | Act::ReclaimWaiting { .. } | Act::ReclaimMatch { .. } | Act::Withdraw { .. } => {
-                return None;
-            }
+            Act::Kill { id, .. } => Duty::Kill(*id),
+            Act::ReclaimWaiting { id, rank } => Duty::ReclaimWaiting(*id, *rank),
+            Act::ReclaimMatch { of } => Duty::ReclaimMatch(*of),
+            Act::Withdraw { .. } => return None,
         })
     }
 
@@ -55,11 +56,21 @@ impl World<'_> {
     fn duties(&self) -> Vec<Duty> {
         let round = self.dispute.round_id();
         let mut duties: Vec<Duty> = self.honest_plan().into_iter().map(|(duty, _)| duty).collect();
+        if self.is_dead {
+            self.last_duties(&mut duties);
+            return duties;
+        }
+        if self.setup.dies_after_seconds.is_some() {
+            duties.push(Duty::Dies);
+        }
         for (id, tournament) in self.dispute.tournaments() {
             if tournament.status != TournamentStatus::Open {
                 continue;
             }
             if *id == round {
+                if self.setup.theft.is_some() {
+                    duties.push(Duty::Theft(None));
+                }
                 let meets = self.setup.manner == Manner::Meeting && self.honest_waits();
                 duties.extend((0..self.liars.len()).map(|liar| Duty::LiarJoins(liar, meets)));
             }
@@ -69,6 +80,44 @@ impl World<'_> {
             }
         }
         duties
+    }
+
+    /// What adversaries do once the slot is dead: they play on where nobody has stopped it, stop what the honest party has no part in, and
+    /// have their own bonds go back.
+    fn last_duties(&self, duties: &mut Vec<Duty>) {
+        for (id, tournament) in self.dispute.tournaments() {
+            match tournament.status {
+                TournamentStatus::Open => {
+                    let parent = self.dispute.tournament(tournament.parent);
+                    let is_next = parent.is_none_or(|parent| parent.status == TournamentStatus::Dead);
+                    if is_next && !self.is_honest_inside(*id) {
+                        duties.push(Duty::Kill(*id));
+                    }
+                    let honest_root = self.honest_root(*id);
+                    for (of, game) in &tournament.matches {
+                        let is_theirs = honest_root != Some(of.root(game.turn));
+                        if game.status == MatchStatus::Descending && is_theirs && game.height > 1 {
+                            duties.push(Duty::Turn(*of, game.height));
+                        }
+                    }
+                }
+                TournamentStatus::Dead => {
+                    let is_theirs = |root: B256| tournament.commitments[&root].joiner != HONEST;
+                    let waiting = tournament.ranks.iter().filter(|(_, rank)| rank.waiting.is_some_and(is_theirs));
+                    duties.extend(waiting.map(|(rank, _)| Duty::ReclaimWaiting(*id, *rank)));
+                    let played = tournament.matches.keys().filter(|of| is_theirs(of.one) && is_theirs(of.two));
+                    duties.extend(played.map(|of| Duty::ReclaimMatch(*of)));
+                }
+                TournamentStatus::Over => {}
+            }
+        }
+    }
+
+    /// Whether the honest party has joined a tournament or one inside it.
+    fn is_honest_inside(&self, id: B256) -> bool {
+        let mut inside =
+            self.dispute.tournaments().filter(|(known, tournament)| **known == id || tournament.parent == id);
+        inside.any(|(_, tournament)| tournament.commitments.values().any(|joined| joined.joiner == HONEST))
     }
 
     /// Who waits and who plays in a tournament, by rank, as bits.
@@ -91,6 +140,9 @@ impl World<'_> {
                 }
             }
             (MatchStatus::Sealed, 0) => {
+                if self.setup.theft.is_some() && of.side(self.machine.outer_root()).is_some() {
+                    duties.push(Duty::Theft(Some(*of)));
+                }
                 for sybil in 0..=self.setup.inner_sybils {
                     duties.push(Duty::WrongInner(*of, sybil % 3 == 2, sybil));
                     // Both sides may be wrong.

@@ -27,4 +27,14 @@ pub enum Duty {
     Bye(B256, [u64; 2]),
     /// Somebody takes the result, with who waits and plays.
     Decide([u64; 2]),
+    /// The adversary joins an honest root, of the round or inside a match.
+    Theft(Option<MatchRef>),
+    /// The slot's parent turns out to be wrong.
+    Dies,
+    /// The honest party stops a tournament that is about nothing.
+    Kill(B256),
+    /// It has the bond of who waits at a rank go back.
+    ReclaimWaiting(B256, u8),
+    /// It has what is left of a match's bonds go back.
+    ReclaimMatch(MatchRef),
 }

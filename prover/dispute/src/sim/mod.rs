@@ -5,6 +5,7 @@
 //! only by what censorship takes from its budget; an adversary's by its manner. After every act the invariants of `docs/spec/dispute.md` are checked.
 
 mod acting;
+pub mod campaign;
 mod check;
 mod duties;
 mod duty;
@@ -13,43 +14,25 @@ mod rng;
 mod timing;
 mod world;
 
-use std::collections::{BTreeMap, VecDeque};
+use alloy_primitives::Address;
 
-use alloy_primitives::{Address, B256};
-
-use self::world::{REORG_SECONDS, World, any_leaf};
+use self::world::{REORG_SECONDS, World};
 pub use self::{
     machine::Machine,
     rng::Rng,
-    world::{ADVERSARY, HONEST, Manner, Recorder, Report, Setup},
+    world::{ADVERSARY, HONEST, Manner, Occasion, Recorder, Report, Setup, Theft},
 };
-use crate::{Act, Caller, Dispute, Terms};
+use crate::{Act, Caller};
 
 /// Plays a game to its end. Panics if an invariant does not hold, and says which seed: the rules are wrong then, or the simulation is.
 pub fn play(machine: &Machine, setup: Setup, record: &mut Recorder<'_>) -> Report {
-    let contested_at = 1_700_000_000;
-    let mut rng = Rng::new(setup.seed);
-    let liars = (0..setup.opponents).map(|_| any_leaf(&mut rng)).collect();
-    let dispute = Dispute::open(Terms::MAINNET, B256::repeat_byte(0x51), machine.start(), contested_at);
-    let mut world = World {
-        machine,
-        setup,
-        rng,
-        now: contested_at,
-        dispute,
-        runs: BTreeMap::new(),
-        schedule: BTreeMap::new(),
-        liars,
-        censorship_left: setup.censorship_seconds,
-        history: VecDeque::new(),
-        last_reorg: contested_at,
-        report: Report::default(),
-    };
-    while world.dispute.verdict().is_none() {
+    let mut world = World::new(machine, setup, 1_700_000_000);
+    while !world.is_over() {
         world.turn(record);
         assert!(world.report.acts < 2_000_000, "seed {}: no end", setup.seed);
     }
-    world.report.seconds = world.now - contested_at;
+    world.report.seconds = world.now - world.contested_at;
+    world.pay_out(record);
     world.check_end();
     world.report
 }
@@ -69,6 +52,15 @@ impl World<'_> {
             self.make(account, &act, record);
         }
         self.maybe_reorganise();
+    }
+
+    /// Everybody takes what is his.
+    fn pay_out(&mut self, record: &mut Recorder<'_>) {
+        for account in [HONEST, ADVERSARY] {
+            if self.dispute.credit_of(account) != 0 {
+                self.make(account, &Act::Withdraw { account }, record);
+            }
+        }
     }
 
     fn make(&mut self, account: Address, act: &Act, record: &mut Recorder<'_>) {
@@ -97,7 +89,7 @@ impl World<'_> {
             self.history.pop_front();
         }
         let is_due = self.setup.reorganises && self.now > self.last_reorg + 3 * 3_600 && self.rng.once_in(40);
-        if !is_due || self.history.is_empty() || self.dispute.verdict().is_some() {
+        if !is_due || self.history.is_empty() || self.is_over() {
             return;
         }
         let kept = self.rng.within(0, self.history.len() as u64 - 1) as usize;

@@ -4,7 +4,7 @@ use alloy_primitives::B256;
 
 use super::{
     duty::Duty,
-    world::{Manner, World},
+    world::{Manner, Occasion, Theft, World},
 };
 use crate::{MatchRef, MatchStatus, Side, Tree, inner_id};
 
@@ -15,11 +15,11 @@ impl World<'_> {
         match duty {
             Duty::HonestJoins => {
                 let compute = self.rng.within(600, u64::from(terms.compute_seconds[0]) - 1_800);
-                self.honest_time(compute)
+                self.honest_time(compute, Occasion::Joining)
             }
             Duty::HonestJoinsInner(_) => {
                 let compute = self.rng.within(60, u64::from(terms.compute_seconds[1]) - 1_800);
-                self.honest_time(compute)
+                self.honest_time(compute, Occasion::JoiningInside)
             }
             Duty::LiarJoins(liar, true) if self.is_next(*liar) => self.now + self.rng.within(12, 60),
             Duty::LiarJoins(..) => self.joining_time(self.dispute.round_id()),
@@ -28,7 +28,9 @@ impl World<'_> {
             Duty::Step(of) => {
                 if self.is_honest_match(of) {
                     let prompt = self.rng.within(12, 1_800);
-                    self.honest_time(prompt)
+                    self.honest_time(prompt, Occasion::Proof)
+                } else if matches!(self.setup.manner, Manner::Slowest | Manner::LastSecond | Manner::Extreme) {
+                    self.timeout_time(of).saturating_sub(1).max(self.now)
                 } else {
                     self.now + self.rng.within(12, 2 * u64::from(terms.sealed_turn_seconds))
                 }
@@ -40,29 +42,55 @@ impl World<'_> {
                 if is_legal { tournament.closes_at.max(self.now) + 12 } else { u64::MAX }
             }),
             Duty::Decide(_) => self.finish_time(self.dispute.round_id()),
+            Duty::Theft(of) => self.theft_time(of.as_ref()),
+            Duty::Dies => self.contested_at + self.setup.dies_after_seconds.unwrap_or(u64::MAX >> 1),
+            Duty::Kill(_) => {
+                let prompt = self.rng.within(12, 300);
+                self.honest_time(prompt, Occasion::Killing)
+            }
+            Duty::ReclaimWaiting(..) | Duty::ReclaimMatch(_) => self.now + self.rng.within(12, 7_200),
         }
     }
 
     /// The honest party acts after `delay` and whatever censorship takes from its budget now. What it sent before a reorganisation it has
     /// at hand, and sends again.
-    fn honest_time(&mut self, delay: u64) -> u64 {
+    fn honest_time(&mut self, delay: u64, occasion: Occasion) -> u64 {
         if self.now <= self.last_reorg + 1 && self.report.reorganisations != 0 {
             return self.now + self.rng.within(12, 300);
         }
-        let taken = match self.rng.within(0, 19) {
-            0 => self.censorship_left,
-            1..=4 => self.rng.within(0, self.censorship_left),
-            _ => 0,
+        let taken = match self.setup.silence {
+            Some(silence) if silence == occasion => self.censorship_left,
+            Some(_) => 0,
+            None => self.random_silence(),
         };
         self.censorship_left -= taken;
         self.now + delay + taken
+    }
+
+    fn random_silence(&mut self) -> u64 {
+        match self.rng.within(0, 19) {
+            0 => self.censorship_left,
+            1..=4 => self.rng.within(0, self.censorship_left),
+            _ => 0,
+        }
+    }
+
+    /// The first second that there is, or the last.
+    fn theft_time(&self, of: Option<&MatchRef>) -> u64 {
+        let id = of.map_or(self.dispute.round_id(), inner_id);
+        match (self.setup.theft, self.dispute.tournament(id)) {
+            (Some(Theft::First), _) => self.now,
+            (Some(Theft::Last), Some(tournament)) => self.now.max(tournament.closes_at - 1),
+            _ => u64::MAX,
+        }
     }
 
     fn joining_time(&mut self, id: B256) -> u64 {
         let closes_at = self.dispute.tournament(id).map_or(0, |tournament| tournament.closes_at);
         let last = closes_at.saturating_sub(1).max(self.now);
         match (self.setup.manner, self.rng.within(0, 3)) {
-            (Manner::Meeting, _) | (Manner::Draining, 0) | (_, 1) => last,
+            (Manner::Slowest, _) | (Manner::Extreme, ..2) => self.now + self.rng.within(1, 60),
+            (Manner::Meeting | Manner::LastSecond | Manner::Extreme, _) | (Manner::Draining, 0) | (_, 1) => last,
             (_, 2) => self.now + self.rng.within(0, 600),
             _ => self.rng.within(self.now, last),
         }
@@ -82,11 +110,18 @@ impl World<'_> {
         let deadline = game.deadline(game.turn, false, terms.turn_seconds).unwrap_or(u64::MAX);
         let since = game.since;
         if self.honest_root(of.tournament) == Some(root) {
+            let occasion = if self.is_inner(of) { Occasion::TurnInside } else { Occasion::Turn };
             let prompt = self.rng.within(12, 300);
-            return self.honest_time(prompt);
+            let at = self.honest_time(prompt, occasion);
+            // Where others joined its root it has to compute first, which takes until the first clock runs at most.
+            return if self.setup.theft.is_some() { at.max(since.saturating_sub(12)) } else { at };
         }
         match (self.setup.manner, self.rng.within(0, 39)) {
-            (Manner::Draining, 1..) | (_, 0) => (deadline - 1).max(self.now),
+            (Manner::Draining, 1..) | (Manner::Slowest | Manner::LastSecond, _) | (_, 0) => {
+                (deadline - 1).max(self.now)
+            }
+            (Manner::Extreme, ..20) => (deadline - 1).max(self.now),
+            (Manner::Extreme, _) => self.now + 12,
             (Manner::Mixed, 1) => u64::MAX,
             _ => self.rng.within(self.now, since.max(self.now) + u64::from(terms.turn_seconds) - 1),
         }

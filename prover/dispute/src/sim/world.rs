@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use alloy_primitives::{Address, B256};
 
 use super::{duty::Duty, machine::Machine, rng::Rng};
-use crate::{Act, CommitmentStatus, Dispute, DisputeError, HEIGHT, MatchRef, Run};
+use crate::{Act, CommitmentStatus, Dispute, DisputeError, HEIGHT, MatchRef, Run, Terms, Tournament, TournamentStatus};
 
 /// The account of the honest party.
 pub const HONEST: Address = Address::repeat_byte(0xaa);
@@ -27,6 +27,39 @@ pub enum Manner {
     Draining,
     /// A fresh opponent joins whenever the honest root waits; otherwise as mixed.
     Meeting,
+    /// Everybody joins at once with full clocks, and runs each of them down to its last second; inside, most back the side with more time,
+    /// by wrong runs.
+    Slowest,
+    /// Every act in its last second, joining too.
+    LastSecond,
+    /// Every act in its first second or in its last.
+    Extreme,
+}
+
+/// An occasion on which the honest party acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// It joins the round.
+    Joining,
+    /// It joins inside its match.
+    JoiningInside,
+    /// It moves in a match of the round.
+    Turn,
+    /// It moves in a match inside.
+    TurnInside,
+    /// It proves the contested step.
+    Proof,
+    /// It stops a dispute that is about nothing.
+    Killing,
+}
+
+/// When the adversary joins the honest party's own roots, at both levels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Theft {
+    /// In the first second.
+    First,
+    /// In the last, if that is not too late.
+    Last,
 }
 
 /// What one simulated game is like.
@@ -42,6 +75,12 @@ pub struct Setup {
     pub manner: Manner,
     /// What the honest party's acts are delayed by in all.
     pub censorship_seconds: u64,
+    /// On which occasion that is spent at once; on any, in parts, if none is named.
+    pub silence: Option<Occasion>,
+    /// Whether the adversary joins the honest roots.
+    pub theft: Option<Theft>,
+    /// When the slot's parent turns out to be wrong, in seconds after the contest.
+    pub dies_after_seconds: Option<u64>,
     /// Whether L1 reorganises now and then.
     pub reorganises: bool,
     /// Refunds are paid at this price.
@@ -53,6 +92,8 @@ pub struct Setup {
 pub struct Report {
     /// From the contest to the verdict.
     pub seconds: u64,
+    /// The longest that it could have taken (`docs/spec/dispute.md`, Duration).
+    pub seconds_bound: u64,
     /// How many calls were made.
     pub acts: u64,
     /// Matches of the honest party's roots, at both levels.
@@ -67,6 +108,8 @@ pub struct Report {
     pub inner_opponents: u64,
     /// Blocks given up, in times.
     pub reorganisations: u64,
+    /// The least that an honest clock had when it waited, in seconds.
+    pub honest_left_seconds_min: u64,
 }
 
 /// Told of every call that was made: when, by whom, how it ended, and what holds after it.
@@ -78,6 +121,9 @@ pub(super) struct World<'a> {
     pub(super) setup: Setup,
     pub(super) rng: Rng,
     pub(super) now: u64,
+    pub(super) contested_at: u64,
+    /// Whether the slot is about nothing any more.
+    pub(super) is_dead: bool,
     pub(super) dispute: Dispute,
     /// What is known of who joined: by tournament and root.
     pub(super) runs: BTreeMap<(B256, B256), Run>,
@@ -104,6 +150,39 @@ pub(super) fn any_leaf(rng: &mut Rng) -> u64 {
 }
 
 impl World<'_> {
+    /// A game that begins.
+    pub(super) fn new(machine: &Machine, setup: Setup, contested_at: u64) -> World<'_> {
+        let mut rng = Rng::new(setup.seed);
+        let liars = (0..setup.opponents).map(|_| any_leaf(&mut rng)).collect();
+        let dispute = Dispute::open(Terms::MAINNET, B256::repeat_byte(0x51), machine.start(), contested_at);
+        World {
+            machine,
+            setup,
+            rng,
+            now: contested_at,
+            contested_at,
+            is_dead: false,
+            dispute,
+            runs: BTreeMap::new(),
+            schedule: BTreeMap::new(),
+            liars,
+            censorship_left: setup.censorship_seconds,
+            history: VecDeque::new(),
+            last_reorg: contested_at,
+            report: Report { honest_left_seconds_min: u64::MAX, ..Report::default() },
+        }
+    }
+
+    /// Whether there is a verdict, or all that was about nothing has been given back.
+    pub(super) fn is_over(&self) -> bool {
+        let is_settled = |tournament: &Tournament| {
+            let is_empty = tournament.waiting_ranks() == 0 && tournament.matches.is_empty();
+            tournament.status == TournamentStatus::Over || (tournament.status == TournamentStatus::Dead && is_empty)
+        };
+        self.dispute.verdict().is_some()
+            || (self.is_dead && self.dispute.tournaments().all(|(_, tournament)| is_settled(tournament)))
+    }
+
     /// The honest party's root in a tournament, if it has one there.
     pub(super) fn honest_root(&self, id: B256) -> Option<B256> {
         let tournament = self.dispute.tournament(id)?;
@@ -127,6 +206,11 @@ impl World<'_> {
         let commitment =
             self.dispute.tournament(self.dispute.round_id()).and_then(|round| round.commitments.get(&root));
         commitment.is_some_and(|commitment| commitment.status == CommitmentStatus::Waiting)
+    }
+
+    /// Whether a match is inside another.
+    pub(super) fn is_inner(&self, of: &MatchRef) -> bool {
+        self.dispute.tournament(of.tournament).is_some_and(|tournament| tournament.level() == 1)
     }
 
     pub(super) fn is_honest_match(&self, of: &MatchRef) -> bool {
