@@ -4,6 +4,8 @@
 //! transaction, so that what a reorganisation, a kill or a long wait made of the last one needs no care of its own. The Inbox's
 //! compare-and-swap makes posting it twice impossible; the transaction journal makes trying it twice rare.
 
+mod troubles;
+
 use std::time::{Duration, Instant};
 
 use alloy::{
@@ -22,12 +24,13 @@ use tandem_l1::{
     bindings::Inbox::{self, InboxErrors},
     submit::{FileJournal, L1Call, Outcome, PooledKind, SubmitError, Submitter},
 };
-use tandem_service::{Readiness, Trouble};
+use tandem_service::Readiness;
 use tandem_store::{BatchJob, Store, StoreError};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::warn;
 
 use crate::{data::DataMode, engine::EngineHandle, signals::Signals};
+use troubles::Troubles;
 
 /// So many refusals in a row, and the watcher reads L1 again.
 const REFUSALS_MAX: u32 = 8;
@@ -40,9 +43,6 @@ const FULL_INTERVAL_MIN: Duration = Duration::from_secs(1);
 
 /// Longest time between tries while L1 does not let us post.
 const RETRY_INTERVAL_MAX: Duration = Duration::from_secs(60);
-
-/// Errors and refusals are nothing to speak of until nothing else came for so long: a reorganisation brings some.
-const DELAY_MAX: Duration = Duration::from_secs(60);
 
 /// How the poster works.
 #[derive(Clone, Copy, Debug)]
@@ -107,14 +107,9 @@ pub struct Poster {
     appender: Appender<FileJournal>,
     config: PosterConfig,
     signals: Signals,
-    /// Whether L1's bucket was too full for the next batch.
-    is_held_up: bool,
     /// Refusals in a row, which something that the watcher has not seen would explain.
     refusals: u32,
-    /// Batches do not get to L1.
-    delayed: Trouble,
-    /// The account cannot pay.
-    unfunded: Trouble,
+    troubles: Troubles,
 }
 
 impl Poster {
@@ -129,9 +124,8 @@ impl Poster {
         readiness: &Readiness,
     ) -> Self {
         let appender = Appender::new(submitter, chain.inbox);
-        let delayed = readiness.trouble("posting", DELAY_MAX);
-        let unfunded = readiness.trouble("L1 account", Duration::ZERO);
-        Self { chain, store, engine, appender, config, signals, is_held_up: false, refusals: 0, delayed, unfunded }
+        let troubles = Troubles::new(readiness);
+        Self { chain, store, engine, appender, config, signals, refusals: 0, troubles }
     }
 
     /// The account that posts.
@@ -150,25 +144,23 @@ impl Poster {
             let delay = match round {
                 Ok(Round::Moved) => {
                     retry.reset();
-                    self.gets_on();
+                    self.troubles.gets_on();
                     continue;
                 }
                 Ok(Round::Idle) => {
                     retry.reset();
-                    self.gets_on();
+                    self.troubles.gets_on();
                     self.appender.submitter_mut().rest();
                     self.config.interval
                 }
                 Ok(Round::Refused) => self.config.interval,
                 Ok(Round::Full { wait }) => wait.clamp(FULL_INTERVAL_MIN, RETRY_INTERVAL_MAX),
                 Err(error) if error.is_underfunded() => {
-                    if let Some(lasts) = self.unfunded.holds(|| error.to_string()) {
-                        error!(%error, ?lasts, "fund the sequencer's L1 account; batches wait meanwhile");
-                    }
+                    self.troubles.is_unfunded(Instant::now(), &error);
                     retry.delay()
                 }
                 Err(error) if error.is_passing() => {
-                    self.is_delayed(&error);
+                    self.troubles.is_delayed(Instant::now(), &error);
                     retry.delay()
                 }
                 Err(error) => return Err(error),
@@ -181,26 +173,12 @@ impl Poster {
         }
     }
 
-    /// Nothing is in the way of posting.
-    fn gets_on(&mut self) {
-        let delayed = self.delayed.is_over();
-        if let Some(lasted) = self.unfunded.is_over().max(delayed) {
-            info!(?lasted, "batches get to L1 again");
-        }
-    }
-
-    /// A try to post came to nothing.
-    fn is_delayed(&mut self, reason: &dyn std::fmt::Display) {
-        if let Some(lasts) = self.delayed.holds(|| reason.to_string()) {
-            warn!(%reason, ?lasts, "batches do not get to L1: if it is L1's endpoint, look after that; trying on");
-        }
-    }
-
     /// Posts the next batch if one is closed; else stores a checkpoint if the newest is old.
     async fn post_next(&mut self) -> Result<Round, PosterError> {
         let last = self.store.last_batch()?;
         let safe = last.as_ref().map_or(0, |batch| batch.last_block);
         let Some(job) = self.store.job_from(safe + 1)? else {
+            self.troubles.is_idle(Instant::now());
             return self.refresh_checkpoint().await;
         };
         let (index, parent_content_hash) =
@@ -212,27 +190,26 @@ impl Poster {
         }
         match outcome {
             AppendOutcome::Posted { block, .. } => {
-                if std::mem::take(&mut self.is_held_up) {
-                    info!(index, "L1's bucket has drained: posting goes on");
-                }
+                self.troubles.has_posted(Instant::now());
                 self.wait_until_seen(index, Some(block)).await?;
             }
             AppendOutcome::Lost { winner } => {
                 warn!(index, transaction = %winner.transaction_hash, "another batch was first on L1");
                 self.wait_until_seen(index, None).await?;
             }
-            AppendOutcome::Superseded => {}
-            AppendOutcome::Displaced { nonce } => report_displaced("append", nonce),
+            // The submitter told.
+            AppendOutcome::Superseded | AppendOutcome::Displaced { .. } => {}
             AppendOutcome::Refused { reason } if is_hopeless(reason.as_ref()) => {
                 warn!(index, ?reason, "the batch waited too long for the Inbox to take it: re-sequencing");
                 self.engine.resequence().await?;
             }
             AppendOutcome::Refused { reason } => {
                 if let Some(wait) = reason.as_ref().and_then(drain_time) {
-                    self.tell_full(index, wait);
+                    self.troubles.is_full(Instant::now(), index, wait);
                     return Ok(Round::Full { wait });
                 }
-                self.is_delayed(&format_args!("the Inbox refuses batch {index}: {reason:?}"));
+                let why = format!("the Inbox refuses batch {index}: {reason:?}");
+                self.troubles.is_delayed(Instant::now(), &why);
                 self.refusals += 1;
                 if self.refusals.is_multiple_of(REFUSALS_MAX) {
                     self.signals.behind.notify_one();
@@ -241,17 +218,6 @@ impl Poster {
             }
         }
         Ok(Round::Moved)
-    }
-
-    /// Says once that batches wait for the bucket.
-    fn tell_full(&mut self, index: u64, wait: Duration) {
-        if !std::mem::replace(&mut self.is_held_up, true) {
-            warn!(
-                index,
-                wait_s = wait.as_secs(),
-                "L1 takes no more work or bytes for now (L1-WORK-3): batches wait until its bucket has drained"
-            );
-        }
     }
 
     /// Waits until the watcher has recorded the batch that L1 holds, so that the next names the right parent; or until `block`, which had
@@ -307,8 +273,7 @@ impl Poster {
         let input = Inbox::checkpointCall {}.abi_encode().into();
         let call = L1Call { purpose: "checkpoint".into(), to: self.chain.inbox.into(), input, ..Default::default() };
         match self.appender.submitter_mut().submit(call).await.map_err(AppendError::from)? {
-            Outcome::Displaced { nonce } => report_displaced("checkpoint", nonce),
-            Outcome::Superseded { .. } => return Ok(Round::Moved),
+            Outcome::Displaced { .. } | Outcome::Superseded { .. } => return Ok(Round::Moved),
             Outcome::Included(_) | Outcome::Reverted { .. } => {}
         }
         // The watcher has yet to see it; without the pause there would be another.
@@ -344,10 +309,6 @@ fn drain_time(reason: &InboxErrors) -> Option<Duration> {
     };
     let lacking: u64 = wanted.saturating_sub(left).saturating_to();
     Some(Duration::from_secs(lacking.div_ceil(per_second)))
-}
-
-fn report_displaced(purpose: &str, nonce: u64) {
-    error!(purpose, nonce, "the sequencer's L1 key is used by another process: stop one of them");
 }
 
 #[cfg(test)]

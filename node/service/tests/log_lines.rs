@@ -21,22 +21,16 @@ const LINES: &[(&str, Shown)] = &[
     ("fund the sequencer's L1 account; batches wait meanwhile", Test("an_empty_account_is_told_apart")),
     (
         "batches do not get to L1: if it is L1's endpoint, look after that; trying on",
-        Argument(
-            "the poster's twin of the proposer's trouble, whose cases a_refusal_that_lasts_is_a_reason_and_one_that_passes_is_none goes through",
-        ),
+        Test("what_keeps_batches_from_l1_is_a_reason_while_it_lasts"),
     ),
     (
         "L1 takes no more work or bytes for now (L1-WORK-3): batches wait until its bucket has drained",
-        Argument("every refusal of the Inbox that names its bucket, and nothing else"),
+        Test("a_full_bucket_is_one_state_however_many_batches_come_up_against_it"),
     ),
     ("another batch was first on L1", Test("a_call_is_forced_and_spends_what_is_on_l2")),
     (
         "the batch waited too long for the Inbox to take it: re-sequencing",
         Test("only_what_time_makes_worse_is_hopeless"),
-    ),
-    (
-        "the sequencer's L1 key is used by another process: stop one of them",
-        Test("a_lost_journal_outbids_what_the_pool_holds"),
     ),
     (
         "L1 left something out: reading it again; if that lasts, use another endpoint",
@@ -137,10 +131,6 @@ const LINES: &[(&str, Shown)] = &[
         "a call reverted: somebody else was first, or L1 reorganised",
         Test("reverts_are_told_before_and_after_inclusion"),
     ),
-    (
-        "the proposer's L1 key is used by another process: stop one of them",
-        Test("a_lost_journal_outbids_what_the_pool_holds"),
-    ),
     ("fund the proposer; claims wait meanwhile", Test("what_keeps_claims_from_l1_is_a_reason_while_it_lasts")),
     ("somebody claims another output of epoch", Test("a_wrong_claim_is_rivalled_and_never_final")),
     ("is final and not what derivation yields", Test("a_wrong_claim_that_became_final_stops_everything")),
@@ -153,10 +143,6 @@ const LINES: &[(&str, Shown)] = &[
     (
         "a call in a dispute reverted: somebody else was first, or L1 reorganised",
         Argument("the challenger's twin of the proposer's line, at the same outcome of the same submitter"),
-    ),
-    (
-        "the challenger's L1 key is used by another process: stop one of them",
-        Test("a_lost_journal_outbids_what_the_pool_holds"),
     ),
     (
         "fund the challenger: its bonds and calls wait, and its clocks run",
@@ -175,6 +161,7 @@ const LINES: &[(&str, Shown)] = &[
         Argument("the challenger's twin of the proposer's trouble, of which every error but a lack of money is one"),
     ),
     ("a file of a commitment is damaged, computing it again", Test("damaged_files_are_computed_again")),
+    ("the L1 key is used by another process: stop one of them", Test("a_lost_journal_outbids_what_the_pool_holds")),
     ("nothing goes to L1 from this key", Test("what_is_stuck_is_told_until_it_moves")),
     (
         "L1 asks more than may be bid: the transaction waits until L1 is cheaper",

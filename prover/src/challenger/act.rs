@@ -56,16 +56,8 @@ impl<O: DerivedOutputs, J: Journal> Challenger<O, J> {
                     self.reverted.insert(id, (times + 1, Instant::now()));
                     return Ok(true);
                 }
-                Ok(Outcome::Displaced { nonce }) => {
-                    tracing::error!(
-                        purpose,
-                        nonce,
-                        "the challenger's L1 key is used by another process: stop one of them"
-                    );
-                    return Ok(true);
-                }
                 // The submitter told; the next look decides anew.
-                Ok(Outcome::Superseded { .. }) | Err(SubmitError::NonceFreed { .. }) => return Ok(true),
+                Ok(Outcome::Displaced { .. } | Outcome::Superseded { .. }) | Err(SubmitError::NonceFreed { .. }) => return Ok(true),
                 Err(SubmitError::Refused { data }) => {
                     self.troubles.refused(&purpose, &reason(&data));
                     self.refused.1.insert(id);

@@ -330,7 +330,7 @@ impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
     async fn send(&mut self, purpose: &str, to: Address, input: Vec<u8>, value: U256) -> Result<bool, ProposerError> {
         let call = L1Call { purpose: purpose.into(), to: to.into(), input: input.into(), value, ..L1Call::default() };
         match self.sender.submit(call).await {
-            Ok(outcome) => Ok(report(purpose, &outcome)),
+            Ok(outcome) => Ok(self.report(purpose, &outcome)),
             Err(SubmitError::Refused { data }) => {
                 let reason = reason(&data).map_or_else(|| data.to_string(), |reason| format!("{reason:?}"));
                 self.troubles.refused(purpose, reason);
@@ -339,21 +339,20 @@ impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
             Err(error) => Err(error.into()),
         }
     }
-}
 
-fn report(purpose: &str, outcome: &Outcome) -> bool {
-    match outcome {
-        Outcome::Included(_) => true,
-        Outcome::Reverted { data, .. } => {
-            tracing::warn!(purpose, reason = ?reason(data), "a call reverted: somebody else was first, or L1 reorganised");
-            false
+    /// Whether the call was made.
+    fn report(&mut self, purpose: &str, outcome: &Outcome) -> bool {
+        match outcome {
+            Outcome::Included(_) => true,
+            Outcome::Reverted { data, .. } => {
+                let reason = reason(data);
+                tracing::warn!(purpose, ?reason, "a call reverted: somebody else was first, or L1 reorganised");
+                self.troubles.waits(format!("to {purpose} reverted: {reason:?}"));
+                false
+            }
+            // The submitter told; the next look decides anew.
+            Outcome::Displaced { .. } | Outcome::Superseded { .. } => false,
         }
-        Outcome::Displaced { nonce } => {
-            tracing::error!(purpose, nonce, "the proposer's L1 key is used by another process: stop one of them");
-            false
-        }
-        // The submitter told; the next look decides anew.
-        Outcome::Superseded { .. } => false,
     }
 }
 

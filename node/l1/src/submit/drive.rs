@@ -77,7 +77,11 @@ impl<J: Journal> Submitter<J> {
         let gas = wire::estimate_gas(&self.client, self.account, &call).await?;
         self.forget_final().await?;
         let next = self.client.nonce(self.account).await?;
+        let purpose = call.purpose.clone();
         let outcome = Drive::new(self, call, gas, next).await?.run().await?;
+        if let Outcome::Displaced { nonce } = outcome {
+            self.key_use.displaced(Instant::now(), self.account, &purpose, nonce);
+        }
         self.rest();
         Ok(outcome)
     }

@@ -12,6 +12,7 @@
 mod drive;
 mod fees;
 mod journal;
+mod key_use;
 mod send_error;
 mod submitter;
 mod wire;

@@ -3,6 +3,7 @@
 use super::{
     L1Call, Outcome, PooledKind, SubmitError, SubmitterConfig,
     journal::{Attempt, Journal, Ledger},
+    key_use::KeyUse,
     wire,
 };
 use crate::{
@@ -33,6 +34,8 @@ pub struct Submitter<J> {
     pub(super) config: SubmitterConfig,
     /// Nothing goes to L1 from this key.
     pub(super) stuck: Trouble,
+    /// Somebody else sends from this key.
+    pub(super) key_use: KeyUse,
     /// The newest bid of this process, and when it was made.
     pub(super) newest_bid: Option<(TxHash, Instant)>,
 }
@@ -50,8 +53,9 @@ impl<J: Journal> Submitter<J> {
         let account = signer.address();
         let ledger = Ledger::open(journal, account)?;
         let stuck = config.readiness.trouble("L1 transactions", config.patience);
+        let key_use = KeyUse::new(&config.readiness);
         let wallet = EthereumWallet::new(signer);
-        Ok(Self { client, wallet, account, chain_id, ledger, config, stuck, newest_bid: None })
+        Ok(Self { client, wallet, account, chain_id, ledger, config, stuck, key_use, newest_bid: None })
     }
 
     /// The account that sends.
@@ -69,6 +73,7 @@ impl<J: Journal> Submitter<J> {
         if let Some(lasted) = self.stuck.is_over() {
             tracing::info!(?lasted, account = %self.account, "transactions go to L1 again");
         }
+        self.key_use.undisturbed(Instant::now());
     }
 
     /// What it was made for does not get to L1.

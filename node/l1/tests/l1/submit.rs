@@ -196,8 +196,10 @@ async fn a_lost_journal_outbids_what_the_pool_holds() {
     let directory = tempfile::tempdir().unwrap();
     harness.auto_mine(false).await;
     let lost = directory.path().join("lost");
-    let mut first = submitter(&harness, &lost, submitter_config()).await;
-    let displaced = tokio::spawn(async move { first.submit(transfer(5)).await });
+    let config = submitter_config();
+    let readiness = config.readiness.clone();
+    let mut first = submitter(&harness, &lost, config).await;
+    let displaced = tokio::spawn(async move { (first.submit(transfer(5)).await, first) });
     wait_until_pooled(&harness, &lost).await;
 
     let journal = directory.path().join("new");
@@ -207,9 +209,14 @@ async fn a_lost_journal_outbids_what_the_pool_holds() {
     let outcome = harness.while_mining(sending).await.unwrap().unwrap();
     assert!(matches!(outcome, Outcome::Included(_)), "{outcome:?}");
     assert_eq!(received(&harness).await, U256::from(7));
-    // To the other process, the key is used elsewhere.
-    let displaced = displaced.await.unwrap().unwrap();
-    assert!(matches!(displaced, Outcome::Displaced { .. }), "{displaced:?}");
+    // To the other process, the key is used elsewhere, which lasts although it can send again.
+    let (displaced, mut first) = displaced.await.unwrap();
+    assert!(matches!(displaced, Ok(Outcome::Displaced { .. })), "{displaced:?}");
+    harness.auto_mine(true).await;
+    assert!(matches!(first.submit(transfer(5)).await, Ok(Outcome::Included(_))));
+    first.rest();
+    let reasons = readiness.reasons();
+    assert!(reasons.len() == 1 && reasons[0].starts_with("L1 key: another process used the key"), "{reasons:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
