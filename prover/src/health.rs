@@ -136,7 +136,7 @@ mod tests {
     fn view(l1_block: u64, latest: u64) -> View {
         let block = |number| BlockRef { number, ..BlockRef::default() };
         let heads = L1Heads { latest: block(latest), ..L1Heads::default() };
-        let head = ReplicaHead { batch_index: 0, l1_block: block(l1_block), l1_heads: heads };
+        let head = ReplicaHead { l1_block: block(l1_block), l1_heads: heads, ..ReplicaHead::default() };
         View {
             replica: watch::channel(head).1,
             proposer: watch::channel(ProposerStatus::default()).1,

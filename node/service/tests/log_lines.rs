@@ -185,6 +185,10 @@ const LINES: &[(&str, Shown)] = &[
         Test("it_lasts_until_the_block_that_shows_it_is_read"),
     ),
     (
+        "L1 follows rules that this program was not given: it derives no further, and answers for what came before; take what is on L2 out while the grace runs, or run a version that knows the rules",
+        Test("what_came_before_rules_that_are_not_known_stands"),
+    ),
+    (
         "derivation is behind L1: it catches up, unless this machine is too slow for the chain",
         Argument(
             "said by whoever starts far behind; readiness_means_keeping_up_and_nothing_in_the_way has the same bound",

@@ -11,11 +11,11 @@ use alloy::{
 };
 use anyhow::Context;
 use serde_json::json;
-use tandem_chain::{L2Message, MessageTree, OutputFields};
+use tandem_chain::{L2Message, MessageTree};
 use tandem_evm::{Evm, EvmBlock, predeploys};
 use tandem_l1::{
     Archive, BeaconClient, BlobSource, L1Client, MemoryStore, PayloadFetcher, ReaderConfig, Replica, ReplicaConfig,
-    ReplicaHandle, bindings::Inbox,
+    ReplicaHandle, bindings::Inbox, replica::WaitError,
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -89,7 +89,8 @@ impl Source {
         }
     }
 
-    /// The message to L1 with its place in the output of a batch; unchecked, if it is the sequencer's.
+    /// The message to L1 with its place in the output of a batch, or of the last before it whose rules are known here; unchecked, if it is the
+    /// sequencer's.
     pub async fn proof(&self, ground: &Ground, index: u64, batch: u64) -> anyhow::Result<Proof> {
         match self {
             Self::Sequencer(l2) => {
@@ -98,7 +99,7 @@ impl Source {
                 proof.context("the sequencer has no proof")
             }
             Self::L1(derived) => {
-                derived.until(batch, ground.patience).await?;
+                let batch = derived.until(batch, ground.patience).await?;
                 derived.proof(index, batch)
             }
         }
@@ -152,16 +153,20 @@ impl Derived {
         Ok(Self { store, handle, _running: token.drop_guard() })
     }
 
-    async fn until(&self, batch: u64, patience: Duration) -> anyhow::Result<OutputFields> {
-        self.handle.wait_until(batch, patience).await.context("deriving the chain from L1")
+    /// Derives up to a batch, or up to the last one before it under the rules that are known here; which of them. An output before a change
+    /// of rules stays final after it, and proves what it held.
+    async fn until(&self, batch: u64, patience: Duration) -> anyhow::Result<u64> {
+        match self.handle.wait_until(batch, patience).await {
+            Ok(_) => Ok(batch),
+            Err(WaitError::OtherRules { first, .. }) => Ok(first.saturating_sub(1)),
+            Err(error) => Err(error).context("deriving the chain from L1"),
+        }
     }
 
-    /// Derives every batch that L1 has now; the last.
+    /// Derives every batch that L1 has now, as far as the rules go that are known here; the last.
     async fn catch_up(&self, ground: &Ground) -> anyhow::Result<u64> {
         let inbox = Inbox::new(ground.deployment.chain.inbox, ground.l1.provider());
-        let last = inbox.batchCount().call().await?;
-        self.until(last, ground.patience).await?;
-        Ok(last)
+        self.until(inbox.batchCount().call().await?, ground.patience).await
     }
 
     fn blocks(&self, batch: u64) -> anyhow::Result<Vec<EvmBlock>> {

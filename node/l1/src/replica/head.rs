@@ -11,6 +11,8 @@ pub struct ReplicaHead {
     pub l1_block: BlockRef,
     /// How far L1 is.
     pub l1_heads: L1Heads,
+    /// The first batch under a configuration that the replica was not given, if L1 holds one: it derives none from there on.
+    pub ends_before: Option<u64>,
 }
 
 impl ReplicaHead {

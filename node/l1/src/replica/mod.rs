@@ -2,7 +2,9 @@
 //!
 //! No help from the sequencer, and nothing of its word. Invariant: what the store holds is a prefix of the chain that L1 held when it was
 //! stored; after a reorg, a restart or a contradiction the Inbox says how much of it stands, and the rest is derived again.
-//! Adversarial: payloads (the state machine is total) and the endpoint, whose lies end in another hash than the Inbox's.
+//! Batches under a configuration that it was not given it does not derive; what came before them stands, and is what whoever leaves before
+//! a change of rules needs (L1-NOTICE-3), so that it goes on to answer for that. Adversarial: payloads (the state machine is total), the endpoint,
+//! whose lies end in another hash than the Inbox's, and the owner, who may change the rules.
 
 mod head;
 mod obstacle;
@@ -79,6 +81,8 @@ impl<E: core::error::Error> ReplicaError<E> {
         match self {
             Self::Rpc(_) | Self::Cancelled => Policy::Retry,
             Self::Payload(error) => error.policy(),
+            // A reorganisation may take the batch away, and what was derived before it is needed meanwhile.
+            Self::Derivation(DerivationError::ConfigMismatch { .. }) => Policy::Retry,
             Self::Derivation(error) => error.policy(),
             Self::Replaced { .. } | Self::Reorg { .. } => Policy::Reset,
             Self::Store(_) | Self::Corrupt(_) => Policy::Fatal,
@@ -153,7 +157,9 @@ where
             if self.head.borrow().batch_index > before || matches!(error, ReplicaError::Reorg { .. }) {
                 backoff.reset();
             }
-            from_start = matches!(error, ReplicaError::Derivation(_)) && self.head.borrow().batch_index == before;
+            let is_at_end = self.head.borrow().ends_before.is_some();
+            from_start =
+                matches!(error, ReplicaError::Derivation(_)) && self.head.borrow().batch_index == before && !is_at_end;
             let delay = backoff.delay();
             tracing::info!(%error, ?delay, "derivation starts over from the last batch that L1 holds");
             tokio::select! {
@@ -185,14 +191,25 @@ where
             match session.reader.next().await {
                 L1Update::Block(block) => {
                     let id = block.id();
-                    let taken = self.take_block(&mut session, block).await;
-                    taken.inspect_err(|error| obstacle.met(Some(id.number), error))?;
+                    if let Err(error) = self.take_block(&mut session, block).await {
+                        match error {
+                            ReplicaError::Derivation(DerivationError::ConfigMismatch { index, .. }) => {
+                                self.publish(|view| view.ends_before = Some(index));
+                                obstacle.met_end(id.number, &error);
+                            }
+                            _ => obstacle.met(Some(id.number), &error),
+                        }
+                        return Err(error);
+                    }
                     self.publish(|view| view.l1_block = id);
                 }
                 L1Update::Heads(heads) => self.publish(|view| view.l1_heads = heads),
                 L1Update::Reorg { to } => return Err(ReplicaError::Reorg { to: to.number }),
             }
             obstacle.read(*self.head.borrow());
+            if obstacle.is_past() && self.head.borrow().ends_before.is_some() {
+                self.publish(|view| view.ends_before = None);
+            }
         }
     }
 
@@ -286,6 +303,14 @@ pub enum WaitError<E: core::error::Error> {
         /// How long it was waited for.
         waited: Duration,
     },
+    /// The batch follows a configuration that the replica was not given, or comes after one that does.
+    #[error("batch {batch_index} follows other rules than this program was given, which end before batch {first}")]
+    OtherRules {
+        /// Index of the batch waited for.
+        batch_index: u64,
+        /// The first batch under the other rules.
+        first: u64,
+    },
     /// The replica's task has ended.
     #[error("the replica has ended")]
     Ended,
@@ -328,8 +353,12 @@ impl<S> ReplicaHandle<S> {
     {
         let mut head = self.head.clone();
         let late = WaitError::Late { batch_index, waited: patience };
-        let reached = head.wait_for(|head| head.batch_index >= batch_index);
-        tokio::time::timeout(patience, reached).await.map_err(|_| late)?.map_err(|_| WaitError::Ended)?;
+        let is_beyond = |head: &ReplicaHead| head.ends_before.filter(|first| batch_index >= *first);
+        let reached = head.wait_for(|head| head.batch_index >= batch_index || is_beyond(head).is_some());
+        let reached = tokio::time::timeout(patience, reached).await.map_err(|_| late)?;
+        if let Some(first) = is_beyond(&*reached.map_err(|_| WaitError::Ended)?) {
+            return Err(WaitError::OtherRules { batch_index, first });
+        }
         let output = self.output(batch_index).map_err(WaitError::Store)?;
         output.ok_or(WaitError::Late { batch_index, waited: patience })
     }

@@ -47,6 +47,24 @@ impl Obstacle {
         }
     }
 
+    /// Derivation ended before a batch in this L1 block, which follows rules that the replica was not given.
+    pub fn met_end(&mut self, l1_block: u64, error: &dyn Display) {
+        self.past_at = l1_block;
+        if let Some(lasts) = self.trouble.holds(|| error.to_string()) {
+            tracing::error!(
+                %error,
+                ?lasts,
+                "L1 follows rules that this program was not given: it derives no further, and answers for what came before; take what is on L2 out \
+                 while the grace runs, or run a version that knows the rules"
+            );
+        }
+    }
+
+    /// Whether L1 was read beyond everything that was met.
+    pub fn is_past(&self) -> bool {
+        self.past_at == 0
+    }
+
     /// L1 was read up to here.
     pub fn read(&mut self, head: ReplicaHead) {
         if head.l1_block.number >= self.past_at {
