@@ -73,9 +73,12 @@ pub struct DevnetFlags {
     /// Where sequencer and prover find L1, if it is not Anvil itself: tests put something in between.
     #[arg(skip)]
     pub services_l1_rpc: Option<Url>,
-    /// How often L1 writes its state, in seconds: a kill loses as much.
-    #[arg(skip = l1::DUMP_INTERVAL_S)]
-    pub l1_dump_interval_s: u64,
+    /// From an owner's decision to its maturity, in seconds, if that is not `forced_window_s`: tests play what is done in between.
+    #[arg(skip)]
+    pub delay_s: Option<u64>,
+    /// Grace of a new entry and of an upgrade, in seconds, likewise.
+    #[arg(skip)]
+    pub grace_s: Option<u64>,
 }
 
 /// A running devnet. [`Devnet::stop`] ends it; dropping it ends Anvil, and kills the services.
@@ -150,13 +153,7 @@ impl Devnet {
             directory::forget(dir)?;
         }
         let block_time = Some(Duration::from_millis(flags.l1_block_time_ms));
-        let options = L1Options {
-            dir: dir.into(),
-            port: flags.l1_port,
-            accounts: ACCOUNTS,
-            block_time,
-            dump_interval_s: flags.l1_dump_interval_s,
-        };
+        let options = L1Options { dir: dir.into(), port: flags.l1_port, accounts: ACCOUNTS, block_time };
         let l1_process = L1::start(options).await?;
         let keys = l1_process.keys().to_vec();
         ensure!(keys.len() == ACCOUNTS, "Anvil names {} accounts instead of {ACCOUNTS}", keys.len());
@@ -278,8 +275,8 @@ fn spec(flags: &DevnetFlags, owner: &PrivateKeySigner, sequencer: &PrivateKeySig
             claim_window_seconds: flags.claim_window_s,
             checkpoint_age_seconds: 86_400,
             forced_inclusion_window_seconds: flags.forced_window_s,
-            delay_seconds: flags.forced_window_s,
-            grace_seconds: EPOCH_SECONDS.into(),
+            delay_seconds: flags.delay_s.unwrap_or(flags.forced_window_s),
+            grace_seconds: flags.grace_s.unwrap_or(EPOCH_SECONDS.into()),
             pause_seconds: 3_600,
             ..Settlement::default()
         },

@@ -36,7 +36,7 @@ struct Rig {
 
 impl Rig {
     async fn start(dir: &Path) -> Self {
-        let options = L1Options { dir: dir.into(), port: 0, accounts: 2, block_time: None, dump_interval_s: 60 };
+        let options = L1Options { dir: dir.into(), port: 0, accounts: 2, block_time: None };
         let l1 = L1::start(options).await.unwrap();
         let key = l1.keys()[0].clone();
         let nonce = l1.client().nonce(key.address()).await.unwrap();

@@ -1,17 +1,17 @@
 //! What others can do to the chain: append by force, post garbage, claim what is not theirs.
 
 use alloy::{
-    primitives::{B256, Bytes, U256},
-    sol_types::SolCall,
+    primitives::{Address, B256, Bytes, U256},
+    sol_types::{SolCall, SolInterface},
 };
 use anyhow::{Context, ensure};
 use serde_json::json;
-use tandem_chain::{BatchHeader, DataKind, batch::calldata_hash};
+use tandem_chain::{BatchHeader, DataKind, L2Message, MessageTree, OutputFields, batch::calldata_hash};
 use tandem_cli::{
     bridge::proof::Proof,
     wallet::{Call, Wallet, WalletError},
 };
-use tandem_l1::bindings::{AppendArgs, Bridge, Checkpoint, Inbox};
+use tandem_l1::bindings::{AppendArgs, Bridge, Checkpoint, FraudSettlement, Inbox, Schedule};
 
 use crate::{
     World,
@@ -61,9 +61,30 @@ pub async fn append_bytes(world: &World, payload: Bytes) -> anyhow::Result<()> {
 
 /// Payloads with the work that they declare, appended at once: each is signed before the one before it is posted (L1-BATCH-1).
 pub async fn append_all(world: &World, batches: Vec<(Bytes, u64)>) -> anyhow::Result<()> {
+    let wallet = sequencer(world).await?;
+    let calls = appends(world, &wallet, batches).await?;
+    wallet.send_all(calls).await?;
+    Ok(())
+}
+
+/// The same, one in every L1 block.
+pub async fn append_each_block(world: &World, batches: Vec<(Bytes, u64)>) -> anyhow::Result<()> {
+    let wallet = sequencer(world).await?;
+    for call in appends(world, &wallet, batches).await? {
+        wallet.send(call).await?;
+    }
+    Ok(())
+}
+
+/// The sequencer's key, in hands that do as they like.
+async fn sequencer(world: &World) -> anyhow::Result<Wallet> {
+    Ok(Wallet::connect(world.devnet.l1.clone(), world.devnet.sequencer_key(), DEADLINE).await?)
+}
+
+/// Appends that follow each other.
+async fn appends(world: &World, wallet: &Wallet, batches: Vec<(Bytes, u64)>) -> anyhow::Result<Vec<Call>> {
     let chain = &world.devnet.deployment.chain;
-    let wallet = Wallet::connect(world.devnet.l1.clone(), world.devnet.sequencer_key(), DEADLINE).await?;
-    let mut args = next_append(world, &wallet, false).await?;
+    let mut args = next_append(world, wallet, false).await?;
     let mut calls = Vec::new();
     for (payload, work_gas) in batches {
         args.workGas = work_gas;
@@ -86,8 +107,53 @@ pub async fn append_all(world: &World, batches: Vec<(Bytes, u64)>) -> anyhow::Re
         args.index += 1;
         args.parentContentHash = content.content_hash();
     }
-    wallet.send_all(calls).await?;
-    Ok(())
+    Ok(calls)
+}
+
+/// Claims, on top of a claim and under the rules that hold now, that everything in the Bridge belongs to `thief`: the claim's id, and the proof
+/// that would pay it out. L1 must take it: it knows no better.
+pub async fn claim_everything(
+    world: &World,
+    user: usize,
+    parent: &FraudSettlement::ClaimPosted,
+    thief: Address,
+) -> anyhow::Result<(B256, Proof)> {
+    let (deployment, l1) = (&world.devnet.deployment, world.devnet.l1.provider());
+    let inbox = Inbox::new(deployment.chain.inbox, l1);
+    let entry = Schedule::new(deployment.schedule, l1).activeEntry().call().await?;
+    let batch_index = inbox.batchCount().call().await?;
+    // No other message has this place, so that it is not executed yet.
+    let index = 1_000;
+    let everything = world.l1_balance(deployment.chain.bridge).await?;
+    let message = L2Message { index, sender: thief, target: thief, value: everything, ..L2Message::default() };
+    let mut leaves = vec![B256::ZERO; usize::try_from(index)?];
+    leaves.push(message.hash());
+    let tree = MessageTree::new(leaves);
+    let fields = OutputFields {
+        config_hash: entry.configHash,
+        batch_hash: inbox.batchHashOf(batch_index).call().await?,
+        last_block_hash: parent.fields.lastBlockHash,
+        state_root: parent.fields.stateRoot,
+        message_root: tree.root(),
+        queue_index: parent.fields.queueIndex,
+    };
+    let siblings = tree.prove(index).context("the message is in the tree")?;
+    let proof = Proof { message, fields, siblings, output: fields.hash(), batch_index };
+    let call = FraudSettlement::claimCall { parent: parent.claimId, fields: fields.into(), path: Vec::new() };
+    let call = Call::new(deployment.chain.settlement, call.abi_encode()).value(U256::from(entry.rules.claimBond));
+    let receipt = world.l1_wallet(user).await?.send(call).await.context("an invented claim")?;
+    let posted = receipt.decoded_log::<FraudSettlement::ClaimPosted>().context("nothing was claimed")?;
+    Ok((posted.claimId, proof))
+}
+
+/// Makes a call that must be refused; the contract's reason.
+pub async fn refused<E: SolInterface>(wallet: &Wallet, to: Address, call: impl SolCall) -> anyhow::Result<E> {
+    match wallet.send(Call::new(to, call.abi_encode())).await {
+        Err(WalletError::Refused(refusal)) => {
+            E::abi_decode(&refusal.data).with_context(|| format!("refused for another reason: {refusal}"))
+        }
+        sent => anyhow::bail!("L1 took a call that it must refuse: {sent:?}"),
+    }
 }
 
 /// The sequencer's proof of a message, as soon as there is one.
@@ -98,14 +164,7 @@ pub async fn proof(world: &World, index: u64) -> anyhow::Result<Proof> {
 
 /// Claims with a proof that must be refused; the Bridge's reason.
 pub async fn refused_claim(world: &World, user: usize, proof: &Proof) -> anyhow::Result<Bridge::BridgeErrors> {
-    let wallet = world.l1_wallet(user).await?;
-    let sent = wallet.send(Call::new(world.devnet.deployment.chain.bridge, proof.call()?.abi_encode())).await;
-    let Err(WalletError::Refused(refusal)) = sent else {
-        anyhow::bail!("the Bridge took a claim that it must refuse: {sent:?}")
-    };
-    use alloy::sol_types::SolInterface;
-    Bridge::BridgeErrors::abi_decode(&refusal.data)
-        .with_context(|| format!("the Bridge refused for another reason: {refusal}"))
+    refused(&world.l1_wallet(user).await?, world.devnet.deployment.chain.bridge, proof.call()?).await
 }
 
 /// The same proof with one thing wrong, in every way there is.

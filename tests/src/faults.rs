@@ -5,12 +5,11 @@
 
 use std::{path::Path, time::Duration};
 
-use alloy::{providers::Provider, rpc::types::Filter, sol_types::SolEvent};
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use tandem_cli::chain::ask;
 use tandem_devnet::Service;
-use tandem_l1::bindings::{FraudSettlement, Inbox};
+use tandem_l1::bindings::Inbox;
 use tokio::time::Instant;
 
 use crate::{
@@ -25,8 +24,6 @@ use crate::{
 pub enum Fault {
     /// A service is killed, and started again at once.
     Kill(Service),
-    /// Anvil is killed: L1 goes back to what it last wrote.
-    KillL1,
     /// L1 drops so many blocks, and nothing of them returns.
     Reorg(u64),
     /// L1's endpoint is away for a while.
@@ -40,8 +37,6 @@ pub enum Fault {
 pub struct Plan {
     /// How often each service is killed.
     pub kills: usize,
-    /// How often L1 is killed.
-    pub l1_kills: usize,
     /// The depths of the reorganisations, in L1 blocks.
     pub reorgs: Vec<u64>,
     /// How often L1's endpoint fails for a while.
@@ -95,7 +90,6 @@ impl Plan {
                 faults.extend([3_600, -3_600].map(|seconds| Fault::Skew(service, seconds)));
             }
         }
-        faults.extend([Fault::KillL1].repeat(self.l1_kills));
         faults.extend(self.reorgs.iter().map(|depth| Fault::Reorg(*depth)));
         for number in 0..self.outages {
             let presence = if number % 2 == 0 { Presence::Refuses } else { Presence::Silent };
@@ -111,7 +105,7 @@ impl Plan {
 /// Makes all faults of a plan to a new world under traffic, and checks everything in the end.
 pub async fn run(plan: &Plan, seed: u64) -> anyhow::Result<Report> {
     let started = Instant::now();
-    let options = WorldOptions { batch_age_ms: 1_000, l1_dump_interval_s: 3, ..WorldOptions::default() };
+    let options = WorldOptions { batch_age_ms: 1_000, ..WorldOptions::default() };
     let mut world = World::start(options).await?;
     let mut random = Random::new(seed);
     let traffic = Traffic::start(&world, Duration::from_millis(250)).await?;
@@ -143,14 +137,6 @@ async fn cause(world: &mut World, fault: Fault) -> anyhow::Result<Instant> {
         Fault::Kill(service) => {
             world.devnet.services.kill(service).await?;
             world.devnet.services.restart(service)?;
-        }
-        Fault::KillL1 => {
-            let state = world.dir().join(tandem_devnet::l1::STATE);
-            let ready_at = world.ready_at;
-            let is_written = || async { Ok((state.metadata()?.modified()? > ready_at).then_some(())) };
-            wait_until("L1 has written a state with everybody's money", is_written).await?;
-            world.devnet.l1_process.kill().await?;
-            world.devnet.l1_process.restart().await?;
         }
         Fault::Reorg(depth) => {
             let _: Value = ask(&world.devnet.l1, "anvil_reorg", json!([depth, []])).await?;
@@ -217,13 +203,8 @@ async fn recovery(world: &World, since: Instant) -> anyhow::Result<(f64, f64)> {
 
 /// Batches and claims that L1 has.
 async fn progress(world: &World) -> anyhow::Result<(u64, usize)> {
-    let (l1, chain) = (&world.devnet.l1, &world.devnet.deployment.chain);
-    let batches = Inbox::new(chain.inbox, l1.provider()).batchCount().call().await?;
-    let claims = Filter::new()
-        .address(chain.settlement)
-        .event_signature(FraudSettlement::ClaimPosted::SIGNATURE_HASH)
-        .from_block(0u64);
-    Ok((batches, l1.request(l1.provider().get_logs(&claims)).await?.len()))
+    let inbox = Inbox::new(world.devnet.deployment.chain.inbox, world.devnet.l1.provider());
+    Ok((inbox.batchCount().call().await?, world.claims().await?.len()))
 }
 
 /// The last lines of both services.
@@ -269,11 +250,11 @@ mod tests {
 
     #[test]
     fn a_seed_gives_one_order_of_all_faults() {
-        let plan = Plan { kills: 2, l1_kills: 1, reorgs: vec![1, 10], outages: 3, skews: true };
+        let plan = Plan { kills: 2, reorgs: vec![1, 10], outages: 3, skews: true };
         let order = |seed| plan.faults(&mut Random::new(seed));
         assert_eq!(order(1), order(1));
         assert_ne!(order(1), order(2));
-        assert_eq!(order(1).len(), 2 * 2 + 4 + 1 + 2 + 3);
+        assert_eq!(order(1).len(), 2 * 2 + 4 + 2 + 3);
     }
 
     #[test]

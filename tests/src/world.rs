@@ -5,13 +5,14 @@ use std::{
     path::{Path, PathBuf},
     process::{Output, Stdio},
     sync::atomic::{AtomicU32, Ordering},
-    time::SystemTime,
 };
 
 use alloy::{
     primitives::{Address, B256, U256},
     providers::Provider,
+    rpc::types::Filter,
     signers::local::PrivateKeySigner,
+    sol_types::SolEvent,
 };
 use anyhow::{Context, bail, ensure};
 use serde::de::DeserializeOwned;
@@ -21,7 +22,7 @@ use tandem_cli::{
     wallet::Wallet,
 };
 use tandem_devnet::{Devnet, DevnetFlags};
-use tandem_l1::{L1Client, anvil};
+use tandem_l1::{L1Client, anvil, bindings::FraudSettlement};
 use tempfile::TempDir;
 use url::Url;
 
@@ -39,13 +40,22 @@ pub struct WorldOptions {
     pub claim_window_s: u32,
     /// Time after which L1 messages must be taken, in seconds.
     pub forced_window_s: u64,
-    /// How often L1 writes its state, in seconds.
-    pub l1_dump_interval_s: u64,
+    /// Time from an owner's decision to its maturity, in seconds, if it is not the forced-inclusion window.
+    pub delay_s: Option<u64>,
+    /// Grace of a new entry and of an upgrade, in seconds, if it is not the devnet's.
+    pub grace_s: Option<u64>,
 }
 
 impl Default for WorldOptions {
     fn default() -> Self {
-        Self { data: "auto", batch_age_ms: 3_000, claim_window_s: 6, forced_window_s: 300, l1_dump_interval_s: 60 }
+        Self {
+            data: "auto",
+            batch_age_ms: 3_000,
+            claim_window_s: 6,
+            forced_window_s: 300,
+            delay_s: None,
+            grace_s: None,
+        }
     }
 }
 
@@ -62,8 +72,6 @@ pub struct World {
     pub devnet: Devnet,
     /// What stands between the services and L1.
     pub proxy: L1Proxy,
-    /// When users had their money and the RPC answered.
-    pub ready_at: SystemTime,
     dir: TempDir,
 }
 
@@ -87,10 +95,11 @@ impl World {
             forced_window_s: options.forced_window_s,
             quiet: true,
             services_l1_rpc: Some(proxy.url.clone()),
-            l1_dump_interval_s: options.l1_dump_interval_s,
+            delay_s: options.delay_s,
+            grace_s: options.grace_s,
         };
         let devnet = Devnet::start(&flags, dir.path()).await?;
-        Ok(Self { devnet, proxy, ready_at: SystemTime::now(), dir })
+        Ok(Self { devnet, proxy, dir })
     }
 
     /// Ends it in order.
@@ -153,6 +162,28 @@ impl World {
         let answer: Value = serde_json::from_str(json).with_context(|| format!("forge create said {printed}"))?;
         let address = answer["deployedTo"].as_str().with_context(|| format!("forge create said {printed}"))?;
         Ok(address.parse()?)
+    }
+
+    /// L1's clock leaps, and its next block has come.
+    pub async fn pass(&self, seconds: u64) -> anyhow::Result<()> {
+        let l1 = &self.devnet.l1;
+        let then = l1.latest().await?.timestamp + seconds;
+        let _: Value = ask(l1, "evm_increaseTime", json!([seconds])).await?;
+        let has_come = || async { Ok((l1.latest().await?.timestamp >= then).then_some(())) };
+        wait_until("L1 has a block after the leap", has_come).await
+    }
+
+    /// Every claim on L1, in the order in which they were made.
+    pub async fn claims(&self) -> anyhow::Result<Vec<FraudSettlement::ClaimPosted>> {
+        let filter = Filter::new()
+            .address(self.devnet.deployment.chain.settlement)
+            .event_signature(FraudSettlement::ClaimPosted::SIGNATURE_HASH)
+            .from_block(0u64);
+        let logs = self.devnet.l1.logs(&filter).await?;
+        Ok(logs
+            .iter()
+            .map(|log| Ok(FraudSettlement::ClaimPosted::decode_log(&log.inner)?.data))
+            .collect::<alloy::sol_types::Result<_>>()?)
     }
 
     /// Where the chain is.

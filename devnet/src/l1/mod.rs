@@ -55,8 +55,6 @@ pub struct L1Options {
     pub accounts: usize,
     /// Time between blocks; none if the caller mines.
     pub block_time: Option<Duration>,
-    /// Time between two writings of its state, in seconds.
-    pub dump_interval_s: u64,
 }
 
 /// The running L1. Dropping it ends it; [`L1::stop`] waits for its state to be written.
@@ -118,25 +116,8 @@ impl L1 {
         while !self.anvil.as_ref().is_some_and(Anvil::has_ended) {
             tokio::time::sleep(END_POLL).await;
         }
-        let loss = format!("what it had not written is lost: at most {} s", self.options.dump_interval_s);
+        let loss = format!("what it had not written is lost: at most {DUMP_INTERVAL_S} s");
         anyhow::anyhow!("L1 ended: Anvil is gone, and {loss}; the next start goes on from what was written")
-    }
-
-    /// Ends Anvil as kill -9 does. [`L1::restart`] brings it back as it last wrote its state.
-    pub async fn kill(&mut self) -> anyhow::Result<()> {
-        self.stop_keeper().await;
-        match self.anvil.take() {
-            Some(anvil) => Ok(tokio::task::spawn_blocking(move || anvil.kill()).await??),
-            None => Ok(()),
-        }
-    }
-
-    /// Starts it again, at the same port.
-    pub async fn restart(&mut self) -> anyhow::Result<()> {
-        let port = self.url.port().context("L1 has no port")?;
-        self.anvil = Some(start_anvil(&self.options, port)?);
-        self.keep();
-        Ok(())
     }
 
     /// Ends it in order: Anvil writes its state.
@@ -208,7 +189,7 @@ fn start_anvil(options: &L1Options, port: u16) -> anyhow::Result<Anvil> {
         ["--no-mining", "--slots-in-an-epoch=1", "--gas-limit=60000000"].map(Into::into).into();
     arguments.push(format!("--accounts={}", options.accounts).into());
     arguments.push(format!("--prune-history={KEPT_BLOCKS}").into());
-    arguments.push(format!("--state-interval={}", options.dump_interval_s).into());
+    arguments.push(format!("--state-interval={DUMP_INTERVAL_S}").into());
     if let Some(state) = dump::state(&options.dir)? {
         arguments.push("--load-state".into());
         arguments.push(state.into());

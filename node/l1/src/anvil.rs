@@ -109,14 +109,6 @@ impl Anvil {
         Ok(Url::parse(&format!("ws://127.0.0.1:{}", self.port))?)
     }
 
-    /// Ends it at once, as kill -9 does: what it has not written is lost.
-    pub fn kill(mut self) -> Result<(), AnvilError> {
-        // The group is of its own: Anvil, and the shell that holds its leash.
-        Command::new("kill").args(["-9", "--", &format!("-{}", self.child.id())]).status()?;
-        self.child.wait()?;
-        Ok(())
-    }
-
     /// Whether it has ended by itself, or was killed by somebody else.
     pub fn has_ended(&self) -> bool {
         self.ended.load(Ordering::Acquire)

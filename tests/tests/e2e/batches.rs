@@ -41,7 +41,7 @@ async fn a_batch_beyond_calldata_is_posted_as_blobs_and_derived() -> anyhow::Res
 #[tokio::test(flavor = "multi_thread")]
 async fn an_l1_whose_clock_leaps_ahead_stops_nothing() -> anyhow::Result<()> {
     let world = World::start(WorldOptions::default()).await?;
-    let _: Value = ask(&world.devnet.l1, "evm_increaseTime", json!([3_600])).await?;
+    world.pass(3_600).await?;
     let pay = || async {
         world.l2_wallet(ALICE).await?.send(Call::new(BOB, Vec::new()).value(milliether(1))).await?;
         anyhow::Ok(())

@@ -9,5 +9,6 @@ mod guide;
 mod hostile;
 mod install;
 mod money;
+mod pace;
 mod processes;
 mod steps;
