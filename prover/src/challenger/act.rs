@@ -57,7 +57,9 @@ impl<O: DerivedOutputs, J: Journal> Challenger<O, J> {
                     return Ok(true);
                 }
                 // The submitter told; the next look decides anew.
-                Ok(Outcome::Displaced { .. } | Outcome::Superseded { .. }) | Err(SubmitError::NonceFreed { .. }) => return Ok(true),
+                Ok(Outcome::Displaced { .. } | Outcome::Superseded { .. }) | Err(SubmitError::NonceFreed { .. }) => {
+                    return Ok(true);
+                }
                 Err(SubmitError::Refused { data }) => {
                     self.troubles.refused(&purpose, &reason(&data));
                     self.refused.1.insert(id);
