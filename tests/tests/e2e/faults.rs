@@ -37,8 +37,7 @@ async fn some_faults_lose_nothing() -> anyhow::Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a quarter of an hour: make e2e-faults"]
 async fn all_faults_lose_nothing() -> anyhow::Result<()> {
-    let report =
-        run(Plan { kills: 20, outages: 3, reorgs: (1..=10).collect(), skews: true, ..Plan::default() }).await?;
+    let report = run(Plan { kills: 20, outages: 3, reorgs: (1..=10).collect(), skews: true }).await?;
     let lines: String = report.figures().iter().map(|figure| format!("{figure}\n")).collect();
     print!("{lines}");
     let target = std::env::var_os("CARGO_TARGET_DIR")
