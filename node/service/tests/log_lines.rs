@@ -296,7 +296,7 @@ fn every_line_for_the_operator_is_documented_and_shown() {
     }
     let text: Vec<String> = all_sources().iter().map(|path| fs::read_to_string(path).unwrap()).collect();
     let operations = fs::read_to_string(root().join("docs/operations.md")).unwrap();
-    let alarms = fs::read_to_string(root().join("prover/src/proposer/mod.rs")).unwrap();
+    let alarms = fs::read_to_string(root().join("prover/src/proposer/alarm.rs")).unwrap();
     for (line, shown) in LINES {
         assert!(operations.contains(&format!("`{line}`")), "`{line}` is not in docs/operations.md");
         let is_alarm = alarms.contains(line);
