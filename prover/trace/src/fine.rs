@@ -6,7 +6,6 @@ use alloy_primitives::B256;
 use tandem_vm::{
     Machine,
     commit::{COARSE_STRIDE, next_leaf},
-    fast::Stop,
 };
 
 use crate::{
@@ -38,15 +37,13 @@ pub(crate) fn leaves(
             if left == 0 {
                 break;
             }
-            if let Stop::MissingPreimage(key) = machine.run(steps, &mut program.clone()) {
-                return Err(TraceError::MissingPreimage { key });
-            }
+            program.run(&mut machine, steps)?;
             if machine.exited() {
                 break;
             }
             machine.hash();
         }
-        Ok(parts.into_iter().map(|part| part.join()).collect::<Vec<_>>())
+        Ok::<_, TraceError>(parts.into_iter().map(|part| part.join()).collect::<Vec<_>>())
     })?;
     let mut leaves = Vec::new();
     for part in parts {

@@ -9,7 +9,6 @@ use alloy_primitives::B256;
 use tandem_vm::{
     Commitment, Machine, StepWitness,
     commit::{COARSE_STRIDE, LEAVES},
-    fast::Stop,
 };
 
 use crate::{
@@ -60,15 +59,12 @@ impl MachineTrace {
     /// The machine before a stride; none if it has halted before.
     fn machine_before(&self, stride: u64) -> Result<Machine, TraceError> {
         let (coarse, _) = self.coarse_and_end()?;
-        let leaves: Vec<B256> = (0..stride).map(|index| coarse.leaf(index)).collect();
-        let (mut at, mut machine) =
-            self.store.snapshot(self.start, stride, &leaves)?.unwrap_or_else(|| (0, self.program.machine()));
+        let snapshot = self.store.snapshot(self.start, stride, |index| coarse.leaf(index))?;
+        let (mut at, mut machine) = snapshot.unwrap_or_else(|| (0, self.program.machine()));
         while at < stride {
             self.halt.check()?;
             let strides = (stride - at).min(STRIDES_AT_ONCE);
-            if let Stop::MissingPreimage(key) = machine.run(strides * COARSE_STRIDE, &mut self.program.clone()) {
-                return Err(TraceError::MissingPreimage { key });
-            }
+            self.program.run(&mut machine, strides * COARSE_STRIDE)?;
             at += strides;
         }
         let expected = stride.checked_sub(1).map_or(self.start, |last| coarse.leaf(last));
@@ -121,9 +117,7 @@ impl Trace for MachineTrace {
 
     fn step(&self, stride: u64, step: u64) -> Result<(StepWitness, B256), TraceError> {
         let mut machine = self.machine_before(stride)?;
-        if let Stop::MissingPreimage(key) = machine.run(step, &mut self.program.clone()) {
-            return Err(TraceError::MissingPreimage { key });
-        }
+        self.program.run(&mut machine, step)?;
         witness::of(&mut machine, &mut self.program.clone())
     }
 }

@@ -8,7 +8,9 @@ use tandem_chain::{
     epoch::{self, EpochInputs, EpochPreimages, EpochSourceError, Recorder},
     machine::TransitionError,
 };
-use tandem_vm::{Image, Machine, Oracle, OracleKey, kzg::BlobOracle, oracle::BlobProof};
+use tandem_vm::{Image, Machine, Oracle, OracleKey, fast::Stop, kzg::BlobOracle, oracle::BlobProof};
+
+use crate::TraceError;
 
 /// An epoch as L1 holds it.
 #[derive(Clone, Debug)]
@@ -98,6 +100,14 @@ impl Program {
     /// The machine before its first step.
     pub fn machine(&self) -> Machine {
         Machine::new(&self.guest, self.inputs)
+    }
+
+    /// Runs a machine of this program for so many steps, or until it halts.
+    pub(crate) fn run(&self, machine: &mut Machine, steps: u64) -> Result<(), TraceError> {
+        match machine.run(steps, &mut self.clone()) {
+            Stop::MissingPreimage(key) => Err(TraceError::MissingPreimage { key }),
+            Stop::Budget | Stop::Exited => Ok(()),
+        }
     }
 }
 

@@ -59,7 +59,8 @@ impl CoarseRun {
         let mut leaves = store.leaves(start)?;
         let end = store.end(start, &leaves)?;
         if end.is_none() {
-            let stride = match store.snapshot(start, LEAVES, &leaves)? {
+            let done = leaves.len() as u64;
+            let stride = match store.snapshot(start, done, |index| leaves[index as usize])? {
                 Some((stride, snapshot)) => {
                     machine = snapshot;
                     stride

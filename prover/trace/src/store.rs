@@ -137,15 +137,20 @@ impl Store {
         Ok(())
     }
 
-    /// The machine before the latest stride, at most `stride`, of which there is a snapshot that fits `leaves`; and which stride that is.
-    pub(crate) fn snapshot(&self, start: B256, stride: u64, leaves: &[B256]) -> io::Result<Option<(u64, Machine)>> {
+    /// The machine before the latest stride, at most `stride`, of which there is a snapshot that fits the leaf before it; and which stride that
+    /// is. `leaf` is asked for those before `stride`.
+    pub(crate) fn snapshot(
+        &self,
+        start: B256,
+        stride: u64,
+        leaf: impl Fn(u64) -> B256,
+    ) -> io::Result<Option<(u64, Machine)>> {
         let mut strides = self.snapshots(start)?;
-        strides.retain(|found| *found <= stride && *found <= leaves.len() as u64);
+        strides.retain(|found| *found <= stride);
         for stride in strides.into_iter().rev() {
             let name = format!("snapshot-{stride}");
             let Some(bytes) = self.read(start, &name)? else { continue };
-            let behind = usize::try_from(stride).ok().and_then(|stride| leaves.get(stride.checked_sub(1)?));
-            match behind.and_then(|leaf| resume(&bytes, *leaf)) {
+            match stride.checked_sub(1).and_then(|behind| resume(&bytes, leaf(behind))) {
                 Some(machine) => return Ok(Some((stride, machine))),
                 None => self.damaged(start, &name)?,
             }
