@@ -139,6 +139,15 @@ const runSuite = ({ name, command }, key, chainId) =>
 
 const main = async () => {
   const devnet = options.devnet ? { folder: options.devnet, stop: async () => undefined } : await startDevnet();
+  try {
+    return await runAll(devnet);
+  } finally {
+    await devnet.stop();
+  }
+};
+
+/** Runs the chosen suites against a devnet; whether enough passed. */
+const runAll = async (devnet) => {
   info = JSON.parse(fs.readFileSync(path.join(devnet.folder, "devnet.json"), "utf8"));
   deployment = path.join(devnet.folder, "deployment.json");
   const suites = SUITES.filter(({ name, ci }) => (options.names.length > 0 ? options.names.includes(name) : ci || !options.ci));
@@ -167,11 +176,13 @@ const main = async () => {
   const passed = all.filter((outcome) => outcome.passed).length;
   const ratio = passed / all.length;
   console.log(JSON.stringify({ name: "compat.passed", value: Number(ratio.toFixed(4)), unit: "1", passed, checks: all.length }));
-  await devnet.stop();
-  process.exit(ratio < options.least ? 1 : 0);
+  return ratio >= options.least;
 };
 
-main().catch((error) => {
-  console.error(error);
-  process.exit(1);
-});
+main().then(
+  (passed) => process.exit(passed ? 0 : 1),
+  (error) => {
+    console.error(error);
+    process.exit(1);
+  },
+);
