@@ -108,13 +108,14 @@ pub async fn run(plan: &Plan, seed: u64) -> anyhow::Result<Report> {
     let options = WorldOptions { batch_age_ms: 1_000, ..WorldOptions::default() };
     let mut world = World::start(options).await?;
     let mut random = Random::new(seed);
+    let began_at = world.devnet.l1.latest().await?.id.number;
     let traffic = Traffic::start(&world, Duration::from_millis(250)).await?;
     let mut report = Report::default();
     let faults = plan.faults(&mut random);
     for (number, fault) in faults.iter().enumerate() {
         // At any moment of a batch's life.
         tokio::time::sleep(Duration::from_millis(random.below(1_500))).await;
-        let since = cause(&mut world, *fault).await.with_context(|| format!("fault {number}: {fault:?}"))?;
+        let since = cause(&mut world, began_at, *fault).await.with_context(|| format!("fault {number}: {fault:?}"))?;
         let (posting, claiming) = recovery(&world, since)
             .await
             .with_context(|| format!("after fault {number} of seed {seed}, {fault:?}\n{}", log_ends(world.dir())))?;
@@ -131,14 +132,17 @@ pub async fn run(plan: &Plan, seed: u64) -> anyhow::Result<Report> {
     Ok(report)
 }
 
-/// Makes it happen; the moment at which it was over.
-async fn cause(world: &mut World, fault: Fault) -> anyhow::Result<Instant> {
+/// Makes it happen; the moment at which it was over. What a reorganisation drops came after the block `began_at`: the deployment stays.
+async fn cause(world: &mut World, began_at: u64, fault: Fault) -> anyhow::Result<Instant> {
     match fault {
         Fault::Kill(service) => {
             world.devnet.services.kill(service).await?;
             world.devnet.services.restart(service)?;
         }
         Fault::Reorg(depth) => {
+            let l1 = &world.devnet.l1;
+            let is_long = || async { Ok((l1.latest().await?.id.number >= began_at + depth).then_some(())) };
+            wait_until("L1 is as long as the reorganisation is deep", is_long).await?;
             let _: Value = ask(&world.devnet.l1, "anvil_reorg", json!([depth, []])).await?;
         }
         Fault::Outage(presence, length) => {

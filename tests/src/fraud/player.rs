@@ -127,10 +127,10 @@ impl Player {
         if self.joined.contains(&(run, round)) || self.waits_for_others(round) || self.falls_silent(Move::Join) {
             return Ok(false);
         }
-        self.joined.insert((run, round));
         let trace = self.runs[run].clone();
         let (commitment, last) = blocking(move || Ok((trace.coarse()?, trace.last_state()?))).await?;
         if found_in(&self.board, round, commitment.root()) {
+            self.joined.insert((run, round));
             return Ok(false);
         }
         let call = Dispute::joinCall {
@@ -140,6 +140,7 @@ impl Player {
             path: last_path(&commitment),
         };
         self.send(call.abi_encode(), self.bond(0).await?).await?;
+        self.joined.insert((run, round));
         Ok(true)
     }
 
@@ -186,10 +187,11 @@ impl Player {
         if self.joined.contains(&(run, inner)) || self.waits_for_others(inner) || self.falls_silent(Move::JoinInner) {
             return Ok(false);
         }
-        self.joined.insert((run, inner));
+        // L1 can know of the seal before the board does; then the next look joins.
         let Some(commitment) = self.commitment(run, 1, inner).await? else { return Ok(false) };
         let root = commitment.root();
         if found_in(&self.board, inner, root) {
+            self.joined.insert((run, inner));
             return Ok(false);
         }
         let call = Dispute::joinInnerCall {
@@ -199,6 +201,7 @@ impl Player {
             path: last_path(&commitment),
         };
         self.send(call.abi_encode(), self.bond(1).await?).await?;
+        self.joined.insert((run, inner));
         Ok(true)
     }
 
