@@ -44,9 +44,9 @@ impl<'a> Position<'a> {
 /// A commitment whose tree is at hand.
 #[derive(Clone, Debug)]
 pub struct Shown<T> {
-    /// Its root.
+    /// Root of the tree: what joins.
     pub root: B256,
-    /// Every node.
+    /// Every node that a call may have to show.
     pub tree: T,
 }
 
@@ -65,7 +65,7 @@ pub trait Knowledge {
 /// A call, and when it is due. Seconds of the block's timestamp.
 #[derive(Clone, Debug)]
 pub struct Duty {
-    /// The call.
+    /// The call of the dispute contract.
     pub act: Act,
     /// Not legal before.
     pub from: u64,
@@ -82,12 +82,12 @@ pub enum Need {
     Outer,
     /// That of level 1 within a stride.
     Inner {
-        /// The stride.
+        /// Index of the contested leaf of level 0.
         stride: u64,
     },
     /// The witness of a step.
     Step {
-        /// The stride.
+        /// Index of the contested leaf of level 0.
         stride: u64,
         /// The step within it.
         step: u64,
@@ -250,9 +250,8 @@ impl<K: Knowledge> Planner<'_, K> {
         let has_ours =
             tournament.commitments.values().any(|joined| joined.joiner == self.account && waits(joined.status));
         match tournament.status {
-            TournamentStatus::Open if is_dead && has_ours => self.clean(Act::Kill { id, is_playable: false }, 0),
             // Inner ones die after it.
-            TournamentStatus::Open if is_dead && self.holds_ours_inside(id) => {
+            TournamentStatus::Open if is_dead && (has_ours || self.holds_ours_inside(id)) => {
                 self.clean(Act::Kill { id, is_playable: false }, 0)
             }
             TournamentStatus::Dead => {

@@ -31,7 +31,7 @@ pub enum Behaviour {
 /// What else happens while the dispute goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Meanwhile {
-    /// Nothing.
+    /// Nothing happens but the dispute.
     Nothing,
     /// The honest party's process is killed, and started again.
     Kill,

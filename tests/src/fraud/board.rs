@@ -86,7 +86,7 @@ pub struct Happening {
     pub block: BlockRef,
     /// The block's time, in seconds since the Unix epoch.
     pub timestamp: u64,
-    /// What happened.
+    /// The event, by the contract that emitted it.
     pub what: What,
 }
 

@@ -18,13 +18,13 @@ use crate::{derivation::Chain, wait::DEADLINE};
 
 /// An epoch that has closed, and what is so about it.
 pub struct Epoch {
-    /// Its number.
+    /// The epoch's number; the first one is 1.
     pub number: u64,
     /// The output before it.
     pub previous: OutputFields,
     /// The right output.
     pub output: OutputFields,
-    /// Its run.
+    /// What the machine runs for it.
     pub program: Program,
     /// The right run.
     pub honest: Arc<MachineTrace>,

@@ -22,7 +22,7 @@ pub struct DisputeLog {
     pub contract: Address,
     /// The transaction that did it: who, and for how much gas, is in its receipt.
     pub transaction_hash: TxHash,
-    /// What happened.
+    /// What the contract says of it.
     pub event: DisputeEvent,
 }
 
@@ -48,7 +48,7 @@ pub enum DisputeEvent {
     Joined {
         /// Id of the tournament.
         tournament: B256,
-        /// The commitment.
+        /// The commitment: root of its tree.
         root: B256,
         /// Who locked the bond.
         joiner: Address,
@@ -61,7 +61,7 @@ pub enum DisputeEvent {
     },
     /// Two commitments meet; the first one moves first.
     MatchBegan {
-        /// Which match.
+        /// The match, by its tournament and its two roots.
         reference: MatchRef,
         /// How many matches each of the two has behind it, or has been spared.
         rank: u64,
@@ -105,7 +105,7 @@ pub enum DisputeEvent {
     BondReturned {
         /// Id of the tournament.
         tournament: B256,
-        /// The commitment.
+        /// The commitment: root of its tree.
         root: B256,
         /// Who joined for it.
         joiner: Address,
