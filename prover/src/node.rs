@@ -126,37 +126,16 @@ impl ProverNode {
             readiness,
             confirmations: flags.l1_depth,
         };
-        let serving = flags.health.map(|address| health::serve(address, view, token.clone()));
-        let idle = token.clone();
         Ok(Self {
-            replica: spawn(&token, {
-                let token = token.clone();
-                async move { Ok(replica.run(token).await?) }
+            replica: spawn(&token, async |token| Ok(replica.run(token).await?)),
+            proposer: spawn(&token, async |token| Ok(proposer.run(token).await?)),
+            challenger: spawn(&token, async |token| match challenger {
+                Some(challenger) => Ok(challenger.run(token).await?),
+                None => Ok(token.cancelled().await),
             }),
-            proposer: spawn(&token, {
-                let token = token.clone();
-                async move { Ok(proposer.run(token).await?) }
-            }),
-            challenger: spawn(&token, {
-                let token = token.clone();
-                async move {
-                    match challenger {
-                        Some(challenger) => Ok(challenger.run(token).await?),
-                        None => {
-                            token.cancelled().await;
-                            Ok(())
-                        }
-                    }
-                }
-            }),
-            health: spawn(&token, async move {
-                match serving {
-                    Some(serving) => Ok(serving.await?),
-                    None => {
-                        idle.cancelled().await;
-                        Ok(())
-                    }
-                }
+            health: spawn(&token, async move |token| match flags.health {
+                Some(address) => Ok(health::serve(address, view, token).await?),
+                None => Ok(token.cancelled().await),
             }),
             handle,
             status,
@@ -196,12 +175,13 @@ impl ProverNode {
     }
 }
 
-/// Runs a task whose end ends all others.
-fn spawn(
-    token: &CancellationToken,
-    task: impl Future<Output = Result<(), NodeError>> + Send + 'static,
-) -> JoinHandle<Result<(), NodeError>> {
+/// Runs a task until `token` is cancelled; its end ends all others.
+fn spawn<F>(token: &CancellationToken, task: impl FnOnce(CancellationToken) -> F) -> JoinHandle<Result<(), NodeError>>
+where
+    F: Future<Output = Result<(), NodeError>> + Send + 'static,
+{
     let guard = token.clone().drop_guard();
+    let task = task(token.clone());
     tokio::spawn(async move {
         let _guard = guard;
         task.await

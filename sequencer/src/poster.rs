@@ -70,10 +70,10 @@ pub enum PosterError {
 }
 
 impl PosterError {
-    /// Whether it may pass; an account can be funded while the node runs.
+    /// Whether it may pass.
     fn is_passing(&self) -> bool {
         match self {
-            Self::Append(error) => error.policy() != Policy::Fatal || self.is_underfunded(),
+            Self::Append(error) => error.policy() != Policy::Fatal,
             Self::Store(_) | Self::Engine(_) => false,
         }
     }
@@ -270,8 +270,7 @@ impl Poster {
         if age_s.is_some_and(|age_s| age_s < self.config.checkpoint_age_s) {
             return Ok(Round::Idle);
         }
-        let input = Inbox::checkpointCall {}.abi_encode().into();
-        let call = L1Call { purpose: "checkpoint".into(), to: self.chain.inbox.into(), input, ..Default::default() };
+        let call = L1Call::new("checkpoint", self.chain.inbox, Inbox::checkpointCall {}.abi_encode());
         match self.appender.submitter_mut().submit(call).await.map_err(AppendError::from)? {
             Outcome::Displaced { .. } | Outcome::Superseded { .. } => return Ok(Round::Moved),
             Outcome::Included(_) | Outcome::Reverted { .. } => {}

@@ -17,7 +17,7 @@ use tandem_chain::ChainConfig;
 use tandem_l1::{
     Deployment, L1Client,
     bindings::{Bridge, Dispute, FraudSettlement, Inbox, Schedule},
-    deploy::{CONTRACTS, ChainSpec},
+    deploy::ChainSpec,
 };
 
 use crate::{
@@ -57,7 +57,7 @@ pub async fn run(flags: DeployFlags, chain: &ChainFlags, report: Report) -> anyh
     report.progress(format_args!(
         "deploying from {} ({} contracts; waits up to {} s)",
         key.address(),
-        CONTRACTS + if spec.dispute_terms.is_some() { 2 } else { 0 },
+        spec.contracts(),
         PATIENCE.as_secs()
     ));
     let deployment = deploy(&client, &key.signer(), &spec).await?;

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use alloy::{
-    eips::BlockId,
     primitives::{Address, B256, Bytes},
     sol_types::SolCall,
 };
@@ -22,8 +21,9 @@ use super::{
     error::ChallengerError,
     library::Library,
     position::Judge,
+    tell,
     troubles::Abstention,
-    watch::{Posted, Seen},
+    watch::{Head, Posted, Seen},
 };
 use crate::proposer::DerivedOutputs;
 
@@ -34,7 +34,8 @@ const AHEAD_EPOCHS_MAX: u64 = 64;
 
 impl<O: DerivedOutputs, J: Journal> Challenger<O, J> {
     /// Wrong claims that nobody contests yet: what the machine says of them, before anybody stakes on it.
-    pub(super) async fn suspect(&mut self, seen: &Seen, at: BlockId) -> Result<(), ChallengerError> {
+    pub(super) async fn suspect(&mut self, seen: &Seen, head: Head) -> Result<(), ChallengerError> {
+        let at = head.at();
         let is_open = |claim: &B256, posted: &Posted| {
             !(seen.ended.contains(claim)
                 || seen.finals.contains(claim)
@@ -57,11 +58,7 @@ impl<O: DerivedOutputs, J: Journal> Challenger<O, J> {
                 (None, None) => {}
             }
         }
-        self.confirmed.send_if_modified(|known| {
-            let is_new = *known != confirmed;
-            *known = confirmed;
-            is_new
-        });
+        tell(&self.confirmed, confirmed);
         Ok(())
     }
 
@@ -69,9 +66,10 @@ impl<O: DerivedOutputs, J: Journal> Challenger<O, J> {
     pub(super) async fn look_for_payouts(
         &mut self,
         seen: &Seen,
-        at: BlockId,
+        head: Head,
         due: &mut Vec<Due>,
     ) -> Result<(), ChallengerError> {
+        let at = head.at();
         let mut posted: Vec<(&B256, &Posted)> = seen.claims.iter().collect();
         posted.sort_by_key(|(_, posted)| posted.epoch);
         let (mut dead, mut calls) = (seen.ended.clone(), Vec::new());
@@ -89,7 +87,7 @@ impl<O: DerivedOutputs, J: Journal> Challenger<O, J> {
             }
         }
         let later = |purpose: &str, to: Address, input: Vec<u8>| {
-            let call = L1Call { purpose: purpose.into(), to: to.into(), input: input.into(), ..L1Call::default() };
+            let call = L1Call::new(purpose, to, input);
             Due { epoch: 0, from: 0, free_until: u64::MAX, lost_at: u64::MAX, call, may_wait: false }
         };
         if !calls.is_empty() {
@@ -99,8 +97,7 @@ impl<O: DerivedOutputs, J: Journal> Challenger<O, J> {
         }
         let disputes = self.watch.as_ref().map(|(disputes, _)| disputes.clone()).unwrap_or_default();
         for dispute in disputes {
-            let BlockId::Hash(hash) = at else { continue };
-            let judge = Judge::new(self.client.clone(), dispute, hash.block_hash);
+            let judge = Judge::new(self.client.clone(), dispute, head.id.hash);
             let credit = judge.credit_of(self.sender.account()).await?;
             if !credit.is_zero() && credit >= self.config.payout_min_wei {
                 let to = self.config.payout.unwrap_or(self.sender.account());
@@ -111,10 +108,11 @@ impl<O: DerivedOutputs, J: Journal> Challenger<O, J> {
     }
 
     /// Commitments of epochs that may be contested, oldest first. How many are done.
-    pub(super) async fn compute_ahead(&mut self, final_epoch: u64, at: BlockId) -> Result<usize, ChallengerError> {
+    pub(super) async fn compute_ahead(&mut self, final_epoch: u64, head: Head) -> Result<usize, ChallengerError> {
         if self.watch.as_ref().is_none_or(|(disputes, _)| disputes.is_empty()) {
             return Ok(0);
         }
+        let at = head.at();
         let last = self.chain.epoch_count(at).await?.min(final_epoch + AHEAD_EPOCHS_MAX);
         let mut pending = Vec::new();
         for epoch in final_epoch + 1..=last {

@@ -1,7 +1,6 @@
 //! Acts as calls of the dispute contract.
 //!
-//! Gas limits are fixed: estimates are made without a gas price, so that they lack what crediting the refund takes; and whoever joins may meet somebody by the
-//! time that he is included.
+//! Gas limits of moves are fixed: an estimate is right for what L1 holds when it is made, and whoever joins may meet somebody by the time that he is included.
 
 use alloy::{
     primitives::{Address, B256, Bytes, U256},
@@ -32,8 +31,13 @@ const STEP_GAS_PER_BYTE: u64 = 48;
 fn gas_limit(act: &Act, attached: &Attached) -> Option<u64> {
     match act {
         Act::Step { .. } => Some(STEP_GAS + STEP_GAS_PER_BYTE * attached.witness.len() as u64),
-        Act::Join { .. } | Act::JoinInner { .. } | Act::Advance { .. } | Act::Seal { .. } => Some(2 * act.gas().0),
-        Act::Timeout { .. } | Act::Propagate { .. } | Act::Bye { .. } => Some(2 * act.gas().0),
+        Act::Join { .. }
+        | Act::JoinInner { .. }
+        | Act::Advance { .. }
+        | Act::Seal { .. }
+        | Act::Timeout { .. }
+        | Act::Propagate { .. }
+        | Act::Bye { .. } => Some(2 * act.gas().0),
         _ => None,
     }
 }
@@ -81,7 +85,7 @@ pub fn call_of(act: &Act, dispute: Address, terms: &Terms, attached: Attached) -
         Act::Withdraw { account } => ("withdraw bonds", Dispute::withdrawCall { to: account }.abi_encode(), 0),
     };
     let value = U256::from(bond_gwei) * U256::from(1_000_000_000_u64);
-    L1Call { purpose: purpose.into(), to: dispute.into(), input: input.into(), value, gas_limit, ..L1Call::default() }
+    L1Call { value, gas_limit, ..L1Call::new(purpose, dispute, input) }
 }
 
 const fn sol(children: Children) -> Dispute::Children {

@@ -23,7 +23,7 @@ use crate::proposer::DerivedOutputs;
 #[derive(Debug)]
 pub(super) struct Chain<O> {
     client: L1Client,
-    pub outputs: O,
+    outputs: O,
     inbox: InboxInstance<DynProvider>,
     settlement: FraudSettlementInstance<DynProvider>,
     schedule: Address,
@@ -38,7 +38,7 @@ impl<O: DerivedOutputs> Chain<O> {
         Self { client, outputs, inbox, settlement, schedule, names: BTreeMap::new(), right: BTreeMap::new() }
     }
 
-    /// L1 reorganised.
+    /// Forgets what it remembers, since L1 reorganised.
     pub fn forget(&mut self) {
         self.names.clear();
         self.right.clear();

@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Which epoch, by its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EpochName {
-    /// Its number.
+    /// The epoch's number; the first one is 1.
     pub epoch: u64,
     /// Index of its first batch.
     pub first_batch: u64,

@@ -39,8 +39,6 @@ impl ChallengerError {
         match self {
             Self::Rpc(_) | Self::Look(LookError::Rpc(_)) => Policy::Retry,
             Self::Reader(error) => error.policy(),
-            // An account can be funded while the process runs.
-            Self::Submit(SubmitError::Underfunded { .. }) => Policy::Retry,
             Self::Submit(error) => error.policy(),
             Self::Look(LookError::Outputs(_)) => Policy::Fatal,
         }

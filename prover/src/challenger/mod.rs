@@ -26,11 +26,11 @@ mod watch;
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use alloy::{
-    eips::BlockId,
     primitives::{Address, B256, U256},
     sol_types::SolCall,
 };
@@ -108,6 +108,8 @@ pub struct Challenger<O, J> {
     sender: Sender<J>,
     chain: Chain<O>,
     watch: Option<(Vec<Address>, Watch)>,
+    /// The block for which schedule and base fee were read.
+    followed: Option<Head>,
     library: Library,
     market: Market,
     terms: BTreeMap<Address, Terms>,
@@ -151,6 +153,7 @@ impl<O: DerivedOutputs, J: Journal> Challenger<O, J> {
             client,
             sender: sender.into(),
             watch: None,
+            followed: None,
             library,
             market: Market::default(),
             terms: BTreeMap::new(),
@@ -199,8 +202,7 @@ impl<O: DerivedOutputs, J: Journal> Challenger<O, J> {
     pub async fn round(&mut self) -> Result<bool, ChallengerError> {
         self.library.collect();
         let Some(head) = self.follow().await? else { return Ok(false) };
-        let at = BlockId::hash(head.id.hash);
-        let (_, final_epoch) = self.chain.last_final(at).await?;
+        let (_, final_epoch) = self.chain.last_final(head.at()).await?;
         self.library.forget_before(final_epoch + 1);
 
         let seen = self.seen();
@@ -214,50 +216,50 @@ impl<O: DerivedOutputs, J: Journal> Challenger<O, J> {
             }
         }
         status.locked_gwei = status.disputes.iter().map(|dispute| dispute.locked_gwei).sum();
-        self.suspect(&seen, at).await?;
+        self.suspect(&seen, head).await?;
         if due.is_empty() {
-            self.look_for_payouts(&seen, at, &mut due).await?;
+            self.look_for_payouts(&seen, head, &mut due).await?;
         }
         if self.config.computes_ahead {
-            status.computed_epochs = self.compute_ahead(final_epoch, at).await?;
+            status.computed_epochs = self.compute_ahead(final_epoch, head).await?;
         }
-        self.publish(status);
+        tell(&self.status, status);
         self.act(due, head).await
     }
 
-    fn publish(&self, status: ChallengerStatus) {
-        self.status.send_if_modified(|known| {
-            let is_new = *known != status;
-            *known = status;
-            is_new
-        });
-    }
-
-    fn seen(&self) -> Seen {
+    fn seen(&self) -> Arc<Seen> {
         self.watch.as_ref().map(|(_, watch)| watch.seen().clone()).unwrap_or_default()
     }
 
     /// Reads L1 to its newest block, from the beginning if another dispute contract came into play.
     async fn follow(&mut self) -> Result<Option<Head>, ChallengerError> {
+        let mut head = self.catch_up().await?;
+        if head.is_some() && head == self.followed {
+            return Ok(head);
+        }
         let disputes = self.chain.disputes().await?;
-        let (_, watch) = match self.watch.take() {
-            Some(known) if known.0 == disputes => self.watch.insert(known),
-            _ => {
-                let reader =
-                    ReaderConfig { confirmations: 0, disputes: disputes.clone(), ..self.config.reader.clone() };
-                self.watch.insert((disputes, Watch::new(self.client.clone(), reader)))
-            }
-        };
-        let head = watch.catch_up().await?;
-        if watch.reorgs() != self.reorgs {
-            self.reorgs = watch.reorgs();
-            self.chain.forget();
-            self.over.clear();
+        if self.watch.as_ref().is_none_or(|(known, _)| *known != disputes) {
+            let reader = ReaderConfig { confirmations: 0, disputes: disputes.clone(), ..self.config.reader.clone() };
+            self.watch = Some((disputes, Watch::new(self.client.clone(), reader)));
+            head = self.catch_up().await?;
         }
         if let Some(head) = head
             && let Some(header) = self.client.header(head.id.number).await?
         {
             self.market.saw(header.id.number, header.base_fee);
+        }
+        self.followed = head;
+        Ok(head)
+    }
+
+    /// Reads on, and forgets what a reorganisation voids.
+    async fn catch_up(&mut self) -> Result<Option<Head>, ChallengerError> {
+        let Some((_, watch)) = &mut self.watch else { return Ok(None) };
+        let head = watch.catch_up().await?;
+        if watch.reorgs() != self.reorgs {
+            self.reorgs = watch.reorgs();
+            self.chain.forget();
+            self.over.clear();
         }
         Ok(head)
     }
@@ -270,7 +272,7 @@ impl<O: DerivedOutputs, J: Journal> Challenger<O, J> {
         head: Head,
         due: &mut Vec<Due>,
     ) -> Result<Option<DisputeStatus>, ChallengerError> {
-        let at = BlockId::hash(head.id.hash);
+        let at = head.at();
         let slot = self.chain.slot(slot_id, at).await?;
         let epoch: u64 = slot.epoch.saturating_to();
         let mut status = DisputeStatus { epoch, slot_id, ..DisputeStatus::default() };
@@ -300,8 +302,9 @@ impl<O: DerivedOutputs, J: Journal> Challenger<O, J> {
         if !is_playable {
             // About nothing any more: only bonds are left.
             let plan = strategy::plan(&standing.position(&terms, false), &EpochRun::default(), self.sender.account());
-            let attached = |_: &Act| Attached { slot: slot_id, ..Attached::default() };
-            self.add(epoch, slot.dispute, &terms, plan.duties, attached, due, &mut status);
+            let attach = |duty| (duty, Attached { slot: slot_id, ..Attached::default() });
+            let duties = plan.duties.into_iter().map(attach).collect();
+            self.add(epoch, slot.dispute, &terms, duties, due, &mut status);
             if status.locked_gwei == 0 {
                 self.over.insert(slot_id);
                 return Ok(None);
@@ -332,7 +335,7 @@ impl<O: DerivedOutputs, J: Journal> Challenger<O, J> {
         due: &mut Vec<Due>,
         status: &mut DisputeStatus,
     ) -> Result<Result<bool, Abstention>, ChallengerError> {
-        let at = BlockId::hash(head.id.hash);
+        let at = head.at();
         match self.chain.is_right(slot.parent, at).await? {
             None => return Ok(Err(Abstention::Behind)),
             Some(false) => return Ok(Ok(false)),
@@ -345,12 +348,7 @@ impl<O: DerivedOutputs, J: Journal> Challenger<O, J> {
         }
         if standing.start == B256::ZERO {
             let input = Dispute::openCall { slotId: slot_id }.abi_encode();
-            let call = L1Call {
-                purpose: "open the dispute".into(),
-                to: slot.dispute.into(),
-                input: input.into(),
-                ..L1Call::default()
-            };
+            let call = L1Call::new("open the dispute", slot.dispute, input);
             let opened_at: u64 = slot.contestedAt.saturating_to();
             let free_until = opened_at + u64::from(terms.compute_seconds[0]);
             due.push(Due { epoch: status.epoch, from: 0, free_until, lost_at: u64::MAX, call, may_wait: false });
@@ -365,29 +363,28 @@ impl<O: DerivedOutputs, J: Journal> Challenger<O, J> {
         }
         let plan = strategy::plan(&standing.position(terms, true), run, self.sender.account());
         status.is_computing = run.is_busy();
-        let attached: Vec<Attached> =
-            plan.duties.iter().map(|duty| attach(slot_id, &duty.act, standing, run)).collect();
-        let mut attached = attached.into_iter();
-        let attach_next = |_: &Act| attached.next().unwrap_or_default();
+        let attach = |duty: Duty| {
+            let attached = attach(slot_id, &duty.act, standing, run);
+            (duty, attached)
+        };
+        let duties = plan.duties.into_iter().map(attach).collect();
         self.library.need(name, plan.needs.into_iter().map(|(_, need)| need));
-        self.add(status.epoch, slot.dispute, terms, plan.duties, attach_next, due, status);
+        self.add(status.epoch, slot.dispute, terms, duties, due, status);
         Ok(Ok(true))
     }
 
-    #[allow(clippy::too_many_arguments, reason = "one look's parts, taken apart for length")]
     fn add(
         &self,
         epoch: u64,
         dispute: Address,
         terms: &Terms,
-        duties: Vec<Duty>,
-        mut attached: impl FnMut(&Act) -> Attached,
+        duties: Vec<(Duty, Attached)>,
         due: &mut Vec<Due>,
         status: &mut DisputeStatus,
     ) {
         let now = self.now();
-        for duty in duties {
-            let call = call_of(&duty.act, dispute, terms, attached(&duty.act));
+        for (duty, attached) in duties {
+            let call = call_of(&duty.act, dispute, terms, attached);
             if duty.from <= now && status.next_call.is_none() {
                 (status.next_due_at, status.next_call) = (Some(duty.free_until), Some(call.purpose.clone()));
             }
@@ -402,11 +399,19 @@ impl<O: DerivedOutputs, J: Journal> Challenger<O, J> {
     }
 
     fn settle(&self, epoch: u64, purpose: &str, input: Vec<u8>, now: u64, terms: &Terms) -> Due {
-        let to = self.config.chain.settlement.into();
-        let call = L1Call { purpose: purpose.into(), to, input: input.into(), ..L1Call::default() };
+        let call = L1Call::new(purpose, self.config.chain.settlement, input);
         let free_until = now + u64::from(terms.turn_seconds);
         Due { epoch, from: 0, free_until, lost_at: u64::MAX, call, may_wait: false }
     }
+}
+
+/// Says what is so now, if it is news.
+fn tell<T: PartialEq>(channel: &channel::Sender<T>, now: T) {
+    channel.send_if_modified(|known| {
+        let is_new = *known != now;
+        *known = now;
+        is_new
+    });
 }
 
 /// What a duty's call brings along.

@@ -70,7 +70,7 @@ pub(super) struct Troubles {
     alarm: Trouble,
     /// What this round could not do.
     waiting: Option<String>,
-    /// By epoch.
+    /// Why contested slots were not played in this round, by epoch.
     abstentions: BTreeMap<u64, Abstention>,
 }
 

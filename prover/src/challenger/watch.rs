@@ -1,8 +1,14 @@
 //! What L1 told so far of claims and disputes, block by block, and what of it stands.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use alloy::primitives::{Address, B256};
+use alloy::{
+    eips::BlockId,
+    primitives::{Address, B256},
+};
 use tandem_dispute::MatchRef;
 use tandem_l1::{BlockRef, ClaimEvent, DisputeEvent, L1Block, L1Client, L1Update, Reader, ReaderConfig, ReaderError};
 
@@ -13,6 +19,13 @@ pub struct Head {
     pub id: BlockRef,
     /// Its time, seconds.
     pub timestamp: u64,
+}
+
+impl Head {
+    /// Has views answer for this block, and not for another of its height.
+    pub fn at(&self) -> BlockId {
+        BlockId::hash(self.id.hash)
+    }
 }
 
 /// A claim as it was posted.
@@ -35,7 +48,7 @@ pub struct Seen {
     pub(super) claims: BTreeMap<B256, Posted>,
     pub(super) ended: BTreeSet<B256>,
     pub(super) finals: BTreeSet<B256>,
-    /// By tournament.
+    /// By tournament: roots that joined, and for whom.
     joined: BTreeMap<B256, Vec<(B256, Address)>>,
     /// By tournament: matches that began and did not end.
     matches: BTreeMap<B256, BTreeSet<MatchRef>>,
@@ -111,14 +124,15 @@ pub struct Watch {
     reader: Reader,
     head: Option<Head>,
     blocks: Vec<L1Block>,
-    seen: Seen,
+    /// Shared with whoever looks at it, and changed when nobody does.
+    seen: Arc<Seen>,
     reorgs: u64,
 }
 
 impl Watch {
     /// Follows from `config.start_block` on, and the dispute contracts that it names.
     pub fn new(client: L1Client, config: ReaderConfig) -> Self {
-        Self { reader: Reader::new(client, config), head: None, blocks: Vec::new(), seen: Seen::default(), reorgs: 0 }
+        Self { reader: Reader::new(client, config), head: None, blocks: Vec::new(), seen: Arc::default(), reorgs: 0 }
     }
 
     /// Reads all that there is; the newest block then.
@@ -128,15 +142,16 @@ impl Watch {
                 L1Update::Block(block) => {
                     self.head = Some(Head { id: block.id(), timestamp: block.timestamp });
                     if !block.claims.is_empty() || !block.disputes.is_empty() {
-                        self.seen.add(&block);
+                        Arc::make_mut(&mut self.seen).add(&block);
                         self.blocks.push(block);
                     }
                 }
                 L1Update::Reorg { to } => {
                     (self.head, self.reorgs) = (None, self.reorgs + 1);
                     self.blocks.retain(|block| block.number <= to.number);
-                    self.seen = Seen::default();
-                    self.blocks.iter().for_each(|block| self.seen.add(block));
+                    let mut seen = Seen::default();
+                    self.blocks.iter().for_each(|block| seen.add(block));
+                    self.seen = Arc::new(seen);
                 }
                 L1Update::Heads(_) => {}
             }
@@ -155,7 +170,7 @@ impl Watch {
     }
 
     /// What was read so far.
-    pub fn seen(&self) -> &Seen {
+    pub fn seen(&self) -> &Arc<Seen> {
         &self.seen
     }
 }

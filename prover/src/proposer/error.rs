@@ -27,8 +27,6 @@ impl ProposerError {
     pub fn policy(&self) -> Policy {
         match self {
             Self::Rpc(_) => Policy::Retry,
-            // An account can be funded while the process runs.
-            Self::Submit(SubmitError::Underfunded { .. }) => Policy::Retry,
             Self::Submit(error) => error.policy(),
             Self::Outputs(_) => Policy::Fatal,
         }

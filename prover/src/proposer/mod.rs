@@ -328,7 +328,7 @@ impl<O: DerivedOutputs, J: Journal> Proposer<O, J> {
 
     /// Whether L1 took the call. If not, somebody else was first or L1 reorganised; the next look tells.
     async fn send(&mut self, purpose: &str, to: Address, input: Vec<u8>, value: U256) -> Result<bool, ProposerError> {
-        let call = L1Call { purpose: purpose.into(), to: to.into(), input: input.into(), value, ..L1Call::default() };
+        let call = L1Call { value, ..L1Call::new(purpose, to, input) };
         match self.sender.submit(call).await {
             Ok(outcome) => Ok(self.report(purpose, &outcome)),
             Err(SubmitError::Refused { data }) => {

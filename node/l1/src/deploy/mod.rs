@@ -25,8 +25,10 @@ use std::time::{Duration, Instant};
 use tandem_chain::{ChainConfig, OutputFields, config::ConfigError};
 pub use terms::DisputeTerms;
 
-/// Contracts that every deployment creates; two more if its dispute contract is one of them.
-pub const CONTRACTS: usize = 7;
+/// Contracts that every deployment creates.
+const CONTRACTS: u64 = 7;
+/// Created ahead of them if a dispute contract is deployed along: the machine's step, and it.
+const DISPUTE_CONTRACTS: u64 = 2;
 /// Chain ids of L1s for trying things, where a chain may be quick and have nobody who decides disputes (L1-NOTICE-2). Twin: `Notice.sol`.
 pub const DEVNET_CHAIN_IDS: [u64; 2] = [31_337, 1_337];
 /// Elsewhere an epoch's weight is at least so much gas (L1-SCHED-5).
@@ -71,6 +73,16 @@ pub struct ChainSpec {
 }
 
 impl ChainSpec {
+    /// How many contracts a deployment creates.
+    pub fn contracts(&self) -> u64 {
+        CONTRACTS.saturating_add(self.dispute_contracts())
+    }
+
+    /// Those among them that decide disputes.
+    fn dispute_contracts(&self) -> u64 {
+        if self.dispute_terms.is_some() { DISPUTE_CONTRACTS } else { 0 }
+    }
+
     /// Refuses what `Schedule.sol` would refuse, and what no chain works with (L1-NOTICE-1 to L1-NOTICE-3, L1-SCHED-5, L1-SCHED-6), and `Bridge.sol` (L1-BR-6). While the
     /// L1 chain id is 0, not known yet, a devnet's is assumed; [`deploy`] checks again.
     pub fn check(&self) -> Result<(), DeployError> {
@@ -298,7 +310,7 @@ pub async fn deploy<E: core::error::Error + Send + Sync + 'static>(
     let nonce = client.nonce(deployer.address()).await?;
     let mut plan = Plan { deployer: deployer.address(), nonce, creations: Vec::new(), abis: serde_json::Map::new() };
     let mut chain = spec.chain.clone();
-    let ahead = if spec.dispute_terms.is_some() { 2 } else { 0 };
+    let ahead = spec.dispute_contracts();
     chain.inbox = plan.address(ahead + 1);
     chain.settlement = plan.address(ahead + 2);
     chain.bridge = plan.address(ahead + 6);

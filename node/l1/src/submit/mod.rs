@@ -49,6 +49,11 @@ pub struct L1Call {
 }
 
 impl L1Call {
+    /// A call of a contract, without ether.
+    pub fn new(purpose: impl Into<String>, to: Address, input: impl Into<Bytes>) -> Self {
+        Self { purpose: purpose.into(), to: to.into(), input: input.into(), ..Self::default() }
+    }
+
     /// Tells calls that do different things apart: a hash of all but purpose and gas limit.
     pub fn id(&self) -> B256 {
         let (kind, to) = match self.to {
@@ -191,8 +196,10 @@ impl SubmitError {
     pub fn policy(&self) -> Policy {
         match self {
             Self::Rpc(_) | Self::Late { .. } | Self::FeesTooHigh { .. } | Self::Cancelled => Policy::Retry,
+            // An account can be funded while the process runs.
+            Self::Underfunded { .. } => Policy::Retry,
             Self::Refused { .. } | Self::NonceFreed { .. } => Policy::Reset,
-            Self::Underfunded { .. } | Self::Journal(_) | Self::Sign(_) | Self::BadBlobs => Policy::Fatal,
+            Self::Journal(_) | Self::Sign(_) | Self::BadBlobs => Policy::Fatal,
         }
     }
 }
