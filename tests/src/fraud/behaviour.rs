@@ -37,6 +37,8 @@ pub enum Meanwhile {
     Kill,
     /// L1 drops so many blocks, and nothing of them returns by itself.
     Reorg(u64),
+    /// L1's base fee is suddenly far above what the dispute's bonds reckon with, and falls as L1's rules let it.
+    FeeSpike,
     /// The owner schedules other rules, which come into force.
     RulesChange,
     /// A second honest party does the same as the first.
@@ -68,8 +70,14 @@ impl Behaviour {
             Self::ByHand,
         ];
         let alone = lies.into_iter().chain(silences).chain(others).map(|behaviour| (behaviour, Meanwhile::Nothing));
-        let with = [Meanwhile::Kill, Meanwhile::Reorg(3), Meanwhile::RulesChange, Meanwhile::TwoHonest]
-            .map(|meanwhile| (Self::Lies(Divergence::Middle), meanwhile));
+        let with = [
+            Meanwhile::Kill,
+            Meanwhile::Reorg(3),
+            Meanwhile::FeeSpike,
+            Meanwhile::RulesChange,
+            Meanwhile::TwoHonest,
+        ]
+        .map(|meanwhile| (Self::Lies(Divergence::Middle), meanwhile));
         alone.chain(with).collect()
     }
 

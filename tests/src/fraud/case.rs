@@ -45,6 +45,8 @@ use crate::{
 /// A dispute takes minutes by its clocks; many at once on two cores take more.
 pub const PATIENCE: Duration = Duration::from_secs(900);
 const POLL: Duration = Duration::from_millis(300);
+/// Six times what the bonds reckon with, in wei per gas.
+const SPIKE_WEI: u128 = 300_000_000_000;
 
 /// Which users do what in a case, by their numbers on the devnet.
 #[derive(Clone, Copy, Debug)]
@@ -356,6 +358,9 @@ impl<'a> Case<'a> {
             Meanwhile::Reorg(depth) => {
                 let tx_block_pairs: Vec<(TransactionData, u64)> = Vec::new();
                 self.world.devnet.l1.provider().anvil_reorg(ReorgOptions { depth, tx_block_pairs }).await?;
+            }
+            Meanwhile::FeeSpike => {
+                self.world.devnet.l1.provider().anvil_set_next_block_base_fee_per_gas(SPIKE_WEI).await?;
             }
             Meanwhile::RulesChange => self.change_rules().await?,
             Meanwhile::Nothing | Meanwhile::TwoHonest => {}
