@@ -99,6 +99,8 @@ pub struct Case<'a> {
     directory: PathBuf,
     /// What the dishonest have staked, in wei.
     staked: U256,
+    /// What the liars may withdraw from earlier cases, in wei: a champion is paid whoever he is.
+    credits: [U256; 2],
     /// The wrong claims, by id.
     wrong: Vec<B256>,
     withdraws_to: Option<Address>,
@@ -121,6 +123,7 @@ impl<'a> Case<'a> {
             narrator: None,
             directory,
             staked: U256::ZERO,
+            credits: [U256::ZERO; 2],
             wrong: Vec::new(),
             withdraws_to: None,
             message: None,
@@ -142,6 +145,8 @@ impl<'a> Case<'a> {
     /// Closes an epoch and claims what is wrong about it; the epoch, its slot, and the wrong claim.
     pub async fn begin(&mut self) -> anyhow::Result<(Epoch, B256, B256)> {
         let behaviour = self.behaviour;
+        let [first, second] = self.cast.liars;
+        self.credits = [self.credit_of(first).await?, self.credit_of(second).await?];
         let epoch = self.close_epoch().await.context("an epoch to lie about")?;
         let parent = self.right_claim(epoch.number - 1, epoch.previous).await?;
         if behaviour == Behaviour::LastSecond {
@@ -246,6 +251,10 @@ impl<'a> Case<'a> {
         };
         self.watch(&format!("the right claim of epoch {epoch}"), |board| find(board).is_some()).await?;
         find(&self.board).context("it is gone again")
+    }
+
+    async fn credit_of(&self, user: usize) -> anyhow::Result<U256> {
+        Ok(self.settlement().creditOf(self.world.user(user).address()).call().await?)
     }
 
     fn settlement(&self) -> FraudSettlement::FraudSettlementInstance<alloy::providers::DynProvider> {
@@ -420,17 +429,16 @@ impl<'a> Case<'a> {
     async fn check_accounts(&mut self, slot: B256, right: OutputFields, wrong: &[B256]) -> anyhow::Result<U256> {
         let (verdict, output, champion) = *self.board.judged.get(&slot).context("the slot was not judged")?;
         ensure!(verdict == Verdict::Output && output == right.hash(), "the verdict is {verdict:?}, {output}");
-        let [first, second] = self.cast.liars.map(|liar| self.world.user(liar).address());
         let settlement = self.settlement();
         let dispute = Dispute::new(self.world.devnet.deployment.dispute, self.world.devnet.l1.provider());
         let honest = [self.honest, self.world.user(self.cast.helper).address()];
         let (mut lost, mut burned) = (self.staked, U256::ZERO);
-        for liar in [first, second] {
+        for (user, before) in self.cast.liars.into_iter().zip(self.credits) {
+            let liar = self.world.user(user).address();
             let stake = settlement.stakeOf(liar).call().await?.amount;
             ensure!(stake == 0, "{liar} still has a stake of {stake}");
-            let is_champion = champion == liar;
-            let credit = settlement.creditOf(liar).call().await?;
-            ensure!(credit.is_zero() || is_champion, "{liar} got {credit} of a stake back");
+            let got = self.credit_of(user).await? - before;
+            ensure!(got.is_zero() || champion == liar, "{liar} got {got} of a stake back");
         }
         ensure!(self.behaviour == Behaviour::HonestTrace || honest.contains(&champion), "the champion is {champion}");
         for claim in wrong {
