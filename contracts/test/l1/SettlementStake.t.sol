@@ -141,14 +141,25 @@ contract SettlementStakeTest is DisputeFixture {
         eq(settlement.stakeOf(alice).tip, right);
     }
 
+    /// @notice An empty path ends at no claim, whatever the stake and its tip.
+    function test_follow_revertsOnAnEmptyPath() external {
+        bytes memory reason =
+            abi.encodeWithSelector(FraudSettlement.FraudSettlement_NotPending.selector, bytes32(0), ClaimStatus.None);
+        vm.expectRevert(reason);
+        settlement.follow(new ClaimId[](0));
+        append();
+        claimAs(alice, genesis(), fieldsOf(1));
+        vm.expectRevert(reason);
+        vm.prank(alice);
+        settlement.follow(new ClaimId[](0));
+    }
+
     function testFuzz_follow_revertsUnlessPending(bytes32 unknown) external {
         vm.assume(unknown != ClaimId.unwrap(genesis()));
         vm.expectRevert(
             abi.encodeWithSelector(FraudSettlement.FraudSettlement_NotPending.selector, unknown, ClaimStatus.None)
         );
         settlement.follow(pathOf(ClaimId.wrap(unknown)));
-        vm.expectRevert();
-        settlement.follow(new ClaimId[](0));
     }
 
     /// @notice Nothing is built on what cannot win (L1-STAKE-4), even while it is pending.
