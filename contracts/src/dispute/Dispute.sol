@@ -5,7 +5,7 @@ import { FraudSettlement, SlotId } from "../l1/FraudSettlement.sol";
 import { IDispute } from "../l1/interfaces/IDispute.sol";
 import { Clock } from "./Clock.sol";
 import { Commitment, CommitmentStatus, Commitments, Ending } from "./Commitment.sol";
-import { Match, MatchRef, Turn } from "./Match.sol";
+import { Match, MatchRef, Matches, Turn } from "./Match.sol";
 import { Moves } from "./Moves.sol";
 import { Terms } from "./Terms.sol";
 import { Rank, Tournament, TournamentStatus } from "./Tournament.sol";
@@ -230,7 +230,7 @@ contract Dispute is IDispute, Moves {
 
     /// @notice Everything about a match that lives; zeros otherwise.
     function matchOf(MatchRef calldata ref) external view returns (Match memory) {
-        return _tournaments[ref.tournament].matches[ref.id()];
+        return _tournaments[ref.tournament].matches[Matches.idOf(ref.one, ref.two)];
     }
 
     /// @notice The level-0 tournament of a round of a slot's dispute.

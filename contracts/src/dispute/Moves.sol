@@ -4,7 +4,7 @@ pragma solidity ^0.8.30;
 import { IStep } from "../vm/IStep.sol";
 import { Clock } from "./Clock.sol";
 import { Commitment, CommitmentStatus, Ending } from "./Commitment.sol";
-import { Match, MatchRef, MatchStatus, Result, Turn } from "./Match.sol";
+import { Match, MatchRef, MatchStatus, Matches, Result, Turn } from "./Match.sol";
 import { Purse } from "./Purse.sol";
 import { Terms, TermsRules } from "./Terms.sol";
 import { Tournament, TournamentStatus } from "./Tournament.sol";
@@ -89,7 +89,7 @@ abstract contract Moves is Purse {
         turn.since = Clock.start(tournament.startsAt);
         emit MatchAdvanced(ref.tournament, matchId, height - 1);
         turn.spend(byTwo, _refund(gasAtStart, TermsRules.ADVANCE_GAS, gasPriceCapGwei));
-        m.turn = turn;
+        m.put(turn);
     }
 
     /// @notice DISP-MATCH-2: opens the lowest node. At level 0 a tournament inside the contested stride opens, and both clocks rest; at level 1 both
@@ -114,7 +114,7 @@ abstract contract Moves is Purse {
         }
         turn.since = Clock.start(tournament.startsAt);
         turn.spend(byTwo, _refund(gasAtStart, capGas, gasPriceCapGwei));
-        m.turn = turn;
+        m.put(turn);
     }
 
     /// @notice Decides a sealed match of level 1 by the contested step. Caller: anyone; refunded by what falls.
@@ -283,7 +283,7 @@ abstract contract Moves is Purse {
         view
         returns (bytes32 matchId, Match storage m, Turn memory turn)
     {
-        matchId = ref.id();
+        matchId = Matches.idOf(ref.one, ref.two);
         m = tournament.matches[matchId];
         turn = m.turn;
         if (turn.status == MatchStatus.None) revert Dispute_NoMatch(ref.tournament, matchId);

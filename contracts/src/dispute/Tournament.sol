@@ -2,7 +2,7 @@
 pragma solidity ^0.8.30;
 
 import { Commitment, CommitmentStatus } from "./Commitment.sol";
-import { Match, MatchRef } from "./Match.sol";
+import { Match, MatchRef, Matches } from "./Match.sol";
 
 /// @notice None -> Open -> Over | Dead. Over: its result was taken. Dead: it is about nothing any more, and bonds go back.
 enum TournamentStatus {
@@ -83,7 +83,7 @@ library Tournaments {
         Commitment storage one = self.commitments[ref.one];
         one.status = CommitmentStatus.Playing;
         two.status = CommitmentStatus.Playing;
-        self.matches[ref.id()].begin(ref.one, one, two, self.startsAt);
+        self.matches[Matches.idOf(ref.one, ref.two)].begin(ref.one, one, two, self.startsAt);
         return (true, ref);
     }
 

@@ -210,10 +210,8 @@ contract FraudSettlement is ISettlement, IFailure, IFinality, Multicall {
     /// @notice Moves the caller's stake to a pending claim that others made below its tip. Caller: anyone.
     /// @param path the claims from below the tip to the new one (L1-STAKE-2); the new one alone if the tip is settled
     function follow(ClaimId[] calldata path) external {
-        ClaimId to = path[path.length - 1];
-        if (_claims[to].status != ClaimStatus.Pending) {
-            revert FraudSettlement_NotPending(to, _claims[to].status);
-        }
+        ClaimId to = path.length == 0 ? ClaimId.wrap(0) : path[path.length - 1];
+        _pending(to);
         _move(_stakes[msg.sender], to, to, path);
         emit StakeMoved(msg.sender, to);
     }
@@ -239,7 +237,7 @@ contract FraudSettlement is ISettlement, IFailure, IFinality, Multicall {
         if (parent.status != ClaimStatus.Final) revert FraudSettlement_NotFinal(slot.parent, parent.status);
         if (slot.status == SlotStatus.Single) {
             if (block.timestamp < slot.closesAt) revert FraudSettlement_WindowOpen(pending.slot);
-        } else if (slot.status != SlotStatus.Decided || ClaimId.unwrap(slot.winner) != ClaimId.unwrap(claimId)) {
+        } else if (slot.status != SlotStatus.Decided || slot.winner != claimId) {
             revert FraudSettlement_NotWinner(pending.slot, slot.status);
         }
         if (slot.startsEntry && block.timestamp < parent.finalAt + graceSeconds) {
@@ -291,7 +289,7 @@ contract FraudSettlement is ISettlement, IFailure, IFinality, Multicall {
             revert FraudSettlement_ClaimAlive(claimId);
         } else if (slot.status == SlotStatus.Failed) {
             _end(claimId, pending, ClaimStatus.Void, false, address(0));
-        } else if (slot.status == SlotStatus.Decided && ClaimId.unwrap(slot.winner) != ClaimId.unwrap(claimId)) {
+        } else if (slot.status == SlotStatus.Decided && slot.winner != claimId) {
             _end(claimId, pending, ClaimStatus.Defeated, true, slot.champion);
         } else {
             revert FraudSettlement_ClaimAlive(claimId);
@@ -442,8 +440,8 @@ contract FraudSettlement is ISettlement, IFailure, IFinality, Multicall {
         if (found.status == ClaimStatus.Final) return found.epoch;
         if (found.status != ClaimStatus.Pending) revert FraudSettlement_DeadParent(parent, found.status);
         Slot storage slot = _slots[found.slot];
-        bool cannotWin = slot.status == SlotStatus.Failed
-            || (slot.status == SlotStatus.Decided && ClaimId.unwrap(slot.winner) != ClaimId.unwrap(parent));
+        bool cannotWin =
+            slot.status == SlotStatus.Failed || (slot.status == SlotStatus.Decided && slot.winner != parent);
         if (cannotWin) revert FraudSettlement_ParentCannotWin(parent, found.slot);
         return found.epoch;
     }
@@ -452,18 +450,15 @@ contract FraudSettlement is ISettlement, IFailure, IFinality, Multicall {
     /// free and needs none.
     function _move(Stake storage stake, ClaimId through, ClaimId to, ClaimId[] calldata path) private {
         ClaimId reached = stake.tip;
-        if (ClaimId.unwrap(reached) == ClaimId.unwrap(to)) return;
+        if (reached == to) return;
         if (_claims[reached].status == ClaimStatus.Pending) {
             for (uint256 i = 0; i < path.length; ++i) {
                 Claim storage next = _claims[path[i]];
-                bool isChild = next.status == ClaimStatus.Pending
-                    && ClaimId.unwrap(_slots[next.slot].parent) == ClaimId.unwrap(reached);
+                bool isChild = next.status == ClaimStatus.Pending && _slots[next.slot].parent == reached;
                 if (!isChild) revert FraudSettlement_StakeElsewhere(msg.sender, stake.tip);
                 reached = path[i];
             }
-            if (ClaimId.unwrap(reached) != ClaimId.unwrap(through)) {
-                revert FraudSettlement_StakeElsewhere(msg.sender, stake.tip);
-            }
+            if (reached != through) revert FraudSettlement_StakeElsewhere(msg.sender, stake.tip);
         }
         stake.tip = to;
     }

@@ -231,9 +231,10 @@ contract Inbox is IInbox {
         return _queue[index].enqueuedAt;
     }
 
-    /// @notice L2 gas of the messages from `start` to before `end`.
-    function queuedGas(uint64 start, uint64 end) public view returns (uint256) {
-        return _queue[end].gasBefore - _queue[start].gasBefore;
+    /// @notice L2 gas of the messages from `start` to before `end`. Reverts unless they exist, in this order.
+    function queuedGas(uint64 start, uint64 end) external view returns (uint256) {
+        if (end < start || end > queueLength) revert Inbox_QueueEndOutOfRange(end, start, queueLength);
+        return _queuedGas(start, end);
     }
 
     /// @notice Whether anyone may append a forced batch now.
@@ -343,13 +344,13 @@ contract Inbox is IInbox {
 
         count = end - start;
         if (count > terms.maxMessagesPerBatch) revert Inbox_TooManyMessages(count, terms.maxMessagesPerBatch);
-        if (count != 0) messageGas = queuedGas(start, end);
+        if (count != 0) messageGas = _queuedGas(start, end);
         if (messageGas > terms.maxMessageGasPerBatch) {
             revert Inbox_TooMuchMessageGas(messageGas, terms.maxMessageGasPerBatch);
         }
         if (
             end != length && _isOverdue(end) && count < terms.maxMessagesPerBatch
-                && queuedGas(start, end + 1) <= terms.maxMessageGasPerBatch
+                && _queuedGas(start, end + 1) <= terms.maxMessageGasPerBatch
         ) {
             revert Inbox_OverdueMessageLeft(end);
         }
@@ -386,6 +387,10 @@ contract Inbox is IInbox {
         epochEnd[epoch] = lastBatch;
         _epochFirstBatch = uint48(lastBatch + 1);
         emit EpochClosed(epoch, lastBatch);
+    }
+
+    function _queuedGas(uint64 start, uint64 end) private view returns (uint256) {
+        return _queue[end].gasBefore - _queue[start].gasBefore;
     }
 
     /// @dev Whether the open epoch holds a batch and its time is over.

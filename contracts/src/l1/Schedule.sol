@@ -280,6 +280,7 @@ contract Schedule is ISchedule, Ownable2Step {
     function _checkDispute(Rules memory rules) private view {
         uint32 min = 1;
         if (rules.dispute != address(0)) {
+            if (rules.dispute.code.length == 0) revert Schedule_NoDispute();
             min = IDispute(rules.dispute).claimWindowSecondsMin();
             uint128 minBond = IDispute(rules.dispute).claimBondMin();
             if (rules.claimBond < minBond) revert Schedule_BondTooLow(rules.claimBond, minBond);

@@ -3,6 +3,16 @@ pragma solidity ^0.8.30;
 
 type ClaimId is bytes32;
 
+using { isSame as ==, isOther as != } for ClaimId global;
+
+function isSame(ClaimId one, ClaimId two) pure returns (bool) {
+    return ClaimId.unwrap(one) == ClaimId.unwrap(two);
+}
+
+function isOther(ClaimId one, ClaimId two) pure returns (bool) {
+    return ClaimId.unwrap(one) != ClaimId.unwrap(two);
+}
+
 /// @notice What an account stands behind its claims with: one stake, however many of them are pending.
 /// @param amount wei
 /// @param tip the last claim that it stands behind; while that is pending the stake is bound

@@ -37,6 +37,24 @@ contract InboxEnqueueTest is Fixture {
         vm.assertEq(inbox.enqueuedAt(1), vm.getBlockTimestamp());
     }
 
+    /// @notice Gas is told of messages that exist, in their order.
+    function testFuzz_queuedGas_revertsOutOfRange(uint64 start, uint64 end) external {
+        for (uint256 i = 0; i < 3; ++i) {
+            vm.prank(address(bridge));
+            inbox.enqueue(message(100_000, ""));
+        }
+        for (uint256 i = 0; i < 2; ++i) {
+            (uint64 first, uint64 last) =
+                i == 0 ? (start % 4, end % 4) : (start, uint64(bound(end, 4, type(uint64).max)));
+            bool isIn = first <= last && last <= 3;
+            if (!isIn) {
+                vm.expectRevert(abi.encodeWithSelector(Inbox.Inbox_QueueEndOutOfRange.selector, last, first, 3));
+            }
+            uint256 gas = inbox.queuedGas(first, last);
+            if (isIn) vm.assertEq(gas, uint256(last - first) * 100_000);
+        }
+    }
+
     function testFuzz_enqueue_revertsUnlessBridge(address caller) external {
         vm.assume(caller != address(bridge));
         vm.expectRevert(abi.encodeWithSelector(Inbox.Inbox_NotBridge.selector, caller));

@@ -309,7 +309,7 @@ contract ScheduleNoticeTest is DisputeFixture {
         vm.assume(account.code.length == 0 && account != address(0) && uint160(account) > 1_000);
         Rules memory changed = rules();
         changed.dispute = account;
-        vm.expectRevert();
+        vm.expectRevert(Schedule.Schedule_NoDispute.selector);
         vm.prank(owner);
         schedule.schedule(deployedConfig(), changed);
     }

@@ -141,14 +141,76 @@ contract SettlementStakeTest is DisputeFixture {
         eq(settlement.stakeOf(alice).tip, right);
     }
 
+    /// @notice An empty path ends at no claim, whatever the stake and its tip.
+    function test_follow_revertsOnAnEmptyPath() external {
+        bytes memory reason =
+            abi.encodeWithSelector(FraudSettlement.FraudSettlement_NotPending.selector, bytes32(0), ClaimStatus.None);
+        vm.expectRevert(reason);
+        settlement.follow(new ClaimId[](0));
+        append();
+        claimAs(alice, genesis(), fieldsOf(1));
+        vm.expectRevert(reason);
+        vm.prank(alice);
+        settlement.follow(new ClaimId[](0));
+    }
+
     function testFuzz_follow_revertsUnlessPending(bytes32 unknown) external {
         vm.assume(unknown != ClaimId.unwrap(genesis()));
         vm.expectRevert(
             abi.encodeWithSelector(FraudSettlement.FraudSettlement_NotPending.selector, unknown, ClaimStatus.None)
         );
         settlement.follow(pathOf(ClaimId.wrap(unknown)));
-        vm.expectRevert();
-        settlement.follow(new ClaimId[](0));
+    }
+
+    function _expectEnded(ClaimId claimId, ClaimStatus ended) private {
+        vm.expectRevert(
+            abi.encodeWithSelector(FraudSettlement.FraudSettlement_NotPending.selector, claimId, ended)
+        );
+        vm.prank(mallory);
+    }
+
+    /// @notice What has ended is claimed and followed no more, and a verdict takes nobody's claim from him.
+    function testFuzz_claim_endedStaysEnded(bool failed) external {
+        (ClaimId right, ClaimId wrong) = contested();
+        SlotId slotId = slotOfClaim(right);
+        IDispute.Verdict verdict = failed ? IDispute.Verdict.Failed : IDispute.Verdict.Output;
+        dispute.set(slotId, verdict, settlement.claimOf(right).output, bob);
+        settlement.decide(slotId);
+        vm.assertEq(settlement.claimOf(right).claimant, alice);
+        settlement.discard(wrong);
+        ClaimStatus ended = failed ? ClaimStatus.Void : ClaimStatus.Defeated;
+        ClaimId parent = genesis();
+        OutputFields memory fields = wrongFields(1);
+        _expectEnded(wrong, ended);
+        settlement.claim(parent, fields, new ClaimId[](0));
+        _expectEnded(wrong, ended);
+        settlement.follow(pathOf(wrong));
+    }
+
+    /// @notice Claiming what is final already does nothing, wherever the stake is.
+    function test_claim_finalAgain() external {
+        ClaimId[] memory claims = _chain(alice, 2);
+        skipTime(WINDOW_SECONDS);
+        settlement.finalize(claims[1]);
+        _claim(alice, claims[0], fieldsOf(1), new ClaimId[](0));
+        eq(settlement.stakeOf(alice).tip, claims[2]);
+    }
+
+    /// @notice Whoever built on a lie, at whatever depth, loses his stake.
+    function test_discard_burnsAtEveryDepth() external {
+        (ClaimId right, ClaimId wrong) = contested();
+        append();
+        ClaimId child = claimAs(mallory, wrong, fieldsOf(2));
+        append();
+        ClaimId grandchild = claimAs(bob, child, fieldsOf(3));
+        SlotId slotId = slotOfClaim(right);
+        dispute.set(slotId, IDispute.Verdict.Output, settlement.claimOf(right).output, alice);
+        settlement.decide(slotId);
+        settlement.discard(wrong);
+        settlement.discard(child);
+        settlement.discard(grandchild);
+        vm.assertEq(settlement.stakeOf(bob).amount, 0);
+        vm.assertEq(settlement.creditOf(bob), 0);
     }
 
     /// @notice Nothing is built on what cannot win (L1-STAKE-4), even while it is pending.
