@@ -12,7 +12,7 @@ use tandem_cli::wallet::{Call, WalletError};
 use tandem_devnet::Service;
 use tandem_l1::bindings::{
     Dispute,
-    FraudSettlement::{self, ClaimStatus},
+    FraudSettlement::{self, ClaimStatus, finalizeCall},
 };
 use tandem_tests::{
     World, WorldOptions,
@@ -149,10 +149,10 @@ async fn anyone_can_make_a_wrong_claim_lose() -> anyhow::Result<()> {
     let right = claim_id(slot, epoch.output.hash());
     ensure!(settlement.slotOf(slot).call().await?.winner == right, "another claim won");
     let wallet = world.l1_wallet(cast.user).await?;
-    for call in [
-        FraudSettlement::finalizeCall { claimId: right }.abi_encode(),
-        FraudSettlement::discardCall { claimId: wrong }.abi_encode(),
-    ] {
+    let mut calls: Vec<_> =
+        pending_path(&world, right).await?.into_iter().map(|claimId| finalizeCall { claimId }.abi_encode()).collect();
+    calls.push(FraudSettlement::discardCall { claimId: wrong }.abi_encode());
+    for call in calls {
         wallet.send(Call::new(*settlement.address(), call)).await?;
     }
     ensure!(settlement.isFinal(epoch.output.hash()).call().await?, "the right output is not final");
@@ -165,6 +165,21 @@ async fn anyone_can_make_a_wrong_claim_lose() -> anyhow::Result<()> {
     ensure!(!shares.is_zero(), "the champion got nothing");
     world.stop().await;
     Ok(())
+}
+
+/// A claim and what it builds on that is not final yet, which nobody has made final without a prover: the oldest first.
+async fn pending_path(world: &World, claim: B256) -> anyhow::Result<Vec<B256>> {
+    let settlement = FraudSettlement::new(world.devnet.deployment.chain.settlement, world.devnet.l1.provider());
+    let (mut path, mut next) = (Vec::new(), claim);
+    loop {
+        let found = settlement.claimOf(next).call().await?;
+        if found.status != ClaimStatus::Pending {
+            path.reverse();
+            return Ok(path);
+        }
+        path.push(next);
+        next = settlement.slotOf(found.slot).call().await?.parent;
+    }
 }
 
 /// Ends what can be ended, for nobody in particular: steps, matches, the dispute. Until the settlement has decided.
