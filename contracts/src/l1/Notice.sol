@@ -17,23 +17,28 @@ using Notices for Notice global;
 /// @notice Rules: L1-NOTICE-1, L1-NOTICE-2. Whoever learns of a change has thirty days; what he then sends to L1 is included within the
 /// censorship bound, and enters a batch within the forced-inclusion window: so it enters one of the old rules. How long that batch
 /// takes to become final nobody can bound, since opponents can be bought; the grace is counted from then on, and covers the
-/// censorship bound once more and a week. Chains on a devnet's L1 hold nothing, and may be quick.
+/// censorship bound once more and a week. Chains on a devnet's L1 hold nothing, and may be quick. No time is longer than ten years, so
+/// that what is added to it never overflows: a failed program must be replaceable, and an epoch under new rules become final.
 library Notices {
     /// @notice L1 includes a transaction that pays the market's price within so long.
     uint64 internal constant CENSORSHIP_SECONDS = 7 days;
     uint64 internal constant MIN_NOTICE_SECONDS = 30 days + CENSORSHIP_SECONDS;
     uint64 internal constant MIN_GRACE_SECONDS = 7 days + CENSORSHIP_SECONDS;
+    /// @notice Ten years; of the delay and of the grace, on every L1.
+    uint64 internal constant MAX_SECONDS = 3_650 days;
 
     error Notice_ZeroWindow();
     error Notice_DelayTooShort(uint64 delaySeconds, uint256 neededSeconds);
+    error Notice_DelayTooLong(uint64 delaySeconds, uint64 maxSeconds);
     error Notice_GraceTooShort(uint64 graceSeconds, uint64 neededSeconds);
+    error Notice_GraceTooLong(uint64 graceSeconds, uint64 maxSeconds);
 
     /// @notice Whether this L1 is one for trying things: the chain ids of Anvil and Hardhat, and of Geth's `--dev`.
     function isDevnet() internal view returns (bool) {
         return block.chainid == 31_337 || block.chainid == 1_337;
     }
 
-    /// @notice Reverts if people would have too little time.
+    /// @notice Reverts if people would have too little time, or wait for ever.
     function check(Notice memory self) internal view {
         if (self.forcedInclusionWindowSeconds == 0) revert Notice_ZeroWindow();
         uint256 neededSeconds = self.forcedInclusionWindowSeconds;
@@ -44,5 +49,7 @@ library Notices {
             }
         }
         if (self.delaySeconds < neededSeconds) revert Notice_DelayTooShort(self.delaySeconds, neededSeconds);
+        if (self.delaySeconds > MAX_SECONDS) revert Notice_DelayTooLong(self.delaySeconds, MAX_SECONDS);
+        if (self.graceSeconds > MAX_SECONDS) revert Notice_GraceTooLong(self.graceSeconds, MAX_SECONDS);
     }
 }

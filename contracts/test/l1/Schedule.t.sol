@@ -256,6 +256,26 @@ contract ScheduleNoticeTest is DisputeFixture {
         _deploy(Notice(FORCED_SECONDS, DELAY_SECONDS, graceSeconds), rules());
     }
 
+    /// @notice Ten years at most, on every L1: a longer one would overflow where it is added to a time, and nothing ever mature.
+    function testFuzz_notice_isNotForEver(uint64 delaySeconds, uint64 graceSeconds, bool devnet) external {
+        uint64 max = 3_650 days;
+        delaySeconds = uint64(bound(delaySeconds, max + 1, type(uint64).max));
+        graceSeconds = uint64(bound(graceSeconds, max + 1, type(uint64).max));
+        if (!devnet) vm.chainId(1);
+        Rules memory heavy = rules();
+        heavy.epochWeightGas = schedule.MIN_EPOCH_WEIGHT_GAS();
+        vm.expectRevert(abi.encodeWithSelector(Notices.Notice_DelayTooLong.selector, delaySeconds, max));
+        _deploy(Notice(FORCED_SECONDS, delaySeconds, GRACE_SECONDS), heavy);
+        vm.expectRevert(abi.encodeWithSelector(Notices.Notice_GraceTooLong.selector, graceSeconds, max));
+        _deploy(Notice(FORCED_SECONDS, DELAY_SECONDS, graceSeconds), heavy);
+        Schedule longest = _deploy(Notice(FORCED_SECONDS, max, max), heavy);
+        ChainConfig memory chain = deployedConfig();
+        chain.l1ChainId = uint64(block.chainid);
+        vm.prank(owner);
+        longest.schedule(chain, heavy);
+        vm.assertEq(longest.waitingMaturesAt(), vm.getBlockTimestamp() + max);
+    }
+
     /// @notice Without a dispute contract two rivals would end finality, and one liar with a window of patience own the escrow.
     function testFuzz_dispute_isRequiredOffDevnets(uint64 chainId) external {
         chainId = uint64(bound(chainId, 1, type(uint64).max >> 1));

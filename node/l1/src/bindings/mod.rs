@@ -388,7 +388,9 @@ sol! {
         error Schedule_EntryWaiting(uint64 id);
         error Notice_ZeroWindow();
         error Notice_DelayTooShort(uint64 delaySeconds, uint256 neededSeconds);
+        error Notice_DelayTooLong(uint64 delaySeconds, uint64 maxSeconds);
         error Notice_GraceTooShort(uint64 graceSeconds, uint64 neededSeconds);
+        error Notice_GraceTooLong(uint64 graceSeconds, uint64 maxSeconds);
         error Schedule_NothingPending();
         error Schedule_NothingMature();
         error Schedule_NothingFailed();

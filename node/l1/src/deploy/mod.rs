@@ -37,6 +37,8 @@ pub const EPOCH_WEIGHT_GAS_MIN: u64 = 100_000_000;
 pub const NOTICE_SECONDS_MIN: u64 = 37 * 86_400;
 /// Elsewhere the grace is at least so long, in seconds (L1-NOTICE-3).
 pub const GRACE_SECONDS_MIN: u64 = 14 * 86_400;
+/// On every L1 delay and grace are at most ten years, in seconds (L1-NOTICE-1); twin: `Notices.MAX_SECONDS`.
+const NOTICE_SECONDS_MAX: u128 = 3_650 * 86_400;
 /// What the guardian's pauses may last together (L1-BR-6); twin: `Bridge.MAX_PAUSE_SECONDS`.
 const PAUSE_SECONDS_MAX: u128 = 30 * 86_400;
 /// A thousand ether (L1-SCHED-5).
@@ -101,8 +103,8 @@ impl ChainSpec {
             ("claim window in seconds", 1, 30 * 86_400, rules.claim_window_seconds.into()),
             ("claim bond in wei", 0, CLAIM_BOND_MAX, rules.claim_bond),
             ("forced-inclusion window in seconds", 1, unbounded, self.forced_inclusion_window_seconds.into()),
-            ("delay in seconds", delay_min.into(), unbounded, self.delay_seconds.into()),
-            ("grace in seconds", grace_min.into(), unbounded, self.grace_seconds.into()),
+            ("delay in seconds", delay_min.into(), NOTICE_SECONDS_MAX, self.delay_seconds.into()),
+            ("grace in seconds", grace_min.into(), NOTICE_SECONDS_MAX, self.grace_seconds.into()),
             ("all pauses together in seconds", 0, PAUSE_SECONDS_MAX, self.pause_seconds.into()),
         ] {
             if !(min..=max).contains(&found) {

@@ -15,7 +15,7 @@ use tandem_support::l1::{DEADLINE, spec};
 
 type Change = fn(&mut ChainSpec);
 
-const BAD: [(&str, Change); 9] = [
+const BAD: [(&str, Change); 11] = [
     ("epoch seconds", |spec| spec.rules.epoch_seconds = 0),
     ("epoch seconds", |spec| spec.rules.epoch_seconds = 604_801),
     ("maximal checkpoint age in seconds", |spec| spec.rules.max_checkpoint_age_seconds = 3_599),
@@ -24,6 +24,8 @@ const BAD: [(&str, Change); 9] = [
     ("forced-inclusion window in seconds", |spec| spec.forced_inclusion_window_seconds = 0),
     ("claim window in seconds", |spec| spec.rules.claim_window_seconds = 30 * 86_400 + 1),
     ("delay in seconds", |spec| spec.delay_seconds = 3_599),
+    ("delay in seconds", |spec| spec.delay_seconds = 3_650 * 86_400 + 1),
+    ("grace in seconds", |spec| spec.grace_seconds = 3_650 * 86_400 + 1),
     ("delay in seconds", |spec| spec.forced_inclusion_window_seconds = u64::MAX),
 ];
 
