@@ -94,7 +94,9 @@ contract EscrowInvariantTest is DepositFixture {
         else value = bound(value, 0, 2e24);
         vm.deal(bob, mint);
         vm.prank(bob, bob);
-        bridge.sendMessage{ value: mint }(L2_BRIDGE, value, 400_000, bob, abi.encodeWithSignature("withdrawETH(address)", bob));
+        bridge.sendMessage{ value: mint }(
+            L2_BRIDGE, value, 400_000, bob, abi.encodeWithSignature("withdrawETH(address)", bob)
+        );
         _deposits.push(Deposit(ETH, mint, true, value));
         _model[ETH].unconsumed += mint;
     }

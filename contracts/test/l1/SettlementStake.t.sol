@@ -163,9 +163,7 @@ contract SettlementStakeTest is DisputeFixture {
     }
 
     function _expectEnded(ClaimId claimId, ClaimStatus ended) private {
-        vm.expectRevert(
-            abi.encodeWithSelector(FraudSettlement.FraudSettlement_NotPending.selector, claimId, ended)
-        );
+        vm.expectRevert(abi.encodeWithSelector(FraudSettlement.FraudSettlement_NotPending.selector, claimId, ended));
         vm.prank(mallory);
     }
 
@@ -219,10 +217,7 @@ contract SettlementStakeTest is DisputeFixture {
         append();
         SlotId slotId = slotOfClaim(right);
         dispute.set(
-            slotId,
-            failed ? IDispute.Verdict.Failed : IDispute.Verdict.Output,
-            settlement.claimOf(right).output,
-            bob
+            slotId, failed ? IDispute.Verdict.Failed : IDispute.Verdict.Output, settlement.claimOf(right).output, bob
         );
         settlement.decide(slotId);
         OutputFields memory fields = fieldsOf(2);
