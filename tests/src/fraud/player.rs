@@ -87,8 +87,11 @@ impl Player {
                 return Ok(self.is_silent);
             }
             if let Err(error) = self.turn().await {
-                // Somebody was quicker, or a clock ran out in between: the next look tells.
-                if !matches!(error.downcast_ref(), Some(WalletError::Refused(_) | WalletError::Reverted(_))) {
+                // Somebody was quicker, a clock ran out in between, or L1 became dearer than the bid: the next look tells.
+                let passes = |error: &WalletError| {
+                    matches!(error, WalletError::Refused(_) | WalletError::Reverted(_) | WalletError::Rpc(_))
+                };
+                if !error.downcast_ref().is_some_and(passes) {
                     return Err(error);
                 }
             }
