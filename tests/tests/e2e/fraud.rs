@@ -12,7 +12,7 @@ use tandem_cli::wallet::{Call, WalletError};
 use tandem_devnet::Service;
 use tandem_l1::bindings::{
     Dispute,
-    FraudSettlement::{self, ClaimStatus, finalizeCall},
+    FraudSettlement::{self, ClaimStatus},
 };
 use tandem_tests::{
     World, WorldOptions,
@@ -149,8 +149,9 @@ async fn anyone_can_make_a_wrong_claim_lose() -> anyhow::Result<()> {
     let right = claim_id(slot, epoch.output.hash());
     ensure!(settlement.slotOf(slot).call().await?.winner == right, "another claim won");
     let wallet = world.l1_wallet(cast.user).await?;
+    let pending = pending_path(&world, right).await?.into_iter();
     let mut calls: Vec<_> =
-        pending_path(&world, right).await?.into_iter().map(|claimId| finalizeCall { claimId }.abi_encode()).collect();
+        pending.map(|claim| FraudSettlement::finalizeCall { claimId: claim }.abi_encode()).collect();
     calls.push(FraudSettlement::discardCall { claimId: wrong }.abi_encode());
     for call in calls {
         wallet.send(Call::new(*settlement.address(), call)).await?;
