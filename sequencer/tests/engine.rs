@@ -164,7 +164,9 @@ async fn blocks_outlive_their_messages_only_while_these_may_come_back() {
     let directory = tempfile::tempdir().unwrap();
     let (alice, bob) = (user(1), Address::repeat_byte(0xb0));
     let mut rig = Rig::start(directory.path(), config(3_600_000)).await;
-    let fork = rig.l1_number;
+    // The open batch names a checkpoint that L1 keeps.
+    rig.deposit(bob, ETHER).await;
+    let (fork, kept) = (rig.l1_number, rig.messages.len());
     rig.deposit(alice.address(), ETHER).await;
     let hash = rig.engine.submit(transfer(&alice, 1, bob, 5)).await.unwrap();
     rig.wait_included(hash).await;
@@ -172,7 +174,7 @@ async fn blocks_outlive_their_messages_only_while_these_may_come_back() {
 
     rig.engine.l1_reorg(fork).await.unwrap();
     let old_l1_head = std::mem::replace(&mut rig.l1_number, fork);
-    rig.messages.clear();
+    rig.messages.truncate(kept);
     while rig.l1_number < old_l1_head + 15 {
         rig.l1_block(vec![]).await;
     }
