@@ -68,9 +68,7 @@ contract DisputeBooksTest is Fixture {
         descend(_ref, _wrong, _right);
         (uint256 one, uint256 two) = (turnOf(_ref).spentOne, turnOf(_ref).spentTwo);
         (Children memory leaves, bytes32 agreed, bytes32[] memory path) = sealing(_ref, _right, 0);
-        vm.assertEq(
-            _padded(abi.encodeCall(dispute.seal, (_ref, leaves, agreed, path))), TermsRules.SEAL_OUTER_GAS
-        );
+        vm.assertEq(_padded(abi.encodeCall(dispute.seal, (_ref, leaves, agreed, path))), TermsRules.SEAL_OUTER_GAS);
         vm.assertEq(turnOf(_ref).spentOne, one);
         vm.assertEq(turnOf(_ref).spentTwo, two + TermsRules.SEAL_OUTER_GAS);
 
@@ -78,9 +76,7 @@ contract DisputeBooksTest is Fixture {
         descend(inside, _wrongInside, _right);
         (one, two) = (turnOf(inside).spentOne, turnOf(inside).spentTwo);
         (leaves, agreed, path) = sealing(inside, _right, 0);
-        vm.assertEq(
-            _padded(abi.encodeCall(dispute.seal, (inside, leaves, agreed, path))), TermsRules.SEAL_INNER_GAS
-        );
+        vm.assertEq(_padded(abi.encodeCall(dispute.seal, (inside, leaves, agreed, path))), TermsRules.SEAL_INNER_GAS);
         vm.assertEq(turnOf(inside).spentOne, one);
         vm.assertEq(turnOf(inside).spentTwo, two + TermsRules.SEAL_INNER_GAS);
         // Nothing opens inside a match of level 1.
@@ -103,6 +99,34 @@ contract DisputeBooksTest is Fixture {
         burnedGwei = _burnedGwei(_ref, 0, false) - TermsRules.CLOSE_GAS;
         _expectEnd(_ref, Result.TwoWins, burnedGwei);
         vm.assertEq(_padded(abi.encodeCall(dispute.propagate, (_ref))), TermsRules.CLOSE_GAS);
+    }
+
+    /// @dev What an `advance` refunds, in gas, with zeros behind its data up to `length`; and what the call itself took.
+    function _refunded(uint256 length) private returns (uint256 refundGas, uint256 usedGas) {
+        (uint8 height, Children memory opened, Children memory next) =
+            answer(_ref, turnOf(_ref).twoMoves ? _right : _wrong);
+        bytes memory data = abi.encodeCall(dispute.advance, (_ref, height, opened, next));
+        data = abi.encodePacked(data, new bytes(length - data.length));
+        uint256 credit = dispute.creditOf(bob);
+        vm.prank(bob);
+        usedGas = gasleft();
+        (bool success,) = address(dispute).call(data);
+        usedGas -= gasleft();
+        vm.assertTrue(success);
+        refundGas = (dispute.creditOf(bob) - credit) / PRICE;
+    }
+
+    /// @notice DISP-BOND-2: the transaction, its data, the call, and a constant for what follows the count; at least what much data costs.
+    function test_refund_countsWhatTheTransactionCosts() external {
+        _refunded(400); // from now on crediting is cheap, and so the constant stands out
+        for (uint256 length = 300; length <= 600; length += 100) {
+            (uint256 refundGas, uint256 usedGas) = _refunded(length);
+            uint256 expected = 21_000 + 16 * length + 14_000 + usedGas;
+            vm.assertGe(refundGas, expected - 4_000);
+            vm.assertLe(refundGas, expected);
+        }
+        (uint256 floorGas,) = _refunded(1_460);
+        vm.assertEq(floorGas, 21_000 + 40 * 1_460);
     }
 
     /// @dev The gwei that the last `MatchEnded` says to have burned.
@@ -144,6 +168,31 @@ contract DisputeBooksTest is Fixture {
         dispute.timeout(inside);
         assertStatus(inner, inside.two, CommitmentStatus.Fallen);
         vm.assertEq(dispute.commitmentOf(inner, inside.one).allowance, 1 days);
+    }
+
+    /// @notice Once sealed at level 1 both clocks run from the sealing, not from the turn that it ended.
+    function test_clock_runsFromTheSealing() external {
+        descend(_ref, _wrong, _right);
+        bytes32 inner = seal(_ref, _wrong, _right, 0);
+        (,,,, uint256 startsAt,,,) = dispute.tournamentOf(inner);
+        MatchRef memory inside = _inside(inner);
+        descend(inside, _wrongInside, _right);
+        vm.warp(startsAt + TURN);
+        seal(inside, _wrongInside, _right, 0);
+        vm.assertEq(turnOf(inside).since, startsAt + TURN);
+        vm.warp(startsAt + TURN + SEALED_TURN + 1 days);
+        dispute.step(inside, witnessOf(FROM, 8));
+        vm.assertEq(dispute.commitmentOf(inner, inside.two).allowance, ALLOWANCE - 1 days);
+    }
+
+    /// @notice Where the first step inside is contested, the agreed state is the one that the outer match agreed on.
+    function test_seal_insideFromItsStart() external {
+        descend(_ref, _wrong, _right);
+        bytes32 inner = seal(_ref, _wrong, _right, 0);
+        MatchRef memory inside = innerMatch(inner, 1, FROM, 0);
+        vm.assertEq(dispute.matchOf(inside).node, dispute.matchOf(_ref).node);
+        dispute.step(inside, witnessOf(FROM, 0));
+        assertStatus(inner, inside.two, CommitmentStatus.Fallen);
     }
 
     /// @notice The same the other way round: one's clock is out first, and two is charged, since his own ran.

@@ -187,6 +187,18 @@ contract DisputeEndsTest is Fixture {
         dispute.withdraw(bob);
         vm.assertEq(bob.balance, dispute.bondOf(0));
         vm.assertEq(address(dispute).balance, 0);
+        // Once, even if others' bonds are there.
+        joinAs(bob, _anotherRound(), TinyMachine.outer(), TinyMachine.state(TinyMachine.STEPS));
+        vm.expectRevert(abi.encodeWithSelector(Purse.Purse_NoCredit.selector, alice));
+        vm.prank(alice);
+        dispute.withdraw(alice);
+    }
+
+    function _anotherRound() private returns (bytes32 id) {
+        bytes32 slot = keccak256("another");
+        settlement.contest(slot);
+        dispute.open(slot);
+        return dispute.tournamentIdOf(slot, 0);
     }
 
     // ---- refunds ----

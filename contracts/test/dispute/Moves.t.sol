@@ -181,6 +181,7 @@ contract DisputeMovesTest is Fixture {
         vm.expectRevert(abi.encodeWithSelector(Tree.Tree_PathLength.selector, path.length, 0));
         dispute.seal(ref, opened, expected, path);
         dispute.seal(ref, opened, expected, none);
+        vm.assertEq(turnOf(ref).index, from);
     }
 
     // ---- step ----

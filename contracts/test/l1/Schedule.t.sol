@@ -74,8 +74,13 @@ contract ScheduleScheduleTest is ScheduleFixture {
         schedule.schedule(chain, rules());
     }
 
-    function testFuzz_schedule_revertsOnMovedConfig(uint256 which, uint160 wrong) external {
-        which = bound(which, 0, 7);
+    function testFuzz_schedule_revertsOnMovedConfig(uint160 wrong) external {
+        for (uint256 which = 0; which < 8; ++which) {
+            _expectMoved(which, wrong);
+        }
+    }
+
+    function _expectMoved(uint256 which, uint160 wrong) private {
         ChainConfig memory chain = next(2);
         bytes32 before = chain.hash();
         if (which == 0) chain.l1ChainId = uint64(wrong);
@@ -217,6 +222,33 @@ contract ScheduleScheduleTest is ScheduleFixture {
         changed.claimWindowSeconds = neededSeconds;
         vm.prank(owner);
         schedule.schedule(next(2), changed);
+    }
+
+    /// @notice Every bound itself is within the bounds.
+    function test_schedule_takesTheBounds() external {
+        ChainConfig memory chain = next(2);
+        chain.maxMessagesPerBatch = 1;
+        chain.maxMessageGasPerBatch = 8_000_000;
+        chain.blockGasLimit = 18_000_000;
+        Rules memory changed = rules();
+        changed.epochWeightGas = 1;
+        changed.epochSeconds = 7 days;
+        changed.maxCheckpointAgeSeconds = 1 hours;
+        changed.claimWindowSeconds = 30 days;
+        changed.claimBond = 1000 ether;
+        vm.prank(owner);
+        schedule.schedule(chain, changed);
+    }
+
+    /// @notice A window of nothing takes no rivals, whatever the dispute contract says it needs.
+    function test_schedule_revertsOnZeroWindowThatIsAsked() external {
+        DisputeModel dispute = new DisputeModel();
+        dispute.setWindow(0);
+        Rules memory changed = rules();
+        changed.dispute = address(dispute);
+        changed.claimWindowSeconds = 0;
+        bytes memory reason = abi.encodeWithSelector(Schedule.Schedule_ClaimWindowOutOfRange.selector, 0, 0, 30 days);
+        _expectRefused(next(2), changed, reason);
     }
 
     /// @notice The bounds hold from genesis on.
@@ -364,8 +396,14 @@ contract ScheduleCancelTest is ScheduleFixture {
     /// @notice What has matured stays, activated or not.
     function testFuzz_cancel_revertsOnceMature(uint256 late, bool activate) external {
         scheduleNext(2);
-        skipTime(DELAY_SECONDS + bound(late, 0, 1e9));
+        vm.warp(vm.getBlockTimestamp() + DELAY_SECONDS);
+        _expectNothingPending(); // from this second on
+        skipTime(bound(late, 0, 1e9));
         if (activate) append(0);
+        _expectNothingPending();
+    }
+
+    function _expectNothingPending() private {
         vm.expectRevert(Schedule.Schedule_NothingPending.selector);
         vm.prank(owner);
         schedule.cancel();

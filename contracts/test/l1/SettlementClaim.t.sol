@@ -218,13 +218,11 @@ contract SettlementClaimTest is ClaimFixture {
         append();
         ClaimId first = claimAs(bob, genesis(), fieldsOf(1));
         SlotId slotId = slotOfClaim(first);
-        vm.warp(vm.getBlockTimestamp() + WINDOW_SECONDS + bound(late, 0, 1e9));
-        _expectRefused(
-            genesis(),
-            wrongFields(1),
-            BOND,
-            abi.encodeWithSelector(FraudSettlement.FraudSettlement_WindowClosed.selector, slotId)
-        );
+        bytes memory reason = abi.encodeWithSelector(FraudSettlement.FraudSettlement_WindowClosed.selector, slotId);
+        vm.warp(vm.getBlockTimestamp() + WINDOW_SECONDS);
+        _expectRefused(genesis(), wrongFields(1), BOND, reason);
+        vm.warp(vm.getBlockTimestamp() + bound(late, 0, 1e9));
+        _expectRefused(genesis(), wrongFields(1), BOND, reason);
     }
 
     /// @notice Claims follow the entry of their epoch's batches: configuration, bond and window.

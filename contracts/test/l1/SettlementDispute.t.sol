@@ -226,6 +226,26 @@ contract SettlementDiscardTest is DisputeFixture {
         vm.assertEq(address(settlement).balance, 3 * BOND);
     }
 
+    /// @notice Moves in a contested slot are about nothing once its parent has ended, by defeat or below one; so bonds there go back.
+    function test_isPlayable_notBelowTheDead() external {
+        (ClaimId right, ClaimId wrong) = contested();
+        append();
+        ClaimId child = claimAs(mallory, wrong, fieldsOf(2));
+        claimAs(makeAddr("eve"), wrong, wrongFields(2));
+        append();
+        SlotId below = slotOfClaim(claimAs(mallory, child, fieldsOf(3)));
+        claimAs(makeAddr("dan"), child, wrongFields(3));
+        _decide(right, right, bob);
+        vm.assertTrue(settlement.isPlayable(slotOfClaim(child)));
+        vm.assertTrue(settlement.isPlayable(below));
+        settlement.discard(wrong);
+        vm.assertFalse(settlement.isPlayable(slotOfClaim(child)));
+        vm.assertTrue(settlement.isPlayable(below));
+        settlement.discard(child);
+        vm.assertTrue(status(child) == ClaimStatus.Void);
+        vm.assertFalse(settlement.isPlayable(below));
+    }
+
     /// @notice A failure below an invented claim returns nothing.
     function test_discard_failedSlotBelowDefeatedBurns() external {
         (ClaimId right, ClaimId wrong) = contested();
@@ -270,7 +290,7 @@ contract SettlementContestedTest is DisputeFixture {
         ClaimId child = claimAs(alice, right, fieldsOf(2));
         SlotId slotId = slotOfClaim(right);
         vm.assertEq(SlotId.unwrap(slotOfClaim(wrong[0])), SlotId.unwrap(slotId));
-                vm.assertTrue(slotStatus(right) == SlotStatus.Contested);
+        vm.assertTrue(slotStatus(right) == SlotStatus.Contested);
         vm.expectPartialRevert(FraudSettlement.FraudSettlement_NotWinner.selector);
         settlement.finalize(right);
 
