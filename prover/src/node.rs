@@ -131,11 +131,11 @@ impl ProverNode {
             proposer: spawn(&token, async |token| Ok(proposer.run(token).await?)),
             challenger: spawn(&token, async |token| match challenger {
                 Some(challenger) => Ok(challenger.run(token).await?),
-                None => Ok(token.cancelled().await),
+                None => idle(token).await,
             }),
             health: spawn(&token, async move |token| match flags.health {
                 Some(address) => Ok(health::serve(address, view, token).await?),
-                None => Ok(token.cancelled().await),
+                None => idle(token).await,
             }),
             handle,
             status,
@@ -173,6 +173,12 @@ impl ProverNode {
         challenger??;
         health?
     }
+}
+
+/// What is not wanted waits for the end.
+async fn idle(token: CancellationToken) -> Result<(), NodeError> {
+    token.cancelled().await;
+    Ok(())
 }
 
 /// Runs a task until `token` is cancelled; its end ends all others.

@@ -70,14 +70,9 @@ impl Behaviour {
             Self::ByHand,
         ];
         let alone = lies.into_iter().chain(silences).chain(others).map(|behaviour| (behaviour, Meanwhile::Nothing));
-        let with = [
-            Meanwhile::Kill,
-            Meanwhile::Reorg(3),
-            Meanwhile::FeeSpike,
-            Meanwhile::RulesChange,
-            Meanwhile::TwoHonest,
-        ]
-        .map(|meanwhile| (Self::Lies(Divergence::Middle), meanwhile));
+        let with =
+            [Meanwhile::Kill, Meanwhile::Reorg(3), Meanwhile::FeeSpike, Meanwhile::RulesChange, Meanwhile::TwoHonest]
+                .map(|meanwhile| (Self::Lies(Divergence::Middle), meanwhile));
         alone.chain(with).collect()
     }
 

@@ -88,10 +88,16 @@ impl Player {
             }
             if let Err(error) = self.turn().await {
                 // Somebody was quicker, a clock ran out in between, or L1 became dearer than the bid: the next look tells.
-                let passes = |error: &WalletError| {
-                    matches!(error, WalletError::Refused(_) | WalletError::Reverted(_) | WalletError::Rpc(_))
-                };
-                if !error.downcast_ref().is_some_and(passes) {
+                let passes = matches!(
+                    error.downcast_ref(),
+                    Some(
+                        WalletError::Refused(_)
+                            | WalletError::Reverted(_)
+                            | WalletError::Rpc(_)
+                            | WalletError::Late { .. }
+                    )
+                );
+                if !passes {
                     return Err(error);
                 }
             }
