@@ -50,8 +50,8 @@ e2e-faults: build ## kills, reorganisations, outages and wrong clocks under traf
 e2e-fraud: build ## wrong claims of every kind against the real challenger: three quarters of an hour; ONLY=name plays some of them
 	$(if $(ONLY),TANDEM_FRAUD='$(ONLY)') cargo test --workspace --test e2e fraud -- --include-ignored --nocapture --test-threads 1
 
-drill-fraud: build ## a wrong claim on a devnet, told move by move: a minute; FLAGS='--diverge blob', '--silent seal', '--opponents 4'
-	@cargo build --workspace --bins --tests --example drill_fraud
+drill-fraud: setup ## a wrong claim on a devnet, told move by move: a minute; FLAGS='--diverge blob', '--silent seal', '--opponents 4'
+	cargo build --workspace --bins --tests --example drill_fraud
 	@"$(BUILT)/examples/drill_fraud" $(FLAGS)
 
 check: check-bare ## formatting, lints, bare-target build, committed artefacts

@@ -143,7 +143,7 @@ async fn cause(world: &mut World, began_at: u64, fault: Fault) -> anyhow::Result
             let l1 = &world.devnet.l1;
             let is_long = || async { Ok((l1.latest().await?.id.number >= began_at + depth).then_some(())) };
             wait_until("L1 is as long as the reorganisation is deep", is_long).await?;
-            let _: Value = ask(&world.devnet.l1, "anvil_reorg", json!([depth, []])).await?;
+            let _: Value = ask(l1, "anvil_reorg", json!([depth, []])).await?;
         }
         Fault::Outage(presence, length) => {
             world.proxy.be(presence);
