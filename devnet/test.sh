@@ -23,7 +23,7 @@ nice -n 10 bash -c others >"$log" 2>&1 &
 beside=$!
 
 passed=true
-cargo test --workspace --tests || passed=false
+cargo test --workspace --tests --no-fail-fast || passed=false
 wait "$beside" || passed=false
 beside=
 cat "$log"
