@@ -117,6 +117,7 @@ impl Node {
         let engine = engine.with_readiness(&readiness);
         let reading = reader_config(&flags, &deployment, readiness.clone());
         let (watcher, l1_heads) = watcher(&flags, reading, &chain, &client, store.clone(), handle.clone(), &signals)?;
+        let l1_clock = flags.l1_clock.then(|| client.clone());
         let poster = poster(&flags, &deployment, client, store.clone(), handle.clone(), signals, &readiness).await?;
         let listener =
             TcpListener::bind(flags.rpc).await.map_err(|error| NodeError::Listen { address: flags.rpc, error })?;
@@ -131,13 +132,21 @@ impl Node {
         let token = cancel.clone();
         tasks.spawn(async move { Ok(poster.run(token).await?) });
         if let Some(address) = flags.feed {
-            let feed = BlockFeedServer::new(Feed::new(store.clone(), handle.head()));
+            let feed = BlockFeedServer::new(Feed::new(
+                store.clone(),
+                handle.head(),
+                flags.feed_followers_max,
+                flags.limits.silence_max(),
+            ));
             let ended = cancel.clone().cancelled_owned();
             tasks.spawn(
                 async move { Ok(Server::builder().add_service(feed).serve_with_shutdown(address, ended).await?) },
             );
         }
-        let context = RpcContext::new(METHODS, chain, store, handle, l1_heads, flags.limits).with_readiness(readiness);
+        let context = RpcContext::new(METHODS, chain, store, handle, l1_heads, flags.limits)
+            .with_readiness(readiness)
+            .with_hosts(flags.http_hosts.clone().into())
+            .with_l1_clock(l1_clock);
         let token = cancel.clone();
         tasks.spawn(async move { rpc::serve(listener, context, token).await.map_err(NodeError::Rpc) });
         Ok(Self { tasks, cancel, rpc_address })

@@ -2,8 +2,10 @@
 
 mod common;
 
+use std::time::{Duration, Instant};
+
 use alloy::primitives::keccak256;
-use common::chain;
+use common::{DEADLINE, chain};
 use futures::StreamExt;
 use tandem_chain::Checkpoint;
 use tandem_evm::{BlockAttributes, BlockBuilder, EvmBlock, WorldState};
@@ -31,7 +33,7 @@ async fn followers_get_every_block_and_go_back_with_the_chain() {
     let store = Store::open(directory.path(), &chain(), Options { sync: false }).unwrap();
     let (head, receiver) = watch::channel(HeadInfo::default());
     let first = grow(&store, &head, 1_001);
-    let feed = Feed::new(store.clone(), receiver);
+    let feed = Feed::new(store.clone(), receiver, 1, DEADLINE);
     let mut blocks = feed.follow(tonic::Request::new(FollowRequest { from_number: 0 })).await.unwrap().into_inner();
     let next: fn(Option<Result<Block, tonic::Status>>) -> Block = |item| item.unwrap().unwrap();
 
@@ -49,4 +51,32 @@ async fn followers_get_every_block_and_go_back_with_the_chain() {
     assert_eq!((again.number, again.hash), (1, replaced.hash.to_vec()), "the feed goes back to the fork");
     let follows = grow(&store, &head, 1_778);
     assert_eq!(next(blocks.next().await).hash, follows.hash.to_vec());
+}
+
+#[tokio::test]
+async fn followers_are_so_many_and_one_that_takes_nothing_loses_its_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path(), &chain(), Options { sync: false }).unwrap();
+    let (head, receiver) = watch::channel(HeadInfo::default());
+    for timestamp in 1..100 {
+        grow(&store, &head, 1_000 + timestamp);
+    }
+    let feed = Feed::new(store, receiver, 2, Duration::from_millis(100));
+    let follow = || feed.follow(tonic::Request::new(FollowRequest { from_number: 0 }));
+    let (asleep, gone) = (follow().await.unwrap(), follow().await.unwrap());
+    let Err(refused) = follow().await else { panic!("a third place") };
+    assert_eq!(refused.code(), tonic::Code::ResourceExhausted);
+    assert!(refused.message().contains("--feed-followers-max"), "{}", refused.message());
+
+    drop(gone);
+    let deadline = Instant::now() + DEADLINE;
+    let (mut first, mut second) = (None, None);
+    while first.is_none() || second.is_none() {
+        assert!(Instant::now() < deadline, "no place became free");
+        let free = if first.is_none() { &mut first } else { &mut second };
+        *free = follow().await.ok();
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let taken = asleep.into_inner().collect::<Vec<_>>().await;
+    assert!(taken.len() < 100, "the one that slept was not waited for: {}", taken.len());
 }

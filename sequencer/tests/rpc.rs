@@ -251,7 +251,7 @@ async fn what_cannot_be_executed_is_refused_with_the_words_tools_know() {
     node.refused(&sign(TxEip1559 { chain_id: 1, ..plain(1) }), -32000, "another chain id").await;
     node.refused(&sign(TxEip1559 { gas_limit: (1 << 24) + 1, ..plain(1) }), -32000, "gas limit").await;
     node.refused(&sign(plain(1_000)), -32000, "nonce too high").await;
-    let large = TxEip1559 { gas_limit: 5_000_000, input: vec![1; 98_304].into(), ..plain(1) };
+    let large = TxEip1559 { gas_limit: 5_000_000, input: vec![1; 131_072].into(), ..plain(1) };
     node.refused(&sign(large), -32000, "oversized data").await;
     let init_code = TxEip1559 { gas_limit: 1 << 24, to: TxKind::Create, input: vec![0; 49_153].into(), ..plain(1) };
     node.refused(&sign(init_code), -32000, "max initcode size exceeded").await;

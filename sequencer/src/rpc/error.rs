@@ -1,11 +1,14 @@
 //! What JSON-RPC callers are told when something is wrong. Codes: EIP-1474, and 3 for reverts as nodes use it.
 
-use alloy::primitives::{B256, Bytes, U256, hex};
+use alloy::{
+    primitives::{B256, Bytes, U256},
+    sol_types::{Panic, Revert, SolError},
+};
 use serde_json::{Value, json};
 use tandem_chain::TransitionError;
 use tandem_store::{MissingPreimage, StoreError};
 
-use super::flag;
+use super::{flag, hosts::HOSTS_FLAG};
 use crate::engine::AskError;
 
 /// Why a request is answered with an error.
@@ -121,6 +124,18 @@ pub enum RpcError {
         /// The gas that a call gets here.
         limit: u64,
     },
+    /// A request that worked for too long.
+    #[error("execution aborted (timeout = {limit_s}s; --{})", flag::EXECUTION_TIME)]
+    TakesTooLong {
+        /// What it may take.
+        limit_s: u64,
+    },
+    /// A request that came in the name of a host that this one is not.
+    #[error("invalid host specified (--{})", HOSTS_FLAG)]
+    InvalidHost,
+    /// L1 does not do what its clock was asked to do.
+    #[error("L1 does not move its clock: {0}")]
+    L1Clock(String),
     /// A request that took too long to arrive or to answer.
     #[error("request took longer than {limit_s} seconds (--{})", flag::REQUEST_TIME)]
     TooSlow {
@@ -179,6 +194,9 @@ impl RpcError {
             | Self::UnknownTransaction
             | Self::GenesisNotTraceable
             | Self::NotExecuted
+            | Self::TakesTooLong { .. }
+            | Self::InvalidHost
+            | Self::L1Clock(_)
             | Self::TwoInputs
             | Self::UnknownFilter
             | Self::UnknownSubscriptionId
@@ -209,13 +227,33 @@ impl RpcError {
     }
 }
 
-/// The text of `Error(string)`, if that is what a contract reverted with.
+/// What a contract reverted with, as far as Solidity's own errors say; what is of the contract's making is for who knows its ABI.
 fn reason(data: &Bytes) -> String {
-    match alloy::sol_types::decode_revert_reason(data) {
-        Some(reason) => format!(": {reason}"),
-        None if data.is_empty() => String::new(),
-        None => format!(": {}", hex::encode_prefixed(data.get(..4).unwrap_or(data))),
+    if let Ok(Revert { reason }) = Revert::abi_decode(data) {
+        return format!(": {reason}");
     }
+    match Panic::abi_decode(data) {
+        Ok(Panic { code }) => format!(": {}", panic_words(code)),
+        Err(_) => String::new(),
+    }
+}
+
+/// What a code of `Panic(uint256)` means, as Solidity's manual has it.
+fn panic_words(code: U256) -> String {
+    let words = match u8::try_from(code) {
+        Ok(0x00) => "generic panic",
+        Ok(0x01) => "assert(false)",
+        Ok(0x11) => "arithmetic underflow or overflow",
+        Ok(0x12) => "division or modulo by zero",
+        Ok(0x21) => "enum overflow",
+        Ok(0x22) => "invalid encoded storage byte array accessed",
+        Ok(0x31) => "out-of-bounds array access; popping on an empty array",
+        Ok(0x32) => "out-of-bounds access of an array or bytesN",
+        Ok(0x41) => "out of memory",
+        Ok(0x51) => "uninitialized function",
+        _ => return format!("unknown panic code: {code:#x}"),
+    };
+    words.into()
 }
 
 impl From<StoreError> for RpcError {
@@ -229,5 +267,29 @@ impl From<TransitionError<MissingPreimage>> for RpcError {
     fn from(error: TransitionError<MissingPreimage>) -> Self {
         tracing::error!(%error, "state cannot be read: if that lasts, delete the data directory and derive again from L1");
         Self::Internal("state is not available".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy::primitives::hex;
+
+    use super::*;
+
+    #[test]
+    fn a_revert_is_told_in_the_words_of_other_nodes() {
+        let told = |data: Vec<u8>| {
+            let error = RpcError::Reverted(data.clone().into()).to_json();
+            assert_eq!((error["code"].clone(), error["data"].clone()), (json!(3), json!(Bytes::from(data))));
+            error["message"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(told(vec![]), "execution reverted");
+        assert_eq!(told(Revert::from("too little").abi_encode()), "execution reverted: too little");
+        let panic = |code: u64| told(Panic { code: U256::from(code) }.abi_encode());
+        assert_eq!(panic(0x11), "execution reverted: arithmetic underflow or overflow");
+        assert_eq!(panic(0x77), "execution reverted: unknown panic code: 0x77");
+        // Errors of a contract's own, whatever their data looks like.
+        assert_eq!(told(hex!("cf479181").to_vec()), "execution reverted");
+        assert_eq!(told(b"plain words".to_vec()), "execution reverted");
     }
 }

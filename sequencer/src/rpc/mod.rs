@@ -7,8 +7,10 @@ mod connections;
 mod context;
 mod error;
 pub(crate) mod filters;
+mod hosts;
 mod installed;
 pub(crate) mod json;
+mod l1_clock;
 mod limits;
 mod news;
 mod node_info;
@@ -20,6 +22,7 @@ mod websocket;
 
 pub use context::RpcContext;
 pub use error::RpcError;
+pub use hosts::{HOSTS_FLAG, Host, Hosts};
 pub use limits::{LimitTooSmall, RpcLimits, flag};
 pub use server::serve;
 
@@ -48,6 +51,9 @@ async fn dispatch(context: &RpcContext, method: &str, params: Params) -> Result<
     match method {
         "eth_sendRawTransaction" => send_raw_transaction(context, &params).await,
         "eth_sendRawTransactionSync" => node_info::send_raw_transaction_sync(context, &params).await,
+        "evm_increaseTime" | "evm_mine" if context.l1_clock().is_some() => {
+            l1_clock::answer(context, method, &params).await
+        }
         _ => {
             let (context, method) = (context.clone(), method.to_owned());
             context.blocking(move |context| read(context, &method, &params)).await
@@ -57,7 +63,7 @@ async fn dispatch(context: &RpcContext, method: &str, params: Params) -> Result<
 
 async fn send_raw_transaction(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     let bytes: Bytes = params.required(0, "a signed transaction")?;
-    let recovered = context.clone().blocking(move |context| (context.methods.recover)(&bytes)).await?;
+    let recovered = context.clone().offering(move |context| (context.methods.recover)(&bytes)).await?;
     json::value(&context.engine.submit(recovered).await?)
 }
 
@@ -85,6 +91,7 @@ fn read(context: &RpcContext, method: &str, params: &Params) -> Result<Value, Rp
         "rollup_status" => rollup::status(context),
         "rollup_batch" => rollup::batch(context, params),
         "rollup_batchOfBlock" => rollup::batch_of_block(context, params),
+        "rollup_blockStatus" => rollup::block_status(context, params),
         _ => (context.methods.read)(context, method, params),
     }
 }

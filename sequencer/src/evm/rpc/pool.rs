@@ -46,6 +46,14 @@ pub fn transaction_count(context: &RpcContext, params: &Params) -> Result<Value,
     json::quantity(nonce.max(pending.unwrap_or_default()))
 }
 
+/// The nonce that a sender should use next, what waits counted.
+pub fn next_nonce(context: &RpcContext, sender: &Address) -> Result<u64, RpcError> {
+    // Asked before the head is: what has left the pool by then is in the head's state.
+    let pending = context.engine.pool().pending_nonce(sender).unwrap_or_default();
+    let (_, mut state) = context.state(None)?;
+    Ok(pending.max(state.account(*sender)?.map_or(0, |info| info.nonce)))
+}
+
 /// A transaction, in a block or waiting, and where.
 pub fn find(context: &RpcContext, hash: B256) -> Result<Option<(Transaction, Option<json::Inclusion>)>, RpcError> {
     Ok(match context.locate(hash)? {
