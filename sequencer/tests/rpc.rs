@@ -262,9 +262,10 @@ async fn what_cannot_be_executed_is_refused_with_the_words_tools_know() {
     node.refused(&sign(plain(u64::MAX)), -32000, "nonce too high").await;
     let blob = node.fail("eth_sendRawTransaction", json!([blob_transaction()])).await;
     assert_eq!(blob, (-32000, "transaction type not supported".into()));
-    for garbage in
-        [json!(["0x"]), json!(["0x02"]), json!(["0x03c0"]), json!(["0xc0"]), json!(["xyz"]), json!([5]), json!([])]
-    {
+    for garbage in ["0x", "0x00", "0x02", "0x03c0", "0x05c0", "0xc0"] {
+        assert_eq!(node.fail("eth_sendRawTransaction", json!([garbage])).await.0, -32000, "{garbage}");
+    }
+    for garbage in [json!(["xyz"]), json!([5]), json!([])] {
         assert_eq!(node.fail("eth_sendRawTransaction", garbage).await.0, -32602);
     }
     assert_eq!(node.ask("txpool_status", json!([])).await, json!({ "pending": "0x0", "queued": "0x0" }));
@@ -378,6 +379,11 @@ async fn what_does_not_exist_is_null_or_named() {
         ("eth_getLogs", json!([{ "blockHash": unknown }]), -32000),
         ("eth_getProof", json!([Address::ZERO, vec!["0x0"; 1_025], "latest"]), -32005),
         ("eth_feeHistory", json!(["0x1", "latest", [200.0]]), -32602),
+        ("eth_getBalance", json!([Address::ZERO, "latest", 1]), -32602),
+        ("eth_chainId", json!([1]), -32602),
+        ("eth_getBalance", json!([]), -32602),
+        ("eth_getFilterChanges", json!(["0x1"]), -32000),
+        ("eth_call", json!([{ "gasPrice": "0x1", "maxFeePerGas": "0x1" }]), -32000),
         ("debug_setHead", json!(["0x0"]), -32601),
     ] {
         assert_eq!(node.fail(method, params).await.0, code, "{method}");

@@ -1,15 +1,15 @@
 //! What JSON-RPC callers are told when something is wrong. Codes: EIP-1474, and 3 for reverts as nodes use it.
 
-use alloy::{
-    primitives::{B256, Bytes, U256},
-    sol_types::{Panic, Revert, SolError},
-};
+use alloy::primitives::{B256, Bytes, U256};
 use serde_json::{Value, json};
 use tandem_chain::TransitionError;
 use tandem_store::{MissingPreimage, StoreError};
 
-use super::{flag, hosts::HOSTS_FLAG};
+use super::{flag, hosts::HOSTS_FLAG, reverts::reason};
 use crate::engine::AskError;
+
+/// Characters of an unknown method's name that are repeated to whoever asked for it.
+const METHOD_CHARACTERS_SHOWN: usize = 100;
 
 /// Why a request is answered with an error.
 #[derive(Debug, thiserror::Error)]
@@ -29,13 +29,30 @@ pub enum RpcError {
         limit: usize,
     },
     /// The method does not exist.
-    #[error("the method {method} does not exist or is not available")]
+    #[error("the method {} does not exist/is not available", beginning(method))]
     UnknownMethod {
         /// The method's name as it was asked for.
         method: String,
     },
-    /// A parameter is missing or malformed.
-    #[error("invalid parameter {index}: expected {expected}")]
+    /// The parameters are not an array.
+    #[error("non-array args")]
+    NonArrayParams,
+    /// More parameters than the method takes.
+    #[error("too many arguments, want at most {limit}")]
+    TooManyParams {
+        /// Most parameters of the method.
+        limit: usize,
+    },
+    /// A parameter is missing.
+    #[error("missing value for required argument {index}: expected {expected}")]
+    MissingParam {
+        /// Position of the parameter, from 0.
+        index: usize,
+        /// What belongs there, in words for people.
+        expected: &'static str,
+    },
+    /// A parameter is malformed.
+    #[error("invalid argument {index}: expected {expected}")]
     InvalidParam {
         /// Position of the parameter, from 0.
         index: usize,
@@ -79,6 +96,9 @@ pub enum RpcError {
     /// A call with two different inputs.
     #[error(r#"both "data" and "input" are set and not equal. Please use "input" to pass transaction call data"#)]
     TwoInputs,
+    /// A call with prices of both kinds.
+    #[error("both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified")]
+    TwoPrices,
     /// A simulation that cannot go on.
     #[error("{what}")]
     Simulation {
@@ -180,7 +200,9 @@ impl RpcError {
             Self::InvalidRequest | Self::BatchTooLong { .. } => -32600,
             Self::UnknownMethod { .. } | Self::UnknownSubscription { .. } | Self::NoNotifications => -32601,
             Self::InvalidParam { .. }
-            | Self::BadTransaction(_)
+            | Self::MissingParam { .. }
+            | Self::NonArrayParams
+            | Self::TooManyParams { .. }
             | Self::BadTracer(_)
             | Self::JavaScriptTracer
             | Self::BadOverride { .. }
@@ -197,7 +219,9 @@ impl RpcError {
             | Self::TakesTooLong { .. }
             | Self::InvalidHost
             | Self::L1Clock(_)
+            | Self::BadTransaction(_)
             | Self::TwoInputs
+            | Self::TwoPrices
             | Self::UnknownFilter
             | Self::UnknownSubscriptionId
             | Self::RefusedTransaction(_)
@@ -227,33 +251,10 @@ impl RpcError {
     }
 }
 
-/// What a contract reverted with, as far as Solidity's own errors say; what is of the contract's making is for who knows its ABI.
-fn reason(data: &Bytes) -> String {
-    if let Ok(Revert { reason }) = Revert::abi_decode(data) {
-        return format!(": {reason}");
-    }
-    match Panic::abi_decode(data) {
-        Ok(Panic { code }) => format!(": {}", panic_words(code)),
-        Err(_) => String::new(),
-    }
-}
-
-/// What a code of `Panic(uint256)` means, as Solidity's manual has it.
-fn panic_words(code: U256) -> String {
-    let words = match u8::try_from(code) {
-        Ok(0x00) => "generic panic",
-        Ok(0x01) => "assert(false)",
-        Ok(0x11) => "arithmetic underflow or overflow",
-        Ok(0x12) => "division or modulo by zero",
-        Ok(0x21) => "enum overflow",
-        Ok(0x22) => "invalid encoded storage byte array accessed",
-        Ok(0x31) => "out-of-bounds array access; popping on an empty array",
-        Ok(0x32) => "out-of-bounds access of an array or bytesN",
-        Ok(0x41) => "out of memory",
-        Ok(0x51) => "uninitialized function",
-        _ => return format!("unknown panic code: {code:#x}"),
-    };
-    words.into()
+/// As much of a name as an error repeats: nobody gets a megabyte back.
+fn beginning(name: &str) -> &str {
+    let end = name.char_indices().nth(METHOD_CHARACTERS_SHOWN).map_or(name.len(), |(end, _)| end);
+    name.get(..end).unwrap_or(name)
 }
 
 impl From<StoreError> for RpcError {
@@ -272,24 +273,16 @@ impl From<TransitionError<MissingPreimage>> for RpcError {
 
 #[cfg(test)]
 mod tests {
-    use alloy::primitives::hex;
+    use alloy::sol_types::{Revert, SolError};
 
     use super::*;
 
     #[test]
-    fn a_revert_is_told_in_the_words_of_other_nodes() {
-        let told = |data: Vec<u8>| {
-            let error = RpcError::Reverted(data.clone().into()).to_json();
-            assert_eq!((error["code"].clone(), error["data"].clone()), (json!(3), json!(Bytes::from(data))));
-            error["message"].as_str().unwrap().to_owned()
-        };
-        assert_eq!(told(vec![]), "execution reverted");
-        assert_eq!(told(Revert::from("too little").abi_encode()), "execution reverted: too little");
-        let panic = |code: u64| told(Panic { code: U256::from(code) }.abi_encode());
-        assert_eq!(panic(0x11), "execution reverted: arithmetic underflow or overflow");
-        assert_eq!(panic(0x77), "execution reverted: unknown panic code: 0x77");
-        // Errors of a contract's own, whatever their data looks like.
-        assert_eq!(told(hex!("cf479181").to_vec()), "execution reverted");
-        assert_eq!(told(b"plain words".to_vec()), "execution reverted");
+    fn a_revert_is_told_with_its_reason_and_its_data() {
+        let data = Bytes::from(Revert::from("too little").abi_encode());
+        let error = RpcError::Reverted(data.clone()).to_json();
+        assert_eq!(error, json!({ "code": 3, "message": "execution reverted: too little", "data": data }));
+        let error = RpcError::Reverted(Bytes::new()).to_json();
+        assert_eq!(error, json!({ "code": 3, "message": "execution reverted", "data": "0x" }));
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Every byte that arrives is adversarial: sizes, counts and concurrent work are limited, and what exceeds a limit is refused at once.
 
+mod arity;
 mod bodies;
 mod connections;
 mod context;
@@ -15,6 +16,7 @@ mod limits;
 mod news;
 mod node_info;
 mod params;
+mod reverts;
 pub(crate) mod rollup;
 mod server;
 mod subscriptions;
@@ -64,6 +66,10 @@ async fn dispatch(context: &RpcContext, method: &str, params: Params) -> Result<
 async fn send_raw_transaction(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     let bytes: Bytes = params.required(0, "a signed transaction")?;
     let recovered = context.clone().offering(move |context| (context.methods.recover)(&bytes)).await?;
+    // Before its nonce is looked at: what is for another chain has no account here.
+    if recovered.transaction().fields().chain_id().is_some_and(|chain_id| chain_id != context.chain.l2_chain_id) {
+        return Err(RpcError::RefusedTransaction("invalid chain id: transaction is signed for another chain id"));
+    }
     json::value(&context.engine.submit(recovered).await?)
 }
 

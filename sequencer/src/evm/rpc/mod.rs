@@ -6,6 +6,7 @@ mod chain;
 mod debug;
 mod eth;
 mod fill;
+mod halts;
 mod inspector;
 mod json;
 mod logs;

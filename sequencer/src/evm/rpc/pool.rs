@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alloy::{
-    eips::{BlockId, BlockNumberOrTag, eip2718::Eip2718Error},
+    eips::{BlockId, BlockNumberOrTag},
     primitives::{Address, B256, U256},
 };
 use serde_json::{Map, Value, json};
@@ -15,16 +15,20 @@ use crate::{
     rpc::{Params, RpcContext, RpcError, flag, rollup},
 };
 
+/// The greatest type that a transaction can have (EIP-2718); other first bytes begin the list of one without a type.
+const TYPE_MAX: u8 = 0x7f;
+/// The types that are taken: with an access list, with a priority fee, with authorizations.
+const TYPES: [u8; 3] = [1, 2, 4];
 /// Bytes of a signature as batches carry it.
 const SIGNATURE_BYTES: u64 = 64;
 
 /// Decodes, recovers the signer, and refuses what would be posted for less than it takes. All other rules are the engine's to apply.
 pub fn recover(bytes: &[u8]) -> Result<Recovered, RpcError> {
-    let transaction = SignedTransaction::decode_2718(bytes).map_err(|error| match error {
-        // Other bytes are no type at all.
-        Eip2718Error::UnexpectedType(1..=0x7f) => RpcError::RefusedTransaction("transaction type not supported"),
-        error => RpcError::BadTransaction(error.to_string()),
-    })?;
+    if bytes.first().is_some_and(|first| *first <= TYPE_MAX && !TYPES.contains(first)) {
+        return Err(RpcError::RefusedTransaction("transaction type not supported"));
+    }
+    let transaction =
+        SignedTransaction::decode_2718(bytes).map_err(|error| RpcError::BadTransaction(error.to_string()))?;
     // Their signatures are posted whole; the fee pays for what is left of the transaction after compression.
     let authorizations = transaction.fields().authorization_list().map_or(0, <[_]>::len) as u64;
     if 2 * estimate_posted_bytes(bytes) < SIGNATURE_BYTES * (1 + authorizations) {
