@@ -265,7 +265,8 @@ async fn an_estimate_is_enough_for_code_that_works_once_a_second() {
 
     let mut node = Node::start(config(3_600_000), [1_000_000_000, 1]).await;
     let alice = node.rich(1).await;
-    let mut nonce = 0;
+    // The deposit had nonce 0.
+    let mut nonce = 1;
     let mut sent = async |node: &Node, to: TxKind, input: &[u8]| {
         let max_fee_per_gas = 1_000_000_000;
         let input = Bytes::copy_from_slice(input);

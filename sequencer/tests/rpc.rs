@@ -71,7 +71,7 @@ impl Node {
     /// Status and body of the answer to these bytes.
     async fn http(&self, head: &str, body: &[u8]) -> (u16, String) {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
-        let head = format!("{head}\r\nHost: test\r\nConnection: close\r\n\r\n");
+        let head = format!("{head}\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         stream.write_all(head.as_bytes()).await.unwrap();
         stream.write_all(body).await.unwrap();
         let mut answer = String::new();
@@ -82,8 +82,10 @@ impl Node {
 
     async fn post(&self, body: &[u8]) -> Value {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
-        let head =
-            format!("POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+        let head = format!(
+            "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
         stream.write_all(head.as_bytes()).await.unwrap();
         stream.write_all(body).await.unwrap();
         let mut answer = String::new();
