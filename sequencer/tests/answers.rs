@@ -208,6 +208,7 @@ async fn a_node_says_what_it_runs_and_holds() {
     assert_eq!(node.ask("rollup_blockStatus", json!(["0xffffff"])).await, Value::Null);
     let error = node.try_ask("evm_mine", json!([])).await.unwrap_err();
     assert!(error.contains("does not exist"), "L1's clock is not for everybody: {error}");
+    assert!(node.ask("rpc_modules", json!([])).await.get("evm").is_none());
     node.rig.stop();
 }
 
@@ -259,24 +260,41 @@ fn endless() -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_questions_end_and_keep_no_transaction_waiting() {
-    let limits = RpcLimits { working_max: 1, execution_time_max_s: 10, call_gas_max: 1 << 50, ..Default::default() };
+    let limits = RpcLimits {
+        waiting_max: 2,
+        working_max: 1,
+        execution_time_max_s: 10,
+        call_gas_max: 1 << 50,
+        ..Default::default()
+    };
     let mut node = Node::start_limited(config(3_600_000), [1_000_000_000, 1], limits).await;
     let alice = node.rich(1).await;
     let raw = Bytes::from(transfer(&alice, 1, Address::repeat_byte(7), 1).transaction().encode_2718());
     {
         let slow = node.try_ask("eth_simulateV1", endless());
-        let other = async {
-            // Questions wait for the one that works.
-            while tokio::time::timeout(Duration::from_secs(1), node.ask("eth_chainId", json!([]))).await.is_ok() {}
-            let began = Instant::now();
-            node.ask("eth_sendRawTransaction", json!([raw])).await;
-            began
+        let is_overload = |error: String| error == "node is overloaded, try again (--rpc-waiting-max)";
+        let second = async {
+            loop {
+                match node.try_ask("eth_simulateV1", endless()).await {
+                    Err(error) if is_overload(error.clone()) => tokio::time::sleep(Duration::from_millis(10)).await,
+                    ended => return ended,
+                }
+            }
         };
-        tokio::pin!(slow, other);
+        let other = async {
+            // One works and one waits, until there is no place for a third question.
+            let third = || tokio::time::timeout(Duration::from_secs(1), node.try_ask("eth_chainId", json!([])));
+            while !third().await.is_ok_and(|answer| answer.is_err_and(is_overload)) {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+            node.ask("eth_sendRawTransactionSync", json!([raw])).await
+        };
+        tokio::pin!(slow, second, other);
         tokio::select! {
             biased;
             ended = &mut slow => panic!("the transaction waited for a question: {ended:?}"),
-            _ = &mut other => {}
+            ended = &mut second => panic!("the transaction waited for a question: {ended:?}"),
+            receipt = &mut other => assert_eq!(receipt["status"], "0x1"),
         }
         let error = slow.await.unwrap_err();
         assert_eq!(error, "execution aborted (timeout = 10s; --rpc-execution-time-max-s)");
@@ -360,6 +378,7 @@ async fn a_devnets_clock_is_moved_through_l1s() {
     let node = Node::start_adjusted(config(3_600_000), [1_000_000_000, 1], limits, with_clock).await;
     let newest = async || node.ask("eth_getBlockByNumber", json!(["latest", false])).await;
     let before = newest().await;
+    assert_eq!(node.ask("rpc_modules", json!([])).await["evm"], "1.0");
 
     let moved = node.ask("evm_increaseTime", json!([3_600])).await;
     assert_eq!(moved, json!(3_600), "as Anvil has it");
@@ -380,9 +399,13 @@ async fn a_devnets_clock_is_moved_through_l1s() {
     assert!(quantity(&after["number"]) > quantity(&before["number"]));
     assert!(quantity(&after["timestamp"]) >= quantity(&before["timestamp"]) + U256::from(3_610), "{after}");
     assert!(U256::from(l1.latest().await.unwrap().timestamp) <= quantity(&after["timestamp"]));
-    for wrong in [json!([]), json!(["soon"]), json!([-1])] {
-        let error = node.try_ask("evm_increaseTime", wrong).await.unwrap_err();
-        assert_eq!(error, "invalid parameter 0: expected a number of seconds");
+    for (wrong, words) in [
+        (json!([]), "missing value for required argument 0: expected a number of seconds"),
+        (json!(["soon"]), "invalid argument 0: expected a number of seconds"),
+        (json!([-1]), "invalid argument 0: expected a number of seconds"),
+        (json!([1, 2]), "too many arguments, want at most 1"),
+    ] {
+        assert_eq!(node.try_ask("evm_increaseTime", wrong).await.unwrap_err(), words);
     }
     node.rig.stop();
 }

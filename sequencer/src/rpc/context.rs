@@ -26,16 +26,32 @@ pub struct RpcContext {
     l1_heads: watch::Receiver<L1Heads>,
     /// What keeps the node from its work.
     readiness: Readiness,
-    /// Counts all blocking work. A semaphore rather than a channel: refusal must be immediate.
-    waiting: Arc<Semaphore>,
-    /// Counts the requests whose work is under way.
-    working: Arc<Semaphore>,
-    /// Likewise for transactions that are offered: questions, however many and slow, keep none of them waiting.
-    offering: Arc<Semaphore>,
+    /// For questions.
+    questions: Turns,
+    /// For transactions that are offered: questions, however many and slow, keep none of them waiting, and have none refused.
+    offers: Turns,
     /// Until when the request that this copy serves may work; none until it begins.
     deadline: Option<Instant>,
     /// L1, if callers may move its clock.
     l1_clock: Option<L1Client>,
+}
+
+/// Blocking work of one kind. Semaphores rather than channels: refusal must be immediate.
+#[derive(Clone)]
+struct Turns {
+    /// Counts all of it.
+    waiting: Arc<Semaphore>,
+    /// Counts what is under way.
+    working: Arc<Semaphore>,
+}
+
+impl Turns {
+    fn new(limits: &RpcLimits) -> Self {
+        Self {
+            waiting: Arc::new(Semaphore::new(limits.waiting_max)),
+            working: Arc::new(Semaphore::new(limits.working())),
+        }
+    }
 }
 
 impl RpcContext {
@@ -57,9 +73,8 @@ impl RpcContext {
             engine,
             l1_heads,
             readiness: Readiness::default(),
-            waiting: Arc::new(Semaphore::new(limits.waiting_max)),
-            working: Arc::new(Semaphore::new(limits.working())),
-            offering: Arc::new(Semaphore::new(limits.working())),
+            questions: Turns::new(&limits),
+            offers: Turns::new(&limits),
             hosts: Arc::default(),
             deadline: None,
             l1_clock: None,
@@ -97,7 +112,7 @@ impl RpcContext {
         self,
         work: impl FnOnce(&Self) -> Result<T, RpcError> + Send + 'static,
     ) -> Result<T, RpcError> {
-        let turns = self.working.clone();
+        let turns = self.questions.clone();
         self.in_turn(turns, work).await
     }
 
@@ -106,17 +121,17 @@ impl RpcContext {
         self,
         work: impl FnOnce(&Self) -> Result<T, RpcError> + Send + 'static,
     ) -> Result<T, RpcError> {
-        let turns = self.offering.clone();
+        let turns = self.offers.clone();
         self.in_turn(turns, work).await
     }
 
     async fn in_turn<T: Send + 'static>(
         mut self,
-        turns: Arc<Semaphore>,
+        turns: Turns,
         work: impl FnOnce(&Self) -> Result<T, RpcError> + Send + 'static,
     ) -> Result<T, RpcError> {
-        let place = self.waiting.clone().try_acquire_owned().map_err(|_| RpcError::Overloaded)?;
-        let turn = turns.acquire_owned().await.map_err(|_| RpcError::Overloaded)?;
+        let place = turns.waiting.try_acquire_owned().map_err(|_| RpcError::Overloaded)?;
+        let turn = turns.working.acquire_owned().await.map_err(|_| RpcError::Overloaded)?;
         let done = tokio::task::spawn_blocking(move || {
             let _held = (place, turn);
             self.deadline = Instant::now().checked_add(self.limits.execution_time_max());

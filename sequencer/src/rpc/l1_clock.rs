@@ -35,7 +35,7 @@ impl Seconds {
     const EXPECTED: &'static str = "a number of seconds";
 
     fn required(params: &Params, index: usize) -> Result<u64, RpcError> {
-        Self::optional(params, index)?.ok_or(RpcError::InvalidParam { index, expected: Self::EXPECTED })
+        Self::optional(params, index)?.ok_or(RpcError::MissingParam { index, expected: Self::EXPECTED })
     }
 
     fn optional(params: &Params, index: usize) -> Result<Option<u64>, RpcError> {

@@ -82,7 +82,7 @@ fn read(context: &RpcContext, method: &str, params: &Params) -> Result<Value, Rp
         "net_peerCount" => Ok("0x0".into()),
         "eth_chainId" => json::quantity(context.chain.l2_chain_id),
         "eth_syncing" => node_info::syncing(context),
-        "rpc_modules" => Ok(node_info::modules()),
+        "rpc_modules" => Ok(node_info::modules(context)),
         "eth_newFilter" => filters::new_filter(context, params),
         "eth_newBlockFilter" => filters::new_block_filter(context),
         "eth_newPendingTransactionFilter" => filters::new_pending_transaction_filter(context, params),

@@ -46,6 +46,7 @@ fn waiting(context: &RpcContext, state: &mut WorldState<tandem_store::Store>) ->
     let mut pool = Mempool::new(MempoolLimits::DEFAULT);
     let waiting = context.engine.pool().content(usize::MAX).unwrap_or_default();
     for (transaction, is_executable) in waiting {
+        context.check_time()?;
         if is_executable {
             let nonce = state.account(transaction.signer())?.map_or(0, |info| info.nonce);
             pool.restore(Arc::clone(&transaction), nonce, Default::default());
