@@ -3,14 +3,22 @@
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use futures::Stream;
-use tandem_proto::v1::{Block, FollowRequest, block_feed_server::BlockFeed};
+use tandem_proto::v1::{
+    Block, FollowRequest,
+    block_feed_server::{BlockFeed, BlockFeedServer},
+};
 use tandem_store::Store;
 use tokio::{
+    net::TcpListener,
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
     time::timeout,
 };
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Response, Status};
+use tokio_util::sync::CancellationToken;
+use tonic::{
+    Request, Response, Status,
+    transport::{self, Server, server::TcpIncoming},
+};
 
 use crate::{
     engine::HeadInfo,
@@ -37,9 +45,21 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// Over a node's store, for so many followers at a time. One that takes nothing for as long as `patience` loses its place.
+    /// Over a node's store, for so many followers at a time. One that takes nothing, or answers no ping, for as long as `patience` loses its place.
     pub fn new(store: Store, head: watch::Receiver<HeadInfo>, followers_max: usize, patience: Duration) -> Self {
         Self { store, head, places: Arc::new(Semaphore::new(followers_max)), followers_max, patience }
+    }
+
+    /// Serves until `cancel` is cancelled. While there are no blocks, only pings tell that a follower is not there any more.
+    pub async fn serve(self, listener: TcpListener, cancel: CancellationToken) -> Result<(), transport::Error> {
+        let patience = self.patience;
+        let mut server =
+            Server::builder().http2_keepalive_interval(Some(patience / 3)).http2_keepalive_timeout(Some(patience));
+        let service = BlockFeedServer::new(self);
+        server
+            .add_service(service)
+            .serve_with_incoming_shutdown(TcpIncoming::from(listener), cancel.cancelled_owned())
+            .await
     }
 }
 

@@ -9,10 +9,15 @@ use common::{DEADLINE, chain};
 use futures::StreamExt;
 use tandem_chain::Checkpoint;
 use tandem_evm::{BlockAttributes, BlockBuilder, EvmBlock, WorldState};
-use tandem_proto::v1::{Block, FollowRequest, block_feed_server::BlockFeed};
+use tandem_proto::v1::{Block, FollowRequest, block_feed_client::BlockFeedClient, block_feed_server::BlockFeed};
 use tandem_sequencer::{engine::HeadInfo, feed::Feed};
 use tandem_store::{Options, Store};
-use tokio::sync::watch;
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    sync::{oneshot, watch},
+};
+use tokio_util::sync::CancellationToken;
 
 /// Builds an empty block on the head.
 fn grow(store: &Store, head: &watch::Sender<HeadInfo>, timestamp: u64) -> EvmBlock {
@@ -79,4 +84,49 @@ async fn followers_are_so_many_and_one_that_takes_nothing_loses_its_place() {
     }
     let taken = asleep.into_inner().collect::<Vec<_>>().await;
     assert!(taken.len() < 100, "the one that slept was not waited for: {}", taken.len());
+}
+
+#[tokio::test]
+async fn a_follower_that_vanished_loses_its_place_though_no_block_comes() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path(), &chain(), Options { sync: false }).unwrap();
+    let (_head, receiver) = watch::channel(HeadInfo::default());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let cancel = CancellationToken::new();
+    let feed = Feed::new(store, receiver, 1, Duration::from_millis(300));
+    let serving = tokio::spawn(feed.serve(listener, cancel.clone()));
+    let follow = async |address| {
+        let mut client = BlockFeedClient::connect(format!("http://{address}")).await.unwrap();
+        client.follow(FollowRequest { from_number: 0 }).await
+    };
+
+    // The way to the server, which breaks without a word to either end.
+    let way = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let through = way.local_addr().unwrap();
+    let (breaks, broken) = oneshot::channel::<()>();
+    let way = tokio::spawn(async move {
+        let (mut follower, _) = way.accept().await.unwrap();
+        let mut server = TcpStream::connect(address).await.unwrap();
+        tokio::select! {
+            _ = copy_bidirectional(&mut follower, &mut server) => {}
+            _ = broken => {}
+        }
+        (follower, server)
+    });
+    let mut blocks = follow(through).await.unwrap().into_inner();
+    assert_eq!(blocks.next().await.unwrap().unwrap().number, 0);
+    // Who is there keeps the place, though nothing is sent for long.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(follow(address).await.unwrap_err().code(), tonic::Code::ResourceExhausted);
+    breaks.send(()).unwrap();
+    let _open = way.await.unwrap();
+    let deadline = Instant::now() + DEADLINE;
+    while follow(address).await.is_err() {
+        assert!(Instant::now() < deadline, "the place did not become free");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    cancel.cancel();
+    drop(blocks);
+    serving.await.unwrap().unwrap();
 }
