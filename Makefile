@@ -61,6 +61,7 @@ check: check-bare ## formatting, lints, bare-target build, committed artefacts
 	  else echo "check: cargo-deny is not installed (cargo install cargo-deny --locked): licences, bans and sources as in chain/tests alone"; fi
 	contracts/artifacts.sh --check
 	contracts/script/predeploys.sh --check
+	node contracts/script/entry_points.js --check
 	@$(MAKE) --no-print-directory guest
 
 check-bare: ## the rulebook compiles for bare RV64IM
