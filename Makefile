@@ -7,7 +7,7 @@ BUILT = $(or $(CARGO_TARGET_DIR),target)/debug
 # What operators run and what benchmarks measure.
 RELEASED = $(or $(CARGO_TARGET_DIR),target)/release
 
-.PHONY: help setup build devnet test release install e2e e2e-release e2e-faults e2e-fraud drill-fraud check check-bare guest bench-built bench-build bench-batch bench-engine bench-fees compat compat-fees bench-state bench-vm bench-opcodes worst-vm bench-devnet bench-circuits bench-prover bench-dispute sim-settlement bench-commitment sim-dispute fuzz-circuits
+.PHONY: help setup build devnet test release install e2e e2e-release e2e-faults e2e-fraud drill-fraud check check-bare guest bench-built bench-build bench-batch bench-engine bench-logs bench-fees bench-rpc compat compat-fees bench-state bench-vm bench-opcodes worst-vm bench-devnet bench-circuits bench-prover bench-dispute sim-settlement bench-commitment sim-dispute fuzz-circuits
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -62,6 +62,7 @@ check: check-bare ## formatting, lints, bare-target build, committed artefacts
 	  else echo "check: cargo-deny is not installed (cargo install cargo-deny --locked): licences, bans and sources as in chain/tests alone"; fi
 	contracts/artifacts.sh --check
 	contracts/script/predeploys.sh --check
+	node contracts/script/entry_points.js --check
 	@$(MAKE) --no-print-directory guest
 
 check-bare: ## the rulebook compiles for bare RV64IM
@@ -85,8 +86,14 @@ bench-batch: bench-built ## posted bytes per transaction
 bench-engine: bench-built ## transfers included per second, and blocks while a full batch closes or callers never stop asking
 	$(RELEASED)/examples/bench_engine
 
+bench-logs: bench-built ## eth_getLogs for a rare topic over a million blocks
+	$(RELEASED)/examples/bench_logs
+
 bench-fees: bench-built ## what users pay for data against what posting it costs, over a year of L1's prices
 	$(RELEASED)/examples/bench_fees
+
+bench-rpc: bench-built ## how long the JSON-RPC takes, with Anvil beside it in the same run
+	$(RELEASED)/examples/bench_rpc
 
 compat: build ## other people's software against a devnet: a quarter of an hour; prints compat.passed and what failed
 	@devnet/install.sh compat

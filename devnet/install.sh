@@ -70,6 +70,7 @@ if [ "${1:-}" = faults ]; then packages '/usr/lib/*/faketime/libfaketime.so.1=fa
 node_modules contracts
 if [ -e sdk/package-lock.json ]; then node_modules sdk; fi
 node_modules tests/wallets
+node_modules tests/compat
 if [ "${1:-}" = wallets ]; then
   python3 -c 'import ensurepip, venv' 2>/dev/null || packages /nowhere/python3-venv=python3-venv
   node_modules tests/wallets/hardhat
@@ -77,7 +78,6 @@ if [ "${1:-}" = wallets ]; then
 fi
 if [ "${1:-}" = compat ]; then
   python3 -c 'import ensurepip, venv' 2>/dev/null || packages /nowhere/python3-venv=python3-venv
-  node_modules tests/compat
   node_modules tests/compat/more
   node_modules tests/compat/hardhat
   python_packages tests/compat/python

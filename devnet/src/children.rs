@@ -87,6 +87,7 @@ impl Services {
         ] {
             sequencer_arguments.extend([flag.into(), value.into()]);
         }
+        sequencer_arguments.push("--l1-clock".into());
         let mut prover_arguments = common("prover");
         // A devnet's epochs are small, and computed in seconds once one is contested.
         prover_arguments.extend(["--l1-poll-ms", "200", "--l1-depth", "1", "--challenge-late"].map(String::from));

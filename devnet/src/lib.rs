@@ -20,7 +20,9 @@ use tandem_cli::{
     chain::{RollupStatus, ask},
     deploy,
     devnet_info::{Account, DevnetInfo},
+    entry_points,
     spec::{Limits, Roles, Settlement, SpecFile},
+    wallet::Wallet,
 };
 use tandem_l1::{Deployment, L1Client, deploy::DisputeTerms};
 use tokio_util::sync::CancellationToken;
@@ -191,6 +193,9 @@ impl Devnet {
         let roles = RoleKeys { faucet: faucet_key, sequencer, proposer, owner };
         let mut devnet = Self { roles, l1_process, services, faucet, info, deployment, users: users.to_vec(), l1, l2 };
         devnet.wait_until_ready(fresh).await?;
+        // Those that are missing: all of a new chain, and what a start that was cut short did not get to.
+        let wallet = Wallet::connect(devnet.l2.clone(), devnet.roles.faucet.clone(), START_PATIENCE).await?;
+        entry_points::deploy(&wallet).await?;
         devnet.info.write(dir)?;
         Ok(devnet)
     }

@@ -65,8 +65,13 @@ impl BatchPolicy {
     /// Most bytes of a transaction ([`bytes_max`]) that an empty batch takes at any price.
     pub fn transaction_bytes_max(&self, config: &ChainConfig) -> usize {
         let cap = usize::try_from(config.max_payload_bytes).unwrap_or(usize::MAX);
-        // Calldata carries least, if it may be chosen. Twice, for the batch's own margin.
-        self.bytes_max(0, None).min(cap).saturating_sub(2 * PAYLOAD_OVERHEAD_BYTES)
+        // Twice, for the batch's own margin.
+        self.blob_bytes_max().min(cap).saturating_sub(2 * PAYLOAD_OVERHEAD_BYTES)
+    }
+
+    /// Most payload bytes of a batch that blobs carry, whatever they cost.
+    pub fn blob_bytes_max(&self) -> usize {
+        BLOB_PAYLOAD_BYTES_MAX.min(self.payload_bytes_max)
     }
 }
 

@@ -10,9 +10,10 @@ use crate::{
     batch::{BATCH_BYTES_FLAG, BatchPolicy},
     data::DataMode,
     engine::EngineConfig,
+    feed::{FOLLOWERS_FLAG, FOLLOWERS_MAX},
     mempool::MempoolLimits,
     poster::PosterConfig,
-    rpc::RpcLimits,
+    rpc::{HOSTS_FLAG, Host, RpcLimits},
 };
 
 /// Runs a Tandem sequencer.
@@ -40,9 +41,18 @@ pub struct SequencerFlags {
     /// Address and port that JSON-RPC is served at
     #[arg(long, env = "TANDEM_RPC", default_value = "127.0.0.1:9545")]
     pub rpc: SocketAddr,
+    /// Names that requests may come in, beside addresses in numbers (Host header); an asterisk stands for all
+    #[arg(long = HOSTS_FLAG, env = "TANDEM_HTTP_HOSTS", value_delimiter = ',', default_value = "localhost")]
+    pub http_hosts: Vec<Host>,
     /// Address of the gRPC block feed; none serves no feed
     #[arg(long, env = "TANDEM_FEED")]
     pub feed: Option<SocketAddr>,
+    /// Most followers of the block feed at a time
+    #[arg(id = FOLLOWERS_FLAG, long = FOLLOWERS_FLAG, env = "TANDEM_FEED_FOLLOWERS_MAX", default_value_t = FOLLOWERS_MAX)]
+    pub feed_followers_max: usize,
+    /// Let callers move L1's clock (evm_increaseTime, evm_mine), which must be a devnet's
+    #[arg(long, env = "TANDEM_L1_CLOCK")]
+    pub l1_clock: bool,
     /// Time between blocks, in milliseconds
     #[arg(long, env = "TANDEM_BLOCK_TIME_MS", default_value_t = EngineConfig::DEFAULT.block_time_ms)]
     pub block_time_ms: u64,
@@ -154,7 +164,7 @@ mod tests {
         let table = include_str!("../../docs/operations.md");
         let command = SequencerFlags::command();
         let limits = command.get_arguments().filter(|flag| {
-            flag.get_long().is_some_and(|long| long.starts_with("rpc-") || long.starts_with("mempool-"))
+            flag.get_long().is_some_and(|long| ["rpc-", "mempool-", "feed-"].iter().any(|part| long.starts_with(part)))
         });
         let mut count = 0;
         for limit in limits {
@@ -168,7 +178,7 @@ mod tests {
             assert!(limit.get_help().is_some() && limit.get_env().is_some(), "--{flag}");
             count += 1;
         }
-        assert_eq!(count, 29);
+        assert_eq!(count, 32);
     }
 
     #[test]

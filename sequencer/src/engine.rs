@@ -65,6 +65,10 @@ pub struct Engine {
     execution: Execution,
     /// When the head became the head.
     head_since: Moment,
+    /// Whether somebody asked for a block, whatever is in it.
+    is_block_wanted: bool,
+    /// When the mempool was looked through last for what waits in vain.
+    pool_looked_through: Moment,
     /// Empty blocks that still have to follow the last one that was not.
     confirmations_owed: u64,
     time: ChainTime,
@@ -114,6 +118,8 @@ impl Engine {
             mempool: Mempool::new(config.mempool),
             pool,
             head_since: time.clock.moment(),
+            is_block_wanted: false,
+            pool_looked_through: time.clock.moment(),
             confirmations_owed: 0,
             time,
             queue_index: 0,
@@ -221,6 +227,7 @@ impl Engine {
                 self.resequence()?;
                 let _ = reply.send(());
             }
+            Command::WantBlock => self.is_block_wanted = true,
             Command::Synced { reply } => {
                 if !self.synced.send_replace(true) {
                     info!(head = self.execution.number(), "L1 is read to its end: sequencing");

@@ -1,13 +1,24 @@
 //! The block feed over gRPC: every sequenced block, as it comes (`proto/tandem/v1/feed.proto`).
 
-use std::pin::Pin;
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use futures::Stream;
-use tandem_proto::v1::{Block, FollowRequest, block_feed_server::BlockFeed};
+use tandem_proto::v1::{
+    Block, FollowRequest,
+    block_feed_server::{BlockFeed, BlockFeedServer},
+};
 use tandem_store::Store;
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    net::TcpListener,
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
+    time::timeout,
+};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Response, Status};
+use tokio_util::sync::CancellationToken;
+use tonic::{
+    Request, Response, Status,
+    transport::{self, Server, server::TcpIncoming},
+};
 
 use crate::{
     engine::HeadInfo,
@@ -18,17 +29,37 @@ use crate::{
 /// Blocks on their way to one follower; a slower one is waited for, it holds up nobody else.
 const IN_FLIGHT_MAX: usize = 64;
 
+/// The flag that bounds how many followers there are.
+pub const FOLLOWERS_FLAG: &str = "feed-followers-max";
+/// What it is by default.
+pub const FOLLOWERS_MAX: usize = 64;
+
 /// Serves the feed from the store, told of new heads by the engine.
 #[derive(Clone)]
 pub struct Feed {
     store: Store,
     head: watch::Receiver<HeadInfo>,
+    places: Arc<Semaphore>,
+    followers_max: usize,
+    patience: Duration,
 }
 
 impl Feed {
-    /// Over a node's store.
-    pub fn new(store: Store, head: watch::Receiver<HeadInfo>) -> Self {
-        Self { store, head }
+    /// Over a node's store, for so many followers at a time. One that takes nothing, or answers no ping, for as long as `patience` loses its place.
+    pub fn new(store: Store, head: watch::Receiver<HeadInfo>, followers_max: usize, patience: Duration) -> Self {
+        Self { store, head, places: Arc::new(Semaphore::new(followers_max)), followers_max, patience }
+    }
+
+    /// Serves until `cancel` is cancelled. While there are no blocks, only pings tell that a follower is not there any more.
+    pub async fn serve(self, listener: TcpListener, cancel: CancellationToken) -> Result<(), transport::Error> {
+        let patience = self.patience;
+        let mut server =
+            Server::builder().http2_keepalive_interval(Some(patience / 3)).http2_keepalive_timeout(Some(patience));
+        let service = BlockFeedServer::new(self);
+        server
+            .add_service(service)
+            .serve_with_incoming_shutdown(TcpIncoming::from(listener), cancel.cancelled_owned())
+            .await
     }
 }
 
@@ -37,15 +68,24 @@ impl BlockFeed for Feed {
     type FollowStream = Pin<Box<dyn Stream<Item = Result<Block, Status>> + Send>>;
 
     async fn follow(&self, request: Request<FollowRequest>) -> Result<Response<Self::FollowStream>, Status> {
+        let place = self.places.clone().try_acquire_owned().map_err(|_| {
+            let followers_max = self.followers_max;
+            Status::resource_exhausted(format!("{followers_max} followers already (--{FOLLOWERS_FLAG})"))
+        })?;
         let (sender, receiver) = mpsc::channel(IN_FLIGHT_MAX);
         let follower = Follower::from_number(request.into_inner().from_number);
-        tokio::spawn(self.clone().send(follower, sender));
+        tokio::spawn(self.clone().send(follower, sender, place));
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 }
 
 impl Feed {
-    async fn send(mut self, mut follower: Follower, sender: mpsc::Sender<Result<Block, Status>>) {
+    async fn send(
+        mut self,
+        mut follower: Follower,
+        sender: mpsc::Sender<Result<Block, Status>>,
+        _place: OwnedSemaphorePermit,
+    ) {
         loop {
             self.head.borrow_and_update();
             let item = match follower.step(&self.store) {
@@ -62,7 +102,7 @@ impl Feed {
                 Err(error) => Err(Status::internal(error.to_string())),
             };
             let failed = item.is_err();
-            if sender.send(item).await.is_err() || failed {
+            if !matches!(timeout(self.patience, sender.send(item)).await, Ok(Ok(()))) || failed {
                 return;
             }
         }

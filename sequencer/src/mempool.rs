@@ -13,10 +13,13 @@ pub use view::{Change, Fate, PoolView, Standing};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
+    time::Duration,
 };
 
 use alloy::primitives::{Address, B256, U256};
 use tandem_evm::{Recovered, payload::bytes_max};
+
+use crate::clock::{Clock, Moment};
 
 /// A full pool makes room for this part of itself at once.
 const EVICTED_SHARE: usize = 100;
@@ -40,6 +43,8 @@ pub mod flag {
     pub const REPLACEMENT: &str = "mempool-replacement-percent";
     /// The flag of [`super::MempoolLimits::submissions_max`].
     pub const SUBMISSIONS: &str = "mempool-submissions-max";
+    /// The flag of [`super::MempoolLimits::expiry_s`].
+    pub const EXPIRY: &str = "mempool-expiry-s";
     /// The flag of [`super::MempoolLimits::dropped_max`].
     pub const DROPPED: &str = "mempool-dropped-max";
 }
@@ -104,6 +109,14 @@ pub struct MempoolLimits {
         default_value_t = MempoolLimits::DEFAULT.submissions_max
     )]
     pub submissions_max: usize,
+    /// Time after which a transaction goes that no block could take meanwhile, in seconds: a gap is before it, or it offers less than the base fee
+    #[arg(
+        id = flag::EXPIRY,
+        long = flag::EXPIRY,
+        env = "TANDEM_MEMPOOL_EXPIRY_S",
+        default_value_t = MempoolLimits::DEFAULT.expiry_s
+    )]
+    pub expiry_s: u64,
     /// Dropped transactions whose reason is remembered
     #[arg(
         id = flag::DROPPED,
@@ -120,10 +133,11 @@ impl MempoolLimits {
         transactions_max: 20_000,
         bytes_max: 64 << 20,
         per_sender_max: 256,
-        transaction_bytes_max: 98_304,
+        transaction_bytes_max: 131_072,
         nonce_gap_max: 256,
         replacement_bump_percent: 10,
         submissions_max: 4_096,
+        expiry_s: 10_800,
         dropped_max: 10_000,
     };
 }
@@ -146,6 +160,8 @@ struct Waiting {
     arrival: u64,
     /// Bytes of memory that it occupies.
     bytes: usize,
+    /// Since when no block could take it; none while one could, and until it is looked at.
+    stuck_since: Option<Moment>,
 }
 
 /// Bytes of memory that a transaction takes, about.
@@ -162,6 +178,7 @@ impl Waiting {
             fee_max,
             arrival,
             bytes: memory_bytes(&transaction),
+            stuck_since: None,
             cost,
             transaction,
         }
@@ -419,6 +436,28 @@ impl Mempool {
             self.senders.remove(&sender);
         }
         Some(sender)
+    }
+
+    /// Looks at what no block can take at this base fee, and forgets what was so for `max`. Returns what was forgotten. As long as blocks can take
+    /// a transaction it stays, however long there are none.
+    pub fn expire(&mut self, base_fee: u64, clock: &Clock, max: Duration) -> Vec<B256> {
+        let (now, mut expired) = (clock.moment(), Vec::new());
+        for queue in self.senders.values_mut() {
+            let mut follows = queue.next;
+            for (nonce, waiting) in &mut queue.by_nonce {
+                let is_next = *nonce == follows && waiting.fee_max >= u128::from(base_fee);
+                if is_next {
+                    follows = follows.saturating_add(1);
+                    waiting.stuck_since = None;
+                } else if clock.since(*waiting.stuck_since.get_or_insert(now)) >= max {
+                    expired.push(waiting.hash());
+                }
+            }
+        }
+        for hash in &expired {
+            self.remove(hash);
+        }
+        expired
     }
 
     /// Forgets all transactions, without a word to anybody.

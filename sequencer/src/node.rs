@@ -7,12 +7,10 @@ use tandem_l1::{
     Archive, BeaconClient, BlobSource, Deployment, DeploymentError, L1Client, PayloadFetcher, ReaderConfig, RpcFailure,
     submit::{FileJournal, SubmitError, Submitter, SubmitterConfig},
 };
-use tandem_proto::v1::block_feed_server::BlockFeedServer;
 use tandem_service::Readiness;
 use tandem_store::{Options, Store, StoreError};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Server;
 use tracing::info;
 
 use crate::{
@@ -117,9 +115,13 @@ impl Node {
         let engine = engine.with_readiness(&readiness);
         let reading = reader_config(&flags, &deployment, readiness.clone());
         let (watcher, l1_heads) = watcher(&flags, reading, &chain, &client, store.clone(), handle.clone(), &signals)?;
+        let l1_clock = flags.l1_clock.then(|| client.clone());
         let poster = poster(&flags, &deployment, client, store.clone(), handle.clone(), signals, &readiness).await?;
-        let listener =
-            TcpListener::bind(flags.rpc).await.map_err(|error| NodeError::Listen { address: flags.rpc, error })?;
+        let listener = listen(flags.rpc).await?;
+        let feed_listener = match flags.feed {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
         let rpc_address = listener.local_addr().map_err(NodeError::Rpc)?;
         info!(chain_id = chain.l2_chain_id, rpc = %rpc_address, account = %poster.account(), "sequencer started");
 
@@ -130,14 +132,16 @@ impl Node {
         tasks.spawn(async move { Ok(watcher.run(token).await?) });
         let token = cancel.clone();
         tasks.spawn(async move { Ok(poster.run(token).await?) });
-        if let Some(address) = flags.feed {
-            let feed = BlockFeedServer::new(Feed::new(store.clone(), handle.head()));
-            let ended = cancel.clone().cancelled_owned();
-            tasks.spawn(
-                async move { Ok(Server::builder().add_service(feed).serve_with_shutdown(address, ended).await?) },
-            );
+        if let Some(listener) = feed_listener {
+            let silence_max = flags.limits.silence_max();
+            let feed = Feed::new(store.clone(), handle.head(), flags.feed_followers_max, silence_max);
+            let token = cancel.clone();
+            tasks.spawn(async move { Ok(feed.serve(listener, token).await?) });
         }
-        let context = RpcContext::new(METHODS, chain, store, handle, l1_heads, flags.limits).with_readiness(readiness);
+        let context = RpcContext::new(METHODS, chain, store, handle, l1_heads, flags.limits)
+            .with_readiness(readiness)
+            .with_hosts(flags.http_hosts.clone().into())
+            .with_l1_clock(l1_clock);
         let token = cancel.clone();
         tasks.spawn(async move { rpc::serve(listener, context, token).await.map_err(NodeError::Rpc) });
         Ok(Self { tasks, cancel, rpc_address })
@@ -161,6 +165,10 @@ impl Node {
         info!("sequencer stopped");
         outcome
     }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, NodeError> {
+    TcpListener::bind(address).await.map_err(|error| NodeError::Listen { address, error })
 }
 
 fn reader_config(flags: &SequencerFlags, deployment: &Deployment, readiness: Readiness) -> ReaderConfig {

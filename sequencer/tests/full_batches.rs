@@ -9,7 +9,7 @@ use alloy::{
     primitives::{Address, B256, TxKind, keccak256},
     signers::local::PrivateKeySigner,
 };
-use common::{chain, config, data, plain, sign, steps::Steps, transfer, user};
+use common::{chain, config, data, plain, sign, steps::Steps, transfer, user, zeros};
 use tandem_chain::{ChainConfig, batch::CALLDATA_BYTES_MAX, work::payload_work_gas};
 use tandem_evm::{Recovered, Transaction};
 use tandem_sequencer::{
@@ -146,6 +146,40 @@ async fn while_blobs_are_dear_a_batch_fits_calldata() {
             let bytes = steps.closed(1).await[0].payload.len();
             assert!((80_000..=CALLDATA_BYTES_MAX).contains(&bytes), "{bytes}");
         }
+    }
+}
+
+/// The largest transaction that nodes of Ethereum pass on.
+const TRANSACTION_BYTES_MAX: usize = 131_072;
+
+#[tokio::test]
+async fn the_largest_transaction_goes_with_others_whatever_carries_the_batch() {
+    for data in [DataMode::Calldata, DataMode::Auto, DataMode::Blobs] {
+        let directory = tempfile::tempdir().unwrap();
+        let users = users(3);
+        let config = config_of(data, BLOB_PAYLOAD_BYTES_MAX);
+        let mut steps = Steps::funded(directory.path(), config, &addresses(&users)).await;
+        // Blobs are dear, so that nobody chooses them.
+        (steps.l1_base_fee, steps.l1_blob_base_fee) = (1, 1_000_000_000);
+        steps.l1_block(vec![]).await;
+        let envelope =
+            zeros(&users[0], 1, TRANSACTION_BYTES_MAX).transaction().encode_2718().len() - TRANSACTION_BYTES_MAX;
+        let largest = zeros(&users[0], 1, TRANSACTION_BYTES_MAX - envelope);
+        assert_eq!(largest.transaction().encode_2718().len(), TRANSACTION_BYTES_MAX);
+        let larger = zeros(&users[1], 1, TRANSACTION_BYTES_MAX - envelope + 1);
+        let refused = steps.submit(larger).await.unwrap_err().to_string();
+        assert!(refused.contains("oversized data") && refused.contains("--mempool-transaction-bytes-max"), "{refused}");
+        let small = [transfer(&users[1], 1, Address::ZERO, 1), transfer(&users[2], 1, Address::ZERO, 1)];
+        let mut hashes = submit_all(&mut steps, &small).await;
+        hashes.push(steps.submit(largest).await.unwrap());
+        assert_eq!(steps.tick(), 1, "{data:?}: one block, in one batch");
+        assert!(all_included(&steps.store, &hashes), "{data:?}");
+        hashes.extend(submit_all(&mut steps, &[transfer(&users[1], 2, Address::ZERO, 1)]).await);
+        assert!(steps.tick() > 0);
+        assert!(all_included(&steps.store, &hashes), "{data:?}");
+        steps.tick_after(Duration::from_secs(3_600));
+        let jobs = steps.closed(1).await;
+        assert!(jobs[0].payload.len() < 10_000, "{data:?}: zeros compress: {}", jobs[0].payload.len());
     }
 }
 

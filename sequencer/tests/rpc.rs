@@ -71,7 +71,7 @@ impl Node {
     /// Status and body of the answer to these bytes.
     async fn http(&self, head: &str, body: &[u8]) -> (u16, String) {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
-        let head = format!("{head}\r\nHost: test\r\nConnection: close\r\n\r\n");
+        let head = format!("{head}\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         stream.write_all(head.as_bytes()).await.unwrap();
         stream.write_all(body).await.unwrap();
         let mut answer = String::new();
@@ -82,8 +82,10 @@ impl Node {
 
     async fn post(&self, body: &[u8]) -> Value {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
-        let head =
-            format!("POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+        let head = format!(
+            "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
         stream.write_all(head.as_bytes()).await.unwrap();
         stream.write_all(body).await.unwrap();
         let mut answer = String::new();
@@ -251,7 +253,7 @@ async fn what_cannot_be_executed_is_refused_with_the_words_tools_know() {
     node.refused(&sign(TxEip1559 { chain_id: 1, ..plain(1) }), -32000, "another chain id").await;
     node.refused(&sign(TxEip1559 { gas_limit: (1 << 24) + 1, ..plain(1) }), -32000, "gas limit").await;
     node.refused(&sign(plain(1_000)), -32000, "nonce too high").await;
-    let large = TxEip1559 { gas_limit: 5_000_000, input: vec![1; 98_304].into(), ..plain(1) };
+    let large = TxEip1559 { gas_limit: 5_000_000, input: vec![1; 131_072].into(), ..plain(1) };
     node.refused(&sign(large), -32000, "oversized data").await;
     let init_code = TxEip1559 { gas_limit: 1 << 24, to: TxKind::Create, input: vec![0; 49_153].into(), ..plain(1) };
     node.refused(&sign(init_code), -32000, "max initcode size exceeded").await;
@@ -262,9 +264,10 @@ async fn what_cannot_be_executed_is_refused_with_the_words_tools_know() {
     node.refused(&sign(plain(u64::MAX)), -32000, "nonce too high").await;
     let blob = node.fail("eth_sendRawTransaction", json!([blob_transaction()])).await;
     assert_eq!(blob, (-32000, "transaction type not supported".into()));
-    for garbage in
-        [json!(["0x"]), json!(["0x02"]), json!(["0x03c0"]), json!(["0xc0"]), json!(["xyz"]), json!([5]), json!([])]
-    {
+    for garbage in ["0x", "0x00", "0x02", "0x03c0", "0x05c0", "0xc0"] {
+        assert_eq!(node.fail("eth_sendRawTransaction", json!([garbage])).await.0, -32000, "{garbage}");
+    }
+    for garbage in [json!(["xyz"]), json!([5]), json!([])] {
         assert_eq!(node.fail("eth_sendRawTransaction", garbage).await.0, -32602);
     }
     assert_eq!(node.ask("txpool_status", json!([])).await, json!({ "pending": "0x0", "queued": "0x0" }));
@@ -378,6 +381,11 @@ async fn what_does_not_exist_is_null_or_named() {
         ("eth_getLogs", json!([{ "blockHash": unknown }]), -32000),
         ("eth_getProof", json!([Address::ZERO, vec!["0x0"; 1_025], "latest"]), -32005),
         ("eth_feeHistory", json!(["0x1", "latest", [200.0]]), -32602),
+        ("eth_getBalance", json!([Address::ZERO, "latest", 1]), -32602),
+        ("eth_chainId", json!([1]), -32602),
+        ("eth_getBalance", json!([]), -32602),
+        ("eth_getFilterChanges", json!(["0x1"]), -32000),
+        ("eth_call", json!([{ "gasPrice": "0x1", "maxFeePerGas": "0x1" }]), -32000),
         ("debug_setHead", json!(["0x0"]), -32601),
     ] {
         assert_eq!(node.fail(method, params).await.0, code, "{method}");

@@ -142,7 +142,7 @@ async fn each_tracer_tells_what_it_is_for() {
     assert_eq!(node.try_ask("debug_traceBlockByNumber", json!(["0xffff"])).await.unwrap_err(), "header not found");
     assert_eq!(
         node.try_ask("debug_traceBlock", json!(["0xc0"])).await.unwrap_err(),
-        "invalid parameter 0: expected the RLP of a block"
+        "invalid argument 0: expected the RLP of a block"
     );
     node.rig.stop();
 }

@@ -3,10 +3,12 @@
 use crate::{
     BlockBody, Codec, CodecError, Head, Marker, OpenBatchRecord, Rlp, RowKey, Store, StoreError, TxPlace,
     changes::Changes,
+    log_index::{remove_logs, write_logs},
+    message_tree::{TreeGrowth, remove_leaf},
     records::L2MessageRow,
     schema::{
-        Batches, BlockHashes, BlockNumbers, Bodies, Headers, Journal, L2MessageHashes, L2Messages, Markers,
-        OpenBatches, Preimages, Receipts, Table, Transactions,
+        Batches, BlockHashes, BlockNumbers, Bodies, Headers, Journal, L2Messages, Markers, OpenBatches, Preimages,
+        Receipts, Table, Transactions,
     },
     store::Order,
 };
@@ -74,15 +76,9 @@ impl Store {
         Ok(self.get::<L2Messages>(&index)?.map(|row| (row.message, row.block_number)))
     }
 
-    /// The hashes of the first `count` messages from L2 to L1, or of all if there are fewer.
-    pub fn l2_message_hashes(&self, count: u64) -> Result<Vec<B256>, StoreError> {
-        let count = usize::try_from(count).unwrap_or(usize::MAX);
-        self.all::<L2MessageHashes>()?.take(count).map(|row| Ok(row?.1)).collect()
-    }
-
     /// Number of messages from L2 to L1.
     pub fn l2_message_count(&self) -> Result<u64, StoreError> {
-        Ok(self.last::<L2MessageHashes>()?.map_or(0, |(index, _)| index.saturating_add(1)))
+        Ok(self.last::<L2Messages>()?.map_or(0, |(index, _)| index.saturating_add(1)))
     }
 
     /// Adds pre-images before the blocks that need them. The caller vouches that they hash to their
@@ -126,7 +122,7 @@ impl Store {
         let queue_index = self.queue_index_after(head)?.unwrap_or_default();
         let mut changes = self.changes();
         write_preimages(&mut changes, preimages)?;
-        write_block(&mut changes, block, queue_index.saturating_add(block.message_count))?;
+        self.write_block(&mut changes, block, queue_index.saturating_add(block.message_count))?;
         if let Some(batch) = begins {
             changes.put::<OpenBatches>(&batch.first_block, batch)?;
         }
@@ -161,7 +157,7 @@ impl Store {
                 break;
             }
             changes.delete::<L2Messages>(&index)?;
-            changes.delete::<L2MessageHashes>(&index)?;
+            remove_leaf(&mut changes, index)?;
         }
         self.remove_own_batches(&mut changes, target)?;
         changes.put::<Markers>(&Marker::Head, &target)?;
@@ -181,42 +177,44 @@ impl Store {
             receipts: Vec::new(),
             message_count: 0,
         };
-        write_block(&mut changes, &block, 0)?;
+        self.write_block(&mut changes, &block, 0)?;
         changes.commit()
+    }
+
+    fn write_block(&self, changes: &mut Changes, block: &EvmBlock, queue_index: u64) -> Result<(), StoreError> {
+        let number = block.header.number;
+        let body = BlockBody {
+            transactions: block.transactions.iter().map(|tx| tx.encode_2718().into()).collect(),
+            senders: block.transactions.iter().map(Transaction::from).collect(),
+            message_count: block.message_count,
+            queue_index,
+        };
+        let receipts = block.receipts.iter().map(|receipt| receipt.encode_2718().into()).collect();
+        changes.put::<Headers>(&number, &block.header)?;
+        changes.put::<BlockHashes>(&number, &block.hash)?;
+        changes.put::<BlockNumbers>(&block.hash, &number)?;
+        changes.put::<Bodies>(&number, &body)?;
+        changes.put::<Receipts>(&number, &receipts)?;
+        for (index, transaction) in (0u64..).zip(&block.transactions) {
+            let hash = transaction.hash();
+            changes.put::<Transactions>(&hash, &TxPlace { block_number: number, index })?;
+            changes.delete::<Journal>(&hash)?;
+        }
+        write_logs(changes, block)?;
+        let mut tree = TreeGrowth::new(self);
+        for log in block.receipts.iter().flat_map(|receipt| &receipt.logs) {
+            if let Some(message) = predeploys::message_from_log(log) {
+                let index = message.index;
+                tree.add(changes, index, message.hash())?;
+                changes.put::<L2Messages>(&index, &L2MessageRow { message, block_number: number })?;
+            }
+        }
+        changes.put::<Markers>(&Marker::Head, &number)
     }
 }
 
 fn write_preimages(changes: &mut Changes, preimages: &[(B256, Bytes)]) -> Result<(), StoreError> {
     preimages.iter().try_for_each(|(hash, bytes)| changes.put_encoded::<Preimages>(hash.as_slice(), bytes))
-}
-
-fn write_block(changes: &mut Changes, block: &EvmBlock, queue_index: u64) -> Result<(), StoreError> {
-    let number = block.header.number;
-    let body = BlockBody {
-        transactions: block.transactions.iter().map(|tx| tx.encode_2718().into()).collect(),
-        senders: block.transactions.iter().map(Transaction::from).collect(),
-        message_count: block.message_count,
-        queue_index,
-    };
-    let receipts = block.receipts.iter().map(|receipt| receipt.encode_2718().into()).collect();
-    changes.put::<Headers>(&number, &block.header)?;
-    changes.put::<BlockHashes>(&number, &block.hash)?;
-    changes.put::<BlockNumbers>(&block.hash, &number)?;
-    changes.put::<Bodies>(&number, &body)?;
-    changes.put::<Receipts>(&number, &receipts)?;
-    for (index, transaction) in (0u64..).zip(&block.transactions) {
-        let hash = transaction.hash();
-        changes.put::<Transactions>(&hash, &TxPlace { block_number: number, index })?;
-        changes.delete::<Journal>(&hash)?;
-    }
-    for log in block.receipts.iter().flat_map(|receipt| &receipt.logs) {
-        if let Some(message) = predeploys::message_from_log(log) {
-            changes.put::<L2MessageHashes>(&message.index, &message.hash())?;
-            let index = message.index;
-            changes.put::<L2Messages>(&index, &L2MessageRow { message, block_number: number })?;
-        }
-    }
-    changes.put::<Markers>(&Marker::Head, &number)
 }
 
 fn remove_block(changes: &mut Changes, block: &EvmBlock) -> Result<(), StoreError> {
@@ -226,6 +224,7 @@ fn remove_block(changes: &mut Changes, block: &EvmBlock) -> Result<(), StoreErro
     changes.delete::<BlockNumbers>(&block.hash)?;
     changes.delete::<Bodies>(&number)?;
     changes.delete::<Receipts>(&number)?;
+    remove_logs(changes, block)?;
     block.transactions.iter().try_for_each(|tx| changes.delete::<Transactions>(&tx.hash()))
 }
 

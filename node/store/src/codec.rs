@@ -49,6 +49,12 @@ pub enum CodecError {
     /// Not a transaction, or not as many senders as transactions.
     #[error("not the transactions of a block")]
     Transaction,
+    /// Something where a row's key says all.
+    #[error("{bytes} bytes where none belong")]
+    NotNothing {
+        /// How many.
+        bytes: usize,
+    },
     /// Not a message of the L1 queue.
     #[error("not a message: {0}")]
     Message(#[from] tandem_chain::message::MessageTooShort),
@@ -101,5 +107,19 @@ impl Codec<Bytes> for Raw {
 
     fn decode(bytes: &[u8]) -> Result<Bytes, CodecError> {
         Ok(Bytes::copy_from_slice(bytes))
+    }
+}
+
+/// No bytes, for rows whose key says all.
+#[derive(Debug, Clone, Copy)]
+pub enum Nothing {}
+
+impl Codec<()> for Nothing {
+    fn encode((): &()) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<(), CodecError> {
+        if bytes.is_empty() { Ok(()) } else { Err(CodecError::NotNothing { bytes: bytes.len() }) }
     }
 }

@@ -17,7 +17,10 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// The directory was written by a version with another schema.
-    #[error("the store has schema version {found}, this program needs {expected}")]
+    #[error(
+        "the store has schema version {found}, this program needs {expected}: let the version that wrote it post its last batch, then delete the data \
+         directory; L1 has everything"
+    )]
     SchemaVersion {
         /// Version in the directory.
         found: u64,

@@ -22,13 +22,19 @@ mod changes;
 mod codec;
 mod error;
 mod journal;
+mod keys;
 mod l1;
+mod log_index;
+mod message_tree;
 mod records;
 pub mod schema;
 mod store;
 
-pub use codec::{Codec, CodecError, Json, Raw, Rlp, RowKey};
+pub use codec::{Codec, CodecError, Json, Nothing, Raw, Rlp, RowKey};
 pub use error::{MissingPreimage, StoreError};
+pub use keys::{LogPlace, LogTerm, NodePlace};
+pub use log_index::{LogSearch, Searched};
+pub use message_tree::MessageProof;
 pub use records::{
     BatchJob, BatchRecord, BlockBody, Head, Identity, JobSummary, JournalEntry, L1BlockHead, L1BlockRecord, L1Message,
     L2MessageRow, Marker, OpenBatchRecord, TxPlace,

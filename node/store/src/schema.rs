@@ -5,13 +5,13 @@
 
 use crate::{
     BatchRecord, BlockBody, Codec, Identity, JobSummary, JournalEntry, Json, L1BlockHead, L1Message, L2MessageRow,
-    Marker, OpenBatchRecord, Raw, Rlp, RowKey, TxPlace, records::CheckpointRow,
+    LogPlace, Marker, NodePlace, Nothing, OpenBatchRecord, Raw, Rlp, RowKey, TxPlace, records::CheckpointRow,
 };
 use alloy_consensus::Header;
 use alloy_primitives::{B256, Bytes};
 
 /// Version of what follows. A directory with another one is refused.
-pub const SCHEMA_VERSION: u64 = 4;
+pub const SCHEMA_VERSION: u64 = 5;
 
 /// A column family with typed keys and values.
 pub trait Table {
@@ -65,8 +65,10 @@ tables! {
     Transactions "transactions": B256 => TxPlace as Rlp;
     /// Messages from L2 to L1 by index.
     L2Messages "l2_messages": u64 => L2MessageRow as Json;
-    /// Their hashes: the leaves of the message tree.
-    L2MessageHashes "l2_message_hashes": u64 => B256 as Rlp;
+    /// The complete nodes of the message tree, the messages' hashes among them, by their place.
+    MessageNodes "message_nodes": NodePlace => B256 as Rlp;
+    /// Which blocks hold logs of an address or with a topic: the row is all there is.
+    LogBlocks "log_blocks": LogPlace => () as Nothing;
 
     /// State nodes, code and headers by their keccak-256 hash.
     Preimages "preimages": B256 => Bytes as Raw;

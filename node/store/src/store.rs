@@ -6,8 +6,8 @@ use crate::{
 };
 use alloy_primitives::{B256, Bytes};
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, DEFAULT_COLUMN_FAMILY_NAME,
-    Direction, IteratorMode, Options as RocksOptions, WriteOptions,
+    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, DBRawIterator,
+    DEFAULT_COLUMN_FAMILY_NAME, Direction, IteratorMode, Options as RocksOptions, ReadOptions, WriteOptions,
 };
 use std::{
     fmt,
@@ -165,6 +165,13 @@ impl Store {
 
     pub(crate) fn table<T: Table>(&self) -> Result<&ColumnFamily, StoreError> {
         self.shared.db.cf_handle(T::NAME).ok_or(StoreError::MissingTable { table: T::NAME })
+    }
+
+    /// The rows of a table as bytes, up to a key that is not one of them; not positioned yet.
+    pub(crate) fn raw_rows<T: Table>(&self, end: Vec<u8>) -> Result<DBRawIterator<'_>, StoreError> {
+        let mut options = ReadOptions::default();
+        options.set_iterate_upper_bound(end);
+        Ok(self.shared.db.raw_iterator_cf_opt(self.table::<T>()?, options))
     }
 
     pub(crate) fn write(&self, batch: rocksdb::WriteBatch) -> Result<(), StoreError> {

@@ -4,11 +4,11 @@ mod common;
 
 use alloy_primitives::{Address, B256};
 use common::{block, grow, hash, open, preimage, transaction};
-use tandem_chain::{L2Message, PreimageSource};
+use tandem_chain::{L2Message, MessageTree, PreimageSource};
 use tandem_evm::EvmBlock;
 use tandem_store::{
     Head, Store, StoreError, Table,
-    schema::{BlockHashes, BlockNumbers, Bodies, Headers, Journal, Receipts, Transactions},
+    schema::{BlockHashes, BlockNumbers, Bodies, Headers, Journal, MessageNodes, Receipts, Transactions},
 };
 
 fn rows<T: Table>(store: &Store) -> usize {
@@ -141,11 +141,51 @@ fn messages_to_l1_are_indexed_with_their_block() {
     assert_eq!(store.l2_message_count().unwrap(), 4);
     assert_eq!(store.l2_message(3).unwrap(), Some((message(3), 2)));
     let hashes: Vec<B256> = (0..4).map(|index| message(index).hash()).collect();
-    assert_eq!(store.l2_message_hashes(3).unwrap(), hashes[..3]);
-    assert_eq!(store.l2_message_hashes(u64::MAX).unwrap(), hashes);
+    prove_all(&store, &hashes);
 
     store.unwind_blocks(1).unwrap();
     assert_eq!(store.l2_message_count().unwrap(), 2);
     assert_eq!(store.l2_message(2).unwrap(), None);
-    assert_eq!(store.l2_message_hashes(9).unwrap(), hashes[..2]);
+    prove_all(&store, &hashes[..2]);
+    assert_eq!(rows::<MessageNodes>(&store), 3, "two leaves and what is above them");
+    assert!(store.message_proof(1, 3).is_err(), "a tree that the store does not hold");
+}
+
+/// Every proof against every tree that these messages have made, as the rulebook has it.
+fn prove_all(store: &Store, leaves: &[B256]) {
+    for count in 0..=leaves.len() {
+        let tree = MessageTree::new(leaves[..count].to_vec());
+        for index in 0..=count as u64 {
+            let proof = store.message_proof(index, count as u64).unwrap();
+            assert_eq!(proof.as_ref().map(|proof| &proof.siblings), tree.prove(index).as_ref(), "{index} of {count}");
+            assert!(proof.is_none_or(|proof| proof.root == tree.root()), "{index} of {count}");
+        }
+    }
+}
+
+#[test]
+fn proofs_of_messages_are_those_of_the_whole_tree() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let message = |index: u64| L2Message { index, ..Default::default() };
+    let mut next = 0;
+    for count in [1, 0, 3, 7, 1, 1, 20] {
+        let mut block = block(store.head().unwrap(), 0);
+        block.receipts[0].logs = (next..next + count).map(|index| sent(&message(index))).collect();
+        store.append_block(&block, &[]).unwrap();
+        next += count;
+    }
+    let hashes: Vec<B256> = (0..40).map(|index| message(index).hash()).collect();
+    prove_all(&store, &hashes[..33]);
+    // The last block of twenty and the two before go, and others come.
+    store.unwind_blocks(4).unwrap();
+    prove_all(&store, &hashes[..11]);
+    let mut other = block(store.head().unwrap(), 99);
+    let others: Vec<L2Message> = (11..30).map(|index| L2Message { gas_limit: 5, ..message(index) }).collect();
+    other.receipts[1].logs = others.iter().map(sent).collect();
+    store.append_block(&other, &[]).unwrap();
+    let leaves: Vec<B256> = hashes[..11].iter().copied().chain(others.iter().map(L2Message::hash)).collect();
+    prove_all(&store, &leaves);
+    drop(store);
+    prove_all(&open(folder.path()), &leaves);
 }

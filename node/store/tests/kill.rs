@@ -2,6 +2,7 @@
 
 mod common;
 
+use alloy_primitives::{B256, Log, U256};
 use common::{block, hash, open, preimage, transaction};
 use std::{
     env,
@@ -10,20 +11,33 @@ use std::{
     process::{Command, Stdio},
 };
 use tandem_chain::PreimageSource;
+use tandem_evm::EvmBlock;
 use tandem_store::{
-    Head,
+    Head, LogTerm, Searched,
     schema::{Bodies, Headers, Receipts},
 };
 
 const CHILD_FOLDER: &str = "TANDEM_STORE_TEST_CHILD_FOLDER";
 const ACKNOWLEDGED: u64 = 200;
 
+/// The block on `parent`, with a log that no other block has.
+fn logged(parent: Head) -> EvmBlock {
+    let mut block = block(parent, 0);
+    block.receipts[0].logs =
+        vec![Log::new_unchecked(Default::default(), vec![topic(block.header.number)], Default::default())];
+    block
+}
+
+fn topic(number: u64) -> B256 {
+    B256::from(U256::from(number))
+}
+
 /// Journals a transaction (odd; blocks hold even ones) and appends a block, again and again, and
 /// says so after each, until killed.
 fn write_for_ever(folder: &Path) -> ! {
     let store = open(folder);
     loop {
-        let block = block(store.head().unwrap(), 0);
+        let block = logged(store.head().unwrap());
         let number = block.header.number;
         store.journal_add(&[transaction(2 * number + 1)]).unwrap();
         store.append_block(&block, &[preimage(&block)]).unwrap();
@@ -61,12 +75,16 @@ fn acknowledged_writes_survive_a_kill() {
     assert!(head >= ACKNOWLEDGED);
     let mut parent = Head { number: 0, hash: store.block_hash(0).unwrap().unwrap() };
     for number in 1..=head {
-        let block = block(parent, 0);
+        let block = logged(parent);
         assert_eq!(store.block(number).unwrap().as_ref(), Some(&block));
         assert_eq!(store.block_number(block.hash).unwrap(), Some(number));
         let place = store.transaction_place(block.transactions[1].hash()).unwrap();
         assert_eq!(place.unwrap().block_number, number);
         assert!(store.preimage(preimage(&block).0).is_ok());
+        let respect = vec![LogTerm::Topic { place: 0, topic: topic(number) }];
+        assert_eq!(store.search_logs(&[respect], 0..=u64::MAX).unwrap().step(), Ok(Searched::Nothing));
+        let mut search = store.search_logs(&[vec![LogTerm::Any]], number..=number).unwrap();
+        assert_eq!(search.step(), Ok(Searched::Found(number)));
         parent = Head { number, hash: block.hash };
     }
     let journal: Vec<_> = store.journal().unwrap().iter().map(hash).collect();
@@ -77,6 +95,7 @@ fn acknowledged_writes_survive_a_kill() {
     assert!(!store.contains::<Headers>(&(head + 1)).unwrap());
     assert!(!store.contains::<Bodies>(&(head + 1)).unwrap());
     assert!(!store.contains::<Receipts>(&(head + 1)).unwrap());
+    assert_eq!(store.search_logs(&[], head + 1..=u64::MAX).unwrap().step(), Ok(Searched::End));
     let next = block(store.head().unwrap(), 0);
     assert!(store.transaction_place(next.transactions[0].hash()).unwrap().is_none());
     store.append_block(&next, &[]).unwrap();

@@ -6,6 +6,7 @@
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
+    time::Duration,
 };
 
 use alloy::primitives::{Address, B256};
@@ -19,6 +20,9 @@ use crate::{
     evm::{self, NotAdmitted},
     mempool::{Change, Dropped, Refused},
 };
+
+/// How often the mempool is looked through for what waits in vain: half of what an operator can tell from a second.
+const LOOK_THROUGH_EVERY: Duration = Duration::from_millis(500);
 
 impl Engine {
     /// Puts a transaction into the mempool if it will be executed once its turn comes, as far as that can be known.
@@ -90,10 +94,10 @@ impl Engine {
         mut dropped: Vec<(B256, Dropped)>,
     ) -> Result<(), EngineError> {
         let mut senders: BTreeSet<Address> = evm::senders(block).collect();
+        senders.extend(self.waiting_authorities(block));
         senders.extend(dropped.iter().filter_map(|(hash, _)| self.mempool.remove(hash)));
         let included: HashSet<B256> = evm::signed(block).map(|signed| *signed.transaction().hash()).collect();
         for &sender in &senders {
-            // Others than the sender may have raised the nonce: authorisations, code that creates.
             let (next, _) = self.execution.account(sender)?;
             let past = self.mempool.advance(sender, next).into_iter().filter(|hash| !included.contains(hash));
             dropped.extend(past.map(|hash| (hash, Dropped::NonceUsed { next })));
@@ -102,6 +106,32 @@ impl Engine {
         let included = included.into_iter().collect();
         self.pool.publish(&self.mempool, Change { included, dropped, advanced: senders, ..Default::default() });
         self.execution.discard();
+        Ok(())
+    }
+
+    /// Accounts with waiting transactions whose nonce an authorisation (EIP-7702) in a block may have used.
+    fn waiting_authorities(&self, block: &EvmBlock) -> BTreeSet<Address> {
+        match self.mempool.is_empty() {
+            true => BTreeSet::new(),
+            false => evm::authorities(block).filter(|authority| self.mempool.standing(authority).is_some()).collect(),
+        }
+    }
+
+    /// Gives up what has waited for too long for a nonce before it, or for a lower base fee.
+    pub(super) fn expire_waiting(&mut self) -> Result<(), EngineError> {
+        if self.time.clock.since(self.pool_looked_through) < LOOK_THROUGH_EVERY {
+            return Ok(());
+        }
+        self.pool_looked_through = self.time.clock.moment();
+        let base_fee = self.execution.base_fee(self.next_timestamp(), &self.fee_checkpoint()?);
+        let after_s = self.config.mempool.expiry_s;
+        let expired = self.mempool.expire(base_fee, &self.time.clock, Duration::from_secs(after_s));
+        if expired.is_empty() {
+            return Ok(());
+        }
+        let dropped: Vec<_> = expired.into_iter().map(|hash| (hash, Dropped::Expired { after_s })).collect();
+        self.give_up(&dropped)?;
+        self.pool.publish(&self.mempool, Change { dropped, ..Default::default() });
         Ok(())
     }
 

@@ -22,6 +22,7 @@ impl Engine {
             return Ok(());
         }
         self.time.warn_of_skew();
+        self.expire_waiting()?;
         self.close_if_due()?;
         // A block that the batch's end cut short is followed by the next batch's first one.
         for _ in 0..BLOCKS_PER_TICK_MAX {
@@ -36,12 +37,13 @@ impl Engine {
         let (timestamp, checkpoint) = (self.next_timestamp(), self.fee_checkpoint()?);
         let base_fee = self.execution.base_fee(timestamp, &checkpoint);
         Ok(self.mempool.has_executable(base_fee)
+            || self.is_block_wanted
             || self.is_empty_block_due()
             || self.next_message(self.queue_index)?.is_some())
     }
 
     /// What a block that is built now is dated, its checkpoint aside.
-    fn next_timestamp(&self) -> u64 {
+    pub(super) fn next_timestamp(&self) -> u64 {
         self.time.now_s().max(self.execution.timestamp())
     }
 
@@ -104,6 +106,7 @@ impl Engine {
         }
         self.execution.adopt(block);
         self.head_since = self.time.clock.moment();
+        self.is_block_wanted = false;
         self.confirmations_owed = match evm::is_empty(block) {
             true => self.confirmations_owed.saturating_sub(1),
             false => self.config.confirmation_blocks,

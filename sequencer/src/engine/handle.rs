@@ -31,6 +31,7 @@ pub(super) enum Command {
     L1Reorg { to: u64, reply: oneshot::Sender<()> },
     Resequence { reply: oneshot::Sender<()> },
     Synced { reply: oneshot::Sender<()> },
+    WantBlock,
 }
 
 /// The newest block, as everybody may watch it.
@@ -160,6 +161,11 @@ impl EngineHandle {
     /// L1 was read to its end.
     pub async fn synced(&self) -> Result<(), AskError> {
         self.tell(|reply| Command::Synced { reply }).await
+    }
+
+    /// The next block shall not wait until something is to be put in. Forgotten while the engine has too much to do: then it builds blocks.
+    pub fn want_block(&self) {
+        let _ = self.commands.try_send(Command::WantBlock);
     }
 
     /// Everything on L1 above `to` is void.

@@ -125,6 +125,12 @@ pub(crate) fn senders(block: &EvmBlock) -> impl Iterator<Item = Address> {
     block.transactions.iter().map(Transaction::from)
 }
 
+/// Who signed the authorisations of a block's transactions (EIP-7702), valid or not.
+pub(crate) fn authorities(block: &EvmBlock) -> impl Iterator<Item = Address> {
+    let lists = signed(block).filter_map(|signed| signed.transaction().fields().authorization_list());
+    lists.flatten().filter_map(|authorization| authorization.recover_authority().ok())
+}
+
 /// Gas that a block has for messages.
 pub(crate) fn message_gas_max(chain: &ChainConfig) -> u64 {
     chain.block_gas_limit.saturating_sub(CHECKPOINT_GAS)

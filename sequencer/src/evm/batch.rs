@@ -7,7 +7,7 @@
 //! decodes.
 
 use alloy::primitives::Address;
-use tandem_chain::{ChainConfig, Checkpoint, work::payload_work_gas};
+use tandem_chain::{ChainConfig, Checkpoint, batch::CALLDATA_BYTES_MAX, work::payload_work_gas};
 use tandem_evm::{
     EvmBlock, Transaction,
     block::MIN_WORK_GAS,
@@ -55,6 +55,8 @@ pub struct OpenBatch {
     work_gas_needed: u64,
     /// Most payload bytes at present.
     bytes_max: usize,
+    /// Likewise, if a transaction is in it that calldata cannot carry for certain.
+    blob_bytes_max: usize,
     /// The decoder's cap on bytes (EVM-PL-7).
     decoded_bytes_max: usize,
     blocks_max: u64,
@@ -89,6 +91,7 @@ impl OpenBatch {
             work_gas_used: 0,
             work_gas_needed: 0,
             bytes_max: policy.bytes_max(0, Some(&checkpoint)),
+            blob_bytes_max: policy.blob_bytes_max(),
             decoded_bytes_max: usize::try_from(config.max_payload_bytes).unwrap_or(usize::MAX),
             blocks_max: config.max_blocks_per_batch,
             transactions_max: config.max_transactions_per_batch,
@@ -125,6 +128,10 @@ impl OpenBatch {
         self.work_gas_needed = self.work_gas_needed.max(self.work_gas_used.saturating_add(gas_limit));
         self.work_gas_used = self.work_gas_used.saturating_add(work_gas);
         self.transaction_count += 1;
+        if is_beyond_calldata(bytes_max(transaction)) {
+            // Only what is chosen ends with calldata: blobs carry it, whatever they cost.
+            self.bytes_max = self.bytes_max.max(self.blob_bytes_max);
+        }
         Ok(())
     }
 
@@ -164,10 +171,15 @@ impl OpenBatch {
 
     /// Bytes that can be added for certain.
     fn bytes_left(&self) -> usize {
+        self.bytes_left_of(self.bytes_max)
+    }
+
+    /// Likewise, if so many may be posted.
+    fn bytes_left_of(&self, posted_max: usize) -> usize {
         let sizes = self.writer.sizes();
         let decoded_left =
             self.decoded_bytes_max.saturating_sub(sizes.columns.max(sizes.charged) + PAYLOAD_OVERHEAD_BYTES);
-        self.bytes_max.saturating_sub(self.posted_bytes_max() + PAYLOAD_OVERHEAD_BYTES).min(decoded_left)
+        posted_max.saturating_sub(self.posted_bytes_max() + PAYLOAD_OVERHEAD_BYTES).min(decoded_left)
     }
 
     /// As [`Self::bytes_left`], after compressing what there is if that may gain room where less than `wanted` is left.
@@ -185,6 +197,7 @@ impl OpenBatch {
     pub fn has_room_for(&mut self, transaction: &SignedTransaction) -> bool {
         let wanted = bytes_max(transaction) + BLOCK_OVERHEAD_BYTES;
         self.bytes_left_for(wanted) >= wanted
+            || (is_beyond_calldata(bytes_max(transaction)) && self.bytes_left_of(self.blob_bytes_max) >= wanted)
     }
 
     /// The work that it declares: what its blocks and bytes take, and its transactions. An upper bound, since the address table may shorten it.
@@ -234,6 +247,11 @@ impl OpenBatch {
         let [thorough, quick] = [LEVEL_POST, LEVEL_MEASURE].map(|level| encoded.compressed(level));
         Ok(if thorough.len() <= quick.len() { thorough } else { quick })
     }
+}
+
+/// Whether a transaction of so many bytes may be more than calldata carries, alone in its batch.
+fn is_beyond_calldata(bytes: usize) -> bool {
+    bytes + BLOCK_OVERHEAD_BYTES + 2 * PAYLOAD_OVERHEAD_BYTES > CALLDATA_BYTES_MAX
 }
 
 #[cfg(test)]

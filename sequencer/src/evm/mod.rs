@@ -22,7 +22,7 @@ mod feed;
 pub mod rpc;
 
 pub(crate) use admission::{NotAdmitted, cost_max, posted_bytes_max};
-pub(crate) use assemble::{Built, is_empty, message_gas_max, senders, signed};
+pub(crate) use assemble::{Built, authorities, is_empty, message_gas_max, senders, signed};
 pub(crate) use batch::OpenBatch;
 pub(crate) use derive::{derive, encode, genesis_output, message_hash, output_at};
 pub use error::ExecutionError;

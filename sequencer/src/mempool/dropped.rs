@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use alloy::primitives::B256;
 
-use super::Refused;
+use super::{Refused, flag};
 
 /// Why a transaction that was acknowledged is gone.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +27,15 @@ pub enum Dropped {
         /// The account's next nonce.
         next: u64,
     },
+    /// No block could take it for too long.
+    #[error(
+        "no block could take it for {after_s} seconds: a nonce before it is missing, or it offers less than the base fee (--{})",
+        flag::EXPIRY
+    )]
+    Expired {
+        /// How long that was, in seconds.
+        after_s: u64,
+    },
     /// The rules refused it when its turn came.
     #[error("refused when its turn came: {0}")]
     Refused(Refused),
@@ -39,6 +48,7 @@ impl Dropped {
             Self::Replaced { .. } => "replaced",
             Self::Displaced { .. } => "displaced",
             Self::NonceUsed { .. } => "nonceUsed",
+            Self::Expired { .. } => "expired",
             Self::Refused(Refused::InsufficientFunds { .. }) => "insufficientFunds",
             Self::Refused(_) => "invalid",
         }

@@ -277,3 +277,32 @@ fn clearing_leaves_nothing() {
     pool.clear();
     assert!(pool.is_empty() && order(&pool, 0).is_empty() && pool.bytes == 0);
 }
+
+#[test]
+fn only_what_no_block_can_take_expires() {
+    let clock = crate::clock::ManualClock::at(1_000);
+    let mut pool = pool();
+    let (ready, follows, poor, behind) =
+        (signed(1, 5, 9, 1), signed(1, 6, 9, 1), signed(2, 0, 3, 1), signed(3, 2, 9, 1));
+    for (transaction, next) in [(&ready, 5), (&follows, 5), (&poor, 0), (&behind, 0)] {
+        insert(&mut pool, transaction.clone(), next, RICH, COST).unwrap();
+    }
+    let max = Duration::from_secs(60);
+    assert!(pool.expire(5, &clock.clock(), max).is_empty());
+    clock.advance(Duration::from_secs(40));
+    // For a moment the base fee is low: the poor one could be taken, and what it waited before does not count.
+    assert!(pool.expire(2, &clock.clock(), max).is_empty());
+    assert!(pool.expire(5, &clock.clock(), max).is_empty());
+    clock.advance(Duration::from_secs(20));
+    assert_eq!(pool.expire(5, &clock.clock(), max), [hash(&behind)]);
+    clock.advance(Duration::from_secs(40));
+    assert_eq!(pool.expire(5, &clock.clock(), max), [hash(&poor)]);
+    clock.advance(Duration::from_secs(10_000));
+    assert!(pool.expire(5, &clock.clock(), max).is_empty(), "what blocks can take stays, however long there are none");
+    assert_eq!(order(&pool, 5), [hash(&ready), hash(&follows)]);
+    // Behind one that cannot be taken, nothing can.
+    assert!(pool.expire(10, &clock.clock(), max).is_empty());
+    clock.advance(max);
+    assert_eq!(pool.expire(10, &clock.clock(), max).len(), 2);
+    assert!(pool.is_empty());
+}

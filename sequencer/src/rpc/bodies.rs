@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Params, RpcContext, RpcError, RpcLimits, dispatch, flag};
+use super::{Params, RpcContext, RpcError, RpcLimits, arity::parameters_max, dispatch, flag};
 
 /// The answer to one body; none if it held only notifications.
 pub async fn answer(context: &RpcContext, body: &[u8]) -> Option<Value> {
@@ -64,7 +64,12 @@ impl Call {
         let Some(method) = request.get("method").and_then(Value::as_str).map(str::to_owned) else {
             return Err(failure(id.unwrap_or_default(), &RpcError::InvalidRequest));
         };
-        Ok(Self { id, method, params: Params::new(request.get_mut("params").map(Value::take)) })
+        let params = Params::new(request.get_mut("params").map(Value::take));
+        let params = match parameters_max(&method) {
+            Some(limit) => params.and_then(|params| params.at_most(limit)),
+            None => params,
+        };
+        Ok(Self { id, method, params })
     }
 }
 

@@ -1,15 +1,15 @@
 //! What every method reads: the store, the engine, and which block a tag means.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use alloy::eips::{BlockId, BlockNumberOrTag};
 use tandem_chain::ChainConfig;
-use tandem_l1::L1Heads;
+use tandem_l1::{L1Client, L1Heads};
 use tandem_service::Readiness;
 use tandem_store::{Head, Store};
 use tokio::sync::{Semaphore, watch};
 
-use super::{Methods, RpcError, RpcLimits, installed::Filters, news::News};
+use super::{Hosts, Methods, RpcError, RpcLimits, installed::Filters, news::News};
 use crate::engine::EngineHandle;
 
 /// Shared by all requests. Cheap to clone.
@@ -20,15 +20,38 @@ pub struct RpcContext {
     pub(crate) store: Store,
     pub(crate) engine: EngineHandle,
     pub(crate) limits: RpcLimits,
+    pub(super) hosts: Arc<Hosts>,
     pub(crate) news: News,
     pub(crate) filters: Filters,
     l1_heads: watch::Receiver<L1Heads>,
     /// What keeps the node from its work.
     readiness: Readiness,
-    /// Counts all blocking work. A semaphore rather than a channel: refusal must be immediate.
+    /// For questions.
+    questions: Turns,
+    /// For transactions that are offered: questions, however many and slow, keep none of them waiting, and have none refused.
+    offers: Turns,
+    /// Until when the request that this copy serves may work; none until it begins.
+    deadline: Option<Instant>,
+    /// L1, if callers may move its clock.
+    l1_clock: Option<L1Client>,
+}
+
+/// Blocking work of one kind. Semaphores rather than channels: refusal must be immediate.
+#[derive(Clone)]
+struct Turns {
+    /// Counts all of it.
     waiting: Arc<Semaphore>,
-    /// Counts the requests whose work is under way.
+    /// Counts what is under way.
     working: Arc<Semaphore>,
+}
+
+impl Turns {
+    fn new(limits: &RpcLimits) -> Self {
+        Self {
+            waiting: Arc::new(Semaphore::new(limits.waiting_max)),
+            working: Arc::new(Semaphore::new(limits.working())),
+        }
+    }
 }
 
 impl RpcContext {
@@ -50,8 +73,11 @@ impl RpcContext {
             engine,
             l1_heads,
             readiness: Readiness::default(),
-            waiting: Arc::new(Semaphore::new(limits.waiting_max)),
-            working: Arc::new(Semaphore::new(limits.working())),
+            questions: Turns::new(&limits),
+            offers: Turns::new(&limits),
+            hosts: Arc::default(),
+            deadline: None,
+            l1_clock: None,
             limits,
         }
     }
@@ -59,6 +85,21 @@ impl RpcContext {
     /// With the reasons that other parts of the node have not to be ready.
     pub fn with_readiness(self, readiness: Readiness) -> Self {
         Self { readiness, ..self }
+    }
+
+    /// Takes requests in these names only.
+    pub fn with_hosts(self, hosts: Hosts) -> Self {
+        Self { hosts: Arc::new(hosts), ..self }
+    }
+
+    /// Lets callers move the clock of L1: only where L1 is a toy.
+    pub fn with_l1_clock(self, l1: Option<L1Client>) -> Self {
+        Self { l1_clock: l1, ..self }
+    }
+
+    /// L1, if callers may move its clock.
+    pub(crate) fn l1_clock(&self) -> Option<&L1Client> {
+        self.l1_clock.as_ref()
     }
 
     /// Why the node is not ready, as its parts say.
@@ -71,13 +112,42 @@ impl RpcContext {
         self,
         work: impl FnOnce(&Self) -> Result<T, RpcError> + Send + 'static,
     ) -> Result<T, RpcError> {
-        let place = self.waiting.clone().try_acquire_owned().map_err(|_| RpcError::Overloaded)?;
-        let turn = self.working.clone().acquire_owned().await.map_err(|_| RpcError::Overloaded)?;
+        let turns = self.questions.clone();
+        self.in_turn(turns, work).await
+    }
+
+    /// Likewise, for what concerns a transaction that is offered.
+    pub(crate) async fn offering<T: Send + 'static>(
+        self,
+        work: impl FnOnce(&Self) -> Result<T, RpcError> + Send + 'static,
+    ) -> Result<T, RpcError> {
+        let turns = self.offers.clone();
+        self.in_turn(turns, work).await
+    }
+
+    async fn in_turn<T: Send + 'static>(
+        mut self,
+        turns: Turns,
+        work: impl FnOnce(&Self) -> Result<T, RpcError> + Send + 'static,
+    ) -> Result<T, RpcError> {
+        let place = turns.waiting.try_acquire_owned().map_err(|_| RpcError::Overloaded)?;
+        let turn = turns.working.acquire_owned().await.map_err(|_| RpcError::Overloaded)?;
         let done = tokio::task::spawn_blocking(move || {
             let _held = (place, turn);
+            self.deadline = Instant::now().checked_add(self.limits.execution_time_max());
             work(&self)
         });
         done.await.map_err(|error| RpcError::Internal(error.to_string()))?
+    }
+
+    /// An error once a request has worked for as long as it may.
+    pub(crate) fn check_time(&self) -> Result<(), RpcError> {
+        match self.deadline {
+            Some(deadline) if Instant::now() > deadline => {
+                Err(RpcError::TakesTooLong { limit_s: self.limits.execution_time_max_s })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The newest block, by number and hash.

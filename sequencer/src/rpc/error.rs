@@ -1,12 +1,15 @@
 //! What JSON-RPC callers are told when something is wrong. Codes: EIP-1474, and 3 for reverts as nodes use it.
 
-use alloy::primitives::{B256, Bytes, U256, hex};
+use alloy::primitives::{B256, Bytes, U256};
 use serde_json::{Value, json};
 use tandem_chain::TransitionError;
 use tandem_store::{MissingPreimage, StoreError};
 
-use super::flag;
+use super::{flag, hosts::HOSTS_FLAG, reverts::reason};
 use crate::engine::AskError;
+
+/// Characters of an unknown method's name that are repeated to whoever asked for it.
+const METHOD_CHARACTERS_SHOWN: usize = 100;
 
 /// Why a request is answered with an error.
 #[derive(Debug, thiserror::Error)]
@@ -26,13 +29,30 @@ pub enum RpcError {
         limit: usize,
     },
     /// The method does not exist.
-    #[error("the method {method} does not exist or is not available")]
+    #[error("the method {} does not exist/is not available", beginning(method))]
     UnknownMethod {
         /// The method's name as it was asked for.
         method: String,
     },
-    /// A parameter is missing or malformed.
-    #[error("invalid parameter {index}: expected {expected}")]
+    /// The parameters are not an array.
+    #[error("non-array args")]
+    NonArrayParams,
+    /// More parameters than the method takes.
+    #[error("too many arguments, want at most {limit}")]
+    TooManyParams {
+        /// Most parameters of the method.
+        limit: usize,
+    },
+    /// A parameter is missing.
+    #[error("missing value for required argument {index}: expected {expected}")]
+    MissingParam {
+        /// Position of the parameter, from 0.
+        index: usize,
+        /// What belongs there, in words for people.
+        expected: &'static str,
+    },
+    /// A parameter is malformed.
+    #[error("invalid argument {index}: expected {expected}")]
     InvalidParam {
         /// Position of the parameter, from 0.
         index: usize,
@@ -76,6 +96,9 @@ pub enum RpcError {
     /// A call with two different inputs.
     #[error(r#"both "data" and "input" are set and not equal. Please use "input" to pass transaction call data"#)]
     TwoInputs,
+    /// A call with prices of both kinds.
+    #[error("both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified")]
+    TwoPrices,
     /// A simulation that cannot go on.
     #[error("{what}")]
     Simulation {
@@ -121,6 +144,18 @@ pub enum RpcError {
         /// The gas that a call gets here.
         limit: u64,
     },
+    /// A request that worked for too long.
+    #[error("execution aborted (timeout = {limit_s}s; --{})", flag::EXECUTION_TIME)]
+    TakesTooLong {
+        /// What it may take.
+        limit_s: u64,
+    },
+    /// A request that came in the name of a host that this one is not.
+    #[error("invalid host specified (--{})", HOSTS_FLAG)]
+    InvalidHost,
+    /// L1 does not do what its clock was asked to do.
+    #[error("L1 does not move its clock: {0}")]
+    L1Clock(String),
     /// A request that took too long to arrive or to answer.
     #[error("request took longer than {limit_s} seconds (--{})", flag::REQUEST_TIME)]
     TooSlow {
@@ -165,7 +200,9 @@ impl RpcError {
             Self::InvalidRequest | Self::BatchTooLong { .. } => -32600,
             Self::UnknownMethod { .. } | Self::UnknownSubscription { .. } | Self::NoNotifications => -32601,
             Self::InvalidParam { .. }
-            | Self::BadTransaction(_)
+            | Self::MissingParam { .. }
+            | Self::NonArrayParams
+            | Self::TooManyParams { .. }
             | Self::BadTracer(_)
             | Self::JavaScriptTracer
             | Self::BadOverride { .. }
@@ -179,7 +216,12 @@ impl RpcError {
             | Self::UnknownTransaction
             | Self::GenesisNotTraceable
             | Self::NotExecuted
+            | Self::TakesTooLong { .. }
+            | Self::InvalidHost
+            | Self::L1Clock(_)
+            | Self::BadTransaction(_)
             | Self::TwoInputs
+            | Self::TwoPrices
             | Self::UnknownFilter
             | Self::UnknownSubscriptionId
             | Self::RefusedTransaction(_)
@@ -209,13 +251,10 @@ impl RpcError {
     }
 }
 
-/// The text of `Error(string)`, if that is what a contract reverted with.
-fn reason(data: &Bytes) -> String {
-    match alloy::sol_types::decode_revert_reason(data) {
-        Some(reason) => format!(": {reason}"),
-        None if data.is_empty() => String::new(),
-        None => format!(": {}", hex::encode_prefixed(data.get(..4).unwrap_or(data))),
-    }
+/// As much of a name as an error repeats: nobody gets a megabyte back.
+fn beginning(name: &str) -> &str {
+    let end = name.char_indices().nth(METHOD_CHARACTERS_SHOWN).map_or(name.len(), |(end, _)| end);
+    name.get(..end).unwrap_or(name)
 }
 
 impl From<StoreError> for RpcError {
@@ -229,5 +268,21 @@ impl From<TransitionError<MissingPreimage>> for RpcError {
     fn from(error: TransitionError<MissingPreimage>) -> Self {
         tracing::error!(%error, "state cannot be read: if that lasts, delete the data directory and derive again from L1");
         Self::Internal("state is not available".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy::sol_types::{Revert, SolError};
+
+    use super::*;
+
+    #[test]
+    fn a_revert_is_told_with_its_reason_and_its_data() {
+        let data = Bytes::from(Revert::from("too little").abi_encode());
+        let error = RpcError::Reverted(data.clone()).to_json();
+        assert_eq!(error, json!({ "code": 3, "message": "execution reverted: too little", "data": data }));
+        let error = RpcError::Reverted(Bytes::new()).to_json();
+        assert_eq!(error, json!({ "code": 3, "message": "execution reverted", "data": "0x" }));
     }
 }

@@ -30,7 +30,11 @@ pub fn new_filter(context: &RpcContext, params: &Params) -> Result<Value, RpcErr
 }
 
 pub fn uninstall_filter(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
-    Ok(context.filters.remove(&id(params)?).into())
+    match id(params) {
+        Ok(id) => Ok(context.filters.remove(&id).into()),
+        Err(RpcError::UnknownFilter) => Ok(false.into()),
+        Err(error) => Err(error),
+    }
 }
 
 /// The log filter that parameter `index` is.
@@ -130,6 +134,8 @@ fn is_in_range(filter: &Filter, number: u64) -> bool {
     (from..=to).contains(&number)
 }
 
+/// Ids are words to callers: one that was never given out is unknown, whatever it looks like.
 fn id(params: &Params) -> Result<B128, RpcError> {
-    params.required(0, "the id of a filter")
+    let id: String = params.required(0, "the id of a filter")?;
+    id.parse().map_err(|_| RpcError::UnknownFilter)
 }

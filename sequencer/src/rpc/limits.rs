@@ -16,6 +16,8 @@ pub mod flag {
     pub const SILENCE: &str = "rpc-silence-max-s";
     /// The flag of [`super::RpcLimits::request_time_max_s`].
     pub const REQUEST_TIME: &str = "rpc-request-time-max-s";
+    /// The flag of [`super::RpcLimits::execution_time_max_s`].
+    pub const EXECUTION_TIME: &str = "rpc-execution-time-max-s";
     /// The flag of [`super::RpcLimits::waiting_max`].
     pub const WAITING: &str = "rpc-waiting-max";
     /// The flag of [`super::RpcLimits::working_max`].
@@ -98,6 +100,14 @@ pub struct RpcLimits {
         default_value_t = RpcLimits::DEFAULT.request_time_max_s
     )]
     pub request_time_max_s: u64,
+    /// Most time that one request may work, in seconds; looked at between blocks and between runs, each of which its gas bounds
+    #[arg(
+        id = flag::EXECUTION_TIME,
+        long = flag::EXECUTION_TIME,
+        env = "TANDEM_RPC_EXECUTION_TIME_MAX_S",
+        default_value_t = RpcLimits::DEFAULT.execution_time_max_s
+    )]
+    pub execution_time_max_s: u64,
     /// Most requests that wait for a turn or have it
     #[arg(
         id = flag::WAITING,
@@ -247,9 +257,10 @@ impl RpcLimits {
         connections_max: 256,
         silence_max_s: 120,
         request_time_max_s: 30,
+        execution_time_max_s: 10,
         waiting_max: 1_024,
         working_max: 0,
-        log_blocks_max: 100_000,
+        log_blocks_max: 1_000_000,
         logs_max: 10_000,
         filter_max: 256,
         proof_slots_max: 1_024,
@@ -282,6 +293,7 @@ impl RpcLimits {
         at_least(flag::SILENCE, self.silence_max_s, 1)?;
         at_least(flag::FILTER_IDLE, self.filter_idle_max_s, 1)?;
         at_least(flag::REQUEST_TIME, self.request_time_max_s, 1)?;
+        at_least(flag::EXECUTION_TIME, self.execution_time_max_s, 1)?;
         at_least(flag::LOG_BLOCKS, self.log_blocks_max, 1)?;
         at_least(flag::FEE_HISTORY, self.fee_history_max, 1)?;
         at_least(flag::CALL_GAS, self.call_gas_max, CALL_GAS_MIN)
@@ -295,6 +307,11 @@ impl RpcLimits {
     /// [`RpcLimits::request_time_max_s`] as a duration.
     pub fn request_time_max(&self) -> Duration {
         Duration::from_secs(self.request_time_max_s)
+    }
+
+    /// [`RpcLimits::execution_time_max_s`] as a duration.
+    pub fn execution_time_max(&self) -> Duration {
+        Duration::from_secs(self.execution_time_max_s)
     }
 
     /// [`RpcLimits::filter_idle_max_s`] as a duration.

@@ -2,17 +2,21 @@
 //!
 //! Every byte that arrives is adversarial: sizes, counts and concurrent work are limited, and what exceeds a limit is refused at once.
 
+mod arity;
 mod bodies;
 mod connections;
 mod context;
 mod error;
 pub(crate) mod filters;
+mod hosts;
 mod installed;
 pub(crate) mod json;
+mod l1_clock;
 mod limits;
 mod news;
 mod node_info;
 mod params;
+mod reverts;
 pub(crate) mod rollup;
 mod server;
 mod subscriptions;
@@ -20,6 +24,7 @@ mod websocket;
 
 pub use context::RpcContext;
 pub use error::RpcError;
+pub use hosts::{HOSTS_FLAG, Host, Hosts};
 pub use limits::{LimitTooSmall, RpcLimits, flag};
 pub use server::serve;
 
@@ -48,6 +53,9 @@ async fn dispatch(context: &RpcContext, method: &str, params: Params) -> Result<
     match method {
         "eth_sendRawTransaction" => send_raw_transaction(context, &params).await,
         "eth_sendRawTransactionSync" => node_info::send_raw_transaction_sync(context, &params).await,
+        "evm_increaseTime" | "evm_mine" if context.l1_clock().is_some() => {
+            l1_clock::answer(context, method, &params).await
+        }
         _ => {
             let (context, method) = (context.clone(), method.to_owned());
             context.blocking(move |context| read(context, &method, &params)).await
@@ -57,7 +65,11 @@ async fn dispatch(context: &RpcContext, method: &str, params: Params) -> Result<
 
 async fn send_raw_transaction(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     let bytes: Bytes = params.required(0, "a signed transaction")?;
-    let recovered = context.clone().blocking(move |context| (context.methods.recover)(&bytes)).await?;
+    let recovered = context.clone().offering(move |context| (context.methods.recover)(&bytes)).await?;
+    // Before its nonce is looked at: what is for another chain has no account here.
+    if recovered.transaction().fields().chain_id().is_some_and(|chain_id| chain_id != context.chain.l2_chain_id) {
+        return Err(RpcError::RefusedTransaction("invalid chain id: transaction is signed for another chain id"));
+    }
     json::value(&context.engine.submit(recovered).await?)
 }
 
@@ -70,7 +82,7 @@ fn read(context: &RpcContext, method: &str, params: &Params) -> Result<Value, Rp
         "net_peerCount" => Ok("0x0".into()),
         "eth_chainId" => json::quantity(context.chain.l2_chain_id),
         "eth_syncing" => node_info::syncing(context),
-        "rpc_modules" => Ok(node_info::modules()),
+        "rpc_modules" => Ok(node_info::modules(context)),
         "eth_newFilter" => filters::new_filter(context, params),
         "eth_newBlockFilter" => filters::new_block_filter(context),
         "eth_newPendingTransactionFilter" => filters::new_pending_transaction_filter(context, params),
@@ -85,6 +97,7 @@ fn read(context: &RpcContext, method: &str, params: &Params) -> Result<Value, Rp
         "rollup_status" => rollup::status(context),
         "rollup_batch" => rollup::batch(context, params),
         "rollup_batchOfBlock" => rollup::batch_of_block(context, params),
+        "rollup_blockStatus" => rollup::block_status(context, params),
         _ => (context.methods.read)(context, method, params),
     }
 }

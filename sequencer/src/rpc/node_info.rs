@@ -11,10 +11,11 @@ use super::{Params, RpcContext, RpcError, json, send_raw_transaction};
 /// Time that `eth_sendRawTransactionSync` waits when it is told none (EIP-7966 leaves it to the node).
 const SYNC_WAIT: Duration = Duration::from_secs(5);
 
-/// The namespaces, each with its version.
-pub fn modules() -> Value {
+/// The namespaces that are answered, each with its version.
+pub fn modules(context: &RpcContext) -> Value {
     let names = ["debug", "eth", "net", "rollup", "rpc", "trace", "txpool", "web3"];
-    names.into_iter().map(|name| (name.to_owned(), json!("1.0"))).collect::<serde_json::Map<_, _>>().into()
+    let names = names.into_iter().chain(context.l1_clock().map(|_| "evm"));
+    names.map(|name| (name.to_owned(), json!("1.0"))).collect::<serde_json::Map<_, _>>().into()
 }
 
 /// False, or how far the node has read while L1 is not read to its end. How far that is, nobody knows before.
@@ -39,7 +40,7 @@ pub async fn send_raw_transaction_sync(context: &RpcContext, params: &Params) ->
         let asked = Params::new(Some(json!([hash])))?;
         let read = context.methods.read;
         let receipt =
-            context.clone().blocking(move |context| read(context, "eth_getTransactionReceipt", &asked)).await?;
+            context.clone().offering(move |context| read(context, "eth_getTransactionReceipt", &asked)).await?;
         if !receipt.is_null() {
             return Ok(receipt);
         }

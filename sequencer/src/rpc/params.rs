@@ -15,7 +15,15 @@ impl Params {
         match params {
             None | Some(Value::Null) => Ok(Self::default()),
             Some(Value::Array(values)) => Ok(Self(values)),
-            Some(_) => Err(RpcError::InvalidParam { index: 0, expected: "an array of parameters" }),
+            Some(_) => Err(RpcError::NonArrayParams),
+        }
+    }
+
+    /// Refuses more than `limit` parameters.
+    pub fn at_most(self, limit: usize) -> Result<Self, RpcError> {
+        match self.0.len() > limit {
+            true => Err(RpcError::TooManyParams { limit }),
+            false => Ok(self),
         }
     }
 
@@ -26,7 +34,7 @@ impl Params {
 
     /// Parameter `index`, which must be there.
     pub fn required<T: DeserializeOwned>(&self, index: usize, expected: &'static str) -> Result<T, RpcError> {
-        self.optional(index, expected)?.ok_or(RpcError::InvalidParam { index, expected })
+        self.optional(index, expected)?.ok_or(RpcError::MissingParam { index, expected })
     }
 
     /// Parameter `index`, if it is there.

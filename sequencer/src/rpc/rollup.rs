@@ -1,6 +1,9 @@
 //! `rollup_` methods that every chain kind answers: promises, batches, configuration.
 
-use alloy::primitives::U64;
+use alloy::{
+    eips::BlockId,
+    primitives::{U64, U256},
+};
 use serde_json::{Value, json};
 
 use super::{Params, RpcContext, RpcError, json};
@@ -50,6 +53,22 @@ pub fn batch(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
 pub fn batch_of_block(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     let number: U64 = params.required(0, "a block number")?;
     context.store.batch_of_block(number.to())?.map_or(Ok(Value::Null), |batch| describe(&batch))
+}
+
+/// What is promised of a block, and where on L1 its batch is as far as it is there.
+pub fn block_status(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
+    let id: BlockId = params.required(0, "a block number, tag or hash")?;
+    let Some(number) = context.number(id)? else { return Ok(Value::Null) };
+    let Some(hash) = context.store.block_hash(number)? else { return Ok(Value::Null) };
+    let batch = context.store.batch_of_block(number)?;
+    Ok(json!({
+        "blockNumber": U256::from(number),
+        "blockHash": hash,
+        "promise": promise(context, number)?,
+        "batchIndex": batch.as_ref().map(|batch| batch.header.index),
+        "l1Block": batch.as_ref().map(|batch| batch.l1_number),
+        "l1Transaction": batch.map(|batch| batch.l1_tx),
+    }))
 }
 
 fn describe(batch: &tandem_store::BatchRecord) -> Result<Value, RpcError> {

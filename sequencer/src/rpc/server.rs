@@ -1,10 +1,12 @@
 //! The transport: HTTP (single requests and batches), WebSocket, health.
 
+use std::sync::Arc;
+
 use axum::{
     Json, Router,
     body::Bytes,
     extract::{DefaultBodyLimit, State, rejection::BytesRejection, ws::WebSocketUpgrade},
-    http::{HeaderValue, Method, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -14,7 +16,7 @@ use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    RpcContext, RpcError, RpcLimits,
+    Hosts, RpcContext, RpcError, RpcLimits,
     bodies::{answer, failure, too_large},
     connections::Bounded,
     websocket,
@@ -23,6 +25,7 @@ use super::{
 /// Serves until `cancel` is cancelled.
 pub async fn serve(listener: TcpListener, context: RpcContext, cancel: CancellationToken) -> std::io::Result<()> {
     let limits = context.limits;
+    let gate = Gate { limits, hosts: context.hosts.clone() };
     // Ends with the server.
     let mut news = JoinSet::new();
     news.spawn(context.news.clone().follow(context.methods, context.store.clone(), context.engine.head()));
@@ -31,25 +34,51 @@ pub async fn serve(listener: TcpListener, context: RpcContext, cancel: Cancellat
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .layer(DefaultBodyLimit::max(limits.body_bytes_max))
-        .layer(middleware::from_fn_with_state(limits, cross_origin))
+        .layer(middleware::from_fn_with_state(gate, cross_origin))
         .with_state(context);
     let listener = Bounded::new(listener, limits.connections_max, limits.silence_max());
     axum::serve(listener, router).with_graceful_shutdown(cancel.cancelled_owned()).await
 }
 
-/// Lets pages of any origin ask: everything here is public, and no cookie means anything.
-async fn cross_origin(State(limits): State<RpcLimits>, request: axum::extract::Request, next: Next) -> Response {
-    let mut response = if request.method() == Method::OPTIONS {
+/// What is looked at before a request is read.
+#[derive(Clone)]
+struct Gate {
+    limits: RpcLimits,
+    hosts: Arc<Hosts>,
+}
+
+/// A page of the wide web asks whether it may ask a node at home (Private Network Access).
+const ASKS_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-request-private-network");
+/// It may.
+const ALLOWS_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-allow-private-network");
+
+/// Lets pages of any origin ask, in the name of a host that this one is: everything here is public, and no cookie means anything.
+async fn cross_origin(State(gate): State<Gate>, request: axum::extract::Request, next: Next) -> Response {
+    let asks_private_network = request.headers().contains_key(ASKS_PRIVATE_NETWORK);
+    let mut response = if !gate.allows(&request) {
+        refusal(StatusCode::FORBIDDEN, &RpcError::InvalidHost)
+    } else if request.method() == Method::OPTIONS {
         StatusCode::NO_CONTENT.into_response()
     } else {
-        bounded(&limits, request, next).await
+        bounded(&gate.limits, request, next).await
     };
     let headers = response.headers_mut();
+    if asks_private_network {
+        headers.insert(ALLOWS_PRIVATE_NETWORK, HeaderValue::from_static("true"));
+    }
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, OPTIONS"));
     headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*"));
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
     response
+}
+
+impl Gate {
+    /// Whether a request comes in a name that is ours; whether the node lives may be asked in any.
+    fn allows(&self, request: &axum::extract::Request) -> bool {
+        let host = request.headers().get(header::HOST).map(|host| host.to_str().unwrap_or_default());
+        request.uri().path() != "/" || self.hosts.allow(host)
+    }
 }
 
 /// Refuses bodies that announce too much without waiting for them, and gives up on requests that take too long to arrive or to answer.

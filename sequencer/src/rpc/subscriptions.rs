@@ -103,7 +103,8 @@ impl Subscriptions {
     }
 
     fn unsubscribe(&mut self, params: &Params) -> Result<Value, RpcError> {
-        let id: B128 = params.required(0, "the id of a subscription")?;
+        let id: String = params.required(0, "the id of a subscription")?;
+        let id: B128 = id.parse().map_err(|_| RpcError::UnknownSubscriptionId)?;
         self.open.remove(&id).map(|_| true.into()).ok_or(RpcError::UnknownSubscriptionId)
     }
 

@@ -37,13 +37,23 @@ impl Node {
 
     /// Likewise, with limits of its own.
     pub async fn start_limited(config: EngineConfig, l1_prices: [u64; 2], limits: RpcLimits) -> Self {
+        Self::start_adjusted(config, l1_prices, limits, |context| context).await
+    }
+
+    /// Likewise, with a context of its own.
+    pub async fn start_adjusted(
+        config: EngineConfig,
+        l1_prices: [u64; 2],
+        limits: RpcLimits,
+        adjust: impl FnOnce(RpcContext) -> RpcContext,
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let rig = Rig::start_priced(directory.path(), config, l1_prices).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, l1_heads) = watch::channel(L1Heads::default());
         let context = RpcContext::new(METHODS, chain(), rig.store.clone(), rig.engine.clone(), l1_heads, limits);
-        tokio::spawn(serve(listener, context, rig.cancel.clone()));
+        tokio::spawn(serve(listener, adjust(context), rig.cancel.clone()));
         Self { rig, address, _l1_heads: sender, _directory: directory }
     }
 

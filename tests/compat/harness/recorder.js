@@ -19,6 +19,7 @@ exports.record = async (upstream) => {
   };
   const { hostname, port } = new URL(upstream);
   const agent = new http.Agent({ keepAlive: true });
+  const heard = new WeakSet(); // sockets whose errors have a listener at all times
 
   const server = http.createServer((request, response) => {
     request.on("error", () => response.destroy());
@@ -40,6 +41,11 @@ exports.record = async (upstream) => {
             response.writeHead(answer.statusCode, answer.headers);
             response.end(body);
           });
+        });
+        onward.on("socket", (socket) => {
+          // It may break between two requests, when none of them listens: after an answer that came before the body was written.
+          if (!heard.has(socket)) socket.on("error", () => undefined);
+          heard.add(socket);
         });
         onward.on("error", (error) => {
           // A connection that the node had closed when it was taken from the pool.

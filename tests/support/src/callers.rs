@@ -54,7 +54,7 @@ impl Callers {
 }
 
 fn request(body: &str) -> Vec<u8> {
-    let head = "POST / HTTP/1.1\r\nhost: node\r\ncontent-type: application/json\r\ncontent-length";
+    let head = "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length";
     format!("{head}: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 

@@ -29,7 +29,7 @@ use tandem_evm::{
 use tandem_store::{MissingPreimage, Store};
 
 use super::{
-    json,
+    halts, json,
     overrides::{Overrides, is_precompile},
     prices,
     replay::Execution,
@@ -62,6 +62,7 @@ pub fn call(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
 /// the data, with some room, since what the wallet will sign is not known yet (EVM-FEE-4).
 pub fn estimate_gas(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     let mut simulation = Simulation::new(context, params, transaction_gas_max(context))?;
+    simulation.make_later(params)?;
     let mut high = simulation.gas_limit_max()?;
     let data_gas = simulation.data_gas()?;
     if data_gas > high {
@@ -78,6 +79,7 @@ pub fn estimate_gas(context: &RpcContext, params: &Params) -> Result<Value, RpcE
     let mut low = used.saturating_sub(1);
     let mut attempt = spent.saturating_add(CALL_STIPEND).saturating_mul(64) / 63;
     while high - low > high / 64 {
+        context.check_time()?;
         let middle = low + (high - low) / 2;
         // Most calls need little more than they used: begin there, and halve the gap only then.
         let gas_limit = attempt.clamp(low + 1, middle.max(low + 1));
@@ -118,6 +120,7 @@ pub fn create_access_list(context: &RpcContext, params: &Params) -> Result<Value
         .collect();
     items.sort_unstable_by_key(|item| item.address);
     simulation.request.access_list = Some(AccessList(items.clone()));
+    context.check_time()?;
     let listed = simulation.run(gas_limit)?.result;
     let gas_used = listed.tx_gas_used().max(simulation.data_gas()?);
     let mut answer = serde_json::json!({ "accessList": json::value(&items)?, "gasUsed": json::quantity(gas_used)? });
@@ -155,6 +158,16 @@ impl Simulation {
         Self::of(context, request, id, Overrides { state, block }, gas_cap)
     }
 
+    /// Lets code see a time after that of the block whose state it runs on, unless the caller chose one: what is estimated is sent later, and code that
+    /// keeps time (an exchange's price oracle) does work in a new second that it is spared within one.
+    fn make_later(&mut self, params: &Params) -> Result<(), RpcError> {
+        let chosen: Option<BlockOverrides> = params.optional(3, "block overrides")?;
+        if chosen.is_none_or(|chosen| chosen.time.is_none()) {
+            self.block.timestamp = self.block.timestamp.saturating_add(U256::ONE);
+        }
+        Ok(())
+    }
+
     /// A call on the state after a block.
     pub fn of(
         context: &RpcContext,
@@ -180,6 +193,10 @@ impl Simulation {
         gas_cap: u64,
     ) -> Result<Self, RpcError> {
         one_input(&mut request)?;
+        let names_new_price = request.max_fee_per_gas.is_some() || request.max_priority_fee_per_gas.is_some();
+        if request.gas_price.is_some() && names_new_price {
+            return Err(RpcError::TwoPrices);
+        }
         let mut block = block_env(header);
         overrides.apply(&mut block, &mut state)?;
         let mut cfg = cfg_env(context.chain.l2_chain_id);
@@ -261,7 +278,7 @@ impl Simulation {
             ExecutionResult::Halt { reason: HaltReason::OutOfGas(_), .. } => {
                 RpcError::Execution(format!("out of gas: gas required exceeds allowance ({gas_limit})"))
             }
-            ExecutionResult::Halt { reason, .. } => RpcError::Execution(format!("execution halted: {reason:?}")),
+            ExecutionResult::Halt { reason, .. } => RpcError::Execution(halts::words(&reason)),
             ExecutionResult::Success { .. } => RpcError::Internal("a success is no failure".into()),
         }
     }

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How often a question is asked again whose answer a reorganisation changed meanwhile.
-const TRIES: usize = 8;
+pub(super) const TRIES: usize = 8;
 
 /// What is known of a transaction.
 pub(super) enum Located {

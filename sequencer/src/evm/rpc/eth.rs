@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tandem_chain::Checkpoint;
 use tandem_evm::{EvmBlock, WorldState};
 
-use super::json;
+use super::{json, pending};
 use crate::rpc::{Params, RpcContext, RpcError, rollup};
 
 pub fn sha3(params: &Params) -> Result<Value, RpcError> {
@@ -47,6 +47,11 @@ pub fn named_header(context: &RpcContext, params: &Params) -> Result<Header, Rpc
     context.header(Some(block_id(params)?))
 }
 
+/// Whether parameter 0 names the block that is not built yet.
+fn is_pending(params: &Params) -> Result<bool, RpcError> {
+    Ok(block_id(params)? == BlockId::pending())
+}
+
 /// The block that parameter 0 names, by id or hash.
 pub fn named_block(context: &RpcContext, params: &Params) -> Result<Option<EvmBlock>, RpcError> {
     Ok(match context.number(block_id(params)?)? {
@@ -57,6 +62,9 @@ pub fn named_block(context: &RpcContext, params: &Params) -> Result<Option<EvmBl
 
 pub fn block(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     let full = params.optional(1, "true or false")?.unwrap_or(false);
+    if is_pending(params)? {
+        return pending::show(context, full);
+    }
     match named_block(context, params)? {
         Some(block) if full => json::block(&block, Some(&checkpoint_of(context, &block)?)),
         Some(block) => json::block(&block, None),
@@ -66,6 +74,9 @@ pub fn block(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
 
 /// A block without its transactions.
 pub fn header(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
+    if is_pending(params)? {
+        return pending::show_header(context);
+    }
     match named_header(context, params) {
         Ok(header) => json::header(&header, header.hash_slow(), None),
         Err(RpcError::UnknownBlock) => Ok(Value::Null),
@@ -74,7 +85,11 @@ pub fn header(context: &RpcContext, params: &Params) -> Result<Value, RpcError> 
 }
 
 pub fn block_transaction_count(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
-    Ok(named_block(context, params)?.map_or(Value::Null, |block| json!(U256::from(block.transactions.len()))))
+    let block = match is_pending(params)? {
+        true => Some(pending::build(context)?.0),
+        false => named_block(context, params)?,
+    };
+    Ok(block.map_or(Value::Null, |block| json!(U256::from(block.transactions.len()))))
 }
 
 pub fn transaction_by_index(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {

@@ -26,13 +26,14 @@ pub struct Inclusion {
     pub index: usize,
     /// Paid, in wei per gas.
     pub gas_price: u128,
+    /// The block's base fee, in wei per gas.
+    pub base_fee: u64,
 }
 
 impl Inclusion {
     /// Of transaction `index` of a block that nobody pays for.
     pub fn unpriced(block: &EvmBlock, index: usize) -> Self {
-        let Header { number: block_number, timestamp: block_timestamp, .. } = block.header;
-        Self { block_hash: block.hash, block_number, block_timestamp, index, gas_price: 0 }
+        Self::priced(block, index, 0)
     }
 
     /// Of transaction `index`; `checkpoint` is the one of the block's batch.
@@ -44,8 +45,13 @@ impl Inclusion {
             }
             Some(Transaction::Deposit(_)) | None => 0,
         };
-        let Header { number: block_number, timestamp: block_timestamp, .. } = block.header;
-        Self { block_hash: block.hash, block_number, block_timestamp, index, gas_price }
+        Self::priced(block, index, gas_price)
+    }
+
+    fn priced(block: &EvmBlock, index: usize, gas_price: u128) -> Self {
+        let Header { number: block_number, timestamp: block_timestamp, base_fee_per_gas, .. } = block.header;
+        let base_fee = base_fee_per_gas.unwrap_or_default();
+        Self { block_hash: block.hash, block_number, block_timestamp, index, gas_price, base_fee }
     }
 }
 
@@ -140,7 +146,8 @@ pub fn transaction(transaction: &Transaction, place: Option<Inclusion>) -> Resul
             "isSystemTx": deposit.is_system,
             "input": deposit.data,
             "nonce": "0x0",
-            "gasPrice": "0x0",
+            // Nobody pays it (the receipt says so): strategies that read the prices of blocks take it for what gas cost there.
+            "gasPrice": U256::from(place.map_or(0, |place| place.base_fee)),
             "v": "0x0", "r": "0x0", "s": "0x0",
         }),
         Transaction::Signed(signed) => {

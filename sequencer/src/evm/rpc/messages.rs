@@ -1,8 +1,8 @@
 //! `rollup_` methods about messages from L2 to L1, which one cumulative tree holds.
 
-use alloy::primitives::{B256, U64};
+use alloy::primitives::U64;
 use serde_json::{Value, json};
-use tandem_chain::{MessageTree, message_tree::TREE_DEPTH};
+use tandem_store::MessageProof;
 
 use super::json;
 use crate::rpc::{Params, RpcContext, RpcError};
@@ -33,14 +33,13 @@ pub fn message_proof(context: &RpcContext, params: &Params) -> Result<Value, Rpc
     };
     let Some(batch) = batch.filter(|batch| batch.last_block >= block_number) else { return Ok(Value::Null) };
     let count = messages_up_to(context, batch.last_block)?;
-    let tree = MessageTree::new(context.store.l2_message_hashes(count)?);
-    let siblings: Vec<B256> = tree.prove(index).unwrap_or_default();
-    if siblings.len() != TREE_DEPTH || tree.root() != batch.output.message_root {
+    let proof = context.store.message_proof(index, count)?;
+    let Some(MessageProof { siblings, .. }) = proof.filter(|proof| proof.root == batch.output.message_root) else {
         return Err(RpcError::internal(
             "message index is damaged; its tree is not that of output",
             batch.output.hash(),
         ));
-    }
+    };
     Ok(json!({
         "message": json::value(&message)?,
         "hash": message.hash(),

@@ -1,15 +1,19 @@
 //! Answers that depend on what the chain's blocks are: Ethereum's, from Ethereum's blocks, transactions and state.
 
 mod call;
+mod capabilities;
 mod chain;
 mod debug;
 mod eth;
+mod fill;
+mod halts;
 mod inspector;
 mod json;
 mod logs;
 mod messages;
 mod overrides;
 mod parity;
+mod pending;
 mod pool;
 mod prices;
 mod proof;
@@ -63,6 +67,9 @@ fn read(context: &RpcContext, method: &str, params: &Params) -> Result<Value, Rp
         }
         "eth_getStorageValues" => small::storage_values(context, params),
         "eth_blobBaseFee" => small::blob_base_fee(),
+        "eth_config" => capabilities::config(context),
+        "eth_capabilities" => capabilities::capabilities(context),
+        "eth_fillTransaction" => fill::fill(context, params),
         "eth_baseFee" => small::base_fee(context),
         "eth_coinbase" => Ok(small::coinbase()),
         "eth_protocolVersion" => small::protocol_version(),

@@ -18,6 +18,11 @@ use tandem_store::Store;
 
 use crate::rpc::RpcError;
 
+/// The last of the precompiles that follow one another: `BLS12_MAP_FP2_TO_G2` (EIP-2537).
+const LAST_PRECOMPILE: U256 = U256::from_limbs([0x11, 0, 0, 0]);
+/// `P256VERIFY` (EIP-7951).
+const P256_PRECOMPILE: U256 = U256::from_limbs([0x100, 0, 0, 0]);
+
 /// What a caller wants to be otherwise.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
@@ -86,9 +91,10 @@ fn override_block(
     Ok(())
 }
 
-/// Whether precompiles live at such addresses: the numbers below 2^16.
+/// Whether a precompile lives there: 1 to 17, and 256 (EIP-7951).
 pub fn is_precompile(address: Address) -> bool {
-    address.0.iter().take(18).all(|byte| *byte == 0)
+    let number = U256::from_be_slice(address.as_slice());
+    (U256::ONE..=LAST_PRECOMPILE).contains(&number) || number == P256_PRECOMPILE
 }
 
 fn override_account(address: Address, account: AccountOverride, state: &mut WorldState<Store>) -> Result<(), RpcError> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alloy::{
-    eips::{BlockId, BlockNumberOrTag, eip2718::Eip2718Error},
+    eips::{BlockId, BlockNumberOrTag},
     primitives::{Address, B256, U256},
 };
 use serde_json::{Map, Value, json};
@@ -15,16 +15,20 @@ use crate::{
     rpc::{Params, RpcContext, RpcError, flag, rollup},
 };
 
+/// The greatest type that a transaction can have (EIP-2718); other first bytes begin the list of one without a type.
+const TYPE_MAX: u8 = 0x7f;
+/// The types that are taken: with an access list, with a priority fee, with authorizations.
+const TYPES: [u8; 3] = [1, 2, 4];
 /// Bytes of a signature as batches carry it.
 const SIGNATURE_BYTES: u64 = 64;
 
 /// Decodes, recovers the signer, and refuses what would be posted for less than it takes. All other rules are the engine's to apply.
 pub fn recover(bytes: &[u8]) -> Result<Recovered, RpcError> {
-    let transaction = SignedTransaction::decode_2718(bytes).map_err(|error| match error {
-        // Other bytes are no type at all.
-        Eip2718Error::UnexpectedType(1..=0x7f) => RpcError::RefusedTransaction("transaction type not supported"),
-        error => RpcError::BadTransaction(error.to_string()),
-    })?;
+    if bytes.first().is_some_and(|first| *first <= TYPE_MAX && !TYPES.contains(first)) {
+        return Err(RpcError::RefusedTransaction("transaction type not supported"));
+    }
+    let transaction =
+        SignedTransaction::decode_2718(bytes).map_err(|error| RpcError::BadTransaction(error.to_string()))?;
     // Their signatures are posted whole; the fee pays for what is left of the transaction after compression.
     let authorizations = transaction.fields().authorization_list().map_or(0, <[_]>::len) as u64;
     if 2 * estimate_posted_bytes(bytes) < SIGNATURE_BYTES * (1 + authorizations) {
@@ -44,6 +48,14 @@ pub fn transaction_count(context: &RpcContext, params: &Params) -> Result<Value,
     let (_, mut state) = context.state(id)?;
     let nonce = state.account(address)?.map_or(0, |info| info.nonce);
     json::quantity(nonce.max(pending.unwrap_or_default()))
+}
+
+/// The nonce that a sender should use next, what waits counted.
+pub fn next_nonce(context: &RpcContext, sender: &Address) -> Result<u64, RpcError> {
+    // Asked before the head is: what has left the pool by then is in the head's state.
+    let pending = context.engine.pool().pending_nonce(sender).unwrap_or_default();
+    let (_, mut state) = context.state(None)?;
+    Ok(pending.max(state.account(*sender)?.map_or(0, |info| info.nonce)))
 }
 
 /// A transaction, in a block or waiting, and where.

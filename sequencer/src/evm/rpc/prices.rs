@@ -15,7 +15,7 @@ use super::json;
 use crate::rpc::{Params, RpcContext, RpcError, flag};
 
 /// Tip that blocks which are not full ask for, in wei: none is needed, one shows that tips work.
-const TIP: u64 = 1_000_000;
+pub const TIP: u64 = 1_000_000;
 /// Seconds for which a gas price is good while L1's price rises as fast as it can.
 const QUOTE_S: u64 = 24;
 
@@ -69,6 +69,7 @@ pub fn fee_history(context: &RpcContext, params: &Params) -> Result<Value, RpcEr
     let mut history = FeeHistory { oldest_block: oldest, ..Default::default() };
     let mut rewards = Vec::new();
     for number in oldest..=newest {
+        context.check_time()?;
         let header = context.header(Some(number.into()))?;
         history.base_fee_per_gas.push(header.base_fee_per_gas.unwrap_or_default().into());
         history.gas_used_ratio.push(header.gas_used as f64 / header.gas_limit.max(1) as f64);

@@ -30,7 +30,7 @@ use tandem_evm::{
 };
 use tandem_store::Store;
 
-use super::{call, json as shown, overrides::Overrides, prices};
+use super::{call, halts, json as shown, overrides::Overrides, prices};
 use crate::rpc::{Params, RpcContext, RpcError};
 
 /// Seconds between two simulated blocks.
@@ -151,6 +151,7 @@ impl Simulated<'_> {
     }
 
     fn call(&mut self, open: &mut Open, request: TransactionRequest) -> Result<(), RpcError> {
+        self.context.check_time()?;
         let tx = self.tx(open, request)?;
         let mut cfg = tandem_evm::block::cfg_env(self.context.chain.l2_chain_id);
         cfg.disable_nonce_check = !self.validates;
@@ -248,7 +249,7 @@ fn told(result: &ExecutionResult, gas_used: u64) -> Value {
         }
         ExecutionResult::Halt { reason, .. } => {
             call["returnData"] = json!(Bytes::new());
-            call["error"] = json!({ "code": -32015, "message": format!("execution halted: {reason:?}") });
+            call["error"] = json!({ "code": -32015, "message": halts::words(reason) });
         }
     }
     call
