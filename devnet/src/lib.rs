@@ -318,7 +318,8 @@ mod tests {
     #[test]
     fn the_devnets_chain_is_one_that_works() {
         let (owner, sequencer) = (PrivateKeySigner::random(), PrivateKeySigner::random());
-        for (claim_window_s, forced_window_s) in [(None, None), (Some(2), Some(1)), (Some(30 * 86_400), Some(3_650 * 86_400))]
+        for (claim_window_s, forced_window_s) in
+            [(None, None), (Some(2), Some(1)), (Some(30 * 86_400), Some(3_650 * 86_400))]
         {
             let mut flags = Command::parse_from(["devnet"]).flags;
             flags.claim_window_s = claim_window_s.unwrap_or(flags.claim_window_s);

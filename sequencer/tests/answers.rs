@@ -375,7 +375,9 @@ async fn a_devnets_clock_is_moved_through_l1s() {
     let l1 = L1Client::connect(&anvil.url().unwrap(), Duration::from_secs(10)).await.unwrap();
     let (limits, clock) = (RpcLimits::default(), l1.clone());
     let with_clock = |context: RpcContext| context.with_l1_clock(Some(clock));
-    let node = Node::start_adjusted(config(3_600_000), [1_000_000_000, 1], limits, with_clock).await;
+    let mut node = Node::start_adjusted(config(3_600_000), [1_000_000_000, 1], limits, with_clock).await;
+    // So that a checkpoint lies deep enough for a batch.
+    node.rig.l1_block(vec![]).await;
     let newest = async || node.ask("eth_getBlockByNumber", json!(["latest", false])).await;
     let before = newest().await;
     assert_eq!(node.ask("rpc_modules", json!([])).await["evm"], "1.0");

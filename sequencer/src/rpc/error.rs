@@ -59,6 +59,16 @@ pub enum RpcError {
         /// What belongs there, in words for people.
         expected: &'static str,
     },
+    /// A field of a parameter is malformed.
+    #[error("invalid argument {index}: {field}: expected {expected}")]
+    InvalidField {
+        /// Position of the parameter, from 0.
+        index: usize,
+        /// Name of the field.
+        field: &'static str,
+        /// What belongs there, in words for people.
+        expected: &'static str,
+    },
     /// The block does not exist.
     #[error("header not found")]
     UnknownBlock,
@@ -200,6 +210,7 @@ impl RpcError {
             Self::InvalidRequest | Self::BatchTooLong { .. } => -32600,
             Self::UnknownMethod { .. } | Self::UnknownSubscription { .. } | Self::NoNotifications => -32601,
             Self::InvalidParam { .. }
+            | Self::InvalidField { .. }
             | Self::MissingParam { .. }
             | Self::NonArrayParams
             | Self::TooManyParams { .. }

@@ -39,7 +39,7 @@ pub fn uninstall_filter(context: &RpcContext, params: &Params) -> Result<Value, 
 
 /// The log filter that parameter `index` is.
 pub(crate) fn filter(context: &RpcContext, params: &Params, index: usize) -> Result<Filter, RpcError> {
-    let filter: Filter = params.required(index, "a log filter")?;
+    let filter: Filter = params.required_object(index, "a log filter")?;
     let alternatives = filter.address.len().max(filter.topics.iter().map(|topic| topic.len()).max().unwrap_or(0));
     let limit = context.limits.filter_max;
     if alternatives > limit {

@@ -21,6 +21,7 @@ pub(crate) mod rollup;
 mod server;
 mod subscriptions;
 mod websocket;
+mod written;
 
 pub use context::RpcContext;
 pub use error::RpcError;
@@ -30,6 +31,7 @@ pub use server::serve;
 
 pub use news::BlockNews;
 pub use params::Params;
+pub(crate) use written::Slot;
 
 use alloy::primitives::Bytes;
 use serde_json::Value;

@@ -1,9 +1,6 @@
 //! `rollup_` methods that every chain kind answers: promises, batches, configuration.
 
-use alloy::{
-    eips::BlockId,
-    primitives::{U64, U256},
-};
+use alloy::primitives::{U64, U256};
 use serde_json::{Value, json};
 
 use super::{Params, RpcContext, RpcError, json};
@@ -57,7 +54,7 @@ pub fn batch_of_block(context: &RpcContext, params: &Params) -> Result<Value, Rp
 
 /// What is promised of a block, and where on L1 its batch is as far as it is there.
 pub fn block_status(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
-    let id: BlockId = params.required(0, "a block number, tag or hash")?;
+    let id = params.required_block(0)?;
     let Some(number) = context.number(id)? else { return Ok(Value::Null) };
     let Some(hash) = context.store.block_hash(number)? else { return Ok(Value::Null) };
     let batch = context.store.batch_of_block(number)?;

@@ -5,8 +5,12 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, State, rejection::BytesRejection, ws::WebSocketUpgrade},
-    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    extract::{
+        DefaultBodyLimit, State,
+        rejection::BytesRejection,
+        ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
+    },
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -123,7 +127,17 @@ async fn http(State(context): State<RpcContext>, body: Result<Bytes, BytesReject
     }
 }
 
-async fn upgrade(State(context): State<RpcContext>, upgrade: WebSocketUpgrade) -> Response {
+/// A WebSocket; or, to a GET that wants none, that there is somebody, as load balancers ask.
+async fn upgrade(
+    State(context): State<RpcContext>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(rejection) if headers.contains_key(header::UPGRADE) => return rejection.into_response(),
+        Err(_) => return "JSON-RPC: post a request, or open a WebSocket\n".into_response(),
+    };
     upgrade.max_message_size(context.limits.body_bytes_max).on_upgrade(|socket| websocket::serve(socket, context))
 }
 

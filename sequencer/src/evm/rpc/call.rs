@@ -151,17 +151,17 @@ pub struct Simulation {
 impl Simulation {
     /// The call, block and overrides that the parameters of `eth_call` and its siblings name.
     fn new(context: &RpcContext, params: &Params, gas_cap: u64) -> Result<Self, RpcError> {
-        let request: TransactionRequest = params.required(0, "a call")?;
-        let id: Option<BlockId> = params.optional(1, "a block")?;
-        let state: Option<StateOverride> = params.optional(2, "state overrides")?;
-        let block: Option<BlockOverrides> = params.optional(3, "block overrides")?;
+        let request: TransactionRequest = params.required_object(0, "a call")?;
+        let id = params.block(1)?;
+        let state: Option<StateOverride> = params.object(2, "state overrides")?;
+        let block: Option<BlockOverrides> = params.object(3, "block overrides")?;
         Self::of(context, request, id, Overrides { state, block }, gas_cap)
     }
 
     /// Lets code see a time after that of the block whose state it runs on, unless the caller chose one: what is estimated is sent later, and code that
     /// keeps time (an exchange's price oracle) does work in a new second that it is spared within one.
     fn make_later(&mut self, params: &Params) -> Result<(), RpcError> {
-        let chosen: Option<BlockOverrides> = params.optional(3, "block overrides")?;
+        let chosen: Option<BlockOverrides> = params.object(3, "block overrides")?;
         if chosen.is_none_or(|chosen| chosen.time.is_none()) {
             self.block.timestamp = self.block.timestamp.saturating_add(U256::ONE);
         }

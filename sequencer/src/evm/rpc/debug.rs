@@ -2,7 +2,6 @@
 
 use alloy::{
     consensus::Header,
-    eips::BlockId,
     primitives::{B256, Bytes},
     rlp::Decodable,
     rpc::types::{
@@ -79,10 +78,10 @@ fn trace_all(context: &RpcContext, block: &EvmBlock, options: GethDebugTracingOp
 
 /// A call that nobody sends, on the state after a block, or before one of its transactions.
 pub fn trace_call(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
-    let request: TransactionRequest = params.required(0, "a call")?;
-    let id: Option<BlockId> = params.optional(1, "a block")?;
+    let request: TransactionRequest = params.required_object(0, "a call")?;
+    let id = params.block(1)?;
     let GethDebugTracingCallOptions { tracing_options, state_overrides, block_overrides, tx_index } =
-        params.optional(2, "tracing options")?.unwrap_or_default();
+        params.object(2, "tracing options")?.unwrap_or_default();
     let tracer = Tracer::new(context, tracing_options)?;
     let overrides = Overrides { state: state_overrides, block: block_overrides };
     let Some(wanted) = tx_index else {
@@ -115,7 +114,7 @@ pub fn trace_call(context: &RpcContext, params: &Params) -> Result<Value, RpcErr
 }
 
 fn options(params: &Params, index: usize) -> Result<GethDebugTracingOptions, RpcError> {
-    Ok(params.optional(index, "tracing options")?.unwrap_or_default())
+    Ok(params.object(index, "tracing options")?.unwrap_or_default())
 }
 
 fn place(block: &EvmBlock, index: usize) -> TransactionContext {

@@ -3,14 +3,14 @@
 use alloy::{
     consensus::Header,
     eips::BlockId,
-    primitives::{Address, B256, Bytes, U64, U256, keccak256},
+    primitives::{Address, B256, Bytes, U256, keccak256},
 };
 use serde_json::{Value, json};
 use tandem_chain::Checkpoint;
 use tandem_evm::{EvmBlock, WorldState};
 
 use super::{json, pending};
-use crate::rpc::{Params, RpcContext, RpcError, rollup};
+use crate::rpc::{Params, RpcContext, RpcError, Slot, rollup};
 
 pub fn sha3(params: &Params) -> Result<Value, RpcError> {
     let data: Bytes = params.required(0, "hex data")?;
@@ -19,42 +19,37 @@ pub fn sha3(params: &Params) -> Result<Value, RpcError> {
 
 pub fn balance(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     let address: Address = params.required(0, "an address")?;
-    let (_, mut state) = context.state(params.optional(1, "a block")?)?;
+    let (_, mut state) = context.state(params.block(1)?)?;
     json::quantity(state.balance(address)?)
 }
 
 pub fn code(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     let address: Address = params.required(0, "an address")?;
-    let (_, mut state) = context.state(params.optional(1, "a block")?)?;
+    let (_, mut state) = context.state(params.block(1)?)?;
     json::value(&state.code(address)?)
 }
 
 pub fn storage_at(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     let address: Address = params.required(0, "an address")?;
-    let slot: U256 = params.required(1, "a storage slot")?;
-    let (_, mut state) = context.state(params.optional(2, "a block")?)?;
+    let Slot(slot) = params.required(1, "a storage slot")?;
+    let (_, mut state) = context.state(params.block(2)?)?;
     let value = revm::Database::storage(&mut state, address, slot)?;
     json::value(&B256::from(value))
 }
 
-/// Parameter 0 as the name of a block.
-fn block_id(params: &Params) -> Result<BlockId, RpcError> {
-    params.required(0, "a block number, tag or hash")
-}
-
 /// The header of the block that parameter 0 names, which must exist; its transactions are not read.
 pub fn named_header(context: &RpcContext, params: &Params) -> Result<Header, RpcError> {
-    context.header(Some(block_id(params)?))
+    context.header(Some(params.required_block(0)?))
 }
 
 /// Whether parameter 0 names the block that is not built yet.
 fn is_pending(params: &Params) -> Result<bool, RpcError> {
-    Ok(block_id(params)? == BlockId::pending())
+    Ok(params.required_block(0)? == BlockId::pending())
 }
 
 /// The block that parameter 0 names, by id or hash.
 pub fn named_block(context: &RpcContext, params: &Params) -> Result<Option<EvmBlock>, RpcError> {
-    Ok(match context.number(block_id(params)?)? {
+    Ok(match context.number(params.required_block(0)?)? {
         Some(number) => context.block(number)?,
         None => None,
     })
@@ -93,9 +88,8 @@ pub fn block_transaction_count(context: &RpcContext, params: &Params) -> Result<
 }
 
 pub fn transaction_by_index(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
-    let index: U64 = params.required(1, "an index")?;
+    let index = params.required_position(1)?;
     let Some(block) = named_block(context, params)? else { return Ok(Value::Null) };
-    let index = index.to::<usize>();
     match block.transactions.get(index) {
         Some(transaction) => json::transaction(transaction, Some(place(context, &block, index)?)),
         None => Ok(Value::Null),

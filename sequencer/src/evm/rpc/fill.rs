@@ -12,7 +12,7 @@ use super::{call, json as shown, pool, prices};
 use crate::rpc::{Params, RpcContext, RpcError};
 
 pub fn fill(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
-    let mut request: TransactionRequest = params.required(0, "a transaction")?;
+    let mut request: TransactionRequest = params.required_object(0, "a transaction")?;
     check(context, &request)?;
     let input = request.input.clone().try_into_unique_input().map_err(|_| RpcError::TwoInputs)?;
     if request.to.is_none() && input.as_ref().is_none_or(|input| input.is_empty()) {

@@ -41,7 +41,7 @@ pub fn trace_block(context: &RpcContext, params: &Params) -> Result<Value, RpcEr
 
 /// The traces of a range of blocks that concern these accounts.
 pub fn trace_filter(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
-    let filter: TraceFilter = params.required(0, "a trace filter")?;
+    let filter: TraceFilter = params.required_object(0, "a trace filter")?;
     let head = context.head()?.number;
     let (first, last) = (filter.from_block.unwrap_or(head), filter.to_block.unwrap_or(head));
     if last > head || first > head {

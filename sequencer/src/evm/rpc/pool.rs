@@ -41,7 +41,7 @@ pub fn recover(bytes: &[u8]) -> Result<Recovered, RpcError> {
 
 pub fn transaction_count(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     let address: Address = params.required(0, "an address")?;
-    let id: Option<BlockId> = params.optional(1, "a block")?;
+    let id = params.block(1)?;
     // Asked before the head is: what has left the pool by then is in the head's state.
     let is_pending = id == Some(BlockId::Number(BlockNumberOrTag::Pending));
     let pending = if is_pending { context.engine.pool().pending_nonce(&address) } else { None };

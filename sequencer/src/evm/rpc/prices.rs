@@ -4,7 +4,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use alloy::{
     consensus::Header,
-    eips::BlockNumberOrTag,
     primitives::{Bytes, U64},
     rpc::types::FeeHistory,
 };
@@ -53,7 +52,7 @@ pub fn max_priority_fee() -> Result<Value, RpcError> {
 
 pub fn fee_history(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     let count: U64 = params.required(0, "a number of blocks")?;
-    let newest: BlockNumberOrTag = params.required(1, "a block number or tag")?;
+    let newest = params.required_number_or_tag(1)?;
     let percentiles: Vec<f64> = params.optional(2, "an array of percentiles")?.unwrap_or_default();
     let are_valid = percentiles.iter().all(|percentile| (0.0..=100.0).contains(percentile)) && percentiles.is_sorted();
     if !are_valid {

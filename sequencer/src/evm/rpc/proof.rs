@@ -19,7 +19,7 @@ pub fn get_proof(context: &RpcContext, params: &Params) -> Result<Value, RpcErro
     if keys.len() > limit {
         return Err(RpcError::LimitExceeded { what: "storage slots", limit: limit as u64, flag: flag::PROOF_SLOTS });
     }
-    let (_, mut state) = context.state(params.optional(2, "a block")?)?;
+    let (_, mut state) = context.state(params.block(2)?)?;
     let trie = state.trie_mut();
     let unreadable = |error| RpcError::from(TransitionError::from(StateError::Trie(error)));
     let account = trie.account(address).map_err(unreadable)?;

@@ -4,7 +4,6 @@
 
 use alloy::{
     consensus::{Header, Signed, TxEip1559},
-    eips::BlockId,
     primitives::{Address, B256, Bloom, Bytes, Signature, TxKind, U256, keccak256},
     rpc::types::{
         TransactionRequest,
@@ -38,8 +37,8 @@ const BLOCK_TIME_S: u64 = 12;
 
 /// Simulates what parameter 0 describes on the block that parameter 1 names.
 pub fn simulate(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
-    let payload: SimulatePayload = params.required(0, "a simulation")?;
-    let id: Option<BlockId> = params.optional(1, "a block")?;
+    let payload: SimulatePayload = params.required_object(0, "a simulation")?;
+    let id = params.block(1)?;
     let (base, state) = context.state(id)?;
     let next_base_fee = prices::next_base_fee(context, &base)?;
     let blocks = with_gaps(payload.block_state_calls, base.number)?;

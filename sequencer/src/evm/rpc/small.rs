@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use alloy::primitives::{Address, B256, Bytes, U64, U256};
+use alloy::primitives::{Address, B256, Bytes};
 use serde_json::{Value, json};
 use tandem_evm::{Transaction, predeploys::FEE_VAULT};
 
 use super::{eth, json, prices};
-use crate::rpc::{Params, RpcContext, RpcError, flag};
+use crate::rpc::{Params, RpcContext, RpcError, Slot, flag};
 
 /// Wei that BLOBBASEFEE gives: no transaction here carries blobs (EVM-ENV-1).
 const BLOB_BASE_FEE: u64 = 1;
@@ -39,16 +39,17 @@ pub fn uncle_count(context: &RpcContext, params: &Params) -> Result<Value, RpcEr
 
 /// Many slots of many accounts at once, answered in the order in which they were asked for.
 pub fn storage_values(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
-    let wanted: BTreeMap<Address, Vec<U256>> = params.required(0, "slots by address")?;
+    let wanted: BTreeMap<Address, Vec<Slot>> = params.required(0, "slots by address")?;
     let limit = context.limits.proof_slots_max;
     if wanted.values().map(Vec::len).fold(0, usize::saturating_add) > limit {
         let limit = limit as u64;
         return Err(RpcError::LimitExceeded { what: "slots in one question", limit, flag: flag::PROOF_SLOTS });
     }
-    let (_, mut state) = context.state(params.optional(1, "a block")?)?;
+    let (_, mut state) = context.state(params.block(1)?)?;
     let mut found: BTreeMap<Address, Vec<B256>> = BTreeMap::new();
     for (address, slots) in wanted {
-        let values = slots.into_iter().map(|slot| revm::Database::storage(&mut state, address, slot).map(B256::from));
+        let values =
+            slots.into_iter().map(|Slot(slot)| revm::Database::storage(&mut state, address, slot).map(B256::from));
         found.insert(address, values.collect::<Result<_, _>>()?);
     }
     json::value(&found)
@@ -56,8 +57,8 @@ pub fn storage_values(context: &RpcContext, params: &Params) -> Result<Value, Rp
 
 /// The EIP-2718 bytes of a transaction by its place; null if there is none.
 pub fn raw_transaction_by_index(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
-    let index: U64 = params.required(1, "an index")?;
+    let index = params.required_position(1)?;
     let block = eth::named_block(context, params)?;
-    let transaction = block.as_ref().and_then(|block| block.transactions.get(index.to::<usize>()));
+    let transaction = block.as_ref().and_then(|block| block.transactions.get(index));
     Ok(transaction.map(Transaction::encode_2718).map_or(Value::Null, |bytes| json!(Bytes::from(bytes))))
 }
