@@ -62,7 +62,7 @@ check: check-bare ## formatting, lints, bare-target build, committed artefacts
 	  else echo "check: cargo-deny is not installed (cargo install cargo-deny --locked): licences, bans and sources as in chain/tests alone"; fi
 	contracts/artifacts.sh --check
 	contracts/script/predeploys.sh --check
-	node contracts/script/entry_points.js --check
+	node contracts/script/preinstalls.js --check entry-points
 	@$(MAKE) --no-print-directory guest
 
 check-bare: ## the rulebook compiles for bare RV64IM
@@ -97,6 +97,7 @@ bench-rpc: bench-built ## how long the JSON-RPC takes, with Anvil beside it in t
 
 compat: build ## other people's software against a devnet: a quarter of an hour; prints compat.passed and what failed
 	@devnet/install.sh compat
+	node contracts/script/preinstalls.js --check
 	node tests/compat/run.js
 
 compat-fees: build ## wallets and test suites send and compare at L1's prices from idle to mad: some minutes

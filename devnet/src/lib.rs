@@ -20,7 +20,7 @@ use tandem_cli::{
     chain::{RollupStatus, ask},
     deploy,
     devnet_info::{Account, DevnetInfo},
-    entry_points,
+    preinstalls,
     spec::{Limits, Roles, Settlement, SpecFile},
     wallet::Wallet,
 };
@@ -195,7 +195,7 @@ impl Devnet {
         devnet.wait_until_ready(fresh).await?;
         // Those that are missing: all of a new chain, and what a start that was cut short did not get to.
         let wallet = Wallet::connect(devnet.l2.clone(), devnet.roles.faucet.clone(), START_PATIENCE).await?;
-        entry_points::deploy(&wallet).await?;
+        preinstalls::deploy(&wallet).await?;
         devnet.info.write(dir)?;
         Ok(devnet)
     }

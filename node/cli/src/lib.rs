@@ -1,7 +1,7 @@
 //! The `tandem` command: deploy a chain, move money in and out, look at it.
 //!
 //! * [`spec`], [`deploy`]: a chain specification file becomes contracts on L1 and a deployment file.
-//! * [`entry_points`]: what smart accounts expect at its usual address.
+//! * [`preinstalls`]: contracts that dApps expect at their usual addresses.
 //! * [`bridge`], [`status`]: what users and operators ask of a running chain.
 //! * [`session`]: session keys of the payments chain, and what they sign.
 //! * [`devnet_info`]: the file by which a devnet tells these commands where it is.
@@ -11,7 +11,7 @@ pub mod chain;
 pub mod contracts;
 pub mod deploy;
 pub mod devnet_info;
-pub mod entry_points;
+pub mod preinstalls;
 pub mod report;
 pub mod session;
 pub mod spec;

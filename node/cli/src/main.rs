@@ -5,7 +5,7 @@ use tandem_cli::{
     bridge::{self, BridgeCommand},
     chain::ChainFlags,
     deploy::{self, DeployFlags},
-    entry_points,
+    preinstalls,
     report::Report,
     session::{self, SessionCommand},
     status,
@@ -29,8 +29,8 @@ struct Flags {
 enum Command {
     /// Deploys a chain to L1
     Deploy(DeployFlags),
-    /// Puts the ERC-4337 EntryPoints at their usual addresses on L2, as far as they are not there, paid by `--key`
-    EntryPoints,
+    /// Puts the ERC-4337 EntryPoints and Permit2 at their usual addresses on L2, as far as they are not there, paid by `--key`
+    Preinstalls,
     /// Moves money between L1 and L2
     #[command(subcommand)]
     Bridge(BridgeCommand),
@@ -53,7 +53,7 @@ async fn main() -> std::process::ExitCode {
     let report = Report { json: flags.json };
     let outcome = match flags.command {
         Command::Deploy(command) => deploy::run(command, &flags.chain, report).await,
-        Command::EntryPoints => entry_points::run(&flags.chain, report).await,
+        Command::Preinstalls => preinstalls::run(&flags.chain, report).await,
         Command::Bridge(command) => bridge::run(command, &flags.chain, report).await,
         Command::Session(command) => {
             session::run(&command, flags.chain.key.as_ref(), report).map_err(anyhow::Error::from)

@@ -32,7 +32,9 @@ describe("Hardhat", () => {
     await expect(probe.failWithPanic(0n)).to.be.revertedWithPanic(0x12);
     await expect(probe.failSilently()).to.be.revertedWithoutReason();
     await expect(probe.failWithReason()).to.be.reverted;
-    await expect(probe.store(1n, 1n)).not.to.be.reverted;
+    const sent = await probe.store(1n, 1n);
+    await sent.wait();
+    await expect(sent).not.to.be.reverted;
   });
 
   it("matches balances of ether", async () => {
@@ -42,6 +44,7 @@ describe("Hardhat", () => {
 
   it("matches balances of tokens", async () => {
     const token = await ethers.deployContract("Token", [1_000n]);
+    await token.waitForDeployment();
     const to = ethers.Wallet.createRandom().address;
     await expect(() => token.transfer(to, 10n)).to.changeTokenBalances(token, [owner, to], [-10n, 10n]);
   });
@@ -69,9 +72,13 @@ describe("Hardhat", () => {
   });
 
   it("works with viem", async () => {
-    const contract = await viem.deployContract("Probe", [1n]);
+    // Chains that viem does not list are described to it.
+    const { chainId } = await ethers.provider.getNetwork();
+    const chain = { id: Number(chainId), name: "Tandem", nativeCurrency: { name: "Ether", symbol: "ETH", decimals: 18 }, rpcUrls: { default: { http: [] } } };
+    const client = { public: await viem.getPublicClient({ chain }), wallet: (await viem.getWalletClients({ chain }))[0] };
+    const contract = await viem.deployContract("Probe", [1n], { client });
     expect(await contract.read.sum([1n, 2n])).to.equal(3n);
-    await contract.write.note(["hi"]);
-    expect((await contract.getEvents.Noted({}, { fromBlock: 0n })).length).to.be.at.least(0);
+    await client.public.waitForTransactionReceipt({ hash: await contract.write.note(["hi"]) });
+    expect((await contract.getEvents.Noted({}, { fromBlock: 0n })).length).to.equal(1);
   });
 });
