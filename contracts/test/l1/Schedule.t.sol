@@ -272,7 +272,7 @@ contract ScheduleNoticeTest is DisputeFixture {
     /// @notice Whoever dislikes a change must have the time to get into a batch of the old rules.
     function testFuzz_notice_delayIsLongEnough(uint64 forcedSeconds, uint64 lackingSeconds, bool devnet) external {
         forcedSeconds = uint64(bound(forcedSeconds, 1, 365 days));
-        uint64 needed = devnet ? forcedSeconds : 37 days + forcedSeconds;
+        uint64 needed = devnet ? forcedSeconds : 44 days + 1 hours + forcedSeconds;
         if (!devnet) vm.chainId(1);
         uint64 delaySeconds = needed - uint64(bound(lackingSeconds, 1, needed));
         vm.expectRevert(abi.encodeWithSelector(Notices.Notice_DelayTooShort.selector, delaySeconds, needed));
