@@ -30,7 +30,7 @@ contract Dispute is IDispute, Moves {
         Verdict verdict;
     }
 
-    FraudSettlement public immutable settlement;
+    FraudSettlement private immutable _settlement;
 
     mapping(bytes32 slotId => SlotDispute) private _disputes;
 
@@ -59,7 +59,7 @@ contract Dispute is IDispute, Moves {
     /// @param settlement_ whose slots are decided; may be deployed later
     /// @param machine_ the step contract (`IStep`)
     constructor(address settlement_, address machine_, Terms memory terms) Moves(machine_, terms) {
-        settlement = FraudSettlement(settlement_);
+        _settlement = FraudSettlement(settlement_);
     }
 
     /// @notice Opens the dispute of a contested slot (DISP-OPEN-1, DISP-OPEN-2, DISP-OPEN-3). Caller: anyone.
@@ -68,10 +68,10 @@ contract Dispute is IDispute, Moves {
     function open(bytes32 slotId) external {
         SlotDispute storage dispute = _disputes[slotId];
         if (dispute.start != 0) revert Dispute_AlreadyOpen(slotId);
-        if (!settlement.isPlayable(SlotId.wrap(slotId))) revert Dispute_NotPlayable(slotId);
-        address judge = settlement.slotOf(SlotId.wrap(slotId)).dispute;
+        if (!_settlement.isPlayable(SlotId.wrap(slotId))) revert Dispute_NotPlayable(slotId);
+        address judge = _settlement.slotOf(SlotId.wrap(slotId)).dispute;
         if (judge != address(this)) revert Dispute_OtherJudge(slotId, judge);
-        FraudSettlement.Dispute memory about = settlement.disputeOf(SlotId.wrap(slotId));
+        FraudSettlement.Dispute memory about = _settlement.disputeOf(SlotId.wrap(slotId));
         dispute.start =
             machine.initialState(about.guestHash, about.parentOutput, about.firstBatchHash, about.lastBatchHash);
         _openRound(slotId, dispute, uint40(about.contestedAt));
@@ -141,7 +141,7 @@ contract Dispute is IDispute, Moves {
     function kill(bytes32 id) external {
         Tournament storage tournament = _open(id);
         bool isAlive = tournament.level == 0
-            ? settlement.isPlayable(SlotId.wrap(tournament.parent))
+            ? _settlement.isPlayable(SlotId.wrap(tournament.parent))
             : _tournaments[tournament.parent].status != TournamentStatus.Dead;
         if (isAlive) revert Dispute_Alive(id);
         tournament.status = TournamentStatus.Dead;
@@ -168,6 +168,11 @@ contract Dispute is IDispute, Moves {
         uint48 bondGwei = _bondGweiOf(tournament.level);
         _returnBond(ref.tournament, ref.one, one.joiner, bondGwei - turn.spentOne);
         _returnBond(ref.tournament, ref.two, two.joiner, bondGwei - turn.spentTwo);
+    }
+
+    /// @inheritdoc IDispute
+    function settlement() external view returns (address) {
+        return address(_settlement);
     }
 
     /// @inheritdoc IDispute

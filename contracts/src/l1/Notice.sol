@@ -15,14 +15,15 @@ using Notices for Notice global;
 
 /// @title The least notice.
 /// @notice Rules: L1-NOTICE-1, L1-NOTICE-2. Whoever learns of a change has thirty days; what he then sends to L1 is included within the
-/// censorship bound, and enters a batch within the forced-inclusion window: so it enters one of the old rules. How long that batch
+/// censorship bound, is overdue after the forced-inclusion window, and the batch that anybody then forces is included within the
+/// censorship bound again: so it enters one of the old rules. An hour more is for the blocks between these steps. How long that batch
 /// takes to become final nobody can bound, since opponents can be bought; the grace is counted from then on, and covers the
 /// censorship bound once more and a week. Chains on a devnet's L1 hold nothing, and may be quick. No time is longer than ten years, so
 /// that what is added to it never overflows: a failed program must be replaceable, and an epoch under new rules become final.
 library Notices {
     /// @notice L1 includes a transaction that pays the market's price within so long.
     uint64 internal constant CENSORSHIP_SECONDS = 7 days;
-    uint64 internal constant MIN_NOTICE_SECONDS = 30 days + CENSORSHIP_SECONDS;
+    uint64 internal constant MIN_NOTICE_SECONDS = 30 days + 2 * CENSORSHIP_SECONDS + 1 hours;
     uint64 internal constant MIN_GRACE_SECONDS = 7 days + CENSORSHIP_SECONDS;
     /// @notice Ten years; of the delay and of the grace, on every L1.
     uint64 internal constant MAX_SECONDS = 3_650 days;

@@ -92,6 +92,7 @@ contract Schedule is ISchedule, Ownable2Step {
     error Schedule_BondTooLow(uint128 claimBond, uint128 min);
     error Schedule_ClaimWindowOutOfRange(uint32 claimWindowSeconds, uint32 min, uint32 max);
     error Schedule_NoDispute();
+    error Schedule_OtherSettlement(address dispute, address settlement);
     error Schedule_EntryWaiting(uint64 id);
     error Schedule_NothingPending();
     error Schedule_NothingMature();
@@ -275,12 +276,14 @@ contract Schedule is ISchedule, Ownable2Step {
         return Entry(config.hash(), config.maxMessagesPerBatch, config.maxMessageGasPerBatch, rules);
     }
 
-    /// @dev Contested slots can be decided, and claims rivalled in time and for enough (L1-SCHED-5). On a devnet there may be nobody to
-    /// decide.
+    /// @dev Contested slots can be decided, and claims rivalled in time and for enough (L1-SCHED-5): a dispute contract made for another
+    /// settlement never knows these slots, and the first contested one would end finality. On a devnet there may be nobody to decide.
     function _checkDispute(Rules memory rules) private view {
         uint32 min = 1;
         if (rules.dispute != address(0)) {
             if (rules.dispute.code.length == 0) revert Schedule_NoDispute();
+            address judged = IDispute(rules.dispute).settlement();
+            if (judged != settlement) revert Schedule_OtherSettlement(rules.dispute, judged);
             min = IDispute(rules.dispute).claimWindowSecondsMin();
             uint128 minBond = IDispute(rules.dispute).claimBondMin();
             if (rules.claimBond < minBond) revert Schedule_BondTooLow(rules.claimBond, minBond);

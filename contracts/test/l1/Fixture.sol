@@ -24,7 +24,7 @@ abstract contract Fixture is Test {
 
     uint64 internal constant FORCED_SECONDS = 3600;
     uint32 internal constant WINDOW_SECONDS = 1800;
-    uint64 internal constant DELAY_SECONDS = 37 days + FORCED_SECONDS;
+    uint64 internal constant DELAY_SECONDS = 44 days + 1 hours + FORCED_SECONDS;
     uint64 internal constant GRACE_SECONDS = 14 days;
     uint64 internal constant PAUSE_SECONDS = 7 days;
     uint64 internal constant MAX_MESSAGES = 8;

@@ -30,6 +30,29 @@ contract HostileOwnerTest is DisputeFixture {
         bridge.depositETH{ value: 10 ether }(alice, alice);
     }
 
+    /// @notice Thirty days to decide, then L1 keeps the message waiting for as long as it may, then the sequencer, then L1 the batch that
+    /// anybody forces: it is still one of the old rules, and of the old Bridge. So is every exit that begins earlier, or is hindered less.
+    function testFuzz_owner_exitWithinTheNoticeMeetsTheOldRules(uint256 early) external {
+        ChainConfig memory chain = deployedConfig();
+        chain.version = 2;
+        vm.startPrank(owner);
+        schedule.schedule(chain, rules());
+        gate.propose(address(new Bridge(address(schedule), address(executor))), "");
+        vm.stopPrank();
+        uint256 decidesAt = vm.getBlockTimestamp() + 30 days - bound(early, 0, 30 days);
+        vm.warp(decidesAt + 7 days);
+        enqueue(100_000);
+        vm.warp(vm.getBlockTimestamp() + FORCED_SECONDS + 12); // the first block in which it is overdue
+        vm.warp(vm.getBlockTimestamp() + 7 days);
+        storeCheckpoint();
+        inbox.appendForced(appendArgs(consumable()));
+        vm.assertEq(inbox.queueConsumed(), inbox.queueLength());
+        (, bytes32 entryHash) = schedule.entryOf(1);
+        vm.assertEq(entryHash, schedule.record(0).entryHash);
+        vm.expectPartialRevert(UpgradeGate.UpgradeGate_Immature.selector);
+        gate.mark();
+    }
+
     /// @dev An entry with the shortest window matures while a right claim is disputed; an invented claim stands on top of it, and pays
     /// everything to its maker.
     function _quickEntryDuringADispute() private returns (ClaimId child, L2Message memory theft) {

@@ -49,7 +49,7 @@ contract ScheduleReplaceTest is DisputeFixture {
     /// @dev The same dispute contract, another, or none.
     function _judge(uint256 which) private returns (address) {
         which = bound(which, 0, 2);
-        return which == 0 ? address(dispute) : which == 1 ? address(new DisputeModel()) : address(0);
+        return which == 0 ? address(dispute) : which == 1 ? address(new DisputeModel(address(settlement))) : address(0);
     }
 
     function _replace(bytes32 guestHash, address by) private {

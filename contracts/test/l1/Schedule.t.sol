@@ -186,7 +186,7 @@ contract ScheduleScheduleTest is ScheduleFixture {
 
     /// @notice A bond below what a dispute locks would make attacks cheaper than defence; of replacements too, which keep it.
     function testFuzz_schedule_revertsOnLowBond(uint128 claimBond, uint128 neededBond) external {
-        DisputeModel dispute = new DisputeModel();
+        DisputeModel dispute = new DisputeModel(address(settlement));
         neededBond = uint128(bound(neededBond, 1, 1000 ether));
         dispute.setBond(neededBond);
         Rules memory changed = rules();
@@ -204,7 +204,7 @@ contract ScheduleScheduleTest is ScheduleFixture {
     function testFuzz_schedule_revertsOnClaimWindow(uint32 claimWindowSeconds, uint32 neededSeconds, bool tooLong)
         external
     {
-        DisputeModel dispute = new DisputeModel();
+        DisputeModel dispute = new DisputeModel(address(settlement));
         neededSeconds = uint32(bound(neededSeconds, 2, 30 days));
         dispute.setWindow(neededSeconds);
         Rules memory changed = rules();
@@ -242,7 +242,7 @@ contract ScheduleScheduleTest is ScheduleFixture {
 
     /// @notice A window of nothing takes no rivals, whatever the dispute contract says it needs.
     function test_schedule_revertsOnZeroWindowThatIsAsked() external {
-        DisputeModel dispute = new DisputeModel();
+        DisputeModel dispute = new DisputeModel(address(settlement));
         dispute.setWindow(0);
         Rules memory changed = rules();
         changed.dispute = address(dispute);
@@ -272,7 +272,7 @@ contract ScheduleNoticeTest is DisputeFixture {
     /// @notice Whoever dislikes a change must have the time to get into a batch of the old rules.
     function testFuzz_notice_delayIsLongEnough(uint64 forcedSeconds, uint64 lackingSeconds, bool devnet) external {
         forcedSeconds = uint64(bound(forcedSeconds, 1, 365 days));
-        uint64 needed = devnet ? forcedSeconds : 37 days + forcedSeconds;
+        uint64 needed = devnet ? forcedSeconds : 44 days + 1 hours + forcedSeconds;
         if (!devnet) vm.chainId(1);
         uint64 delaySeconds = needed - uint64(bound(lackingSeconds, 1, needed));
         vm.expectRevert(abi.encodeWithSelector(Notices.Notice_DelayTooShort.selector, delaySeconds, needed));
@@ -354,6 +354,28 @@ contract ScheduleNoticeTest is DisputeFixture {
         _deploy(notice(), light);
         light.epochWeightGas = 100_000_000;
         _deploy(notice(), light);
+    }
+
+    /// @notice One made for another settlement could never decide a slot of this one, and the first contested one would end finality: not
+    /// at genesis, not with a later entry, not with a replacement.
+    function testFuzz_dispute_mustBeOfThisSettlement(address other) external {
+        vm.assume(other != address(settlement));
+        Rules memory changed = rules();
+        changed.dispute = address(new DisputeModel(other));
+        bytes memory reason = abi.encodeWithSelector(Schedule.Schedule_OtherSettlement.selector, changed.dispute, other);
+        vm.expectRevert(reason);
+        _deploy(notice(), changed);
+        ChainConfig memory chain = deployedConfig();
+        vm.expectRevert(reason);
+        vm.prank(owner);
+        schedule.schedule(chain, changed);
+
+        (ClaimId right,) = contested();
+        dispute.set(slotOfClaim(right), IDispute.Verdict.Failed, 0, address(0));
+        settlement.decide(slotOfClaim(right));
+        vm.expectRevert(reason);
+        vm.prank(owner);
+        schedule.replace(changed.guestHash, changed.dispute);
     }
 
     /// @notice An account without code decides nothing.

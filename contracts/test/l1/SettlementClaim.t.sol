@@ -46,8 +46,13 @@ contract DisputeModel is IDispute {
     }
 
     mapping(bytes32 slotId => Answer) private _answers;
+    address public immutable settlement;
     uint32 public claimWindowSecondsMin = 1;
     uint128 public claimBondMin;
+
+    constructor(address settlement_) {
+        settlement = settlement_;
+    }
 
     function setWindow(uint32 seconds_) external {
         claimWindowSecondsMin = seconds_;
@@ -72,7 +77,8 @@ abstract contract DisputeFixture is ClaimFixture {
     DisputeModel internal dispute;
 
     function setUp() public virtual override {
-        dispute = new DisputeModel();
+        // The settlement comes after this contract, the schedule and the Inbox.
+        dispute = new DisputeModel(vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 3));
         super.setUp();
     }
 
@@ -375,7 +381,7 @@ contract SettlementFinalizeTest is ClaimFixture {
         settlement.discard(wrong);
         unstakeAs(alice);
         unstakeAs(mallory);
-        DisputeModel dispute = new DisputeModel();
+        DisputeModel dispute = new DisputeModel(address(settlement));
         bytes32 guestHash = rules().guestHash;
         vm.prank(owner);
         schedule.replace(guestHash, address(dispute));
@@ -390,7 +396,7 @@ contract SettlementFinalizeTest is ClaimFixture {
     /// @notice A new entry with a dispute contract concerns future batches only.
     function test_finalize_laterDisputeContractDoesNotDecideOldSlots() external {
         (ClaimId right,) = contested();
-        DisputeModel dispute = new DisputeModel();
+        DisputeModel dispute = new DisputeModel(address(settlement));
         dispute.set(slotOfClaim(right), IDispute.Verdict.Output, settlement.claimOf(right).output, alice);
         Rules memory changed = rules();
         changed.dispute = address(dispute);

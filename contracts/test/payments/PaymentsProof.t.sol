@@ -548,24 +548,32 @@ contract PaymentsPartsTest is PaymentsFixture {
         }
     }
 
-    /// @notice Beta without a contribution in phase 1, delta without one in phase 2.
+    /// @notice Beta without a contribution in phase 1, delta without one in phase 2; of either sign, in every key of the set.
     function test_keySet_refusesSecretsWithoutAContribution() external {
-        bytes memory generator = abi.encode(
-            0x198e9393920d483a7260bfb731fb5d25f1aa493335a9e71297e485b7aef312c2,
-            0x1800deef121f1e76426a00665e5c4479674322d4f75edadd46debd5cd992f6ed,
-            0x090689d0585ff075ec9e99ad690c3395bc4b313370b38ef355acdadcd122975b,
-            0x12c85ea5db8c6deb4aab71808dcb408fe3d1e7690c43d37b4ce6cc0166fa7daa
-        );
-        uint256[2] memory offsets = [VerifyingKeys.BETA, VerifyingKeys.DELTA];
-        for (uint256 i = 0; i < 2; ++i) {
+        for (uint256 i = 0; i < 8; ++i) {
+            (bool negated, bool isDelta, bool isSecond) = (i & 1 != 0, i & 2 != 0, i & 4 != 0);
+            bytes memory generator = _generator(negated);
+            uint256 offset =
+                (isSecond ? VerifyingKeys.length(19) : 0) + (isDelta ? VerifyingKeys.DELTA : VerifyingKeys.BETA);
             bytes memory changed = keys;
-            uint256 offset = offsets[i];
             assembly ("memory-safe") {
                 mcopy(add(add(changed, 0x20), offset), add(generator, 0x20), 0x80)
             }
-            vm.expectRevert(abi.encodeWithSelector(VerifyingKeys.Keys_IsGenerator.selector, 1));
+            vm.expectRevert(abi.encodeWithSelector(VerifyingKeys.Keys_IsGenerator.selector, isSecond ? 3 : 1));
             harness.store(changed);
         }
+    }
+
+    /// @dev Of G2, or its opposite; imaginary parts first.
+    function _generator(bool negated) private pure returns (bytes memory) {
+        uint256 y1 = 0x090689d0585ff075ec9e99ad690c3395bc4b313370b38ef355acdadcd122975b;
+        uint256 y0 = 0x12c85ea5db8c6deb4aab71808dcb408fe3d1e7690c43d37b4ce6cc0166fa7daa;
+        return abi.encode(
+            0x198e9393920d483a7260bfb731fb5d25f1aa493335a9e71297e485b7aef312c2,
+            0x1800deef121f1e76426a00665e5c4479674322d4f75edadd46debd5cd992f6ed,
+            negated ? P - y1 : y1,
+            negated ? P - y0 : y0
+        );
     }
 
     function test_keySet_refusesIdentities() external {

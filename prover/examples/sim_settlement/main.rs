@@ -25,8 +25,8 @@ pub const C: u64 = TERMS.allowance_seconds as u64 - 12 * HOUR;
 pub const WINDOW_MIN: u64 = TERMS.compute_seconds[0] as u64 + TERMS.allowance_seconds as u64;
 /// Greatest claim window (L1-SCHED-5).
 pub const WINDOW_MAX: u64 = 30 * DAY;
-/// With a forced-inclusion window of twelve hours (L1-NOTICE-1).
-pub const DELAY: u64 = 37 * DAY + 12 * HOUR;
+/// The least delay off the devnets with a forced-inclusion window of twelve hours, in seconds (L1-NOTICE-1).
+pub const DELAY: u64 = 44 * DAY + HOUR + 12 * HOUR;
 /// The least grace off the devnets, in seconds (L1-NOTICE-3).
 pub const GRACE: u64 = 14 * DAY;
 

@@ -2,6 +2,8 @@
 //! same RLP through the same compressor, and what the chain's fee estimate charges for. Prints JSON lines and writes them to
 //! `target/bench/batch.json`.
 //!
+//! It fails if a transfer of ether takes more than it may ([`BYTES_MAX`]).
+//!
 //! Then what empty blocks take. A batch counts if all its transactions are of one kind of traffic. What counts is the whole input of the L1 transaction.
 
 mod empty;
@@ -16,7 +18,7 @@ use alloy::{
     providers::Provider,
     sol_types::SolCall,
 };
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use futures::{TryStreamExt, stream};
 use serde_json::{Value, json};
 use tandem_cli::wallet::Call;
@@ -32,6 +34,9 @@ alloy::sol! {
 
 /// Batches that are measured.
 const BATCHES: usize = 2;
+/// What a transfer of ether may take on L1: names of figures, and bytes.
+const BYTES_MAX: [(&str, f64); 2] =
+    [("batch.bytes_per_eth_transfer", 86.0), ("batch.bytes_per_eth_transfer.address_table", 69.0)];
 /// Enough to fill them behind whatever was sent before.
 const TRANSACTIONS: usize = 6_000;
 /// The compressor's level when it counts, as the sequencer has it.
@@ -68,7 +73,17 @@ async fn main() -> anyhow::Result<()> {
     }
     world.stop().await;
     figures.extend(empty::measure(&mut accounts, chain_id)?);
-    write(&figures)
+    write(&figures)?;
+    check(&figures)
+}
+
+fn check(figures: &[Value]) -> anyhow::Result<()> {
+    for (name, max) in BYTES_MAX {
+        let figure = figures.iter().find(|figure| figure["name"] == name);
+        let found = figure.and_then(|figure| figure["value"].as_f64()).with_context(|| format!("no {name}"))?;
+        ensure!(found <= max, "{name} is {found}, and may be {max} at most");
+    }
+    Ok(())
 }
 
 /// Deploys the tokens that the traffic moves.

@@ -129,6 +129,13 @@ async fn a_call_is_forced_and_spends_what_is_on_l2() -> anyhow::Result<()> {
     let refused = world.tandem(CAROL, &["bridge", "force-call", &to, "--refund", &alias]).await;
     let reason = format!("{:#}", refused.err().context("a refund address of everybody's is taken")?);
     ensure!(reason.contains("for anybody"), "refused with {reason}");
+
+    let gate = world.devnet.deployment.gate.to_string();
+    for command in ["force-withdraw", "withdraw"] {
+        let refused = world.tandem(CAROL, &["bridge", command, "0.1", "--to", &gate]).await;
+        let reason = format!("{:#}", refused.err().context("a payee that takes no ether is taken")?);
+        ensure!(reason.contains("UpgradeGate"), "{command} refused with {reason}");
+    }
     world.stop().await;
     Ok(())
 }

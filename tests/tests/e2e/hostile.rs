@@ -1,19 +1,23 @@
 //! The hostile operator with all that it has: it censors, floods L1 with batches and epochs, and changes rules and Bridge under the claims. Every
-//! user gets every wei out.
+//! user gets every wei out, and every token.
 
 use alloy::{
-    primitives::{Address, B256, Bytes, U256},
+    primitives::{Address, B256, Bytes, U256, hex},
     sol_types::SolCall,
 };
 use anyhow::{Context, ensure};
+use futures::future::try_join_all;
 use tandem_chain::{ChainConfig, work::BUCKET_WORK_GAS};
 use tandem_cli::{
     bridge::proof::Proof,
+    contracts::L2Bridge,
     wallet::{Call, Wallet, WalletError},
 };
-use tandem_devnet::Service;
+use tandem_devnet::{Service, USERS};
+use tandem_evm::predeploys;
 use tandem_l1::bindings::{
     Bridge::BridgeErrors,
+    Erc20,
     FraudSettlement::{self, ClaimPosted, ClaimStatus, FraudSettlementErrors},
     Inbox, Rules, Schedule,
     UpgradeGate::{self, UpgradeGateErrors},
@@ -26,11 +30,9 @@ use tandem_tests::{
 
 use crate::forced::prover_of;
 
+/// Brings everybody's messages back to L1.
 const CAROL: usize = 2;
-const DAVE: usize = 3;
-/// Who gets what Carol and Dave have; on L1, without a history.
-const SAFES: [(usize, Address); 2] = [(CAROL, Address::repeat_byte(0xa7)), (DAVE, Address::repeat_byte(0xa8))];
-/// Pays for the prover.
+/// Leaves with tokens, and then pays for the prover, which goes on with the nonces of her key.
 const ERIN: usize = 4;
 /// Claims for the operator.
 const MALLORY: usize = 5;
@@ -57,6 +59,49 @@ async fn flood(world: &World) -> anyhow::Result<()> {
     adversary::append_all(world, garbage).await.context("flood")?;
     ensure!(inbox.epochCount().call().await? >= before + FLOOD as u64, "on a devnet every batch is an epoch");
     Ok(())
+}
+
+/// Who leaves with ether.
+fn leavers() -> impl Iterator<Item = usize> {
+    (0..USERS).filter(|user| *user != ERIN)
+}
+
+/// Where a user's money goes; on L1, without a history.
+fn safe(user: usize) -> Address {
+    Address::left_padding_from(&[0xa5, u8::try_from(user).expect("users are few")])
+}
+
+/// Erin has tokens on L2. The call that takes them out, and how many.
+async fn deposit_tokens(world: &World) -> anyhow::Result<(String, U256)> {
+    world.tandem(ERIN, &["bridge", "deposit-erc20", &world.devnet.info.token.to_string(), "250.5"]).await?;
+    let bridge = L2Bridge::new(predeploys::L2_BRIDGE, world.devnet.l2.provider());
+    let l2_token = bridge.bridgedToken(world.devnet.info.token).call().await?;
+    let account = world.user(ERIN).address();
+    let amount = Erc20::new(l2_token, world.devnet.l2.provider()).balanceOf(account).call().await?;
+    ensure!(amount == milliether(250_500), "L2 mints {amount}");
+    let call = L2Bridge::withdrawCall { l2Token: l2_token, to: safe(ERIN), amount };
+    Ok((hex::encode_prefixed(call.abi_encode()), amount))
+}
+
+/// Everybody's messages, forced at the same time: the amount that each leaver is told.
+async fn everybody_leaves(world: &World, take_tokens: &str) -> anyhow::Result<Vec<U256>> {
+    let inbox = Inbox::new(world.devnet.deployment.chain.inbox, world.devnet.l1.provider());
+    let queued = inbox.queueLength().call().await? + USERS as u64;
+    let ether = leavers().map(|user| async move {
+        let to = safe(user).to_string();
+        let sent = world.tandem(user, &["bridge", "force-withdraw", "--to", &to]).await?;
+        anyhow::Ok(sent["wei"].as_str().context("no amount is told")?.parse::<U256>()?)
+    });
+    let bridge = predeploys::L2_BRIDGE.to_string();
+    let call = ["bridge", "force-call", &bridge, "--data", take_tokens];
+    let tokens = async { world.tandem(ERIN, &call).await.context("tokens") };
+    let overdue = async {
+        let all = || async { Ok((inbox.queueLength().call().await? == queued).then_some(())) };
+        wait_until("every withdrawal is queued", all).await?;
+        world.pass(FORCED_WINDOW_S).await
+    };
+    let (ether, _, ()) = tokio::try_join!(try_join_all(ether), tokens, overdue)?;
+    Ok(ether)
 }
 
 /// Other rules and another Bridge, each announced as early as it can be.
@@ -134,12 +179,9 @@ async fn everybody_gets_everything_out_of_a_hostile_operators_chain() -> anyhow:
         ..WorldOptions::default()
     };
     let mut world = World::start(options).await?;
-    for (user, _) in SAFES {
-        world.tandem(user, &["bridge", "deposit", "7.5"]).await?;
-    }
+    let (take_tokens, tokens) = deposit_tokens(&world).await.context("tokens")?;
     world.wait_until_posted().await?;
-    let balances =
-        [world.l2_balance(world.user(CAROL).address()).await?, world.l2_balance(world.user(DAVE).address()).await?];
+    let balances = try_join_all(leavers().map(|user| world.l2_balance(world.user(user).address()))).await?;
     world.devnet.services.kill(Service::Sequencer).await?;
     world.devnet.services.kill(Service::Prover).await?;
     let world = &world;
@@ -147,21 +189,8 @@ async fn everybody_gets_everything_out_of_a_hostile_operators_chain() -> anyhow:
     flood(world).await?;
     change_everything(world).await?;
 
-    // Within the notice both begin to leave. Nobody includes them, and nobody keeps them from it.
-    let leave = |user: usize, to: Address| async move {
-        let to = to.to_string();
-        world.tandem(user, &["bridge", "force-withdraw", "--to", &to]).await
-    };
-    let inbox = Inbox::new(world.devnet.deployment.chain.inbox, world.devnet.l1.provider());
-    let queued = inbox.queueLength().call().await?;
-    let overdue = async {
-        let all = || async { Ok((inbox.queueLength().call().await? == queued + 2).then_some(())) };
-        wait_until("both withdrawals are queued", all).await?;
-        world.pass(FORCED_WINDOW_S).await
-    };
-    let (carol, dave, overdue) = tokio::join!(leave(CAROL, SAFES[0].1), leave(DAVE, SAFES[1].1), overdue);
-    overdue?;
-    let sent = [carol.context("Carol")?, dave.context("Dave")?];
+    // Within the notice all begin to leave. Nobody includes them, and nobody keeps them from it.
+    let sent = everybody_leaves(world, &take_tokens).await.context("everybody leaves")?;
     let mut prover = prover_of(world, ERIN)?;
     let right = last_claim(world).await?;
 
@@ -176,13 +205,15 @@ async fn everybody_gets_everything_out_of_a_hostile_operators_chain() -> anyhow:
         || async { Ok((settlement.claimOf(right.claimId).call().await?.status == ClaimStatus::Final).then_some(())) };
     wait_until("everything under the old rules is final", is_final).await?;
     nothing_is_stolen(world, right.claimId, invented, &theft).await?;
-    for ((sent, (user, safe)), balance) in sent.into_iter().zip(SAFES).zip(balances) {
-        let wei: U256 = sent["wei"].as_str().context("no amount is told")?.parse()?;
-        ensure!(wei == balance && wei > milliether(7_500), "{wei} of {balance} come out");
-        world.tandem(user, &["bridge", "claim", &sent["message"].to_string()]).await.context("claim")?;
-        let out = world.l1_balance(safe).await?;
-        ensure!(out == wei, "{out} wei came out of {wei}");
+    let claimed = world.tandem(CAROL, &["bridge", "claim"]).await.context("claim")?;
+    ensure!(claimed["claimed"].as_array().is_some_and(|all| all.len() == USERS), "claimed {claimed}");
+    for ((user, wei), balance) in leavers().zip(sent).zip(balances) {
+        ensure!(wei == balance && wei >= milliether(100_000), "{wei} of user {user}'s {balance} come out");
+        let out = world.l1_balance(safe(user)).await?;
+        ensure!(out == wei, "{out} wei came out of user {user}'s {wei}");
     }
+    let out = Erc20::new(world.devnet.info.token, world.devnet.l1.provider()).balanceOf(safe(ERIN)).call().await?;
+    ensure!(out == tokens, "{out} tokens came out of {tokens}");
     nothing_is_stolen(world, right.claimId, invented, &theft).await?;
 
     // The grace was all that stood before the operator: whoever stays accepts its rules.

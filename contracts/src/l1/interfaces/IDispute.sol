@@ -11,6 +11,9 @@ interface IDispute {
         Failed // the guest program has no answer
     }
 
+    /// @notice The settlement whose slots it decides, and no other's: it asks that one what they are about.
+    function settlement() external view returns (address);
+
     /// @notice A claim must be open to rivals for at least so long, in seconds: to detect, compute and be included.
     function claimWindowSecondsMin() external view returns (uint32);
 

@@ -13,7 +13,7 @@ use tandem_l1::bindings::{Bridge, Erc20, Inbox};
 
 use super::{
     amount::{decimals, units},
-    force::check_recipient,
+    recipient::check_recipient,
 };
 use crate::{
     chain::{Chain, RollupStatus},

@@ -5,6 +5,7 @@ pub mod claim;
 mod deposit;
 pub mod force;
 pub mod proof;
+pub mod recipient;
 pub mod source;
 mod withdraw;
 

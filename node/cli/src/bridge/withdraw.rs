@@ -10,7 +10,10 @@ use serde_json::{Value, json};
 use tandem_evm::predeploys;
 use tandem_l1::bindings::Schedule;
 
-use super::amount::{decimals, units};
+use super::{
+    amount::{decimals, units},
+    recipient::check_payee,
+};
 use crate::{
     chain::Chain,
     contracts::{L2Bridge, MessagePasser},
@@ -23,6 +26,7 @@ pub async fn ether(chain: &Chain, amount: &str, to: Option<Address>, report: Rep
     let wei = units(amount, 18)?;
     let wallet = chain.l2_wallet().await?;
     let to = to.unwrap_or(wallet.address());
+    check_payee(&chain.deployment, to)?;
     report.progress(format_args!("withdrawing {wei} wei to {to}; waiting for an L2 block"));
     let call = L2Bridge::withdrawETHCall { to };
     let receipt = wallet.send(Call::new(predeploys::L2_BRIDGE, call.abi_encode()).value(wei)).await?;
@@ -48,6 +52,7 @@ pub async fn tokens(
     let units = units(amount, decimals(&chain.l2, l2_token).await?)?;
     let wallet = chain.l2_wallet().await?;
     let to = to.unwrap_or(wallet.address());
+    check_payee(&chain.deployment, to)?;
     report.progress(format_args!("withdrawing {units} units of {l2_token} to {to}; waiting for an L2 block"));
     let call = L2Bridge::withdrawCall { l2Token: l2_token, to, amount: units };
     let receipt = wallet.send(Call::new(predeploys::L2_BRIDGE, call.abi_encode())).await?;

@@ -385,6 +385,7 @@ sol! {
         error Schedule_BondTooLow(uint128 claimBond, uint128 min);
         error Schedule_ClaimWindowOutOfRange(uint32 claimWindowSeconds, uint32 min, uint32 max);
         error Schedule_NoDispute();
+        error Schedule_OtherSettlement(address dispute, address settlement);
         error Schedule_EntryWaiting(uint64 id);
         error Notice_ZeroWindow();
         error Notice_DelayTooShort(uint64 delaySeconds, uint256 neededSeconds);

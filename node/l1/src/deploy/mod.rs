@@ -33,8 +33,9 @@ const DISPUTE_CONTRACTS: u64 = 2;
 pub const DEVNET_CHAIN_IDS: [u64; 2] = [31_337, 1_337];
 /// Elsewhere an epoch's weight is at least so much gas (L1-SCHED-5).
 pub const EPOCH_WEIGHT_GAS_MIN: u64 = 100_000_000;
-/// Elsewhere the delay exceeds the forced-inclusion window by so much, in seconds (L1-NOTICE-1): notice, and the censorship bound.
-pub const NOTICE_SECONDS_MIN: u64 = 37 * 86_400;
+/// Elsewhere the delay exceeds the forced-inclusion window by so much, in seconds (L1-NOTICE-1): thirty days of notice, the censorship bound for
+/// the message and again for the batch that is forced, and an hour. Twin: `Notices.MIN_NOTICE_SECONDS`.
+pub const NOTICE_SECONDS_MIN: u64 = (30 + 2 * 7) * 86_400 + 3_600;
 /// Elsewhere the grace is at least so long, in seconds (L1-NOTICE-3).
 pub const GRACE_SECONDS_MIN: u64 = 14 * 86_400;
 /// On every L1 delay and grace are at most ten years, in seconds (L1-NOTICE-1); twin: `Notices.MAX_SECONDS`.

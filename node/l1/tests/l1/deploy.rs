@@ -48,7 +48,7 @@ fn rules_beyond_their_bounds_are_refused() {
 fn mainnet() -> ChainSpec {
     let mut spec = spec(Address::ZERO);
     spec.chain.l1_chain_id = 1;
-    spec.delay_seconds = spec.forced_inclusion_window_seconds + 37 * 86_400;
+    spec.delay_seconds = spec.forced_inclusion_window_seconds + 44 * 86_400 + 3_600;
     spec.grace_seconds = 14 * 86_400;
     spec.rules.dispute = Address::repeat_byte(7);
     spec.rules.epoch_weight_gas = EPOCH_WEIGHT_GAS_MAX;

@@ -5,7 +5,6 @@
 //! batch that takes it, as anyone may. What became of it is asked of the sequencer, or derived from L1 where that does not answer.
 
 mod include;
-mod refund;
 
 use std::time::Duration;
 
@@ -16,7 +15,6 @@ use alloy::{
 };
 use anyhow::{Context, ensure};
 pub use include::append_forced;
-pub use refund::{BadRecipient, check_recipient};
 use serde_json::{Value, json};
 use tandem_chain::{Message, message::VALUE_ALL};
 use tandem_evm::{DepositTransaction, Transaction, predeploys};
@@ -24,6 +22,7 @@ use tandem_l1::bindings::{Bridge, Inbox};
 
 use super::{
     amount::units,
+    recipient::{check_payee, check_recipient},
     source::{Executed, Source},
 };
 use crate::{chain::Ground, contracts::L2Bridge, report::Report, wallet::Call};
@@ -78,10 +77,7 @@ pub async fn withdraw(
 ) -> anyhow::Result<Value> {
     let account = ground.l1_wallet().await?.address();
     let to = to.unwrap_or(account);
-    ensure!(
-        !to.is_zero() && to != ground.deployment.chain.bridge,
-        "ether cannot be withdrawn to {to}: nobody has it there"
-    );
+    check_payee(&ground.deployment, to)?;
     let value = amount.map_or(Ok(VALUE_ALL), |amount| units(amount, 18))?;
     let call = Bridge::sendMessageCall {
         to: predeploys::L2_BRIDGE,
