@@ -16,7 +16,7 @@ use tandem_l1::{
     Append, AppendData, Appender, ChainSpec, Deployment, L1Block, L1Call, L1Client, L1Update, MemoryJournal, Reader,
     ReaderConfig, Submitter, SubmitterConfig,
     anvil::{Anvil, AnvilOptions},
-    bindings::{Bridge, Inbox},
+    bindings::{Bridge, Inbox, Schedule},
     deploy::{RulesSpec, deploy},
 };
 
@@ -151,6 +151,25 @@ impl Harness {
             work_gas: if data == AppendData::Forced { 0 } else { 1_000_000 },
             data,
         }
+    }
+
+    /// Schedules an entry with another configuration and lets its notice pass; the first batch that follows it.
+    pub async fn change_rules(&self) -> Append {
+        let (provider, deployment) = (self.client.provider(), &self.deployment);
+        let schedule = Schedule::new(deployment.schedule, provider);
+        let (owner, entry) = (schedule.owner().call().await.unwrap(), schedule.activeEntry().call().await.unwrap());
+        provider.anvil_impersonate_account(owner).await.unwrap();
+        provider.anvil_set_balance(owner, U256::MAX / U256::from(2)).await.unwrap();
+        let config = ChainConfig { max_timestamp_drift: 1, ..deployment.chain.clone() };
+        let scheduled = schedule.schedule((&config).into(), entry.rules).from(owner).send().await.unwrap();
+        assert!(scheduled.get_receipt().await.unwrap().status());
+        provider.anvil_increase_time(schedule.delaySeconds().call().await.unwrap()).await.unwrap();
+        let inbox = Inbox::new(deployment.chain.inbox, provider);
+        let stored = inbox.checkpoint().from(self.user().address()).send().await.unwrap().get_receipt().await.unwrap();
+        let checkpoint = stored.decoded_log::<Inbox::CheckpointStored>().unwrap().data.checkpoint;
+        self.mine(1).await;
+        let append = self.next_append(AppendData::Calldata(bytes(100, 9))).await;
+        Append { checkpoint: Checkpoint::from(checkpoint), ..append }
     }
 
     /// The one that the Inbox's constructor stored.

@@ -1,4 +1,4 @@
-//! Why an endpoint did not take a transaction. There are no standard codes, so this reads the words of geth, reth, Nethermind, Besu
+//! Why an endpoint did not take a transaction, or does not tell how much gas it takes. There are no standard codes, so this reads the words of geth, reth, Nethermind, Besu
 //! and Anvil; whatever is not recognised counts as a passing failure.
 
 use crate::client::RpcFailure;
@@ -34,7 +34,8 @@ impl SendRefusal {
             Some(Self::OtherKind)
         } else if says(&["underpriced", "replacement", "feetoolowtocompete"]) {
             Some(Self::Underpriced)
-        } else if says(&["insufficient funds", "insufficient balance", "upfront cost exceeds"]) {
+        } else if says(&["insufficient funds", "insufficient balance", "upfront cost exceeds", "exceeds allowance"]) {
+            // An estimate is allowed as much gas as the account can pay for.
             Some(Self::Underfunded)
         } else {
             None
@@ -57,6 +58,8 @@ mod tests {
             ("address already reserved", Some(SendRefusal::OtherKind)),
             ("PendingTxsOfConflictingType", Some(SendRefusal::OtherKind)),
             ("Insufficient funds for gas * price + value", Some(SendRefusal::Underfunded)),
+            ("gas required exceeds allowance (0)", Some(SendRefusal::Underfunded)),
+            ("Out of gas: gas required exceeds allowance: 5000", Some(SendRefusal::Underfunded)),
             ("internal error", None),
             ("", None),
         ] {

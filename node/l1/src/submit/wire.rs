@@ -1,6 +1,6 @@
 //! Calls into signed transactions and onto the wire.
 
-use super::{Fees, L1Call, SubmitError};
+use super::{Fees, L1Call, SubmitError, send_error::SendRefusal};
 use crate::{
     client::{L1Client, RpcFailure},
     payload::kzg_settings,
@@ -79,7 +79,7 @@ pub(super) async fn broadcast(client: &L1Client, raw: &Bytes) -> Result<(), RpcF
     client.request(async { client.provider().send_raw_transaction(raw).await }).await.map(|_| ())
 }
 
-/// Gas for the call; an error if L1 would revert it now.
+/// Gas for the call; an error if L1 would revert it now, or if the account cannot pay for it.
 pub(super) async fn estimate_gas(client: &L1Client, from: Address, call: &L1Call) -> Result<u64, SubmitError> {
     let mut request = simulated(call, from).await?;
     if call.blobs.is_empty() {
@@ -88,7 +88,7 @@ pub(super) async fn estimate_gas(client: &L1Client, from: Address, call: &L1Call
         request.max_fee_per_gas = Some(fees.max_fee_per_gas);
         request.max_priority_fee_per_gas = Some(fees.max_priority_fee_per_gas);
     }
-    client.request(client.provider().estimate_gas(request)).await.map_err(refusal)
+    client.request(client.provider().estimate_gas(request)).await.map_err(|error| refusal(error, from))
 }
 
 /// A limit for what is estimated to take `gas`.
@@ -99,12 +99,13 @@ pub(super) fn with_margin(gas: u64) -> u64 {
 /// Repeats the call on top of a block.
 pub(super) async fn simulate(client: &L1Client, from: Address, call: &L1Call, at: BlockId) -> Result<(), SubmitError> {
     let request = simulated(call, from).await?;
-    client.simulate(request, at).await.map(|_| ()).map_err(refusal)
+    client.simulate(request, at).await.map(|_| ()).map_err(|error| refusal(error, from))
 }
 
-fn refusal(error: RpcFailure) -> SubmitError {
+fn refusal(error: RpcFailure, account: Address) -> SubmitError {
     match error.error_response().and_then(|payload| payload.as_revert_data()) {
         Some(data) => SubmitError::Refused { data },
+        None if SendRefusal::of(&error) == Some(SendRefusal::Underfunded) => SubmitError::Underfunded { account },
         None => error.into(),
     }
 }

@@ -30,6 +30,8 @@ struct Upstream {
     last: Arc<Mutex<Option<Value>>>,
     /// How often each method was asked for. A lock for the same reason.
     asked: Arc<Mutex<BTreeMap<String, usize>>>,
+    /// Receipts that were given and are given again whatever becomes of their blocks; none if they are not kept. A lock for the same reason.
+    receipts: Arc<Mutex<Option<BTreeMap<String, Value>>>>,
     /// By how much the next answers of nonces are wrong. A lock for the same reason.
     wrong_nonces: Arc<Mutex<VecDeque<i64>>>,
 }
@@ -44,6 +46,7 @@ impl StrictPool {
             client: reqwest::Client::new(),
             last: Arc::default(),
             asked: Arc::default(),
+            receipts: Arc::default(),
             wrong_nonces: Arc::default(),
         };
         let router = Router::new().route("/", post(pass)).with_state(upstream.clone());
@@ -55,6 +58,16 @@ impl StrictPool {
     /// The next answers to how many transactions an account has are wrong by so much: they come from a node that is at another block.
     pub fn mislead(&self, by: impl IntoIterator<Item = i64>) {
         self.upstream.wrong_nonces.lock().unwrap().extend(by);
+    }
+
+    /// A receipt that was given once is given again when its block is gone: by a node that has not seen the reorganisation.
+    pub fn keep_receipts(&self) {
+        *self.upstream.receipts.lock().unwrap() = Some(BTreeMap::new());
+    }
+
+    /// Whether a receipt was given.
+    pub fn has_given_receipt(&self) -> bool {
+        self.upstream.receipts.lock().unwrap().as_ref().is_some_and(|receipts| !receipts.is_empty())
     }
 
     /// Whether all of them were given.
@@ -126,6 +139,15 @@ async fn pass(State(upstream): State<Upstream>, Json(request): Json<Value>) -> J
     let mut answer = upstream.ask(&request).await;
     let method = request["method"].as_str().unwrap().to_owned();
     *upstream.asked.lock().unwrap().entry(method).or_default() += 1;
+    if request["method"] == "eth_getTransactionReceipt"
+        && let Some(receipts) = upstream.receipts.lock().unwrap().as_mut()
+    {
+        let hash = request["params"][0].to_string();
+        match answer["result"].is_null() {
+            true => answer["result"] = receipts.get(&hash).cloned().unwrap_or_default(),
+            false => drop(receipts.insert(hash, answer["result"].clone())),
+        }
+    }
     if request["method"] == "eth_getTransactionCount"
         && let Some(by) = upstream.wrong_nonces.lock().unwrap().pop_front()
     {

@@ -10,7 +10,7 @@ use alloy::{
 };
 use std::path::PathBuf;
 use tandem_l1::{
-    FileJournal, L1Call, L1Client, Outcome, Submitter,
+    FileJournal, L1Call, L1Client, Outcome, Submitter, SubmitterConfig,
     submit::{Attempt, PooledKind},
 };
 use tandem_support::l1::{DEADLINE, Harness, submitter_config, wait_until};
@@ -33,9 +33,13 @@ impl Strict {
 
     /// A process that finds the journal as the last one left it.
     async fn submitter(&self) -> Submitter<FileJournal> {
+        self.submitter_with(submitter_config()).await
+    }
+
+    async fn submitter_with(&self, config: SubmitterConfig) -> Submitter<FileJournal> {
         let client = L1Client::connect(&self.pool.url, DEADLINE).await.unwrap();
         let journal = FileJournal::new(&self.journal);
-        Submitter::new(client, self.harness.user(), journal, submitter_config()).await.unwrap()
+        Submitter::new(client, self.harness.user(), journal, config).await.unwrap()
     }
 
     /// Leaves a transaction in the pool.
@@ -175,4 +179,23 @@ async fn a_strange_answer_about_the_nonce_changes_nothing() {
         assert!(matches!(outcome, Outcome::Included(_)), "{outcome:?}");
         assert_eq!(received(&strict.harness).await - before, U256::from(20));
     }
+}
+
+/// Nodes behind one address do not all see a reorganisation at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receipt_of_a_block_that_is_gone_counts_for_nothing() {
+    let strict = Strict::start().await;
+    strict.pool.keep_receipts();
+    let config = SubmitterConfig { confirmations: 3, ..submitter_config() };
+    let mut submitter = strict.submitter_with(config).await;
+    let sending = tokio::spawn(async move { submitter.submit(transfer(7)).await });
+    wait_until_pooled(&strict.harness, &strict.journal).await;
+    strict.harness.mine(3).await;
+    wait_until("its receipt is read", || async { strict.pool.has_given_receipt() }).await;
+    strict.harness.reorg(3).await;
+    let outcome = strict.harness.while_mining(sending).await.unwrap().unwrap();
+    let Outcome::Included(receipt) = outcome else { panic!("{outcome:?}") };
+    let header = strict.harness.client.header(receipt.block_number.unwrap()).await.unwrap().unwrap();
+    assert_eq!(Some(header.id.hash), receipt.block_hash, "it is there");
+    assert_eq!(received(&strict.harness).await, U256::from(7));
 }

@@ -1,18 +1,16 @@
 use alloy::{
-    primitives::{B256, Bytes, U256, keccak256},
+    primitives::{B256, Bytes, keccak256},
     providers::ext::AnvilApi,
     rpc::types::anvil::{ReorgOptions, TransactionData},
 };
 use std::path::Path;
 use tandem_chain::{
-    BatchInput, ChainConfig, Checkpoint, OutputFields, PreimageSource, StateMachine, Transition,
-    derive::genesis_output, machine::TransitionError,
+    BatchInput, OutputFields, PreimageSource, StateMachine, Transition, derive::genesis_output,
+    machine::TransitionError,
 };
 use tandem_l1::{
-    Append, AppendData, Archive, BeaconClient, BlobSource, MemoryStore, PayloadFetcher, Replica, ReplicaConfig,
-    ReplicaHandle, ReplicaStore,
-    bindings::{Inbox, Schedule},
-    replica::WaitError,
+    AppendData, Archive, BeaconClient, BlobSource, MemoryStore, PayloadFetcher, Replica, ReplicaConfig, ReplicaHandle,
+    ReplicaStore, replica::WaitError,
 };
 use tandem_support::l1::{DEADLINE, Harness, bytes};
 use tokio::task::JoinHandle;
@@ -194,25 +192,6 @@ async fn a_store_that_lost_its_state_stops_the_replica() {
     assert_eq!(ReplicaStore::<B256>::head(&empty).unwrap(), None);
 }
 
-/// An entry with another configuration, scheduled and matured; the first batch that follows it.
-async fn change_rules(harness: &Harness) -> Append {
-    let (provider, deployment) = (harness.client.provider(), &harness.deployment);
-    let schedule = Schedule::new(deployment.schedule, provider);
-    let (owner, rules) = (schedule.owner().call().await.unwrap(), schedule.activeEntry().call().await.unwrap().rules);
-    provider.anvil_impersonate_account(owner).await.unwrap();
-    provider.anvil_set_balance(owner, U256::MAX / U256::from(2)).await.unwrap();
-    let config = ChainConfig { max_timestamp_drift: 1, ..deployment.chain.clone() };
-    let scheduled = schedule.schedule((&config).into(), rules).from(owner).send().await.unwrap();
-    assert!(scheduled.get_receipt().await.unwrap().status());
-    provider.anvil_increase_time(schedule.delaySeconds().call().await.unwrap()).await.unwrap();
-    let inbox = Inbox::new(deployment.chain.inbox, provider);
-    let stored = inbox.checkpoint().from(harness.user().address()).send().await.unwrap().get_receipt().await.unwrap();
-    let checkpoint = stored.decoded_log::<Inbox::CheckpointStored>().unwrap().data.checkpoint;
-    harness.mine(1).await;
-    let append = harness.next_append(AppendData::Calldata(bytes(100, 9))).await;
-    Append { checkpoint: Checkpoint::from(checkpoint), ..append }
-}
-
 /// Whoever leaves before the rules change needs what was derived before, also of a process that starts only then.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_came_before_rules_that_are_not_known_stands() {
@@ -223,7 +202,7 @@ async fn what_came_before_rules_that_are_not_known_stands() {
     let running = Running::start(&harness, archive.path(), kept.clone());
     let before = running.output(1).await;
 
-    let append = change_rules(&harness).await;
+    let append = harness.change_rules().await;
     let outcome = harness.appender().await.append(&append).await.unwrap();
     assert!(matches!(outcome, tandem_l1::AppendOutcome::Posted { .. }), "{outcome:?}");
     for beyond in [2, 3] {

@@ -7,12 +7,15 @@ use alloy::{
     signers::local::PrivateKeySigner,
     sol_types::{SolCall, SolInterface},
 };
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 use tandem_chain::blob;
 use tandem_l1::{
     FileJournal, Journal, JournalError, L1Call, L1Client, Outcome, SubmitError, Submitter, SubmitterConfig,
     bindings::Inbox::{self, InboxErrors},
-    submit::{Attempt, Fees, Sent},
+    submit::{Attempt, FeeLimits, Fees, Sent},
 };
 use tandem_support::l1::{DEADLINE, Harness, submitter_config, wait_until};
 
@@ -275,10 +278,17 @@ async fn an_empty_account_is_told_apart() {
     let poor = PrivateKeySigner::random();
     let file = FileJournal::new(&journal);
     let mut submitter = Submitter::new(harness.client.clone(), poor.clone(), file, submitter_config()).await.unwrap();
-    let call = L1Call { gas_limit: Some(21_000), value: U256::ZERO, ..transfer(0) };
-    let outcome = tokio::time::timeout(DEADLINE, submitter.submit(call)).await.unwrap();
-    assert!(matches!(outcome, Err(SubmitError::Underfunded { account }) if account == poor.address()), "{outcome:?}");
-    assert!(journaled(&journal).is_empty(), "nobody has what was refused");
+    // The pool refuses the one, and the other cannot even be estimated.
+    let transfer = L1Call { gas_limit: Some(21_000), value: U256::ZERO, ..transfer(0) };
+    let checkpoint = Inbox::checkpointCall {}.abi_encode();
+    for call in [transfer, L1Call::new("checkpoint", harness.deployment.chain.inbox, checkpoint)] {
+        let outcome = tokio::time::timeout(DEADLINE, submitter.submit(call)).await.unwrap();
+        assert!(
+            matches!(outcome, Err(SubmitError::Underfunded { account }) if account == poor.address()),
+            "{outcome:?}"
+        );
+        assert!(journaled(&journal).is_empty(), "nobody has what was refused");
+    }
 }
 
 /// A disk that is full.
@@ -314,19 +324,50 @@ async fn fees_rise_although_the_owners_patience_is_short() {
     let harness = Harness::start().await;
     let (_directory, journal) = journal();
     harness.auto_mine(false).await;
-    let config = SubmitterConfig {
-        bump_after: Duration::from_millis(600),
-        patience: Duration::from_millis(200),
+    // Far apart: a look that takes long on a loaded machine is no reason to bid again.
+    let (bump_after, patience) = (Duration::from_secs(5), Duration::from_millis(200));
+    let mut submitter =
+        submitter(&harness, &journal, SubmitterConfig { bump_after, patience, ..submitter_config() }).await;
+    let mut decide = async || {
+        let late = submitter.submit(transfer(5)).await;
+        assert!(matches!(late, Err(SubmitError::Late { .. })), "{late:?}");
+    };
+    decide().await;
+    let bid_before = Instant::now();
+    while bid_before.elapsed() < bump_after {
+        decide().await;
+    }
+    decide().await;
+    assert!(attempts(&journal).len() >= 2, "the first look after that raises the bid");
+}
+
+/// However dear L1 is, and however long it takes.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_bid_beyond_what_may_be_bid() {
+    let harness = Harness::start().await;
+    let (_directory, journal) = journal();
+    harness.auto_mine(false).await;
+    let config = |max_fee_per_gas| SubmitterConfig {
+        fee_limits: FeeLimits { max_fee_per_gas, ..FeeLimits::default() },
+        bump_after: Duration::from_millis(50),
+        patience: Duration::from_millis(500),
         ..submitter_config()
     };
-    let mut submitter = submitter(&harness, &journal, config).await;
-    let rising = async {
-        while attempts(&journal).len() < 2 {
-            let late = submitter.submit(transfer(5)).await;
-            assert!(matches!(late, Err(SubmitError::Late { .. })), "{late:?}");
-        }
-    };
-    tokio::time::timeout(DEADLINE, rising).await.expect("a replacement");
+    let refused = submitter(&harness, &journal, config(1)).await.submit(transfer(5)).await;
+    assert!(matches!(refused, Err(SubmitError::FeesTooHigh { .. })), "{refused:?}");
+    assert!(journaled(&journal).is_empty());
+
+    // What is bid already may stay, and is handed to the pool again when that lost it.
+    let bid = send_and_die(&harness, &journal, transfer(5)).await;
+    let limited = config(bid.fees.max_fee_per_gas);
+    let late = submitter(&harness, &journal, limited.clone()).await.submit(transfer(5)).await;
+    assert!(matches!(late, Err(SubmitError::Late { .. })), "{late:?}");
+    assert_eq!(attempts(&journal), std::slice::from_ref(&bid));
+    harness.client.provider().anvil_drop_all_transactions().await.unwrap();
+    let patient = SubmitterConfig { patience: DEADLINE, ..limited };
+    let mut last = submitter(&harness, &journal, patient).await;
+    let outcome = harness.while_mining(last.submit(transfer(5))).await.unwrap();
+    assert!(matches!(&outcome, Outcome::Included(receipt) if receipt.transaction_hash == bid.hash), "{outcome:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
