@@ -16,7 +16,7 @@ const SPACES: [&str; 7] = ["DISP-", "EVM-", "FEE-L1", "L1-", "PAY-", "PRE-", "VM
 /// Endings of the files that people write; what is generated or fetched has others, or lies in a folder of [`NOT_OURS`].
 const WRITTEN: [&str; 8] = ["rs", "sol", "md", "ts", "sh", "toml", "proto", "service"];
 
-const NOT_OURS: [&str; 6] = ["node_modules", "target", "cache", "out", "dist", ".git"];
+const NOT_OURS: [&str; 7] = ["node_modules", "target", "cache", "out", "dist", ".git", ".venv"];
 
 /// Rules that no test names, and why.
 const UNTESTED: [(&str, &str); 1] = [("FEE-L1", "it is the sum of FEE-L1-1, FEE-L1-2 and FEE-L1-3, which tests name")];

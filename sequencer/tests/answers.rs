@@ -271,16 +271,15 @@ async fn slow_questions_end_and_keep_no_transaction_waiting() {
     let alice = node.rich(1).await;
     let raw = Bytes::from(transfer(&alice, 1, Address::repeat_byte(7), 1).transaction().encode_2718());
     {
-        let slow = node.try_ask("eth_simulateV1", endless());
         let is_overload = |error: String| error == "node is overloaded, try again (--rpc-waiting-max)";
-        let second = async {
-            loop {
-                match node.try_ask("eth_simulateV1", endless()).await {
-                    Err(error) if is_overload(error.clone()) => tokio::time::sleep(Duration::from_millis(10)).await,
-                    ended => return ended,
-                }
+        // Whichever of the three comes first, in the end these two have the places.
+        let slow = async || loop {
+            match node.try_ask("eth_simulateV1", endless()).await {
+                Err(error) if is_overload(error.clone()) => tokio::time::sleep(Duration::from_millis(10)).await,
+                ended => return ended,
             }
         };
+        let (first, second) = (slow(), slow());
         let other = async {
             // One works and one waits, until there is no place for a third question.
             let third = || tokio::time::timeout(Duration::from_secs(1), node.try_ask("eth_chainId", json!([])));
@@ -289,14 +288,14 @@ async fn slow_questions_end_and_keep_no_transaction_waiting() {
             }
             node.ask("eth_sendRawTransactionSync", json!([raw])).await
         };
-        tokio::pin!(slow, second, other);
+        tokio::pin!(first, second, other);
         tokio::select! {
             biased;
-            ended = &mut slow => panic!("the transaction waited for a question: {ended:?}"),
+            ended = &mut first => panic!("the transaction waited for a question: {ended:?}"),
             ended = &mut second => panic!("the transaction waited for a question: {ended:?}"),
             receipt = &mut other => assert_eq!(receipt["status"], "0x1"),
         }
-        let error = slow.await.unwrap_err();
+        let error = first.await.unwrap_err();
         assert_eq!(error, "execution aborted (timeout = 10s; --rpc-execution-time-max-s)");
     }
     node.rig.stop();
