@@ -32,6 +32,8 @@ pub const GRACE: u64 = 14 * DAY;
 
 /// A claim's bond, in thousandths of an ether.
 pub const BOND: u64 = 1_500;
+/// The greatest that an owner can ask for (L1-SCHED-5), likewise.
+const BOND_MAX: u64 = 1_000_000;
 /// What a commitment locks at both levels (DISP-BOND-1), in thousandths of an ether, rounded up.
 pub fn commitment_bonds() -> u64 {
     (TERMS.bond_gwei(0) + TERMS.bond_gwei(1)).div_ceil(1_000_000)
@@ -54,40 +56,47 @@ pub struct Scenario {
     opponents: u64,
     /// Whether others copy and interleave right claims, the owner changes the rules, L1 censors and reorganises.
     trouble: bool,
+    /// The owner's entries have the bond, or this one.
+    bond_max: u64,
 }
 
-const SCENARIOS: [Scenario; 6] = [
-    Scenario { name: "quiet", flood: 0, attacks: 0, opponents: 0, trouble: false },
+const QUIET: Scenario = Scenario { name: "quiet", flood: 0, attacks: 0, opponents: 0, trouble: false, bond_max: BOND };
+const TROUBLE: Scenario =
+    Scenario { name: "copies, interleaved claims, new rules, reorganisations, censorship", trouble: true, ..QUIET };
+const SCENARIOS: [Scenario; 7] = [
+    QUIET,
+    TROUBLE,
+    Scenario { name: "flood of epochs", flood: 68, ..TROUBLE },
+    Scenario { name: "52 rivalled epochs, one opponent each", attacks: 52, opponents: 1, ..TROUBLE },
+    Scenario { name: "52 rivalled epochs, three opponents each", attacks: 52, opponents: 3, ..TROUBLE },
     Scenario {
-        name: "copies, interleaved claims, new rules, reorganisations, censorship",
-        flood: 0,
-        attacks: 0,
-        opponents: 0,
-        trouble: true,
+        name: "the same, and an owner who also sets the bond to 1,000 ether",
+        attacks: 52,
+        opponents: 3,
+        bond_max: BOND_MAX,
+        ..TROUBLE
     },
-    Scenario { name: "flood of epochs", flood: 68, attacks: 0, opponents: 0, trouble: true },
-    Scenario { name: "52 rivalled epochs, one opponent each", flood: 0, attacks: 52, opponents: 1, trouble: true },
-    Scenario { name: "52 rivalled epochs, three opponents each", flood: 0, attacks: 52, opponents: 3, trouble: true },
-    Scenario { name: "all of it", flood: 68, attacks: 365, opponents: 3, trouble: true },
+    Scenario { name: "all of it, at the first bond", flood: 68, attacks: 365, opponents: 3, ..TROUBLE },
 ];
 
 fn main() {
     let seeds: u64 = std::env::args().nth(1).and_then(|argument| argument.parse().ok()).unwrap_or(3);
     println!(
-        "| year | epochs | honest ether locked at most | honest gas | attackers lose | attackers' gas | epoch final after at most |"
+        "| year | epochs | honest ether locked at most | honest gas | attackers stake at most | attackers lose | attackers' gas | epoch final after at most |"
     );
-    println!("|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|");
     for scenario in SCENARIOS {
         let mut worst = Outcome::default();
         for seed in 0..seeds {
             worst = worst.max(year(scenario, seed));
         }
         println!(
-            "| {} | {} | {} | {:.1} M | {} | {:.1} M | {:.1} days |",
+            "| {} | {} | {} | {:.1} M | {} | {} | {:.1} M | {:.1} days |",
             scenario.name,
             worst.epochs,
             ether(worst.honest_peak),
             worst.honest_gas as f64 / 1e6,
+            ether(worst.hostile_peak),
             ether(worst.hostile_loss),
             worst.hostile_gas as f64 / 1e6,
             worst.latency as f64 / DAY as f64
@@ -105,6 +114,7 @@ struct Outcome {
     epochs: usize,
     honest_peak: u64,
     honest_gas: u64,
+    hostile_peak: u64,
     hostile_loss: u64,
     hostile_gas: u64,
     latency: u64,
@@ -116,6 +126,7 @@ impl Outcome {
             epochs: self.epochs.max(other.epochs),
             honest_peak: self.honest_peak.max(other.honest_peak),
             honest_gas: self.honest_gas.max(other.honest_gas),
+            hostile_peak: self.hostile_peak.max(other.hostile_peak),
             hostile_loss: self.hostile_loss.max(other.hostile_loss),
             hostile_gas: self.hostile_gas.max(other.hostile_gas),
             latency: self.latency.max(other.latency),
@@ -157,6 +168,7 @@ fn year(scenario: Scenario, seed: u64) -> Outcome {
         epochs: world.l1.last_epoch(),
         honest_peak: honest.peak,
         honest_gas: honest.gas,
+        hostile_peak: hostile.peak,
         hostile_loss: hostile.paid(&world),
         hostile_gas: hostile.gas + world.flood_gas(),
         latency,

@@ -7,7 +7,7 @@ use alloy::{
 };
 use anyhow::{Context, ensure};
 use futures::future::try_join_all;
-use tandem_chain::{ChainConfig, work::BUCKET_WORK_GAS};
+use tandem_chain::{ChainConfig, message::VALUE_ALL, work::BUCKET_WORK_GAS};
 use tandem_cli::{
     bridge::proof::Proof,
     contracts::L2Bridge,
@@ -16,7 +16,7 @@ use tandem_cli::{
 use tandem_devnet::{Service, USERS};
 use tandem_evm::predeploys;
 use tandem_l1::bindings::{
-    Bridge::BridgeErrors,
+    Bridge::{self, BridgeErrors},
     Erc20,
     FraudSettlement::{self, ClaimPosted, ClaimStatus, FraudSettlementErrors},
     Inbox, Rules, Schedule,
@@ -32,6 +32,8 @@ use crate::forced::prover_of;
 
 /// Brings everybody's messages back to L1.
 const CAROL: usize = 2;
+/// Leave by the tool, and follow their messages.
+const FOLLOWERS: [usize; 2] = [CAROL, 3];
 /// Leaves with tokens, and then pays for the prover, which goes on with the nonces of her key.
 const ERIN: usize = 4;
 /// Claims for the operator.
@@ -83,14 +85,27 @@ async fn deposit_tokens(world: &World) -> anyhow::Result<(String, U256)> {
     Ok((hex::encode_prefixed(call.abi_encode()), amount))
 }
 
-/// Everybody's messages, forced at the same time: the amount that each leaver is told.
-async fn everybody_leaves(world: &World, take_tokens: &str) -> anyhow::Result<Vec<U256>> {
-    let inbox = Inbox::new(world.devnet.deployment.chain.inbox, world.devnet.l1.provider());
+/// Everybody's messages, forced at the same time: who leaves by the tool is told an amount. The others send what it sends, and leave the rest to
+/// those who follow: each that follows derives the whole chain.
+async fn everybody_leaves(world: &World, take_tokens: &str) -> anyhow::Result<Vec<(usize, U256)>> {
+    let deployment = &world.devnet.deployment;
+    let inbox = Inbox::new(deployment.chain.inbox, world.devnet.l1.provider());
     let queued = inbox.queueLength().call().await? + USERS as u64;
-    let ether = leavers().map(|user| async move {
+    let told = FOLLOWERS.map(|user| async move {
         let to = safe(user).to_string();
         let sent = world.tandem(user, &["bridge", "force-withdraw", "--to", &to]).await?;
-        anyhow::Ok(sent["wei"].as_str().context("no amount is told")?.parse::<U256>()?)
+        anyhow::Ok((user, sent["wei"].as_str().context("no amount is told")?.parse::<U256>()?))
+    });
+    let untold = leavers().filter(|user| !FOLLOWERS.contains(user)).map(|user| async move {
+        let wallet = world.l1_wallet(user).await?;
+        let message = Bridge::sendMessageCall {
+            to: predeploys::L2_BRIDGE,
+            value: VALUE_ALL,
+            gasLimit: 400_000,
+            refund: wallet.address(),
+            data: L2Bridge::withdrawETHCall { to: safe(user) }.abi_encode().into(),
+        };
+        wallet.send(Call::new(deployment.chain.bridge, message.abi_encode())).await.context("a message")
     });
     let bridge = predeploys::L2_BRIDGE.to_string();
     let call = ["bridge", "force-call", &bridge, "--data", take_tokens];
@@ -100,8 +115,8 @@ async fn everybody_leaves(world: &World, take_tokens: &str) -> anyhow::Result<Ve
         wait_until("every withdrawal is queued", all).await?;
         world.pass(FORCED_WINDOW_S).await
     };
-    let (ether, _, ()) = tokio::try_join!(try_join_all(ether), tokens, overdue)?;
-    Ok(ether)
+    let (told, _, _, ()) = tokio::try_join!(try_join_all(told), try_join_all(untold), tokens, overdue)?;
+    Ok(told)
 }
 
 /// Other rules and another Bridge, each announced as early as it can be.
@@ -190,7 +205,7 @@ async fn everybody_gets_everything_out_of_a_hostile_operators_chain() -> anyhow:
     change_everything(world).await?;
 
     // Within the notice all begin to leave. Nobody includes them, and nobody keeps them from it.
-    let sent = everybody_leaves(world, &take_tokens).await.context("everybody leaves")?;
+    let told = everybody_leaves(world, &take_tokens).await.context("everybody leaves")?;
     let mut prover = prover_of(world, ERIN)?;
     let right = last_claim(world).await?;
 
@@ -207,10 +222,11 @@ async fn everybody_gets_everything_out_of_a_hostile_operators_chain() -> anyhow:
     nothing_is_stolen(world, right.claimId, invented, &theft).await?;
     let claimed = world.tandem(CAROL, &["bridge", "claim"]).await.context("claim")?;
     ensure!(claimed["claimed"].as_array().is_some_and(|all| all.len() == USERS), "claimed {claimed}");
-    for ((user, wei), balance) in leavers().zip(sent).zip(balances) {
-        ensure!(wei == balance && wei >= milliether(100_000), "{wei} of user {user}'s {balance} come out");
+    for (user, balance) in leavers().zip(balances) {
         let out = world.l1_balance(safe(user)).await?;
-        ensure!(out == wei, "{out} wei came out of user {user}'s {wei}");
+        ensure!(out == balance && out >= milliether(100_000), "{out} wei came out of user {user}'s {balance}");
+        let is_told = |(follower, wei): &(usize, U256)| *follower != user || *wei == out;
+        ensure!(told.iter().all(is_told), "{out} wei came out for user {user}, and {told:?} were told");
     }
     let out = Erc20::new(world.devnet.info.token, world.devnet.l1.provider()).balanceOf(safe(ERIN)).call().await?;
     ensure!(out == tokens, "{out} tokens came out of {tokens}");
