@@ -58,6 +58,7 @@ describe("Hardhat", () => {
     const box = await upgrades.deployProxy(await ethers.getContractFactory("Box"), [7n]);
     await box.waitForDeployment();
     const upgraded = await upgrades.upgradeProxy(await box.getAddress(), await ethers.getContractFactory("BoxWithName"));
+    await upgraded.deployTransaction.wait();
     await (await upgraded.rename("named")).wait();
     expect(await upgraded.value()).to.equal(7n);
     expect(await upgraded.name()).to.equal("named");
