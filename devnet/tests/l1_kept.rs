@@ -192,6 +192,30 @@ async fn a_reorganisation_loses_no_blob() {
     rig.l1.stop().await.unwrap();
 }
 
+/// The last run was killed before it had seen to a block.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_sees_to_the_blobs_that_the_last_run_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::start(dir.path()).await;
+    let sidecar = sidecar(1);
+    let hashes: Vec<B256> = sidecar.versioned_hashes().collect();
+    rig.send_blob(&sidecar).await;
+    let _: Value = ask(rig.client(), "anvil_mine", json!(["0x1", "0x1"])).await.unwrap();
+    let number = rig.head().await;
+    rig.l1.stop().await.unwrap();
+    let mut rig = Rig::start(dir.path()).await;
+    rig.mine(1).await;
+    assert_eq!(rig.blobs.held_blocks(), 1);
+    rig.mine(KEPT_BLOCKS).await;
+    assert_eq!(rig.blobs.held_blocks(), 0);
+    let own = tempfile::tempdir().unwrap();
+    let from_anvil = fetcher(rig.client(), rig.l1.url().as_str(), own.path());
+    assert!(from_anvil.blobs_by_hash(&hashes, number, 0).await.is_err(), "Anvil was made to forget");
+    let api = serve(&rig.l1).await;
+    fetcher(rig.client(), &api, own.path()).blobs_by_hash(&hashes, number, 0).await.unwrap();
+    rig.l1.stop().await.unwrap();
+}
+
 /// A day of an L1 on which a batch comes every twelve blocks, half of them as blobs. Takes a quarter of an hour: `make bench-devnet`.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a quarter of an hour"]

@@ -84,16 +84,23 @@ impl PosterError {
 }
 
 /// How a round ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Round {
     /// Nothing is left to do.
     Idle,
     /// Something was done: there may be more.
     Moved,
     /// L1 does not take the next batch, for now.
-    Refused,
+    Refused {
+        /// Index of the batch.
+        index: u64,
+        /// Why, if the Inbox said so.
+        reason: Option<InboxErrors>,
+    },
     /// L1 takes the next batch when its bucket has drained for so long.
     Full {
+        /// Index of the batch.
+        index: u64,
         /// How long that takes, by L1's clock.
         wait: Duration,
     },
@@ -141,28 +148,20 @@ impl Poster {
                 () = cancel.cancelled() => return Ok(()),
                 round = self.post_next() => round,
             };
+            self.troubles.hear(Instant::now(), &round);
             let delay = match round {
                 Ok(Round::Moved) => {
                     retry.reset();
-                    self.troubles.gets_on();
                     continue;
                 }
                 Ok(Round::Idle) => {
                     retry.reset();
-                    self.troubles.gets_on();
                     self.appender.submitter_mut().rest();
                     self.config.interval
                 }
-                Ok(Round::Refused) => self.config.interval,
-                Ok(Round::Full { wait }) => wait.clamp(FULL_INTERVAL_MIN, RETRY_INTERVAL_MAX),
-                Err(error) if error.is_underfunded() => {
-                    self.troubles.is_unfunded(Instant::now(), &error);
-                    retry.delay()
-                }
-                Err(error) if error.is_passing() => {
-                    self.troubles.is_delayed(Instant::now(), &error);
-                    retry.delay()
-                }
+                Ok(Round::Refused { .. }) => self.config.interval,
+                Ok(Round::Full { wait, .. }) => wait.clamp(FULL_INTERVAL_MIN, RETRY_INTERVAL_MAX),
+                Err(error) if error.is_passing() => retry.delay(),
                 Err(error) => return Err(error),
             };
             tokio::select! {
@@ -205,16 +204,13 @@ impl Poster {
             }
             AppendOutcome::Refused { reason } => {
                 if let Some(wait) = reason.as_ref().and_then(drain_time) {
-                    self.troubles.is_full(Instant::now(), index, wait);
-                    return Ok(Round::Full { wait });
+                    return Ok(Round::Full { index, wait });
                 }
-                let why = format!("the Inbox refuses batch {index}: {reason:?}");
-                self.troubles.is_delayed(Instant::now(), &why);
                 self.refusals += 1;
                 if self.refusals.is_multiple_of(REFUSALS_MAX) {
                     self.signals.behind.notify_one();
                 }
-                return Ok(Round::Refused);
+                return Ok(Round::Refused { index, reason });
             }
         }
         Ok(Round::Moved)

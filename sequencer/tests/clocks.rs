@@ -2,7 +2,11 @@
 
 mod common;
 
-use std::time::Duration;
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use alloy::primitives::Address;
 use common::{ETHER, Rig, START_S, chain, config, steps::Steps, transfer, user};
@@ -133,6 +137,37 @@ async fn a_batch_does_not_become_young_by_a_restart() {
     clocks.advance(BATCH_AGE / 5);
     rig.wait("batch closed", has_job).await;
     rig.stop();
+}
+
+/// What is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_machine_whose_date_is_wrong_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut steps = Steps::funded(directory.path(), config_of_clocks(), &[user(1).address()]).await;
+    for (machine_s, words) in
+        [(START_S + HOUR_S, "is ahead of L1's newest"), (START_S - HOUR_S, "is behind L1's newest")]
+    {
+        steps.clock.set_unix_s(machine_s);
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+        tracing::subscriber::with_default(subscriber, || steps.tick_after(Duration::from_secs(600)));
+        let told = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        assert!(told.contains("WARN") && told.contains(words), "{told}");
+    }
 }
 
 /// After hours without a word of L1: the newest checkpoint is too old to be named, and the next one not deep enough yet.

@@ -18,6 +18,7 @@ use tandem_sequencer::{
     data::{BLOB_PAYLOAD_BYTES_MAX, DataMode},
     engine::EngineConfig,
 };
+use tandem_service::Readiness;
 use tandem_store::{BatchJob, Store};
 
 /// Most payload bytes of batches that are small here.
@@ -251,6 +252,34 @@ async fn while_l1_is_behind_a_batch_stays_open_until_it_is_full() {
         steps.tick();
         assert_eq!(steps.closed(closed.min(8)).await.len(), closed.min(8));
     }
+}
+
+/// L1 takes nothing for long, and some batches in the end.
+#[tokio::test]
+async fn blocks_wait_while_too_many_batches_wait_for_l1() {
+    const UNPOSTED_MAX: usize = 64;
+    let directory = tempfile::tempdir().unwrap();
+    let users = users(1);
+    // Room for one transaction, and not for a second one.
+    let mut steps = Steps::funded(directory.path(), config_of(DataMode::Calldata, 6_000), &addresses(&users)).await;
+    let readiness = Readiness::default();
+    steps.engine = steps.engine.with_readiness(&readiness);
+    // What is being closed when so many wait comes on top of them: four at most.
+    for nonce in 1..=UNPOSTED_MAX as u64 + 8 {
+        steps.submit(data(&users[0], nonce, 3_000)).await.unwrap();
+    }
+    steps.closed(UNPOSTED_MAX).await;
+    while steps.tick() > 0 {}
+    let head = steps.head();
+    assert!(readiness.reasons().is_empty(), "that passes");
+    assert_eq!(steps.tick_after(Duration::from_secs(11)), 0);
+    let reasons = readiness.reasons();
+    assert!(reasons.len() == 1 && reasons[0].starts_with("batches: blocks wait: "), "{reasons:?}");
+    while steps.tick() == 0 {
+        assert_eq!(steps.head(), head);
+        steps.land().await;
+    }
+    assert_eq!((signed_count(&steps, head + 1), readiness.reasons()), (1, vec![]));
 }
 
 #[tokio::test]

@@ -8,6 +8,8 @@ use std::{
 use tandem_service::{Readiness, Reminder, Trouble};
 use tracing::{error, info, warn};
 
+use super::{PosterError, Round};
+
 /// Errors and refusals are nothing to speak of until nothing else came for so long: a reorganisation brings some.
 const DELAY_MAX: Duration = Duration::from_secs(60);
 
@@ -34,15 +36,30 @@ impl Troubles {
         }
     }
 
+    /// How a round ended: whether something keeps batches from L1, and what.
+    pub fn hear(&mut self, now: Instant, round: &Result<Round, PosterError>) {
+        match round {
+            Ok(Round::Idle | Round::Moved) => self.gets_on(),
+            Ok(Round::Refused { index, reason }) => {
+                self.is_delayed(now, &format_args!("the Inbox refuses batch {index}: {reason:?}"));
+            }
+            Ok(Round::Full { index, wait }) => self.is_full(now, *index, *wait),
+            Err(error) if error.is_underfunded() => self.is_unfunded(now, error),
+            Err(error) if error.is_passing() => self.is_delayed(now, error),
+            // The node ends with it.
+            Err(_) => {}
+        }
+    }
+
     /// A try to post came to nothing.
-    pub fn is_delayed(&mut self, now: Instant, reason: &dyn Display) {
+    fn is_delayed(&mut self, now: Instant, reason: &dyn Display) {
         if let Some(lasts) = self.delayed.holds_at(now, || reason.to_string()) {
             warn!(%reason, ?lasts, "batches do not get to L1: if it is L1's endpoint, look after that; trying on");
         }
     }
 
     /// The account cannot pay for the next transaction.
-    pub fn is_unfunded(&mut self, now: Instant, error: &dyn Display) {
+    fn is_unfunded(&mut self, now: Instant, error: &dyn Display) {
         if let Some(lasts) = self.unfunded.holds_at(now, || error.to_string()) {
             error!(%error, ?lasts, "fund the sequencer's L1 account; batches wait meanwhile");
         }
@@ -50,7 +67,7 @@ impl Troubles {
 
     /// L1 takes a batch no sooner than its bucket has drained for `wait`. A batch that waits much longer than that is delayed as by any
     /// other refusal: then L1's clock stands still, or its endpoint's does.
-    pub fn is_full(&mut self, now: Instant, index: u64, wait: Duration) {
+    fn is_full(&mut self, now: Instant, index: u64, wait: Duration) {
         self.is_held_up = true;
         if let Some(lasts) = self.full.holds(now) {
             let wait_s = wait.as_secs();
@@ -79,7 +96,7 @@ impl Troubles {
     }
 
     /// Nothing is in the way of posting.
-    pub fn gets_on(&mut self) {
+    fn gets_on(&mut self) {
         let delayed = self.delayed.is_over();
         if let Some(lasted) = self.unfunded.is_over().max(delayed) {
             info!(?lasted, "batches get to L1 again");
@@ -95,6 +112,9 @@ impl Troubles {
 
 #[cfg(test)]
 mod tests {
+    use alloy::primitives::Address;
+    use tandem_l1::{append::AppendError, submit::SubmitError};
+
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -142,6 +162,28 @@ mod tests {
         assert!(reasons[0].starts_with("posting: L1's bucket has no room for batch 7 before 2 s"), "{reasons:?}");
         troubles.gets_on();
         assert!(readiness.reasons().is_empty());
+    }
+
+    /// Whatever ends a round and leaves the batch where it is.
+    #[test]
+    fn every_round_that_posts_nothing_comes_to_be_a_reason() {
+        let account = Address::repeat_byte(7);
+        let failed = |error: AppendError| Err(PosterError::from(error));
+        for (round, expected) in [
+            (Ok(Round::Refused { index: 7, reason: None }), "posting: the Inbox refuses batch 7: None"),
+            (Ok(Round::Full { index: 7, wait: SECOND }), "posting: L1's bucket has no room for batch 7 before 1 s"),
+            (failed(AppendError::NoEvent), "posting: cannot post to L1: the append was included without its event"),
+            (failed(SubmitError::Underfunded { account }.into()), "L1 account: cannot post to L1: account 0x0707"),
+        ] {
+            let readiness = Readiness::default();
+            let (mut troubles, start) = (Troubles::new(&readiness), Instant::now());
+            troubles.hear(start, &round);
+            troubles.hear(start + DELAY_MAX, &round);
+            let reasons = readiness.reasons();
+            assert!(reasons.len() == 1 && reasons[0].starts_with(expected), "{reasons:?} of {round:?}");
+            troubles.hear(start + DELAY_MAX, &Ok(Round::Moved));
+            assert!(readiness.reasons().is_empty(), "{round:?}");
+        }
     }
 
     #[test]

@@ -26,7 +26,7 @@ use tandem_sequencer::{
     clock::Clock,
     engine::{Engine, EngineConfig, EngineHandle, L1Place, L1Tip, Landed},
 };
-use tandem_store::{L1BlockRecord, Options, Store};
+use tandem_store::{BatchJob, L1BlockRecord, Options, Store};
 pub use tandem_support::config as chain;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -180,44 +180,65 @@ impl Rig {
         self.wait("batch closed", |store| store.jobs().unwrap().iter().any(|job| job.first_block == safe + 1)).await;
         let job = self.store.jobs().unwrap().into_iter().find(|job| job.first_block == safe + 1).unwrap();
         self.l1_block(vec![]).await;
-        let header = self.header(job.queue_end, DataKind::Calldata, calldata_hash(&job.payload), job.checkpoint);
-        let header = BatchHeader { work_gas: job.work_gas, ..header };
-        assert_eq!(job.queue_hash, header.queue_hash);
-        let landed = Landed {
-            header,
-            checkpoint: job.checkpoint,
-            first_block: job.first_block,
-            last_block: job.last_block,
-            place: self.place(),
-        };
+        assert_eq!(job.queue_hash, self.queue_hash(job.queue_end));
+        let landed = landed(&self.store, &job, self.l1_number, self.l1_clock.unix_s());
         self.engine.landed(landed).await.unwrap();
-        header
+        landed.header
     }
 
     pub fn header(&self, queue_end: u64, data_kind: DataKind, data_hash: B256, checkpoint: Checkpoint) -> BatchHeader {
-        let last = self.store.last_batch().unwrap();
-        BatchHeader {
-            index: last.as_ref().map_or(1, |last| last.header.index + 1),
-            parent_hash: last.as_ref().map_or(B256::ZERO, |last| last.header.hash()),
-            parent_content_hash: last.map_or(B256::ZERO, |last| last.header.content_hash()),
+        let header = BatchHeader {
             data_kind,
             data_hash,
             queue_end,
             queue_hash: self.queue_hash(queue_end),
             checkpoint_hash: checkpoint.hash(),
-            config_hash: chain().hash(),
             work_gas: if data_kind == DataKind::None { 0 } else { chain().max_work_gas_per_batch },
-            posted_at: self.l1_clock.unix_s(),
-        }
+            ..next_header(&self.store)
+        };
+        BatchHeader { posted_at: self.l1_clock.unix_s(), ..header }
     }
 
     pub fn place(&self) -> L1Place {
-        L1Place {
-            number: self.l1_number,
-            hash: B256::from(U256::from(self.l1_number)),
-            transaction: B256::repeat_byte(7),
-        }
+        place(self.l1_number)
     }
+}
+
+/// What the batch after the last one on L1 has in common with every other that could follow it.
+fn next_header(store: &Store) -> BatchHeader {
+    let last = store.last_batch().unwrap();
+    BatchHeader {
+        index: last.as_ref().map_or(1, |last| last.header.index + 1),
+        parent_hash: last.as_ref().map_or(B256::ZERO, |last| last.header.hash()),
+        parent_content_hash: last.map_or(B256::ZERO, |last| last.header.content_hash()),
+        data_kind: DataKind::Calldata,
+        data_hash: B256::ZERO,
+        queue_end: 0,
+        queue_hash: B256::ZERO,
+        checkpoint_hash: B256::ZERO,
+        config_hash: chain().hash(),
+        work_gas: 0,
+        posted_at: 0,
+    }
+}
+
+fn place(number: u64) -> L1Place {
+    L1Place { number, hash: B256::from(U256::from(number)), transaction: B256::repeat_byte(7) }
+}
+
+/// A closed batch as L1 has it when it appends it next, in block `l1_number`.
+pub fn landed(store: &Store, job: &BatchJob, l1_number: u64, posted_at: u64) -> Landed {
+    let header = BatchHeader {
+        data_hash: calldata_hash(&job.payload),
+        queue_end: job.queue_end,
+        queue_hash: job.queue_hash,
+        checkpoint_hash: job.checkpoint.hash(),
+        work_gas: job.work_gas,
+        posted_at,
+        ..next_header(store)
+    };
+    let BatchJob { checkpoint, first_block, last_block, .. } = *job;
+    Landed { header, checkpoint, first_block, last_block, place: place(l1_number) }
 }
 
 pub fn deposit(to: Address, value: u64) -> Message {

@@ -16,7 +16,7 @@ use tandem_sequencer::{
 use tandem_store::{BatchJob, L1BlockRecord, Options, Store};
 use tokio::sync::Notify;
 
-use super::{DEADLINE, ETHER, START_S, chain, deposit};
+use super::{DEADLINE, ETHER, START_S, chain, deposit, landed};
 
 pub struct Steps {
     pub store: Store,
@@ -116,6 +116,16 @@ impl Steps {
 
     pub fn block(&self, number: u64) -> EvmBlock {
         self.store.block(number).unwrap().unwrap()
+    }
+
+    /// L1 takes the oldest closed batch that it does not have.
+    pub async fn land(&mut self) {
+        let safe = self.store.last_batch().unwrap().map_or(0, |batch| batch.last_block);
+        let job = self.store.job_from(safe + 1).unwrap().unwrap();
+        self.l1_block(vec![]).await;
+        let landed = landed(&self.store, &job, self.l1_number, self.clock.unix_s());
+        let handle = self.handle.clone();
+        self.ask(handle.landed(landed)).await.unwrap();
     }
 
     /// One more L1 block with these messages and a checkpoint.
