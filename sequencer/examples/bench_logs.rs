@@ -136,7 +136,7 @@ fn fill(store: &Store, chain: &ChainConfig) -> anyhow::Result<()> {
 /// A transfer between two of many, of one of some tokens. Now and then the receiver is a rare one.
 fn block(chain: &ChainConfig, parent: Head, number: u64, state_root: B256) -> EvmBlock {
     let every = BLOCKS / (RARE * BLOCKS_OF_RARE);
-    let to = if number % every == 0 { rare(number / every % RARE) } else { holder(number * 31) };
+    let to = if number.is_multiple_of(every) { rare(number / every % RARE) } else { holder(number * 31) };
     let topics = vec![TRANSFER, holder(number * 17), to];
     let log = Log::new_unchecked(token(number), topics, U256::from(number).to_be_bytes_vec().into());
     let tx = TxEip1559 {

@@ -66,13 +66,16 @@ fn term() -> impl Strategy<Value = LogTerm> {
     ]
 }
 
-fn logs() -> impl Strategy<Value = Vec<(u8, Vec<u8>)>> {
+/// The logs of a block: address and topics of each.
+type Logs = Vec<(u8, Vec<u8>)>;
+
+fn logs() -> impl Strategy<Value = Logs> {
     let topics = prop::collection::vec(0u8..3, 0..=4);
     prop::collection::vec((0u8..3, topics), 0..3)
 }
 
 /// How many blocks are taken back, and what the blocks that follow hold.
-fn chains() -> impl Strategy<Value = Vec<(u64, Vec<Vec<(u8, Vec<u8>)>>)>> {
+fn chains() -> impl Strategy<Value = Vec<(u64, Vec<Logs>)>> {
     prop::collection::vec((0u64..6, prop::collection::vec(logs(), 0..8)), 1..5)
 }
 
