@@ -4,6 +4,7 @@
 //! transaction, so that what a reorganisation, a kill or a long wait made of the last one needs no care of its own. The Inbox's
 //! compare-and-swap makes posting it twice impossible; the transaction journal makes trying it twice rare.
 
+mod round;
 mod troubles;
 
 use std::time::{Duration, Instant};
@@ -15,21 +16,22 @@ use alloy::{
 use tandem_chain::{
     ChainConfig,
     batch::CALLDATA_BYTES_MAX,
-    derive::Policy,
     work::{BYTES_PER_SECOND, WORK_GAS_PER_SECOND},
 };
 use tandem_l1::{
     Append, AppendData, AppendOutcome, Appender, Backoff, BlockRef,
     append::AppendError,
     bindings::Inbox::{self, InboxErrors},
-    submit::{FileJournal, L1Call, Outcome, PooledKind, SubmitError, Submitter},
+    submit::{FileJournal, L1Call, Outcome, PooledKind, Submitter},
 };
 use tandem_service::Readiness;
-use tandem_store::{BatchJob, Store, StoreError};
+use tandem_store::{BatchJob, Store};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::{data::DataMode, engine::EngineHandle, signals::Signals};
+pub use round::PosterError;
+use round::Round;
 use troubles::Troubles;
 
 /// So many refusals in a row, and the watcher reads L1 again.
@@ -53,57 +55,6 @@ pub struct PosterConfig {
     pub interval: Duration,
     /// A new checkpoint is stored on L1 when the newest is this old, in seconds.
     pub checkpoint_age_s: u64,
-}
-
-/// What ends the poster, or delays it.
-#[derive(Debug, thiserror::Error)]
-pub enum PosterError {
-    /// The database cannot be read or written.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The engine is gone.
-    #[error("engine: {0}")]
-    Engine(#[from] crate::engine::AskError),
-    /// A batch was not brought to L1.
-    #[error("cannot post to L1: {0}")]
-    Append(#[from] AppendError),
-}
-
-impl PosterError {
-    /// Whether it may pass.
-    fn is_passing(&self) -> bool {
-        match self {
-            Self::Append(error) => error.policy() != Policy::Fatal,
-            Self::Store(_) | Self::Engine(_) => false,
-        }
-    }
-
-    fn is_underfunded(&self) -> bool {
-        matches!(self, Self::Append(AppendError::Submit(SubmitError::Underfunded { .. })))
-    }
-}
-
-/// How a round ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Round {
-    /// Nothing is left to do.
-    Idle,
-    /// Something was done: there may be more.
-    Moved,
-    /// L1 does not take the next batch, for now.
-    Refused {
-        /// Index of the batch.
-        index: u64,
-        /// Why, if the Inbox said so.
-        reason: Option<InboxErrors>,
-    },
-    /// L1 takes the next batch when its bucket has drained for so long.
-    Full {
-        /// Index of the batch.
-        index: u64,
-        /// How long that takes, by L1's clock.
-        wait: Duration,
-    },
 }
 
 /// The task that brings closed batches to L1; the module says how.

@@ -8,7 +8,7 @@ use std::{
 use tandem_service::{Readiness, Reminder, Trouble};
 use tracing::{error, info, warn};
 
-use super::{PosterError, Round};
+use super::round::{PosterError, Round};
 
 /// Errors and refusals are nothing to speak of until nothing else came for so long: a reorganisation brings some.
 const DELAY_MAX: Duration = Duration::from_secs(60);
