@@ -9,11 +9,8 @@ use alloy::primitives::{Address, B256, Bytes, TxKind, U256, hex};
 use common::{config, node::Node};
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use serde_json::{Map, Value, json};
-use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::TcpStream,
-    time::timeout,
-};
+use tandem_support::connection::{Connection, request as http};
+use tokio::time::timeout;
 
 const SEED: u64 = 12;
 const QUESTIONS: usize = 3_000;
@@ -25,38 +22,6 @@ const SIMULATION_CODES: std::ops::RangeInclusive<i64> = -38099..=-38000;
 /// Methods by the sources that name them: a new one is asked without being listed here.
 const SOURCES: [&str; 3] =
     [include_str!("../src/rpc/mod.rs"), include_str!("../src/rpc/arity.rs"), include_str!("../src/evm/rpc/mod.rs")];
-
-/// One connection that is kept, as callers keep theirs.
-struct Caller(BufReader<TcpStream>);
-
-impl Caller {
-    async fn connect(node: &Node) -> Self {
-        Self(BufReader::new(TcpStream::connect(node.address()).await.unwrap()))
-    }
-
-    /// Status and body.
-    async fn post(&mut self, body: &[u8]) -> (u16, Vec<u8>) {
-        let head = format!("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", body.len());
-        // In one piece: a body that waits until its head is acknowledged waits for a timer.
-        self.0.write_all(&[head.as_bytes(), body].concat()).await.unwrap();
-        let (mut status, mut length) = (0, 0);
-        loop {
-            let mut line = String::new();
-            self.0.read_line(&mut line).await.unwrap();
-            let line = line.trim_end().to_ascii_lowercase();
-            if let Some(rest) = line.strip_prefix("http/1.1 ") {
-                status = rest[..3].parse().unwrap();
-            } else if let Some(rest) = line.strip_prefix("content-length: ") {
-                length = rest.parse().unwrap();
-            } else if line.is_empty() {
-                break;
-            }
-        }
-        let mut answer = vec![0; length];
-        self.0.read_exact(&mut answer).await.unwrap();
-        (status, answer)
-    }
-}
 
 fn methods() -> Vec<String> {
     let is_method = |word: &&str| {
@@ -194,7 +159,7 @@ async fn whatever_is_asked_is_answered_with_a_code_that_callers_know() {
     let mut node = Node::start(config(3_600_000), [1_000_000_000, 1]).await;
     node.rich(1).await;
     let methods = methods();
-    let mut caller = Caller::connect(&node).await;
+    let mut caller = Connection::open(node.address()).await.unwrap();
     let mut errors = 0;
     for number in 0..questions {
         let method = match random.random_ratio(1, 50) {
@@ -204,9 +169,10 @@ async fn whatever_is_asked_is_answered_with_a_code_that_callers_know() {
         let request = json!({ "jsonrpc": "2.0", "id": number, "method": method, "params": params(&mut random) });
         let question = request.to_string();
         let shown: String = format!("seed {seed}: {}", question.chars().take(600).collect::<String>());
-        let (status, answer) = timeout(PATIENCE, caller.post(question.as_bytes()))
+        let (status, answer) = timeout(PATIENCE, caller.exchange(&http(question.as_bytes())))
             .await
-            .unwrap_or_else(|_| panic!("{shown}: no answer within {PATIENCE:?}"));
+            .unwrap_or_else(|_| panic!("{shown}: no answer within {PATIENCE:?}"))
+            .unwrap_or_else(|error| panic!("{shown}: {error}"));
         assert_eq!(status, 200, "{shown}");
         let answer: Value = serde_json::from_slice(&answer).unwrap_or_else(|error| panic!("{shown}: {error}"));
         check(&shown, &json!(number), &answer);
@@ -223,7 +189,7 @@ async fn bytes_that_are_no_request_are_answered_all_the_same() {
     let seed = setting("TANDEM_FUZZ_SEED").unwrap_or(SEED);
     let mut random = StdRng::seed_from_u64(seed);
     let node = Node::start(config(3_600_000), [1_000_000_000, 1]).await;
-    let mut caller = Caller::connect(&node).await;
+    let mut caller = Connection::open(node.address()).await.unwrap();
     let sound = br#"{"jsonrpc":"2.0","id":1,"method":"eth_getBalance","params":["0x0000000000000000000000000000000000000000","latest"]}"#;
     for number in 0..QUESTIONS {
         let mut bytes = sound.to_vec();
@@ -237,7 +203,10 @@ async fn bytes_that_are_no_request_are_answered_all_the_same() {
             }
         }
         let shown = format!("seed {seed}, {number}: {}", String::from_utf8_lossy(&bytes));
-        let (status, answer) = timeout(PATIENCE, caller.post(&bytes)).await.unwrap_or_else(|_| panic!("{shown}"));
+        let (status, answer) = timeout(PATIENCE, caller.exchange(&http(&bytes)))
+            .await
+            .unwrap_or_else(|_| panic!("{shown}"))
+            .unwrap_or_else(|error| panic!("{shown}: {error}"));
         match status {
             // A notification, since its id was bent.
             204 => assert!(answer.is_empty(), "{shown}"),

@@ -8,13 +8,11 @@ use std::{
     },
 };
 
-use anyhow::{Context, ensure};
-use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::TcpStream,
-    task::JoinSet,
-};
+use anyhow::ensure;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+
+use crate::connection::{Connection, request};
 
 /// Connections that ask until they are told to end.
 pub struct Callers {
@@ -27,7 +25,7 @@ impl Callers {
     /// So many connections to a node, which ask these requests in turn.
     pub fn start(address: SocketAddr, connections: usize, requests: &[&str]) -> Self {
         let (answers, cancel, mut tasks) = (Arc::new(AtomicU64::new(0)), CancellationToken::new(), JoinSet::new());
-        let requests: Arc<[Vec<u8>]> = requests.iter().map(|body| request(body)).collect();
+        let requests: Arc<[Vec<u8>]> = requests.iter().map(|body| request(body.as_bytes())).collect();
         for _ in 0..connections {
             let (answers, cancel, requests) = (answers.clone(), cancel.clone(), requests.clone());
             tasks.spawn(async move {
@@ -53,38 +51,12 @@ impl Callers {
     }
 }
 
-fn request(body: &str) -> Vec<u8> {
-    let head = "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length";
-    format!("{head}: {}\r\n\r\n{body}", body.len()).into_bytes()
-}
-
 async fn ask(address: SocketAddr, requests: &[Vec<u8>], answers: &AtomicU64) -> anyhow::Result<()> {
-    let mut stream = BufReader::new(TcpStream::connect(address).await?);
-    stream.get_ref().set_nodelay(true)?;
-    let mut body = Vec::new();
+    let mut connection = Connection::open(address).await?;
     for request in requests.iter().cycle() {
-        stream.get_mut().write_all(request).await?;
-        body.resize(read_head(&mut stream).await?, 0);
-        stream.read_exact(&mut body).await?;
+        let (_, body) = connection.exchange(request).await?;
         ensure!(body.windows(8).any(|part| part == b"\"result\""), "refused: {}", String::from_utf8_lossy(&body));
         answers.fetch_add(1, Ordering::Relaxed);
     }
     Ok(())
-}
-
-/// Reads an answer's head; returns the length of its body.
-async fn read_head(stream: &mut BufReader<TcpStream>) -> anyhow::Result<usize> {
-    let (mut line, mut length) = (String::new(), None);
-    loop {
-        line.clear();
-        ensure!(stream.read_line(&mut line).await? > 0, "the node closed the connection");
-        if line.trim_end().is_empty() {
-            return length.context("an answer states its length");
-        }
-        if let Some((name, value)) = line.split_once(':')
-            && name.eq_ignore_ascii_case("content-length")
-        {
-            length = Some(value.trim().parse()?);
-        }
-    }
 }

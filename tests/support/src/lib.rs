@@ -5,6 +5,7 @@
 //! * [`supply`]: all the wei of a state.
 //! * [`machine`]: programs, instructions and proofs for the fraud-proof machine, and its implementations in lockstep.
 //! * [`epochs`]: epochs of a chain in memory, natively and in the machine; the worst among them.
+//! * `connection`: one HTTP connection to a node.
 //! * `callers`: connections that ask a node again as soon as it has answered.
 //! * `l1`: Anvil with the real contracts and a chain on them.
 //!
@@ -16,6 +17,8 @@
 pub mod callers;
 pub mod chain;
 mod config;
+#[cfg(feature = "services")]
+pub mod connection;
 pub mod epochs;
 #[cfg(feature = "services")]
 pub mod l1;
