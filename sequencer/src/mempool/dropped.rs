@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use alloy::primitives::B256;
 
-use super::{Refused, flag};
+use super::{Refused, limits::flag};
 
 /// Why a transaction that was acknowledged is gone.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

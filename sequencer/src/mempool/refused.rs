@@ -5,7 +5,7 @@ use std::fmt;
 use alloy::primitives::U256;
 use revm::context::result::InvalidTransaction;
 
-use super::flag;
+use super::limits::flag;
 use crate::batch::BATCH_BYTES_FLAG;
 
 /// Why a transaction is not taken.
