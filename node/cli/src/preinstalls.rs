@@ -77,6 +77,9 @@ impl Preinstall {
 /// Creates those that are not there yet; all of them are afterwards. `wallet` is on L2. Returns how many were created.
 pub async fn deploy(wallet: &Wallet) -> anyhow::Result<usize> {
     let missing = missing(wallet).await?;
+    if missing.is_empty() {
+        return Ok(0);
+    }
     let creations = missing.iter().map(Preinstall::creation).collect::<anyhow::Result<Vec<_>>>()?;
     wallet.send_all(creations).await.context("creating the contracts that dApps expect")?;
     if let Some(preinstall) = self::missing(wallet).await?.first() {

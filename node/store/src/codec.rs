@@ -52,7 +52,7 @@ pub enum CodecError {
     /// Something where a row's key says all.
     #[error("{bytes} bytes where none belong")]
     NotNothing {
-        /// How many.
+        /// Bytes of the value.
         bytes: usize,
     },
     /// Not a message of the L1 queue.

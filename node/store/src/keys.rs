@@ -15,7 +15,7 @@ pub enum LogTerm {
     Topic {
         /// Which one, from 0.
         place: u8,
-        /// The topic.
+        /// What stands in that place.
         topic: B256,
     },
 }

@@ -26,7 +26,7 @@ pub struct RpcContext {
     l1_heads: watch::Receiver<L1Heads>,
     /// What keeps the node from its work.
     readiness: Readiness,
-    /// For questions.
+    /// For what only reads or executes.
     questions: Turns,
     /// For transactions that are offered: questions, however many and slow, keep none of them waiting, and have none refused.
     offers: Turns,

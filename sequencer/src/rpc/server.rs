@@ -53,7 +53,7 @@ struct Gate {
 
 /// A page of the wide web asks whether it may ask a node at home (Private Network Access).
 const ASKS_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-request-private-network");
-/// It may.
+/// What such a page is answered: it may.
 const ALLOWS_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-allow-private-network");
 
 /// Lets pages of any origin ask, in the name of a host that this one is: everything here is public, and no cookie means anything.

@@ -39,7 +39,7 @@ const BLOCKS: [&str; 2] = ["fromBlock", "toBlock"];
 /// A field of an object that is not written as it has to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Misspelt {
-    /// Its name.
+    /// Name of the field, as callers write it.
     pub field: &'static str,
     /// What belongs there, in words for people.
     pub expected: &'static str,

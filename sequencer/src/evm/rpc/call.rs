@@ -28,13 +28,7 @@ use tandem_evm::{
 };
 use tandem_store::{MissingPreimage, Store};
 
-use super::{
-    halts, json,
-    overrides::{Overrides, is_precompile},
-    prices,
-    replay::Execution,
-    unsigned,
-};
+use super::{halts, json, overrides::Overrides, precompiles::is_precompile, prices, replay::Execution, unsigned};
 use crate::{
     mempool::words,
     rpc::{Params, RpcContext, RpcError},
@@ -193,10 +187,7 @@ impl Simulation {
         gas_cap: u64,
     ) -> Result<Self, RpcError> {
         one_input(&mut request)?;
-        let names_new_price = request.max_fee_per_gas.is_some() || request.max_priority_fee_per_gas.is_some();
-        if request.gas_price.is_some() && names_new_price {
-            return Err(RpcError::TwoPrices);
-        }
+        one_price(&request)?;
         let mut block = block_env(header);
         overrides.apply(&mut block, &mut state)?;
         let mut cfg = cfg_env(context.chain.l2_chain_id);
@@ -289,6 +280,15 @@ pub fn one_input(request: &mut TransactionRequest) -> Result<(), RpcError> {
     let named = std::mem::take(&mut request.input);
     request.input.input = named.try_into_unique_input().map_err(|_| RpcError::TwoInputs)?;
     Ok(())
+}
+
+/// Refuses a call with prices of both kinds.
+pub fn one_price(request: &TransactionRequest) -> Result<(), RpcError> {
+    let names_new_price = request.max_fee_per_gas.is_some() || request.max_priority_fee_per_gas.is_some();
+    match request.gas_price.is_some() && names_new_price {
+        true => Err(RpcError::TwoPrices),
+        false => Ok(()),
+    }
 }
 
 /// A call with one input as the EVM takes it.

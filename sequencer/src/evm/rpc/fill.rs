@@ -2,9 +2,9 @@
 
 use alloy::{
     consensus::{Signed, TxEnvelope, TypedTransaction},
-    eips::Encodable2718,
+    eips::{BlockId, Encodable2718},
     primitives::{Bytes, Signature, U256},
-    rpc::types::{TransactionInput, TransactionRequest},
+    rpc::types::TransactionRequest,
 };
 use serde_json::{Value, json};
 
@@ -14,17 +14,16 @@ use crate::rpc::{Params, RpcContext, RpcError};
 pub fn fill(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     let mut request: TransactionRequest = params.required_object(0, "a transaction")?;
     check(context, &request)?;
-    let input = request.input.clone().try_into_unique_input().map_err(|_| RpcError::TwoInputs)?;
-    if request.to.is_none() && input.as_ref().is_none_or(|input| input.is_empty()) {
+    call::one_input(&mut request)?;
+    if request.to.is_none() && request.input.input().is_none_or(|input| input.is_empty()) {
         return Err(RpcError::Execution("contract creation without any data provided".into()));
     }
-    request.input = TransactionInput { input, data: None };
     let sender = request.from.unwrap_or_default();
     request.to.get_or_insert(alloy::primitives::TxKind::Create);
     request.chain_id = Some(context.chain.l2_chain_id);
     request.value.get_or_insert(U256::ZERO);
     if request.nonce.is_none() {
-        request.nonce = Some(pool::next_nonce(context, &sender)?);
+        request.nonce = Some(pool::nonce(context, sender, Some(BlockId::pending()))?);
     }
     if request.gas.is_none() {
         // What it costs is not asked: whoever cannot pay yet may still fill.
@@ -38,8 +37,7 @@ pub fn fill(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
         request.gas = Some(quantity(call::estimate_gas(context, &asked)?)?);
     }
     if request.gas_price.is_none() {
-        let tip = prices::TIP;
-        let tip = *request.max_priority_fee_per_gas.get_or_insert(u128::from(tip));
+        let tip = *request.max_priority_fee_per_gas.get_or_insert(u128::from(prices::TIP));
         let base_fee = prices::next_base_fee(context, &context.header(None)?)?;
         request.max_fee_per_gas.get_or_insert(u128::from(base_fee).saturating_mul(2).saturating_add(tip));
     }
@@ -62,11 +60,7 @@ fn check(context: &RpcContext, request: &TransactionRequest) -> Result<(), RpcEr
     if asked != own {
         return Err(RpcError::Execution(format!("chainId does not match node's (have={asked}, want={own})")));
     }
-    if request.gas_price.is_some() && (request.max_fee_per_gas.is_some() || request.max_priority_fee_per_gas.is_some())
-    {
-        let what = "both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified";
-        return Err(RpcError::Execution(what.into()));
-    }
+    call::one_price(request)?;
     let has_blobs = request.blob_versioned_hashes.is_some() || request.max_fee_per_blob_gas.is_some();
     if has_blobs || request.sidecar.is_some() {
         return Err(RpcError::RefusedTransaction("transaction type not supported"));

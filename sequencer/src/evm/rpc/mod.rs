@@ -15,6 +15,7 @@ mod overrides;
 mod parity;
 mod pending;
 mod pool;
+mod precompiles;
 mod prices;
 mod proof;
 mod replay;

@@ -16,12 +16,8 @@ use revm::{
 use tandem_evm::WorldState;
 use tandem_store::Store;
 
+use super::precompiles::is_precompile;
 use crate::rpc::RpcError;
-
-/// The last of the precompiles that follow one another: `BLS12_MAP_FP2_TO_G2` (EIP-2537).
-const LAST_PRECOMPILE: U256 = U256::from_limbs([0x11, 0, 0, 0]);
-/// `P256VERIFY` (EIP-7951).
-const P256_PRECOMPILE: U256 = U256::from_limbs([0x100, 0, 0, 0]);
 
 /// What a caller wants to be otherwise.
 #[derive(Clone, Debug, Default)]
@@ -89,12 +85,6 @@ fn override_block(
         state.record_block_hash(block_number, hash)?;
     }
     Ok(())
-}
-
-/// Whether a precompile lives there: 1 to 17, and 256 (EIP-7951).
-pub fn is_precompile(address: Address) -> bool {
-    let number = U256::from_be_slice(address.as_slice());
-    (U256::ONE..=LAST_PRECOMPILE).contains(&number) || number == P256_PRECOMPILE
 }
 
 fn override_account(address: Address, account: AccountOverride, state: &mut WorldState<Store>) -> Result<(), RpcError> {

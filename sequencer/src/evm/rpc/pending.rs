@@ -2,16 +2,14 @@
 //!
 //! What L1 will have brought by then is not in it. Execution ends where the block is full, and where the request may not work any longer.
 
-use std::{
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tandem_evm::{BlockAttributes, BlockBuilder, EvmBlock, WorldState, block::MIN_WORK_GAS};
 
 use super::json as shown;
 use crate::{
+    clock::Clock,
     mempool::{Mempool, MempoolLimits},
     rpc::{RpcContext, RpcError},
 };
@@ -23,7 +21,7 @@ pub fn build(context: &RpcContext) -> Result<(EvmBlock, tandem_chain::Checkpoint
     let mut state = WorldState::open(head.state_root, context.store.clone());
     let checkpoint = state.checkpoint()?;
     let pool = waiting(context, &mut state)?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    let now = Clock::system().unix_s();
     let timestamp = now.max(head.timestamp).max(checkpoint.timestamp);
     let attributes = BlockAttributes { timestamp, checkpoint, first_of_batch: false };
     let mut builder = BlockBuilder::begin(&context.chain, &head, head_hash, attributes, &mut state)?;

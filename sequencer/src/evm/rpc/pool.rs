@@ -41,21 +41,17 @@ pub fn recover(bytes: &[u8]) -> Result<Recovered, RpcError> {
 
 pub fn transaction_count(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     let address: Address = params.required(0, "an address")?;
-    let id = params.block(1)?;
+    json::quantity(nonce(context, address, params.block(1)?)?)
+}
+
+/// The nonce of an account after a block; at `pending` what waits is counted, so that it is the one to use next.
+pub fn nonce(context: &RpcContext, address: Address, id: Option<BlockId>) -> Result<u64, RpcError> {
     // Asked before the head is: what has left the pool by then is in the head's state.
     let is_pending = id == Some(BlockId::Number(BlockNumberOrTag::Pending));
     let pending = if is_pending { context.engine.pool().pending_nonce(&address) } else { None };
     let (_, mut state) = context.state(id)?;
     let nonce = state.account(address)?.map_or(0, |info| info.nonce);
-    json::quantity(nonce.max(pending.unwrap_or_default()))
-}
-
-/// The nonce that a sender should use next, what waits counted.
-pub fn next_nonce(context: &RpcContext, sender: &Address) -> Result<u64, RpcError> {
-    // Asked before the head is: what has left the pool by then is in the head's state.
-    let pending = context.engine.pool().pending_nonce(sender).unwrap_or_default();
-    let (_, mut state) = context.state(None)?;
-    Ok(pending.max(state.account(*sender)?.map_or(0, |info| info.nonce)))
+    Ok(nonce.max(pending.unwrap_or_default()))
 }
 
 /// A transaction, in a block or waiting, and where.

@@ -1,7 +1,5 @@
 //! Methods about what gas and data cost: Ethereum's answers, from a base fee that has the data fee in it (EVM-FEE-3).
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use alloy::{
     consensus::Header,
     primitives::{Bytes, U64},
@@ -11,7 +9,10 @@ use serde_json::Value;
 use tandem_evm::{EvmBlock, Transaction, fees, fees::BaseFee};
 
 use super::json;
-use crate::rpc::{Params, RpcContext, RpcError, flag};
+use crate::{
+    clock::Clock,
+    rpc::{Params, RpcContext, RpcError, flag},
+};
 
 /// Tip that blocks which are not full ask for, in wei: none is needed, one shows that tips work.
 pub const TIP: u64 = 1_000_000;
@@ -22,7 +23,7 @@ const QUOTE_S: u64 = 24;
 /// the base fee climbs to the newest price that is known of L1, named by a batch or not.
 pub fn gas_price(context: &RpcContext) -> Result<Value, RpcError> {
     let head = context.header(None)?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    let now = Clock::system().unix_s();
     let (_, mut state) = context.state(Some(head.number.into()))?;
     let named = Some(state.checkpoint()?);
     let newest = context.store.checkpoint_at_or_before(u64::MAX)?;
