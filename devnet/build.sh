@@ -9,7 +9,7 @@ if [ -x "$target/debug/tandem-devnet" ]; then
 else
   echo "building the devnet: the first time takes some 15 minutes on two cores, a third of it RocksDB; later seconds" >&2
 fi
-devnet/install.sh
+devnet/install.sh devnet
 
 # All of the workspace's programs, since cargo compiles dependencies anew for every other selection; `make test` takes them over.
 build=(cargo build --workspace --bins)

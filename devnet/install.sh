@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what building and testing Tandem takes, as far as it is missing; says what to do where it cannot.
-#   devnet/install.sh            what `make devnet` and `make test` need
+#   devnet/install.sh            what `make test` needs
+#   devnet/install.sh devnet     what `make devnet` needs, and no more
 #   devnet/install.sh faults     also what gives processes a wrong clock (`make e2e-faults`)
 #   devnet/install.sh riscv      also the toolchain of the fraud-proof guest (`make guest`, `make check`)
 #   devnet/install.sh wallets    also Hardhat and web3.py (`make compat-fees`)
@@ -61,16 +62,22 @@ python_packages() { # FOLDER: what its requirements.txt names, in its .venv
 
 need_cargo
 # RocksDB's build reads headers with libclang, which libclang-cpp beside it is not.
-packages g++=g++ make=make curl=curl jq=jq node=nodejs npm=npm qemu-riscv64=qemu-user \
+packages g++=g++ make=make curl=curl jq=jq node=nodejs npm=npm \
   '/usr/lib/llvm-*/lib/libclang[.-][s0-9]*=libclang-dev' '/usr/lib/clang/*/include/stddef.h=libclang-dev'
 if [ "${1:-}" = riscv ]; then
   packages /usr/bin/rustc=rustc-web /usr/bin/cargo=cargo-web '/usr/src/rustc-*/library/core/Cargo.toml=rust-web-src' ld.lld-22=lld-22
 fi
+# In the time in which npm waits for disk and network.
+node/store/rocksdb.sh &
+rocksdb=$!
 if [ "${1:-}" = faults ]; then packages '/usr/lib/*/faketime/libfaketime.so.1=faketime'; fi
 node_modules contracts
-if [ -e sdk/package-lock.json ]; then node_modules sdk; fi
-node_modules tests/wallets
-node_modules tests/compat
+if [ "${1:-}" != devnet ]; then
+  packages qemu-riscv64=qemu-user
+  node_modules sdk
+  node_modules tests/wallets
+  node_modules tests/compat
+fi
 if [ "${1:-}" = wallets ]; then
   python3 -c 'import ensurepip, venv' 2>/dev/null || packages /nowhere/python3-venv=python3-venv
   node_modules tests/wallets/hardhat
@@ -82,4 +89,4 @@ if [ "${1:-}" = compat ]; then
   node_modules tests/compat/hardhat
   python_packages tests/compat/python
 fi
-node/store/rocksdb.sh
+wait "$rocksdb"

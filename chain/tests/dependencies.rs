@@ -271,3 +271,23 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
     }
     found
 }
+
+/// Cargo has no word for "our own packages": a package that is missing in the list would be optimised like a dependency, and have no line numbers.
+#[test]
+fn every_package_of_ours_has_its_place_in_the_profile_of_development() {
+    let manifest: toml::Table = toml::from_str(include_str!("../../Cargo.toml")).unwrap();
+    let listed = &manifest["profile"]["dev"]["package"];
+    let metadata = metadata();
+    let members: Vec<&str> =
+        metadata["workspace_members"].as_array().unwrap().iter().map(|id| id.as_str().unwrap()).collect();
+    let packages = metadata["packages"].as_array().unwrap().iter();
+    let own: Vec<&str> = packages
+        .filter(|package| members.contains(&package["id"].as_str().unwrap()))
+        .map(|package| package["name"].as_str().unwrap())
+        .filter(|name| name.starts_with("tandem-"))
+        .collect();
+    assert!(own.len() > 15, "only {} packages were found", own.len());
+    for name in own {
+        assert!(listed.get(name).is_some(), "[profile.dev.package.{name}] is missing in Cargo.toml");
+    }
+}
