@@ -4,11 +4,11 @@
 # The build is a separate and complete one: which other sources are compiled along must not change a byte.
 set -eu
 cd -- "$(dirname -- "$0")"
-contracts="Schedule Inbox FraudSettlement MessageExecutor Bridge UpgradeGate BridgeProxy Step Dispute DevnetToken"
+contracts="Schedule Inbox FraudSettlement MessageExecutor Bridge UpgradeGate BridgeProxy Step Dispute ValiditySettlement PaymentsBridge DevnetToken"
 build=cache/artifacts
 target=artifacts
 [ "${1:-}" != "--check" ] || target=$build/expected
-./forge.sh build --force --quiet --out "$build/out" --cache-path "$build/cache" src/l1 src/vm src/dispute src/devnet
+./forge.sh build --force --quiet --out "$build/out" --cache-path "$build/cache" src/l1 src/vm src/dispute src/payments src/devnet
 mkdir -p "$target"
 for contract in $contracts; do
   jq -c --arg name "$contract" '{contractName: $name, abi, bytecode: {object: .bytecode.object}}' \

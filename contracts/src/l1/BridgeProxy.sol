@@ -8,7 +8,7 @@ import { TransparentUpgradeableProxy } from "@openzeppelin/contracts/proxy/trans
 contract BridgeProxy is TransparentUpgradeableProxy {
     /// @param implementation the Bridge
     /// @param gate owner of the ProxyAdmin that this constructor creates
-    /// @param initialization call of `Bridge.initialize`
+    /// @param initialization call of `initialize` of the implementation
     constructor(address implementation, address gate, bytes memory initialization)
         TransparentUpgradeableProxy(implementation, gate, initialization)
     { }

@@ -3,7 +3,7 @@ pragma solidity ^0.8.30;
 
 import { Hashing } from "./Hashing.sol";
 import { MessageMeter } from "./MessageMeter.sol";
-import { AppendArgs, BatchContent, BatchHeader, Checkpoint, Entry, Message } from "./Types.sol";
+import { AppendArgs, BatchContent, BatchHeader, ChainKind, Checkpoint, Entry, Message } from "./Types.sol";
 import { WorkMeter } from "./WorkMeter.sol";
 import { IInbox } from "./interfaces/IInbox.sol";
 import { ISchedule } from "./interfaces/ISchedule.sol";
@@ -11,6 +11,7 @@ import { ISchedule } from "./interfaces/ISchedule.sol";
 /// @title The order: messages from L1 and batches, both permanent.
 /// @notice Rules: L1-MSG-2 to L1-MSG-6, L1-CP-*, L1-BATCH-*, L1-WORK-*, L1-EPOCH-1. Immutable; nothing stops it. The sequencer decides the
 /// order of L2 transactions and nothing else: batches must take overdue messages, and when they are overdue anyone may append.
+/// On a payments chain the settlement alone appends, what it has just seen proven (L1-BATCH-9), and every batch is an epoch.
 /// Adversarial: senders of messages, the sequencer, whoever appends forced batches.
 contract Inbox is IInbox {
     using Hashing for *;
@@ -27,9 +28,12 @@ contract Inbox is IInbox {
     uint8 private constant KIND_NONE = 0;
     uint8 private constant KIND_CALLDATA = 1;
     uint8 private constant KIND_BLOBS = 2;
+    uint8 private constant KIND_PROVEN = 3;
 
     address public immutable schedule;
     address public immutable bridge;
+    /// @notice Who appends batches on a payments chain; nobody on another.
+    address public immutable validitySettlement;
     /// @notice How long a message may wait before batches must take it, seconds.
     uint64 public immutable forcedInclusionWindowSeconds;
 
@@ -45,8 +49,7 @@ contract Inbox is IInbox {
     /// @notice L1 block of the checkpoint that the last batch names.
     uint64 public lastCheckpointNumber;
 
-    /// @notice Number of closed epochs; the next one may hold batches already.
-    uint64 public epochCount;
+    uint64 private _epochCount;
     // One word, which every append writes: the open epoch, and the bucket of L1-WORK-3.
     uint48 private _epochFirstBatch;
     uint40 private _epochFirstPostedAt;
@@ -84,8 +87,7 @@ contract Inbox is IInbox {
     mapping(uint64 number => bytes32) public checkpointHashOf;
     /// @inheritdoc IInbox
     mapping(uint64 batchIndex => bytes32) public batchHashOf;
-    /// @inheritdoc IInbox
-    mapping(uint64 epoch => uint64) public epochEnd;
+    mapping(uint64 epoch => uint64) private _epochEnd;
 
     event MessageEnqueued(uint64 indexed index, bytes32 queueHash, bytes message);
     event CheckpointStored(uint64 indexed number, Checkpoint checkpoint);
@@ -117,6 +119,8 @@ contract Inbox is IInbox {
     error Inbox_NoBlobs();
     error Inbox_TooManyBlobs(uint256 max);
     error Inbox_EpochNotClosable(uint64 epoch);
+    error Inbox_OtherChainKind();
+    error Inbox_NotSettlement(address caller);
 
     /// @param schedule_ names this contract, its Bridge and its rules
     /// @param sequencer_ first holder of the sequencer role
@@ -126,6 +130,8 @@ contract Inbox is IInbox {
         }
         schedule = schedule_;
         bridge = ISchedule(schedule_).bridge();
+        validitySettlement =
+            ISchedule(schedule_).kind() == ChainKind.PAYMENTS ? ISchedule(schedule_).settlement() : address(0);
         forcedInclusionWindowSeconds = ISchedule(schedule_).forcedInclusionWindowSeconds();
         sequencer = sequencer_;
         emit SequencerChanged(address(0), sequencer_);
@@ -137,24 +143,17 @@ contract Inbox is IInbox {
     /// @inheritdoc IInbox
     /// @dev Caller: the Bridge. Reverts beyond the caps of L1-MSG-5. Burns gas; see `messageBurnGas`.
     function enqueue(Message calldata message) external returns (uint64 index) {
-        if (msg.sender != bridge) revert Inbox_NotBridge(msg.sender);
+        if (_isProven()) revert Inbox_OtherChainKind();
         uint256 length = message.data.length;
         if (length > MAX_MESSAGE_BYTES) revert Inbox_MessageTooLong(length, MAX_MESSAGE_BYTES);
-        uint64 minGas = BASE_MESSAGE_GAS + MESSAGE_GAS_PER_BYTE * uint64(length);
-        if (message.gasLimit < minGas || message.gasLimit > MAX_MESSAGE_GAS) {
-            revert Inbox_MessageGasOutOfRange(message.gasLimit, minGas, MAX_MESSAGE_GAS);
-        }
-        _burnGas(_meter.take(message.gasLimit));
+        return _enqueue(message.encodeMessage(), length, message.gasLimit);
+    }
 
-        index = queueLength++;
-        bytes memory encoded = message.encodeMessage();
-        bytes32 queueHash = queueHashOf(index).extendQueue(keccak256(encoded));
-        QueueEntry storage entry = _queue[index];
-        entry.queueHash = queueHash;
-        entry.enqueuedAt = uint64(block.timestamp);
-        // The gas of this message is read from the next entry, which therefore exists before it is queued.
-        _queue[index + 1].gasBefore = entry.gasBefore + message.gasLimit;
-        emit MessageEnqueued(index, queueHash, encoded);
+    /// @inheritdoc IInbox
+    /// @dev Caller: the Bridge of a payments chain. Reverts beyond the caps of L1-MSG-5. Burns gas; see `messageBurnGas`.
+    function enqueueRecord(bytes calldata record, uint64 gasLimit) external returns (uint64 index) {
+        if (!_isProven()) revert Inbox_OtherChainKind();
+        return _enqueue(record, 0, gasLimit);
     }
 
     /// @notice Stores this block's checkpoint, if it is not there yet. Caller: anyone.
@@ -193,14 +192,25 @@ contract Inbox is IInbox {
 
     /// @notice Appends a batch without sequencer data. Caller: anyone, once the first unconsumed message is overdue (L1-BATCH-7).
     function appendForced(AppendArgs calldata args) external {
+        if (_isProven()) revert Inbox_OtherChainKind();
         if (!_isOverdue(queueConsumed)) revert Inbox_NothingOverdue();
         if (args.workGas != 0) revert Inbox_WorkWithoutData(args.workGas);
         _append(args, KIND_NONE, 0, 0);
     }
 
+    /// @inheritdoc IInbox
+    /// @dev Caller: the settlement of a payments chain (L1-BATCH-9), which has seen to who calls it and to what is proven.
+    function appendProven(AppendArgs calldata args, bytes32 dataHash) external returns (bytes32 batchHash) {
+        if (!_isProven()) revert Inbox_OtherChainKind();
+        if (msg.sender != validitySettlement) revert Inbox_NotSettlement(msg.sender);
+        if (args.workGas != 0) revert Inbox_WorkWithoutData(args.workGas);
+        _append(args, KIND_PROVEN, dataHash, 0);
+        return batchHashOf[args.index];
+    }
+
     /// @notice Closes the open epoch if its time is over. Caller: anyone.
     function closeEpoch() external {
-        if (!_isEpochOver(_terms.epochSeconds)) revert Inbox_EpochNotClosable(epochCount + 1);
+        if (_isProven() || !_isEpochOver(_terms.epochSeconds)) revert Inbox_EpochNotClosable(epochCount() + 1);
         _closeEpoch();
     }
 
@@ -209,6 +219,17 @@ contract Inbox is IInbox {
         if (msg.sender != ISchedule(schedule).owner() && msg.sender != sequencer) revert Inbox_NotOwner(msg.sender);
         emit SequencerChanged(sequencer, next);
         sequencer = next;
+    }
+
+    /// @notice Number of closed epochs; the next one may hold batches already. On a payments chain every batch is one.
+    function epochCount() public view returns (uint64) {
+        return _isProven() ? batchCount : _epochCount;
+    }
+
+    /// @inheritdoc IInbox
+    function epochEnd(uint64 epoch) external view returns (uint64) {
+        if (_isProven()) return epoch <= batchCount ? epoch : 0;
+        return _epochEnd[epoch];
     }
 
     /// @notice First batch of the open epoch, if it is not beyond the last batch.
@@ -267,6 +288,30 @@ contract Inbox is IInbox {
         (_workUpdatedAt, _workGas, _postedBytes) = (meter.updatedAt, meter.workGas, meter.postedBytes);
     }
 
+    /// @dev Puts the bytes of a message into the queue; `length` of them have a price in gas.
+    function _enqueue(bytes memory encoded, uint256 length, uint64 gasLimit) private returns (uint64 index) {
+        if (msg.sender != bridge) revert Inbox_NotBridge(msg.sender);
+        uint64 minGas = BASE_MESSAGE_GAS + MESSAGE_GAS_PER_BYTE * uint64(length);
+        if (gasLimit < minGas || gasLimit > MAX_MESSAGE_GAS) {
+            revert Inbox_MessageGasOutOfRange(gasLimit, minGas, MAX_MESSAGE_GAS);
+        }
+        _burnGas(_meter.take(gasLimit));
+
+        index = queueLength++;
+        bytes32 queueHash = queueHashOf(index).extendQueue(keccak256(encoded));
+        QueueEntry storage entry = _queue[index];
+        entry.queueHash = queueHash;
+        entry.enqueuedAt = uint64(block.timestamp);
+        // The gas of this message is read from the next entry, which therefore exists before it is queued.
+        _queue[index + 1].gasBefore = entry.gasBefore + gasLimit;
+        emit MessageEnqueued(index, queueHash, encoded);
+    }
+
+    /// @dev Whether batches come proven: a payments chain.
+    function _isProven() private view returns (bool) {
+        return validitySettlement != address(0);
+    }
+
     function _append(AppendArgs calldata args, uint8 dataKind, bytes32 dataHash, uint256 postedBytes) private {
         uint64 index = batchCount + 1;
         if (args.index != index) revert Inbox_WrongIndex(index, args.index);
@@ -302,7 +347,7 @@ contract Inbox is IInbox {
         emit BatchAppended(index, batchHash, header, args.checkpoint);
 
         // Nothing else fits.
-        if (epochWeightGas + WorkMeter.GAS_PER_BATCH > terms.epochWeightGas) _closeEpoch();
+        if (!_isProven() && epochWeightGas + WorkMeter.GAS_PER_BATCH > terms.epochWeightGas) _closeEpoch();
         checkpoint();
     }
 
@@ -315,6 +360,7 @@ contract Inbox is IInbox {
         if (block.timestamp - args.checkpoint.timestamp > terms.maxCheckpointAgeSeconds) {
             revert Inbox_CheckpointTooOld(args.checkpoint.timestamp, terms.maxCheckpointAgeSeconds);
         }
+        if (_isProven()) return terms;
         _enterEpoch(args.index, activated, WorkMeter.weightOf(args.workGas, messages, messageGas, postedBytes), terms);
     }
 
@@ -382,9 +428,9 @@ contract Inbox is IInbox {
 
     /// @dev Closes the open epoch with the last batch appended.
     function _closeEpoch() private {
-        uint64 epoch = ++epochCount;
+        uint64 epoch = ++_epochCount;
         uint64 lastBatch = batchCount;
-        epochEnd[epoch] = lastBatch;
+        _epochEnd[epoch] = lastBatch;
         _epochFirstBatch = uint48(lastBatch + 1);
         emit EpochClosed(epoch, lastBatch);
     }
@@ -405,6 +451,7 @@ contract Inbox is IInbox {
 
     /// @dev L1-BATCH-5: an account without code calls only directly, so the payload is the transaction's own input.
     function _checkSequencer() private view {
+        if (_isProven()) revert Inbox_OtherChainKind();
         if (msg.sender != sequencer) revert Inbox_NotSequencer(msg.sender);
         if (msg.sender != tx.origin || msg.sender.code.length != 0) revert Inbox_NotPlainAccount(msg.sender);
     }

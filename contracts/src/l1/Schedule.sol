@@ -5,9 +5,10 @@ import { Ownable } from "@openzeppelin/contracts/access/Ownable.sol";
 import { Ownable2Step } from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import { Hashing } from "./Hashing.sol";
 import { Notice, Notices } from "./Notice.sol";
-import { ChainConfig, Entry, Rules } from "./Types.sol";
+import { ChainConfig, ChainKind, Entry, Rules } from "./Types.sol";
 import { IDispute } from "./interfaces/IDispute.sol";
 import { IFailure } from "./interfaces/IFailure.sol";
+import { IKeySets } from "./interfaces/IKeySets.sol";
 import { ClaimTerms, ISchedule } from "./interfaces/ISchedule.sol";
 
 /// @title Which rules hold for which batches.
@@ -32,6 +33,10 @@ contract Schedule is ISchedule, Ownable2Step {
     uint32 public constant MAX_CLAIM_WINDOW_SECONDS = 30 days;
     /// @notice Hard ceiling: claims are for everybody.
     uint128 public constant MAX_CLAIM_BOND = 1_000 ether;
+
+    /// @notice Hard ceiling of what a batch of a payments chain holds, in gas of messages: 400 slots (PAY-MESSAGE-GAS), so that whoever proves a forced
+    /// batch, which must take what is overdue, can post it in one transaction (EIP-7825).
+    uint64 public constant MAX_PROVEN_MESSAGE_GAS_PER_BATCH = 40_000_000;
 
     struct Record {
         Entry entry;
@@ -82,6 +87,10 @@ contract Schedule is ISchedule, Ownable2Step {
     error Schedule_NotInbox(address caller);
     error Schedule_WrongChainId(uint64 l1ChainId);
     error Schedule_WrongConfig(ChainConfig config);
+    error Schedule_UnknownKind(uint8 kind);
+    error Schedule_RulesOfOtherKind(Rules rules);
+    error Schedule_NoKeys(bytes32 keysHash);
+    error Schedule_MessageLimitTooLarge(uint64 messageGas);
     error Schedule_MessageLimitsTooSmall(uint64 messages, uint64 messageGas);
     error Schedule_BlockGasLimitTooSmall(uint64 blockGasLimit);
     error Schedule_CheckpointAgeTooShort(uint32 maxCheckpointAgeSeconds);
@@ -112,6 +121,7 @@ contract Schedule is ISchedule, Ownable2Step {
         l1FeeRecipient = config.l1FeeRecipient;
         l2ChainId = config.l2ChainId;
         kind = config.kind;
+        if (kind > ChainKind.PAYMENTS) revert Schedule_UnknownKind(kind);
         genesisTimestamp = config.genesisTimestamp;
         notice.check();
         forcedInclusionWindowSeconds = notice.forcedInclusionWindowSeconds;
@@ -260,7 +270,25 @@ contract Schedule is ISchedule, Ownable2Step {
         if (config.maxMessagesPerBatch == 0 || config.maxMessageGasPerBatch < MIN_MESSAGE_GAS_PER_BATCH) {
             revert Schedule_MessageLimitsTooSmall(config.maxMessagesPerBatch, config.maxMessageGasPerBatch);
         }
-        if (config.blockGasLimit < MIN_BLOCK_GAS_LIMIT) revert Schedule_BlockGasLimitTooSmall(config.blockGasLimit);
+        if (rules.maxCheckpointAgeSeconds < MIN_CHECKPOINT_AGE_SECONDS) {
+            revert Schedule_CheckpointAgeTooShort(rules.maxCheckpointAgeSeconds);
+        }
+        if (kind == ChainKind.PAYMENTS) {
+            if (config.maxMessageGasPerBatch > MAX_PROVEN_MESSAGE_GAS_PER_BATCH) {
+                revert Schedule_MessageLimitTooLarge(config.maxMessageGasPerBatch);
+            }
+            _checkProven(rules);
+        } else {
+            if (config.blockGasLimit < MIN_BLOCK_GAS_LIMIT) {
+                revert Schedule_BlockGasLimitTooSmall(config.blockGasLimit);
+            }
+            _checkClaimed(rules);
+        }
+        return Entry(config.hash(), config.maxMessagesPerBatch, config.maxMessageGasPerBatch, rules);
+    }
+
+    /// @dev What settlement by claims needs: epochs that cost the sequencer work, claims for everybody.
+    function _checkClaimed(Rules memory rules) private view {
         if (rules.epochWeightGas == 0 || rules.epochSeconds == 0) {
             revert Schedule_EmptyEpoch(rules.epochWeightGas, rules.epochSeconds);
         }
@@ -269,11 +297,20 @@ contract Schedule is ISchedule, Ownable2Step {
         }
         if (rules.epochSeconds > MAX_EPOCH_SECONDS) revert Schedule_EpochTooSlow(rules.epochSeconds);
         if (rules.claimBond > MAX_CLAIM_BOND) revert Schedule_BondTooHigh(rules.claimBond);
-        if (rules.maxCheckpointAgeSeconds < MIN_CHECKPOINT_AGE_SECONDS) {
-            revert Schedule_CheckpointAgeTooShort(rules.maxCheckpointAgeSeconds);
-        }
         _checkDispute(rules);
-        return Entry(config.hash(), config.maxMessagesPerBatch, config.maxMessageGasPerBatch, rules);
+    }
+
+    /// @dev What settlement by validity proofs needs: keys that its settlement has checked, without which no batch could be appended until
+    /// another entry holds. At genesis the settlement does not exist yet, and stores them before the first batch.
+    function _checkProven(Rules memory rules) private view {
+        if (
+            rules.guestHash != 0 || rules.dispute != address(0) || rules.epochWeightGas != 0 || rules.epochSeconds != 0
+                || rules.claimWindowSeconds != 0 || rules.claimBond != 0
+        ) revert Schedule_RulesOfOtherKind(rules);
+        bool isGenesis = _records.length == 0;
+        if (rules.keysHash == 0 || (!isGenesis && IKeySets(settlement).keySetOf(rules.keysHash) == address(0))) {
+            revert Schedule_NoKeys(rules.keysHash);
+        }
     }
 
     /// @dev Contested slots can be decided, and claims rivalled in time and for enough (L1-SCHED-5): a dispute contract made for another

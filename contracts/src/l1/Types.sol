@@ -4,6 +4,14 @@ pragma solidity ^0.8.30;
 // The structs that cross contract borders, in the order of fields that their hashes fix (docs/spec/l1.md).
 // Twins: the types of the rulebook in `chain/`. Units stand last in names; amounts without a unit are wei.
 
+/// @title Kinds of chains (L1-CFG-1).
+library ChainKind {
+    /// @notice An optimistic chain that runs the EVM.
+    uint8 internal constant EVM = 0;
+    /// @notice A ledger of payments with validity proofs.
+    uint8 internal constant PAYMENTS = 1;
+}
+
 /// @notice A message from L1 to L2 (L1-MSG-1). Hashed packed, not ABI-encoded.
 /// @param kind 0: a call on the EVM chain. Other kinds belong to other chains.
 /// @param sender who acts on L2; aliased if a contract sent it (L1-MSG-3)

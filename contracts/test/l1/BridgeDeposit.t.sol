@@ -4,6 +4,7 @@ pragma solidity ^0.8.30;
 import { SafeERC20 } from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import { ReentrancyGuardTransient } from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import { Bridge } from "../../src/l1/Bridge.sol";
+import { BridgeBase } from "../../src/l1/BridgeBase.sol";
 import { Hashing } from "../../src/l1/Hashing.sol";
 import { Inbox } from "../../src/l1/Inbox.sol";
 import { TokenMetadata } from "../../src/l1/TokenMetadata.sol";
@@ -70,7 +71,7 @@ abstract contract DepositFixture is Fixture {
     }
 
     function pausedError() internal view returns (bytes memory) {
-        return abi.encodeWithSelector(Bridge.Bridge_DepositsPaused.selector, bridge.pausedUntil());
+        return abi.encodeWithSelector(BridgeBase.Bridge_DepositsPaused.selector, bridge.pausedUntil());
     }
 }
 
@@ -105,7 +106,7 @@ contract BridgeSendMessageTest is DepositFixture {
         external
     {
         vm.deal(alice, value);
-        vm.expectRevert(Bridge.Bridge_ZeroAddress.selector);
+        vm.expectRevert(BridgeBase.Bridge_ZeroAddress.selector);
         vm.prank(alice, alice);
         bridge.sendMessage{ value: value }(to, value, gasLimit, address(0), data);
     }
@@ -160,13 +161,13 @@ contract BridgeDepositETHTest is DepositFixture {
         value = uint96(bound(value, 1, type(uint96).max));
         vm.deal(alice, value);
         (address to, address refund) = isRefund ? (other, address(0)) : (address(0), other);
-        vm.expectRevert(Bridge.Bridge_ZeroAddress.selector);
+        vm.expectRevert(BridgeBase.Bridge_ZeroAddress.selector);
         vm.prank(alice, alice);
         bridge.depositETH{ value: value }(to, refund);
     }
 
     function testFuzz_depositETH_revertsOnZeroValue(address to, address refund) external {
-        vm.expectRevert(Bridge.Bridge_ZeroValue.selector);
+        vm.expectRevert(BridgeBase.Bridge_ZeroValue.selector);
         vm.prank(alice, alice);
         bridge.depositETH(to, refund);
     }
@@ -183,7 +184,7 @@ contract BridgeDepositETHTest is DepositFixture {
     function testFuzz_receive_revertsFromContract(address sender) external {
         vm.assume(sender != alice && sender != address(bridge));
         vm.deal(sender, 1);
-        vm.expectRevert(abi.encodeWithSelector(Bridge.Bridge_ContractMustNameRecipient.selector, sender));
+        vm.expectRevert(abi.encodeWithSelector(BridgeBase.Bridge_ContractMustNameRecipient.selector, sender));
         vm.prank(sender, alice);
         (bool success,) = address(bridge).call{ value: 1 }("");
         success; // `expectRevert` has looked at it
@@ -239,7 +240,7 @@ contract BridgeDepositERC20Test is DepositFixture {
     function testFuzz_depositERC20_revertsOnZeroRecipient(uint256 amount) external {
         PlainToken token = new PlainToken("Token", "TKN");
         _approved(token, amount);
-        vm.expectRevert(Bridge.Bridge_ZeroAddress.selector);
+        vm.expectRevert(BridgeBase.Bridge_ZeroAddress.selector);
         vm.prank(alice);
         bridge.depositERC20(address(token), address(0), amount);
     }
@@ -250,7 +251,7 @@ contract BridgeDepositERC20Test is DepositFixture {
         token.mint(alice, id);
         vm.startPrank(alice);
         token.approve(address(bridge), id);
-        vm.expectRevert(abi.encodeWithSelector(Bridge.Bridge_NotFungible.selector, address(token)));
+        vm.expectRevert(abi.encodeWithSelector(BridgeBase.Bridge_NotFungible.selector, address(token)));
         bridge.depositERC20(address(token), alice, id);
     }
 
@@ -323,10 +324,10 @@ contract BridgeDepositERC20Test is DepositFixture {
 
     function testFuzz_depositERC20_revertsIfNothingArrives(uint256 amount) external {
         PretendingToken token = new PretendingToken();
-        vm.expectRevert(abi.encodeWithSelector(Bridge.Bridge_NothingArrived.selector, address(token)));
+        vm.expectRevert(abi.encodeWithSelector(BridgeBase.Bridge_NothingArrived.selector, address(token)));
         _deposit(address(token), amount);
         PlainToken plain = new PlainToken("Token", "TKN");
-        vm.expectRevert(abi.encodeWithSelector(Bridge.Bridge_NothingArrived.selector, address(plain)));
+        vm.expectRevert(abi.encodeWithSelector(BridgeBase.Bridge_NothingArrived.selector, address(plain)));
         _deposit(address(plain), 0);
     }
 

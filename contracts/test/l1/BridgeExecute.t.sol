@@ -4,6 +4,7 @@ pragma solidity ^0.8.30;
 import { SafeERC20 } from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import { ReentrancyGuardTransient } from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import { Bridge } from "../../src/l1/Bridge.sol";
+import { BridgeBase } from "../../src/l1/BridgeBase.sol";
 import { Hashing } from "../../src/l1/Hashing.sol";
 import { MessageExecutor } from "../../src/l1/MessageExecutor.sol";
 import { L2Message, OutputFields } from "../../src/l1/Types.sol";
@@ -92,7 +93,7 @@ abstract contract ExecuteFixture is DepositFixture {
     }
 
     function notProven(OutputFields memory fields, uint64 index) internal pure returns (bytes memory) {
-        return abi.encodeWithSelector(Bridge.Bridge_NotProven.selector, fields.hash(), index);
+        return abi.encodeWithSelector(BridgeBase.Bridge_NotProven.selector, fields.hash(), index);
     }
 }
 
@@ -136,7 +137,7 @@ contract BridgeExecuteMessageTest is ExecuteFixture {
         execute(fields, sent);
         bytes memory proof = proofOf(fields, 0);
         bytes32 output = fields.hash();
-        vm.expectRevert(abi.encodeWithSelector(Bridge.Bridge_AlreadyExecuted.selector, 0));
+        vm.expectRevert(abi.encodeWithSelector(BridgeBase.Bridge_AlreadyExecuted.selector, 0));
         bridge.executeMessage(output, sent, proof);
     }
 
@@ -150,7 +151,7 @@ contract BridgeExecuteMessageTest is ExecuteFixture {
         bytes memory proof = proofOf(second, 0);
         bytes32 output = second.hash();
         vm.assertTrue(settlement.verifyMessage(output, 0, sent.hash(), proof));
-        vm.expectRevert(abi.encodeWithSelector(Bridge.Bridge_AlreadyExecuted.selector, 0));
+        vm.expectRevert(abi.encodeWithSelector(BridgeBase.Bridge_AlreadyExecuted.selector, 0));
         bridge.executeMessage(output, sent, proof);
     }
 
@@ -178,7 +179,7 @@ contract BridgeExecuteMessageTest is ExecuteFixture {
         vm.assume(sent.hash() != before);
         bytes memory proof = proofOf(fields, 0);
         bytes32 output = fields.hash();
-        vm.expectRevert(abi.encodeWithSelector(Bridge.Bridge_NotProven.selector, output, sent.index));
+        vm.expectRevert(abi.encodeWithSelector(BridgeBase.Bridge_NotProven.selector, output, sent.index));
         bridge.executeMessage(output, sent, proof);
     }
 
@@ -269,7 +270,7 @@ contract BridgeExecuteMessageTest is ExecuteFixture {
             abi.encodeCall(Bridge.executeMessage, (fields.hash(), nested, proofOf(fields, nested.index)))
         );
         bytes memory inside = same
-            ? abi.encodeWithSelector(Bridge.Bridge_AlreadyExecuted.selector, 0)
+            ? abi.encodeWithSelector(BridgeBase.Bridge_AlreadyExecuted.selector, 0)
             : abi.encodeWithSelector(MessageExecutor.MessageExecutor_Busy.selector);
         expectRefused(
             fields,
@@ -388,7 +389,7 @@ contract BridgeReleaseTest is ExecuteFixture {
         L2Message memory sent = release(address(token), mallory, amount);
         (OutputFields memory fields,) = settle();
         expectRefused(
-            fields, sent, abi.encodeWithSelector(Bridge.Bridge_EscrowTooSmall.selector, address(token), 1000, amount)
+            fields, sent, abi.encodeWithSelector(BridgeBase.Bridge_EscrowTooSmall.selector, address(token), 1000, amount)
         );
     }
 

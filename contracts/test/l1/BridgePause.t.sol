@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import { Bridge } from "../../src/l1/Bridge.sol";
+import { BridgeBase } from "../../src/l1/BridgeBase.sol";
 import { vm } from "../utils/Vm.sol";
 import { Fixture } from "./Fixture.sol";
 
@@ -11,7 +11,7 @@ contract BridgePauseTest is Fixture {
         first = uint64(bound(first, 1, PAUSE_SECONDS - 1));
         second = uint64(bound(second, 1, PAUSE_SECONDS - first));
         vm.expectEmit(address(bridge));
-        emit Bridge.DepositsPaused(uint64(vm.getBlockTimestamp()) + first, PAUSE_SECONDS - first);
+        emit BridgeBase.DepositsPaused(uint64(vm.getBlockTimestamp()) + first, PAUSE_SECONDS - first);
         vm.prank(guardian);
         bridge.pauseDeposits(first);
         skipTime(first);
@@ -23,7 +23,7 @@ contract BridgePauseTest is Fixture {
 
     function testFuzz_pauseDeposits_revertsBeyondTheBudget(uint64 seconds_) external {
         seconds_ = uint64(bound(seconds_, PAUSE_SECONDS + 1, type(uint64).max));
-        vm.expectRevert(abi.encodeWithSelector(Bridge.Bridge_PauseTooLong.selector, seconds_, PAUSE_SECONDS));
+        vm.expectRevert(abi.encodeWithSelector(BridgeBase.Bridge_PauseTooLong.selector, seconds_, PAUSE_SECONDS));
         vm.prank(guardian);
         bridge.pauseDeposits(seconds_);
     }
@@ -33,7 +33,7 @@ contract BridgePauseTest is Fixture {
         bridge.pauseDeposits(1 days);
         uint64 until = bridge.pausedUntil();
         vm.warp(vm.getBlockTimestamp() + bound(age, 0, 1 days - 1));
-        vm.expectRevert(abi.encodeWithSelector(Bridge.Bridge_AlreadyPaused.selector, until));
+        vm.expectRevert(abi.encodeWithSelector(BridgeBase.Bridge_AlreadyPaused.selector, until));
         vm.prank(guardian);
         bridge.pauseDeposits(1);
     }
@@ -43,10 +43,10 @@ contract BridgePauseTest is Fixture {
         // The proxy's admin cannot call the implementation at all.
         bytes32 adminSlot = bytes32(uint256(keccak256("eip1967.proxy.admin")) - 1);
         vm.assume(caller != address(uint160(uint256(vm.load(address(bridge), adminSlot)))));
-        vm.expectRevert(abi.encodeWithSelector(Bridge.Bridge_NotGuardian.selector, caller));
+        vm.expectRevert(abi.encodeWithSelector(BridgeBase.Bridge_NotGuardian.selector, caller));
         vm.prank(caller);
         bridge.pauseDeposits(1);
-        vm.expectRevert(abi.encodeWithSelector(Bridge.Bridge_NotGuardian.selector, caller));
+        vm.expectRevert(abi.encodeWithSelector(BridgeBase.Bridge_NotGuardian.selector, caller));
         vm.prank(caller);
         bridge.resumeDeposits();
     }
@@ -67,20 +67,20 @@ contract BridgePauseTest is Fixture {
     }
 
     function testFuzz_resumeDeposits_revertsUnlessPaused(uint64 late) external {
-        vm.expectRevert(Bridge.Bridge_NotPaused.selector);
+        vm.expectRevert(BridgeBase.Bridge_NotPaused.selector);
         vm.prank(guardian);
         bridge.resumeDeposits();
         vm.prank(guardian);
         bridge.pauseDeposits(1 days);
         vm.warp(vm.getBlockTimestamp() + bound(late, 1 days, 1e9));
-        vm.expectRevert(Bridge.Bridge_NotPaused.selector);
+        vm.expectRevert(BridgeBase.Bridge_NotPaused.selector);
         vm.prank(guardian);
         bridge.resumeDeposits();
     }
 
     function test_setGuardian_byOwner() external {
         vm.expectEmit(address(bridge));
-        emit Bridge.GuardianChanged(guardian, alice);
+        emit BridgeBase.GuardianChanged(guardian, alice);
         vm.prank(owner);
         bridge.setGuardian(alice);
         vm.assertEq(bridge.guardian(), alice);
@@ -90,7 +90,7 @@ contract BridgePauseTest is Fixture {
     function testFuzz_setGuardian_revertsUnlessOwner(address caller) external {
         bytes32 adminSlot = bytes32(uint256(keccak256("eip1967.proxy.admin")) - 1);
         vm.assume(caller != owner && caller != address(uint160(uint256(vm.load(address(bridge), adminSlot)))));
-        vm.expectRevert(abi.encodeWithSelector(Bridge.Bridge_NotOwner.selector, caller));
+        vm.expectRevert(abi.encodeWithSelector(BridgeBase.Bridge_NotOwner.selector, caller));
         vm.prank(caller);
         bridge.setGuardian(caller);
     }

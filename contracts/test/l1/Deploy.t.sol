@@ -8,6 +8,7 @@ import {
 } from "@openzeppelin/contracts/proxy/transparent/TransparentUpgradeableProxy.sol";
 import { Ownable } from "@openzeppelin/contracts/access/Ownable.sol";
 import { Bridge } from "../../src/l1/Bridge.sol";
+import { BridgeBase } from "../../src/l1/BridgeBase.sol";
 import { BridgeProxy } from "../../src/l1/BridgeProxy.sol";
 import { ClaimId, ClaimStatus, FraudSettlement } from "../../src/l1/FraudSettlement.sol";
 import { Hashing } from "../../src/l1/Hashing.sol";
@@ -76,8 +77,8 @@ contract DeployTest is Fixture {
         _mockAddress(address(schedule), "bridge()", self);
         _mockAddress(address(inbox), "bridge()", self);
         _mockAddress(address(executor), "bridge()", self);
-        vm.expectRevert(abi.encodeWithSelector(Bridge.Bridge_PauseTooLong.selector, seconds_, 30 days));
-        new BridgeProxy(address(implementation), address(gate), abi.encodeCall(Bridge.initialize, (guardian, seconds_)));
+        vm.expectRevert(abi.encodeWithSelector(BridgeBase.Bridge_PauseTooLong.selector, seconds_, 30 days));
+        new BridgeProxy(address(implementation), address(gate), abi.encodeCall(BridgeBase.initialize, (guardian, seconds_)));
     }
 
     function testFuzz_inboxConstructor_revertsUnlessNamed(address inbox_) external {
@@ -130,7 +131,7 @@ contract DeployTest is Fixture {
 
     /// @notice Each contract before it names the proxy, and the settlement exists.
     function testFuzz_bridgeInitialize_revertsUnlessNamed(uint256 which, address other) external {
-        bytes memory initialization = abi.encodeCall(Bridge.initialize, (guardian, PAUSE_SECONDS));
+        bytes memory initialization = abi.encodeCall(BridgeBase.initialize, (guardian, PAUSE_SECONDS));
         address self = vm.computeCreateAddress(address(this), vm.getNonce(address(this)));
         vm.assume(other != self && other != address(schedule));
         _mockAddress(address(schedule), "bridge()", self);
@@ -145,7 +146,7 @@ contract DeployTest is Fixture {
         if (which == 3) _mockAddress(address(executor), "bridge()", other);
         if (which == 4) vm.etch(address(settlement), "");
         if (which == 4) (expected, actual) = (address(settlement), address(0));
-        vm.expectRevert(abi.encodeWithSelector(Bridge.Bridge_WrongAddress.selector, expected, actual));
+        vm.expectRevert(abi.encodeWithSelector(BridgeBase.Bridge_WrongAddress.selector, expected, actual));
         new BridgeProxy(address(implementation), address(gate), initialization);
     }
 

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import { Bridge } from "../../src/l1/Bridge.sol";
+import { BridgeBase } from "../../src/l1/BridgeBase.sol";
 import { BridgeProxy } from "../../src/l1/BridgeProxy.sol";
 import { ClaimId, FraudSettlement, SlotId } from "../../src/l1/FraudSettlement.sol";
 import { Hashing } from "../../src/l1/Hashing.sol";
@@ -141,7 +142,7 @@ abstract contract Fixture is Test {
         gate = new UpgradeGate(address(schedule));
         bridge = Bridge(
             payable(new BridgeProxy(
-                    address(implementation), address(gate), abi.encodeCall(Bridge.initialize, (guardian, PAUSE_SECONDS))
+                    address(implementation), address(gate), abi.encodeCall(BridgeBase.initialize, (guardian, PAUSE_SECONDS))
                 ))
         );
     }

@@ -7,6 +7,7 @@ import {
     ITransparentUpgradeableProxy
 } from "@openzeppelin/contracts/proxy/transparent/TransparentUpgradeableProxy.sol";
 import { Bridge } from "../../src/l1/Bridge.sol";
+import { BridgeBase } from "../../src/l1/BridgeBase.sol";
 import { ClaimId, FraudSettlement } from "../../src/l1/FraudSettlement.sol";
 import { Hashing } from "../../src/l1/Hashing.sol";
 import { Schedule } from "../../src/l1/Schedule.sol";
@@ -85,7 +86,7 @@ contract HostileOwnerTest is DisputeFixture {
         vm.expectRevert(abi.encodeWithSelector(FraudSettlement.FraudSettlement_GraceRuns.selector, _right, endsAt));
         settlement.finalize(child);
         bytes memory proof = proofOf(_invented, 0);
-        vm.expectPartialRevert(Bridge.Bridge_NotProven.selector);
+        vm.expectPartialRevert(BridgeBase.Bridge_NotProven.selector);
         bridge.executeMessage(_invented.hash(), theft, proof);
         vm.warp(endsAt);
         settlement.finalize(child); // those who stayed accepted the new rules, and nobody rivalled under them

@@ -35,7 +35,7 @@ contract PaymentsVectorsTest is Test {
 
     /// Those that these tests read, and those of the SDK and the `tandem` command (sdk/test).
     function test_noVectorFileIsUnread() external view {
-        string[13] memory known = [
+        string[14] memory known = [
             "attack-0",
             "attack-1",
             "attack-2",
@@ -48,6 +48,7 @@ contract PaymentsVectorsTest is Test {
             "poseidon",
             "segments",
             "session",
+            "state_tree",
             "transcript"
         ];
         vm.assertEq(vm.readDir(DIRECTORY).length, known.length);

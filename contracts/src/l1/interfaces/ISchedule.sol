@@ -26,6 +26,15 @@ interface ISchedule {
     /// @notice The Bridge of the chain.
     function bridge() external view returns (address);
 
+    /// @notice The kind of the chain (`ChainKind`).
+    function kind() external view returns (uint8);
+
+    /// @notice The chain's own id.
+    function l2ChainId() external view returns (uint64);
+
+    /// @notice Time of the genesis block, seconds.
+    function genesisTimestamp() external view returns (uint64);
+
     /// @notice Who schedules entries and names the sequencer.
     function owner() external view returns (address);
 
