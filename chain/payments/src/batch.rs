@@ -1,41 +1,30 @@
 //! Batches: slots in order, cut into the chunks that single proofs cover (PAY-CHAIN, PAY-GROUP, PAY-PUBLIC).
 //!
-//! Twin: `prover/circuits/src/apply/mod.rs`. Groups (a created leaf and what credits it, the two halves of a token
-//! transfer) never cross a chunk's end.
+//! Twin: `prover/circuits/src/apply/mod.rs`. `circuits.rs` has the sizes of the circuits and how slots and signatures are divided
+//! among them, `limits.rs` what a batch may take on L1, `builder.rs` the builder.
 
-use crate::data::{Element, Message};
+mod builder;
+mod circuits;
+mod limits;
+#[cfg(test)]
+mod tests;
+
+pub use builder::BatchBuilder;
+pub use circuits::{ApplyCircuit, AuthoriseCircuit, Circuits, GROUP_SLOTS_MAX, cut_signatures};
+pub use limits::{BatchLimits, Bound, Load};
+
+use crate::data::Element;
 use crate::digest::digest;
 use crate::field::{address_integer, fr};
-use crate::ledger::{Env, Ledger, Refused};
-use crate::operation::{Authority, Operation, SignatureKind};
+use crate::ledger::Env;
+use crate::operation::Authority;
 use crate::slot::Slot;
-use crate::state::State;
 use crate::tags;
 use crate::tree::{Cap, cap_root};
-use alloc::vec;
 use alloc::vec::Vec;
-use alloy_primitives::{Address, U256};
+use alloy_primitives::U256;
 use ark_bn254::Fr;
 use ark_ff::{One, Zero};
-
-/// Slots of the longest group.
-pub const GROUP_SLOTS_MAX: usize = 3;
-
-/// A circuit of the Apply family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ApplyCircuit {
-    /// The circuit's number in the header (PAY-CIRCUIT).
-    pub id: u64,
-    /// Slots in a chunk.
-    pub slots: usize,
-}
-
-impl ApplyCircuit {
-    /// The small circuit, for the tail of a batch.
-    pub const SMALL: Self = Self { id: 1, slots: 6 };
-    /// The large circuit, whose keys take the most memory.
-    pub const LARGE: Self = Self { id: 2, slots: 27 };
-}
 
 /// The counters that chunks chain (PAY-PUBLIC, counts).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -205,131 +194,5 @@ impl Batch {
             chunk.inputs_before().into_iter().chain(after).collect()
         };
         self.chunks.iter().map(inputs).collect()
-    }
-}
-
-/// Builds a batch operation by operation.
-#[derive(Clone, Debug)]
-pub struct BatchBuilder {
-    ledger: Ledger,
-    large: ApplyCircuit,
-    small: ApplyCircuit,
-    done: Vec<Chunk>,
-    open: Chunk,
-    data: [Vec<Element>; 3],
-}
-
-impl BatchBuilder {
-    /// A batch on `state` whose first message has this index, in chunks of the standard sizes.
-    pub fn new(state: State, env: Env, dom: Fr, message_index: u64) -> Self {
-        Self::with_circuits(state, env, dom, message_index, [ApplyCircuit::SMALL, ApplyCircuit::LARGE])
-    }
-
-    /// The same in chunks of two given circuits, the smaller first.
-    ///
-    /// # Panics
-    /// If the larger one does not hold a group.
-    pub fn with_circuits(
-        state: State,
-        env: Env,
-        dom: Fr,
-        message_index: u64,
-        [small, large]: [ApplyCircuit; 2],
-    ) -> Self {
-        assert!(large.slots >= GROUP_SLOTS_MAX && small.slots <= large.slots);
-        let counts = Counts { message_index, leaf_count: state.leaf_count(), ..Counts::default() };
-        let cap = state.cap();
-        let open = Chunk {
-            circuit: large,
-            env,
-            dom,
-            cap_in: cap,
-            cap_out: cap,
-            counts_in: counts,
-            counts_out: counts,
-            fee_in: 0,
-            fee_out: 0,
-            slots: Vec::new(),
-        };
-        let ledger = Ledger::new(state, env, dom);
-        Self { ledger, large, small, done: Vec::new(), open, data: Default::default() }
-    }
-
-    /// The ledger as it stands.
-    pub fn ledger(&self) -> &Ledger {
-        &self.ledger
-    }
-
-    /// Applies a signed operation.
-    pub fn user(&mut self, operation: &Operation, kind: SignatureKind, price: u64) -> Result<(), Refused> {
-        self.record(|ledger| ledger.user(operation, kind, price))
-    }
-
-    /// Registers a public key.
-    pub fn register(&mut self, address: Address, key_hash: Fr) -> Result<(), Refused> {
-        self.record(|ledger| Ok(vec![ledger.register(address, key_hash)?]))
-    }
-
-    /// Consumes the next message.
-    pub fn message(&mut self, message: &Message) -> Result<(), Refused> {
-        self.record(|ledger| ledger.message(message))
-    }
-
-    /// Credits the fees, pads the last chunk, and ends the batch: it, and the state after it. A batch has at least
-    /// one chunk.
-    ///
-    /// # Errors
-    /// If there are fees and the operator's leaf neither exists nor can be created.
-    pub fn finish(mut self) -> Result<(Batch, State), Refused> {
-        self.record(Ledger::settle_fees)?;
-        if self.open.slots.len() <= self.small.slots {
-            self.open.circuit = self.small;
-        }
-        if !self.open.slots.is_empty() || self.done.is_empty() {
-            self.seal(self.ledger.padding());
-        }
-        let [effects, withdrawals, messages] = self.data;
-        Ok((Batch { chunks: self.done, effects, withdrawals, messages }, self.ledger.into_state()))
-    }
-
-    fn seal(&mut self, padding: Slot) {
-        self.open.slots.resize(self.open.circuit.slots, padding);
-        let next = Chunk {
-            circuit: self.large,
-            cap_in: self.open.cap_out,
-            counts_in: self.open.counts_out,
-            fee_in: self.open.fee_out,
-            slots: Vec::new(),
-            ..self.open.clone()
-        };
-        self.done.push(core::mem::replace(&mut self.open, next));
-    }
-
-    /// Applies a group and adds it to the open chunk, or to a new one if it does not fit.
-    fn record(&mut self, group: impl FnOnce(&mut Ledger) -> Result<Vec<Slot>, Refused>) -> Result<(), Refused> {
-        let padding = self.ledger.padding();
-        let slots = group(&mut self.ledger)?;
-        if self.open.slots.len().saturating_add(slots.len()) > self.large.slots {
-            self.seal(padding);
-        }
-        for slot in slots {
-            for (at, element) in slot.items.iter().enumerate() {
-                if let Some(data) = self.data.get_mut(segment(at)) {
-                    data.extend(*element);
-                }
-            }
-            self.open.slots.push(slot);
-        }
-        let start = self.done.first().unwrap_or(&self.open).counts_in;
-        let [effects, withdrawals, messages] = self.data.each_ref().map(Vec::len);
-        self.open.counts_out = Counts {
-            effects: effects as u32,
-            withdrawals: withdrawals as u32,
-            message_index: start.message_index.saturating_add(messages as u64 / 2),
-            leaf_count: self.ledger.state().leaf_count(),
-        };
-        self.open.cap_out = self.ledger.state().cap();
-        self.open.fee_out = self.ledger.fee();
-        Ok(())
     }
 }

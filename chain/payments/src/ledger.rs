@@ -16,6 +16,7 @@ mod user;
 pub use order::{KeyOrder, key_order};
 pub use user::{Spend, Spending};
 
+use crate::batch::Bound;
 use crate::kind::Variant;
 use crate::leaf::Key;
 use crate::operation::SignatureKind;
@@ -51,8 +52,8 @@ pub enum Refused {
     /// The account has used its last nonce.
     #[error("nonces of the account are used up")]
     NonceExhausted,
-    /// The account has no key of this kind, or not the one that signed.
-    #[error("no such key on the account ({kind:?})")]
+    /// The account has no key of this kind, or not, at this moment, the one that signed.
+    #[error("the account does not hold the {kind:?} key that signed")]
     Key {
         /// The kind of signature.
         kind: SignatureKind,
@@ -104,6 +105,21 @@ pub enum Refused {
     /// A leaf would have to be created and the tree is full.
     #[error("the tree is full")]
     Full,
+    /// There is a fee, and the operator has no leaf that it could be credited to, and none could be created.
+    #[error("the operator has no leaf for the fee, and none can be created")]
+    NoOperatorLeaf,
+    /// No circuit verifies signatures of this kind (PAY-CIRCUIT).
+    #[error("no circuit verifies signatures of kind {kind:?}")]
+    NoCircuit {
+        /// The kind of signature.
+        kind: SignatureKind,
+    },
+    /// The batch has no room for it (PAY-LIMITS); the next one has.
+    #[error("the batch is full: {bound:?}")]
+    BatchFull {
+        /// The limit that would be exceeded.
+        bound: Bound,
+    },
     /// A step that must follow another directly does not.
     #[error("steps out of order")]
     OutOfOrder,

@@ -192,7 +192,21 @@ pub struct Authority {
     pub key_hash: Fr,
 }
 
+/// The key that signed an operation, as a verified signature names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Signer {
+    /// The kind of signature.
+    pub kind: SignatureKind,
+    /// The hash of the key that signed (PAY-TAG, key hashes).
+    pub key_hash: Fr,
+}
+
 impl Authority {
+    /// The key that signed.
+    pub fn signer(&self) -> Signer {
+        Signer { kind: self.kind, key_hash: self.key_hash }
+    }
+
     /// The value v (PAY-VALUE).
     pub fn value(&self) -> Fr {
         poseidon::hash_tagged(self.kind.tag(), &[self.operation_hash, self.key_hash])

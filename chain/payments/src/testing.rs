@@ -8,11 +8,11 @@
     reason = "fixtures of tests"
 )]
 
-use crate::batch::{ApplyCircuit, BatchBuilder};
+use crate::batch::{ApplyCircuit, AuthoriseCircuit, BatchBuilder, BatchLimits, Circuits};
 use crate::data::Message;
 use crate::leaf::Key;
 use crate::ledger::Env;
-use crate::operation::{Call, Operation, SignatureKind};
+use crate::operation::{Call, Operation, SignatureKind, Signer};
 use crate::state::State;
 use alloy_primitives::{Address, U256};
 use ark_bn254::Fr;
@@ -26,8 +26,22 @@ pub const ENV: Env = Env { operator: Address::repeat_byte(0xee), timestamp: 1_70
 /// One ether in wei.
 pub const ETHER: u128 = 1_000_000_000_000_000_000;
 
-/// Circuits small enough to synthesise many times.
-pub const TINY: [ApplyCircuit; 2] = [ApplyCircuit { id: 0x101, slots: 1 }, ApplyCircuit { id: 0x103, slots: 3 }];
+/// Circuits for every kind of signature, those of Apply small enough to synthesise many times.
+pub const TINY: Circuits = Circuits {
+    apply: [
+        ApplyCircuit { id: 0x101, slots: 1, constraints: 22_545 },
+        ApplyCircuit { id: 0x103, slots: 3, constraints: 59_873 },
+    ],
+    session: Circuits::STANDARD.session,
+    ethereum: Some([
+        AuthoriseCircuit { id: 5, slots: 1, constraints: 280_000 },
+        AuthoriseCircuit { id: 6, slots: 4, constraints: 1_000_000 },
+    ]),
+    register: Some([
+        AuthoriseCircuit { id: 7, slots: 1, constraints: 150_000 },
+        AuthoriseCircuit { id: 8, slots: 4, constraints: 600_000 },
+    ]),
+};
 
 /// The signing domain of the tests.
 pub fn dom() -> Fr {
@@ -66,7 +80,7 @@ pub fn l1_key(i: u8) -> Message {
 
 /// A builder on `state` in tiny chunks.
 pub fn builder(state: State) -> BatchBuilder {
-    BatchBuilder::with_circuits(state, ENV, dom(), 7, TINY)
+    BatchBuilder::with(state, ENV, dom(), 7, TINY, BatchLimits::default())
 }
 
 /// Accounts 1 to 3, each with ETH, a session key and a public key; 1 and 2 with token 1; 3 and the operator
@@ -82,7 +96,7 @@ pub fn funded() -> State {
         builder.message(&deposit(account(i), token(1), 5000)).unwrap();
     }
     builder.message(&deposit(ENV.operator, Address::ZERO, 0)).unwrap();
-    builder.finish().unwrap().1
+    builder.finish().1
 }
 
 /// An operation of account `i` with the nonce that `builder` expects and room in every limit.
@@ -98,6 +112,13 @@ pub fn sign(state: &State, i: u8, call: Call) -> Operation {
     }
 }
 
+/// The key of a kind that an account holds.
+pub fn held(state: &State, account: Address, kind: SignatureKind) -> Signer {
+    let leaf = state.get(Key::eth(account)).copied().unwrap_or_default();
+    let key_hash = if kind == SignatureKind::Session { leaf.session_hash } else { leaf.key_hash };
+    Signer { kind, key_hash }
+}
+
 /// Has account `i` authorise an operation, by the kind of key that it needs, and applies it.
 pub fn apply(builder: &mut BatchBuilder, i: u8, call: Call) {
     let operation = sign(builder.ledger().state(), i, call);
@@ -105,7 +126,8 @@ pub fn apply(builder: &mut BatchBuilder, i: u8, call: Call) {
         Call::SetSession { .. } => SignatureKind::Ethereum,
         _ => SignatureKind::Session,
     };
-    builder.user(&operation, kind, PRICE).unwrap();
+    let signer = held(builder.ledger().state(), account(i), kind);
+    builder.user(&operation, signer, PRICE).unwrap();
 }
 
 /// The word of a key hash that is not below r.

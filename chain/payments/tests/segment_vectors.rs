@@ -30,7 +30,7 @@ fn posted() -> [Vec<Element>; 3] {
     ] {
         builder.message(&message).unwrap();
     }
-    let (batch, _) = builder.finish().unwrap();
+    let (batch, _) = builder.finish();
     [batch.effects, batch.withdrawals, batch.messages]
 }
 

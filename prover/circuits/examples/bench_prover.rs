@@ -26,7 +26,7 @@ use tandem_payments::{
     field::integer,
     leaf::Key as LeafKey,
     ledger::Env,
-    operation::{Call, Operation, SignatureKind},
+    operation::{Call, Operation},
     state::State,
 };
 
@@ -113,7 +113,7 @@ fn transfers(count: usize) -> (Header, Batch, Vec<Authorisation>) {
         setup.message(&Message::L1Key { account: account(i), key }).expect("a key");
     }
     setup.message(&Message::Deposit { key: eth(ENV.operator), amount: 1 }).expect("a deposit");
-    let (_, state) = setup.finish().expect("a batch");
+    let (_, state) = setup.finish();
     let mut header = Header {
         config_hash: B256::ZERO,
         key_set_hash: B256::ZERO,
@@ -140,12 +140,14 @@ fn transfers(count: usize) -> (Header, Batch, Vec<Authorisation>) {
                 max_fee_per_gas: PRICE,
                 expiry: u64::MAX,
             };
-            builder.user(&operation, SignatureKind::Session, PRICE).expect("a transfer");
             let (key, operation_hash) = (session(from), operation.hash(dom));
-            Authorisation { operation_hash, key: key.public(), signature: key.sign(operation_hash) }
+            let (key, signature) = (key.public(), key.sign(operation_hash));
+            let authorisation = Authorisation { operation_hash, key, signature };
+            builder.user(&operation, authorisation.authority().signer(), PRICE).expect("a transfer");
+            authorisation
         })
         .collect();
-    (header, builder.finish().expect("a batch").0, authorisations)
+    (header, builder.finish().0, authorisations)
 }
 
 /// Time per constraint of a full session chunk beside plain ark-groth16 on a synthetic circuit of the same numbers of

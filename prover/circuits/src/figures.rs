@@ -114,7 +114,7 @@ mod tests {
     use super::*;
     use crate::authorise::session::SMALL_SLOTS;
     use std::collections::BTreeMap;
-    use tandem_payments::batch::BatchBuilder;
+    use tandem_payments::batch::{AuthoriseCircuit, BatchBuilder};
     use tandem_payments::data::Message;
     use tandem_payments::kind::Variant;
     use tandem_payments::leaf::Key;
@@ -148,6 +148,30 @@ mod tests {
         assert!(figures.constraints(OPERATIONS[0]) <= 25_000, "the target of a session transfer");
     }
 
+    /// What the batch builder takes for granted of the circuits.
+    #[test]
+    fn the_ledgers_circuits_are_these() {
+        let figures = Figures::measure().unwrap();
+        for (size, constraints, slots, expected) in [
+            (figures.apply_small, ApplyCircuit::SMALL.constraints, ApplyCircuit::SMALL.slots, 6),
+            (figures.apply_large, ApplyCircuit::LARGE.constraints, ApplyCircuit::LARGE.slots, 27),
+            (
+                figures.session_small,
+                AuthoriseCircuit::SESSION_SMALL.constraints,
+                AuthoriseCircuit::SESSION_SMALL.slots,
+                SMALL_SLOTS,
+            ),
+            (
+                figures.session_large,
+                AuthoriseCircuit::SESSION_LARGE.constraints,
+                AuthoriseCircuit::SESSION_LARGE.slots,
+                LARGE_SLOTS,
+            ),
+        ] {
+            assert_eq!((size.constraints as u64, slots), (constraints, expected));
+        }
+    }
+
     #[test]
     fn circuits_have_as_many_slots_as_their_domain_holds() {
         let figures = Figures::measure().unwrap();
@@ -166,7 +190,7 @@ mod tests {
     fn taken(act: impl FnOnce(&mut BatchBuilder)) -> (usize, usize) {
         let mut builder = builder(funded());
         act(&mut builder);
-        let (batch, _) = builder.finish().unwrap();
+        let (batch, _) = builder.finish();
         let slots = batch.chunks.iter().flat_map(|chunk| &chunk.slots);
         let housekeeping = [Variant::Padding, Variant::FeeCredit];
         (slots.filter(|slot| !housekeeping.contains(&slot.variant)).count(), batch.authorities().count())

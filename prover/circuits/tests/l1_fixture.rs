@@ -16,13 +16,13 @@ use tandem_circuits::{
     },
 };
 use tandem_payments::{
-    batch::{ApplyCircuit, Batch, BatchBuilder, Challenges},
+    batch::{ApplyCircuit, Batch, BatchBuilder, BatchLimits, Challenges, Circuits},
     data::{self, Message},
     eddsa::SecretKey,
     field::integer,
     leaf::Key as LeafKey,
     ledger::Env,
-    operation::{Call, Operation, SignatureKind},
+    operation::{Call, Operation},
     state::State,
 };
 
@@ -48,7 +48,8 @@ fn eth(account: Address) -> LeafKey {
 }
 
 fn builder(state: State, message_index: u64) -> BatchBuilder {
-    BatchBuilder::with_circuits(state, ENV, dom(), message_index, [ApplyCircuit::SMALL; 2])
+    let circuits = Circuits { apply: [ApplyCircuit::SMALL; 2], ..Circuits::STANDARD };
+    BatchBuilder::with(state, ENV, dom(), message_index, circuits, BatchLimits::default())
 }
 
 /// Accounts 1 and 2 with ETH, a token and a session key; the operator.
@@ -62,7 +63,7 @@ fn funded() -> State {
         builder.message(&Message::L1Key { account: account(i), key }).unwrap();
     }
     builder.message(&Message::Deposit { key: eth(ENV.operator), amount: 1 }).unwrap();
-    builder.finish().unwrap().1
+    builder.finish().1
 }
 
 /// Two small chunks: a deposit, a transfer, a token transfer, two withdrawals, a transfer to a new account, the fee.
@@ -87,15 +88,16 @@ fn batch(state: State) -> (Batch, Vec<Authorisation>) {
             max_fee_per_gas: 2 * PRICE,
             expiry: ENV.timestamp,
         };
-        builder.user(&operation, SignatureKind::Session, PRICE).unwrap();
         let key = session_key(i);
         let operation_hash = operation.hash(dom());
         let signature = key.sign_checked(operation_hash).unwrap();
-        authorisations.push(Authorisation { operation_hash, key: key.public(), signature });
+        let authorisation = Authorisation { operation_hash, key: key.public(), signature };
+        builder.user(&operation, authorisation.authority().signer(), PRICE).unwrap();
+        authorisations.push(authorisation);
     }
     // Authorise chunks may come in any order.
     authorisations.reverse();
-    (builder.finish().unwrap().0, authorisations)
+    (builder.finish().0, authorisations)
 }
 
 fn header(state: &State, batch: &Batch, keys: &BTreeMap<CircuitId, Key>) -> Header {
@@ -294,10 +296,11 @@ fn batch_of(state: State, deposits: usize) -> (Batch, Vec<Authorisation>) {
         max_fee_per_gas: PRICE,
         expiry: u64::MAX,
     };
-    builder.user(&operation, SignatureKind::Session, PRICE).unwrap();
     let (key, operation_hash) = (session_key(1), operation.hash(dom()));
     let signature = key.sign(operation_hash);
-    (builder.finish().unwrap().0, vec![Authorisation { operation_hash, key: key.public(), signature }])
+    let authorisation = Authorisation { operation_hash, key: key.public(), signature };
+    builder.user(&operation, authorisation.authority().signer(), PRICE).unwrap();
+    (builder.finish().0, vec![authorisation])
 }
 
 /// Proves a batch as the attack has it; what `PreparedBatch` would refuse to do.

@@ -1,13 +1,14 @@
 //! What the operator does without a signature: leaf creation (PAY-CREATE, PAY-UNIQUE) and the fee credit
 //! (PAY-FEE).
 
-use super::{Ledger, Pending, Refused, order::gaps};
-use crate::data::Effect;
+use super::{Ledger, Pending, Refused, Spend, Spending, order::gaps};
+use crate::data::{Effect, Message};
 use crate::field::address_integer;
 use crate::kind::Variant;
 use crate::leaf::{Key, Leaf};
 use crate::slot::Slot;
 use crate::state::Opening;
+use crate::tree::CAPACITY;
 use alloc::vec::Vec;
 use alloy_primitives::U256;
 
@@ -61,6 +62,57 @@ impl Ledger {
         self.pending = Pending::Nothing;
         slot.effect(Effect::FeeCredit);
         Ok(slot)
+    }
+
+    /// Whether the operator has a leaf that fees can be credited to.
+    pub fn operator_has_leaf(&self) -> bool {
+        let key = Key::eth(self.env.operator);
+        key != Key::ZERO && self.state.find(key).is_some()
+    }
+
+    /// Whether fees can still be credited in this batch after a spend (PAY-FEE): the operator has a leaf, or one can be created
+    /// after the one that the spend creates, and its balance stays below 2^128. `payer` is the payer's leaf after the spend.
+    pub(super) fn check_operator(
+        &self,
+        spend: &Spend,
+        payer: &Leaf,
+        fee: u128,
+        created: Option<Key>,
+    ) -> Result<(), Refused> {
+        let fees = self.fee.checked_add(fee).ok_or(Refused::Overflow)?;
+        let key = Key::eth(self.env.operator);
+        if fees == 0 {
+            return Ok(());
+        }
+        let leaf_count = self.state.leaf_count().saturating_add(u64::from(created.is_some()));
+        let balance = match self.state.get(key) {
+            _ if key == Key::ZERO => return Err(Refused::NoOperatorLeaf),
+            Some(_) if payer.key == key => payer.balance,
+            Some(leaf) => leaf.balance,
+            None if created == Some(key) || leaf_count < CAPACITY => 0,
+            None => return Err(Refused::NoOperatorLeaf),
+        };
+        let received = match spend.spending {
+            Spending::Transfer if spend.recipient == self.env.operator => spend.amount,
+            _ => 0,
+        };
+        let sum = balance.checked_add(received).and_then(|sum| sum.checked_add(fees));
+        sum.map(|_| ()).ok_or(Refused::Overflow)
+    }
+
+    /// Whether fees must be credited before a message, because a deposit to the operator would leave no room for them. On L1 no
+    /// deposit is that large: the bridge holds less than 2^128 of ETH in all.
+    pub(crate) fn settles_before(&self, message: &Message) -> bool {
+        let operator = Key::eth(self.env.operator);
+        let Message::Deposit { key, amount } = *message else { return false };
+        let held = self.state.get(operator).map_or(0, |leaf| leaf.balance);
+        let sum = held.checked_add(amount).and_then(|sum| sum.checked_add(self.fee));
+        self.fee > 0 && key == operator && sum.is_none()
+    }
+
+    /// Whether a deposit for a key needs a leaf that is not there and for which there is room.
+    pub(crate) fn creates_for_deposit(&self, key: Key) -> bool {
+        key != Key::ZERO && self.needs_leaf(key) == Ok(true)
     }
 
     /// Ends a batch: credits what fees there are, to a new leaf if need be.

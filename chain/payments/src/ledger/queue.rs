@@ -20,8 +20,7 @@ impl Ledger {
         self.free_now()?;
         let mut slots = Vec::new();
         if let Message::Deposit { key, .. } = message
-            && *key != Key::ZERO
-            && self.needs_leaf(*key) == Ok(true)
+            && self.creates_for_deposit(*key)
         {
             slots.push(self.create(*key)?);
         }

@@ -6,7 +6,7 @@ use crate::data::{Message, bytes};
 use crate::field::integer;
 use crate::kind::CREATE_GAS;
 use crate::leaf::Leaf;
-use crate::operation::{Call, Operation};
+use crate::operation::{Call, Operation, Signer};
 use crate::replay::replay;
 use crate::testing::*;
 use crate::tree::CAPACITY;
@@ -23,7 +23,7 @@ fn balance(state: &State, address: Address, token: Address) -> u128 {
 
 /// Ends the batch, replays it from its bytes, and returns it with the state.
 fn settle(start: State, builder: BatchBuilder) -> (Batch, State) {
-    let (batch, state) = builder.finish().unwrap();
+    let (batch, state) = builder.finish();
     let [effects, withdrawals, messages] =
         [&batch.effects, &batch.withdrawals, &batch.messages].map(|segment| bytes(segment));
     let replayed = replay(start, ENV, &effects, &withdrawals, &messages).unwrap();
@@ -50,12 +50,18 @@ fn transfer(i: u8, amount: u128) -> Call {
     Call::Transfer { recipient: account(i), amount }
 }
 
+/// Applies an operation by the key that its sender holds.
+fn by_key(ledger: &mut Ledger, operation: &Operation, kind: SignatureKind, price: u64) -> Result<Vec<Slot>, Refused> {
+    let signer = held(ledger.state(), operation.sender, kind);
+    ledger.user(operation, signer, price)
+}
+
 fn refused(operation: impl FnOnce(&State) -> (Operation, SignatureKind, u64)) -> Refused {
     let state = funded();
     let mut ledger = Ledger::new(state, ENV, dom());
     let (operation, kind, price) = operation(ledger.state());
     let root = ledger.state().root();
-    let refused = ledger.user(&operation, kind, price).unwrap_err();
+    let refused = by_key(&mut ledger, &operation, kind, price).unwrap_err();
     assert_eq!((ledger.state().root(), ledger.fee(), ledger.is_pending()), (root, 0, false));
     refused
 }
@@ -115,10 +121,10 @@ fn sender_recipient_and_operator_may_be_one() {
     let env = Env { operator: account(1), ..ENV };
     let mut ledger = Ledger::new(state, env, dom());
     let operation = sign(ledger.state(), 1, transfer(1, ETHER));
-    ledger.user(&operation, SignatureKind::Session, PRICE).unwrap();
+    by_key(&mut ledger, &operation, SignatureKind::Session, PRICE).unwrap();
     let call = Call::TokenTransfer { token: token(1), recipient: account(1), amount: 5000 };
     let operation = sign(ledger.state(), 1, call);
-    ledger.user(&operation, SignatureKind::Ethereum, PRICE).unwrap();
+    by_key(&mut ledger, &operation, SignatureKind::Ethereum, PRICE).unwrap();
     ledger.settle_fees().unwrap();
     assert_eq!(eth(ledger.state(), 1).balance, 10 * ETHER);
     assert_eq!(balance(ledger.state(), account(1), token(1)), 5000);
@@ -190,7 +196,7 @@ fn deposits_that_cannot_be_credited_go_back() {
     builder.message(&deposit(Address::ZERO, Address::ZERO, 12)).unwrap();
     builder.message(&deposit(account(1), token(1), u128::MAX)).unwrap();
     builder.message(&deposit(account(1), token(1), u128::MAX - 5000)).unwrap();
-    let (batch, after) = builder.finish().unwrap();
+    let (batch, after) = builder.finish();
     use Variant::*;
     assert_eq!(variants(&batch)[..4], [DepositFull, DepositSentinel, DepositOverflow, DepositCredited]);
     assert_eq!(balance(&after, account(1), token(1)), u128::MAX);
@@ -203,7 +209,7 @@ fn deposits_that_cannot_be_credited_go_back() {
 
 #[test]
 fn what_was_not_signed_is_refused() {
-    use SignatureKind::{Ethereum, Register, Session};
+    use SignatureKind::{Register, Session};
     let with = |change: fn(&mut Operation)| {
         refused(|state| {
             let mut operation = sign(state, 1, transfer(2, 1));
@@ -243,8 +249,8 @@ fn what_was_not_signed_is_refused() {
     let mut ledger = Ledger::new(funded(), ENV, dom());
     ledger.message(&Message::L1Key { account: account(1), key: U256::ZERO }).unwrap();
     let operation = sign(ledger.state(), 1, transfer(2, 1));
-    assert_eq!(ledger.user(&operation, Session, 1).unwrap_err(), Refused::Key { kind: Session });
-    assert!(ledger.user(&operation, Ethereum, 1).is_ok());
+    assert_eq!(by_key(&mut ledger, &operation, SignatureKind::Session, 1).unwrap_err(), Refused::Key { kind: Session });
+    assert!(by_key(&mut ledger, &operation, SignatureKind::Ethereum, 1).is_ok());
 }
 
 #[test]
@@ -256,11 +262,11 @@ fn a_signed_limit_is_met_exactly() {
         expiry: ENV.timestamp,
         ..sign(ledger.state(), 1, transfer(9, 10 * ETHER - u128::from((21_000 + CREATE_GAS) * PRICE)))
     };
-    let slots = ledger.user(&operation, SignatureKind::Session, PRICE).unwrap();
+    let slots = by_key(&mut ledger, &operation, SignatureKind::Session, PRICE).unwrap();
     assert_eq!(slots.len(), 2);
     assert_eq!(eth(ledger.state(), 1).balance, 0);
     let operation = Operation { gas_limit: 20_999 + CREATE_GAS, ..sign(ledger.state(), 2, transfer(7, 1)) };
-    assert!(matches!(ledger.user(&operation, SignatureKind::Session, PRICE), Err(Refused::GasLimit { .. })));
+    assert!(matches!(by_key(&mut ledger, &operation, SignatureKind::Session, PRICE), Err(Refused::GasLimit { .. })));
 }
 
 #[test]
@@ -271,7 +277,7 @@ fn the_last_nonce_is_not_used() {
     state.write(index, leaf);
     let mut ledger = Ledger::new(state, ENV, dom());
     let operation = sign(ledger.state(), 1, transfer(2, 1));
-    assert_eq!(ledger.user(&operation, SignatureKind::Session, 1).unwrap_err(), Refused::NonceExhausted);
+    assert_eq!(by_key(&mut ledger, &operation, SignatureKind::Session, 1).unwrap_err(), Refused::NonceExhausted);
 }
 
 #[test]
@@ -281,7 +287,8 @@ fn a_credit_does_not_overflow() {
     let call = Call::TokenTransfer { token: token(1), recipient: account(2), amount: 1 };
     let operation = sign(builder.ledger().state(), 1, call);
     let root = builder.ledger().state().root();
-    assert_eq!(builder.user(&operation, SignatureKind::Session, 1).unwrap_err(), Refused::Overflow);
+    let signer = held(builder.ledger().state(), account(1), SignatureKind::Session);
+    assert_eq!(builder.user(&operation, signer, 1).unwrap_err(), Refused::Overflow);
     assert_eq!(builder.ledger().state().root(), root);
     // to oneself it does not
     apply(&mut builder, 2, Call::TokenTransfer { token: token(1), recipient: account(2), amount: 9 });
@@ -294,7 +301,7 @@ fn a_created_leaf_waits_for_its_credit() {
     ledger.create(key).unwrap();
     assert_eq!(ledger.create(Key::eth(account(8))).unwrap_err(), Refused::OutOfOrder);
     let operation = sign(ledger.state(), 1, transfer(2, 1));
-    assert_eq!(ledger.user(&operation, SignatureKind::Session, 1).unwrap_err(), Refused::OutOfOrder);
+    assert_eq!(by_key(&mut ledger, &operation, SignatureKind::Session, 1).unwrap_err(), Refused::OutOfOrder);
     assert_eq!(ledger.queued(&deposit(account(2), Address::ZERO, 1)).unwrap_err(), Refused::OutOfOrder);
     assert_eq!(ledger.queued(&Message::Forced { key }).unwrap_err(), Refused::OutOfOrder);
     assert_eq!(ledger.fee_credit().unwrap_err(), Refused::OutOfOrder);
@@ -329,12 +336,37 @@ fn no_fee_is_left_outside() {
     let operator = account(0x55);
     let mut ledger = Ledger::new(funded(), Env { operator, ..ENV }, dom());
     let operation = sign(ledger.state(), 1, transfer(2, 1));
-    ledger.user(&operation, SignatureKind::Session, PRICE).unwrap();
+    by_key(&mut ledger, &operation, SignatureKind::Session, PRICE).unwrap();
     assert_eq!(ledger.settle_fees().unwrap().len(), 2);
     assert_eq!(ledger.fee(), 0);
     assert_eq!(supply(ledger.state(), Address::ZERO), 30 * ETHER);
     let mut ledger = Ledger::new(funded(), Env { operator: Address::ZERO, ..ENV }, dom());
     assert!(ledger.settle_fees().unwrap().is_empty());
-    ledger.user(&operation, SignatureKind::Session, PRICE).unwrap();
-    assert_eq!(ledger.settle_fees().unwrap_err(), Refused::ZeroKey);
+    let refused = by_key(&mut ledger, &operation, SignatureKind::Session, PRICE).unwrap_err();
+    assert_eq!(refused, Refused::NoOperatorLeaf);
+    by_key(&mut ledger, &operation, SignatureKind::Session, 0).unwrap();
+    assert!(ledger.settle_fees().unwrap().is_empty());
+}
+
+/// PAY-AUTH: the key that counts is the one that the leaf holds when the operation's turn comes.
+#[test]
+fn a_key_that_was_replaced_signs_nothing_more() {
+    use SignatureKind::{Ethereum, Session};
+    let mut builder = builder(funded());
+    let operation = sign(builder.ledger().state(), 1, transfer(2, 1));
+    let (old, public) = [Session, Ethereum].map(|kind| held(builder.ledger().state(), account(1), kind)).into();
+    builder.message(&Message::L1Key { account: account(1), key: integer(session(77)) }).unwrap();
+    let root = builder.ledger().state().root();
+    assert_eq!(builder.user(&operation, old, PRICE).unwrap_err(), Refused::Key { kind: Session });
+    assert_eq!(builder.ledger().state().root(), root);
+    // nor does one kind of key stand for the other
+    let swapped = Signer { kind: Ethereum, ..old };
+    assert_eq!(builder.user(&operation, swapped, PRICE).unwrap_err(), Refused::Key { kind: Ethereum });
+    builder.user(&operation, Signer { key_hash: session(77), ..old }, PRICE).unwrap();
+    let next = sign(builder.ledger().state(), 1, transfer(2, 1));
+    builder.register(account(1), session(79)).unwrap();
+    assert_eq!(builder.user(&next, public, PRICE).unwrap_err(), Refused::Key { kind: Ethereum });
+    let (batch, _) = builder.finish();
+    let keys: Vec<_> = batch.authorities().map(|authority| authority.key_hash).collect();
+    assert_eq!(keys, [session(77), session(79)]);
 }

@@ -8,7 +8,7 @@ use crate::data::Effect;
 use crate::field::{address_integer, halves, integer};
 use crate::kind::{Kind, Variant};
 use crate::leaf::{Key, Leaf};
-use crate::operation::{Authority, Call, Operation, PRICE_BITS, SignatureKind, register_hash};
+use crate::operation::{Authority, Call, Operation, PRICE_BITS, SignatureKind, Signer, register_hash};
 use crate::slot::{Bid, Slot};
 use alloc::vec::Vec;
 use alloy_primitives::{Address, U256};
@@ -77,18 +77,22 @@ pub struct Spend {
 }
 
 impl Ledger {
-    /// Applies a signed operation at a price: its slots, after that of a leaf that it needs. The signature itself is
-    /// for the caller (and the Authorise circuits) to verify.
-    pub fn user(&mut self, operation: &Operation, kind: SignatureKind, price: u64) -> Result<Vec<Slot>, Refused> {
+    /// Applies an operation at a price: its slots, after that of a leaf that it needs. The signature itself is for the
+    /// caller (and the Authorise circuits) to verify; whether its key is the account's at this moment is checked here,
+    /// since operations and messages before this one may have replaced the key.
+    ///
+    /// # Errors
+    /// If a rule does not hold; then nothing has changed.
+    pub fn user(&mut self, operation: &Operation, signer: Signer, price: u64) -> Result<Vec<Slot>, Refused> {
         self.free_now()?;
-        let authority = self.authority(operation, kind)?;
+        let authority = self.authority(operation, signer)?;
         let credited = self.credited(operation)?;
         let create = match credited {
             Some(key) => self.needs_leaf(key)?,
             None => false,
         };
         let spend = self.resolve(operation, price, create)?;
-        match spend.spending {
+        let (after, fee) = match spend.spending {
             // out of the leaf that is created for it, which is empty
             Spending::TokenTransfer { from } if self.state.leaf(from).is_none() && spend.amount > 0 => {
                 return Err(Refused::Balance { balance: 0, needed: spend.amount });
@@ -102,6 +106,7 @@ impl Ledger {
                 return Err(Refused::Overflow);
             }
         }
+        self.check_operator(&spend, &after, fee, credited.filter(|_| create))?;
         let mut slots = Vec::new();
         if let Some(key) = credited.filter(|_| create) {
             slots.push(self.create(key)?);
@@ -115,21 +120,26 @@ impl Ledger {
         Ok(slots)
     }
 
-    /// PAY-AUTH: the key that must have signed, from the leaf as it is.
-    fn authority(&self, operation: &Operation, kind: SignatureKind) -> Result<Authority, Refused> {
+    /// PAY-AUTH: the key that signed must be the one in the leaf as it is now.
+    fn authority(&self, operation: &Operation, Signer { kind, key_hash }: Signer) -> Result<Authority, Refused> {
         if !kind.may_authorise(operation.call.kind()) {
             return Err(Refused::NotAuthorised { kind });
         }
         let key = Key::eth(operation.sender);
         let leaf = self.state.get(key).ok_or(Refused::Missing { key })?;
-        let key_hash = match kind {
+        let held = match kind {
             SignatureKind::Session => leaf.session_hash,
             SignatureKind::Ethereum | SignatureKind::Register => leaf.key_hash,
         };
-        if key_hash.is_zero() {
+        if held.is_zero() || held != key_hash {
             return Err(Refused::Key { kind });
         }
         Ok(Authority { kind, operation_hash: operation.hash(self.dom), key_hash })
+    }
+
+    /// Whether the operation needs a leaf that is not there.
+    pub(crate) fn creates(&self, operation: &Operation) -> bool {
+        matches!(self.credited(operation), Ok(Some(key)) if self.needs_leaf(key) == Ok(true))
     }
 
     /// The key that the operation credits here.

@@ -31,7 +31,7 @@ use ark_r1cs_std::{
 use ark_relations::gr1cs::{ConstraintSynthesizer, ConstraintSystemRef, SynthesisError};
 use items::Point;
 use slot::{Running, Shared};
-use tandem_payments::batch::{ApplyCircuit, BatchBuilder, Challenges, Chunk, Evaluations};
+use tandem_payments::batch::{ApplyCircuit, BatchBuilder, BatchLimits, Challenges, Chunk, Circuits, Evaluations};
 use tandem_payments::field::{address_integer, fr};
 use tandem_payments::ledger::Env;
 use tandem_payments::state::State;
@@ -59,8 +59,9 @@ impl Apply {
     pub fn blank(circuit: ApplyCircuit) -> Self {
         let env = Env { operator: alloy_primitives::Address::ZERO, timestamp: 0 };
         let large = ApplyCircuit { slots: circuit.slots.max(tandem_payments::batch::GROUP_SLOTS_MAX), ..circuit };
-        let builder = BatchBuilder::with_circuits(State::default(), env, Fr::zero(), 0, [circuit, large]);
-        let (batch, _) = builder.finish().expect("a batch without fees settles");
+        let circuits = Circuits { apply: [circuit, large], ..Circuits::STANDARD };
+        let limits = BatchLimits::default();
+        let (batch, _) = BatchBuilder::with(State::default(), env, Fr::zero(), 0, circuits, limits).finish();
         let [chunk] = <[Chunk; 1]>::try_from(batch.chunks).expect("an empty batch has one chunk");
         let challenges = Challenges { data: Fr::zero(), values: Fr::zero() };
         Self::new(chunk, challenges, [Fr::zero(); 3])

@@ -37,7 +37,7 @@ fn sender_recipient_and_operator_may_be_one() {
     builder.message(&l1_key(0xee)).unwrap();
     apply(&mut builder, 0xee, Call::Transfer { recipient: ENV.operator, amount: 5 });
     apply(&mut builder, 0xee, Call::WithdrawEth { recipient: ENV.operator, amount: 5 });
-    let (batch, state) = builder.finish().unwrap();
+    let (batch, state) = builder.finish();
     assert_eq!(state.get(Key::eth(ENV.operator)).unwrap().balance, ETHER - 5);
     assert!(systems(&batch).all(|system| system.is_satisfied()));
 }
@@ -45,7 +45,7 @@ fn sender_recipient_and_operator_may_be_one() {
 #[test]
 fn constraint_counts_are_pinned() {
     let constraints = |slots| {
-        let apply = Apply::blank(ApplyCircuit { id: 0x100, slots });
+        let apply = Apply::blank(ApplyCircuit { id: 0x100, slots, constraints: 0 });
         System::new(|cs| apply.generate_constraints(cs)).constraints()
     };
     assert_eq!([constraints(1), constraints(2), constraints(3)], [22_545, 40_927, 59_873]);

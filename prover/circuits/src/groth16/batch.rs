@@ -10,14 +10,14 @@ use super::{
 };
 use crate::{
     apply::Apply,
-    authorise::session::{Authorisation, LARGE_SLOTS, SMALL_SLOTS, SessionChunk, SessionChunkError},
+    authorise::session::{Authorisation, SessionChunk, SessionChunkError},
     circuit::{Chunk, CircuitId},
 };
 use ark_bn254::Fr;
 use ark_ff::Zero;
 use std::collections::BTreeMap;
 use tandem_payments::{
-    batch::{Batch, Challenges},
+    batch::{AuthoriseCircuit, Batch, Challenges, cut_signatures},
     data,
 };
 
@@ -129,15 +129,15 @@ impl PreparedBatch {
     }
 }
 
-/// Large chunks while a small one would not do.
+/// The signatures in chunks (PAY-CUT).
 fn cut(authorisations: &[Authorisation]) -> Result<Vec<SessionChunk>, SessionChunkError> {
+    let circuits = [AuthoriseCircuit::SESSION_SMALL, AuthoriseCircuit::SESSION_LARGE];
     let mut rest = authorisations;
     let mut chunks = Vec::new();
-    while !rest.is_empty() {
-        let large = rest.len() > SMALL_SLOTS;
-        let slots = if large { LARGE_SLOTS } else { SMALL_SLOTS };
-        let (now, later) = rest.split_at(rest.len().min(slots));
-        let make = if large { SessionChunk::large } else { SessionChunk::small };
+    for circuit in cut_signatures(authorisations.len(), circuits) {
+        let (now, later) = rest.split_at(rest.len().min(circuit.slots));
+        let small = circuit == AuthoriseCircuit::SESSION_SMALL;
+        let make = if small { SessionChunk::small } else { SessionChunk::large };
         chunks.push(make(now.to_vec(), Fr::zero())?);
         rest = later;
     }

@@ -58,7 +58,8 @@ fn user(i: u8, call: Call) -> Forge {
     group(|ledger| {
         let kind =
             if matches!(call, Call::SetSession { .. }) { SignatureKind::Ethereum } else { SignatureKind::Session };
-        ledger.user(&sign(ledger.state(), i, call), kind, PRICE).unwrap()
+        let signer = held(ledger.state(), account(i), kind);
+        ledger.user(&sign(ledger.state(), i, call), signer, PRICE).unwrap()
     })
 }
 

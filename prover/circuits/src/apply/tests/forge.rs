@@ -69,7 +69,7 @@ impl Forge {
         }
         let counts = Counts { leaf_count: self.leaf_count, ..Counts::default() };
         Chunk {
-            circuit: ApplyCircuit { id: 0x100, slots: slots.len() },
+            circuit: ApplyCircuit { id: 0x100, slots: slots.len(), constraints: 0 },
             env: self.env,
             dom: dom(),
             cap_in,

@@ -18,7 +18,7 @@ const ROWS_MAX: usize = 2;
 fn state(messages: &[Message]) -> State {
     let mut builder = builder(funded());
     messages.iter().for_each(|message| builder.message(message).unwrap());
-    builder.finish().unwrap().1
+    builder.finish().1
 }
 
 /// The slots of one group on a state.
@@ -32,7 +32,8 @@ fn queued(state: &State, message: Message) -> Forge {
 }
 
 fn user(state: &State, i: u8, call: Call) -> Forge {
-    group(state, |ledger| ledger.user(&sign(state, i, call), SignatureKind::Session, PRICE).unwrap())
+    let signer = held(state, account(i), SignatureKind::Session);
+    group(state, |ledger| ledger.user(&sign(state, i, call), signer, PRICE).unwrap())
 }
 
 fn fees(state: &State) -> Forge {

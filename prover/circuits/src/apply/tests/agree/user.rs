@@ -12,7 +12,7 @@ use tandem_payments::field::{address_integer, halves, integer};
 use tandem_payments::kind::Variant::*;
 use tandem_payments::leaf::Key;
 use tandem_payments::ledger::{KeyOrder, Ledger, key_order};
-use tandem_payments::operation::{Authority, Call, Operation, SignatureKind};
+use tandem_payments::operation::{Authority, Call, Operation, SignatureKind, Signer};
 use tandem_payments::slot::{Bid, Slot};
 use tandem_payments::state::State;
 use tandem_payments::tags::DIGEST_VALUES;
@@ -24,6 +24,8 @@ use tandem_payments::tree::CAPACITY;
 pub struct Case {
     pub operation: Operation,
     pub kind: SignatureKind,
+    /// The key that signed; none for the one that the sender holds.
+    pub key: Option<Fr>,
     pub price: u64,
     pub state: State,
 }
@@ -31,7 +33,7 @@ pub struct Case {
 /// Leaves out the tree, which would fill pages.
 impl Debug for Case {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self { operation, kind, price, state } = self;
+        let Self { operation, kind, price, state, .. } = self;
         let leaf = state.get(Key::eth(operation.sender));
         write!(f, "{operation:?} by {kind:?} at {price}, {} leaves, the sender's {leaf:?}", state.leaf_count())
     }
@@ -100,7 +102,7 @@ prop_compose! {
         if let (true, Call::Transfer { amount, .. }) = (exact, &mut operation.call) {
             *amount = (10 * ETHER).saturating_sub(u128::from(takes) * u128::from(price));
         }
-        Case { operation, kind, price, state }
+        Case { operation, kind, key: None, price, state }
     }
 }
 
@@ -119,7 +121,7 @@ pub fn creates(state: &State, call: &Call) -> bool {
 
 /// The slots of an operation, whether or not it is good.
 fn lay_out(case: &Case) -> Forge {
-    let Case { operation, kind, price, state } = case;
+    let Case { operation, kind, price, state, .. } = case;
     let Operation { sender, call, gas_limit, max_fee_per_gas, expiry, .. } = *operation;
     let mut ledger = Ledger::new(state.clone(), ENV, dom());
     let mut slots = Vec::new();
@@ -207,12 +209,12 @@ fn lay_out(case: &Case) -> Forge {
 
 /// Holds both to each other: the outcome, accepted or the name of the refusal.
 pub fn agrees(case: &Case) -> Result<String, TestCaseError> {
-    let Case { operation, kind, price, state } = case;
-    let native = Ledger::new(state.clone(), ENV, dom()).user(operation, *kind, *price);
+    let Case { operation, kind, key, price, state } = case;
+    let held = held(state, operation.sender, *kind);
+    let signer = Signer { key_hash: key.unwrap_or(held.key_hash), ..held };
+    let native = Ledger::new(state.clone(), ENV, dom()).user(operation, signer, *price);
     let forge = lay_out(case);
-    let leaf = state.get(Key::eth(operation.sender)).copied().unwrap_or_default();
-    let key_hash = if *kind == SignatureKind::Ethereum { leaf.key_hash } else { leaf.session_hash };
-    let signed = Authority { kind: *kind, operation_hash: operation.hash(dom()), key_hash };
+    let signed = Authority { kind: *kind, operation_hash: operation.hash(dom()), key_hash: signer.key_hash };
     let mut values = vec![Fr::zero(); forge.slots.len()];
     values[usize::from(forge.slots[0].variant == Create)] = signed.value();
     let (system, inputs) = forge.system();

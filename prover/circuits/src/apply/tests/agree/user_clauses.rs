@@ -25,8 +25,8 @@ pub fn operation() -> Vec<Clause<Case>> {
         clause("PAY-USER: the balance covers the fee", fee(), &["accepted", "Balance"]),
         clause("PAY-USER: the balance covers fee and ETH", fee_and_eth(), &["accepted", "Balance"]),
         clause("PAY-GAS: what each kind takes", gas(), &["accepted", "Balance", "GasLimit"]),
-        clause("PAY-AUTH: the session key is set", session_key(), &["accepted", "Key"]),
-        clause("PAY-AUTH: the public key is set", public_key(), &["accepted", "Key"]),
+        clause("PAY-AUTH: the session key is the one that signed", session_key(), &["accepted", "Key"]),
+        clause("PAY-AUTH: the public key is the one that signed", public_key(), &["accepted", "Key"]),
         clause("PAY-AUTH: what each signature authorises", signature(), &["accepted", "NotAuthorised"]),
     ]
 }
@@ -78,7 +78,7 @@ fn case_of(i: u8, call: Call) -> Case {
         Call::SetSession { .. } => SignatureKind::Ethereum,
         _ => SignatureKind::Session,
     };
-    Case { operation: sign(&state, i, call), kind, price: PRICE, state }
+    Case { operation: sign(&state, i, call), kind, key: None, price: PRICE, state }
 }
 
 /// A good case in which account 1 makes a call.
@@ -248,13 +248,14 @@ fn key_hashes() -> impl Strategy<Value = Fr> {
 
 fn session_key() -> impl Strategy<Value = Case> {
     (select(spends().to_vec()), key_hashes()).prop_map(|(call, key_hash)| {
-        case(call).with_sender(|leaf| (leaf.session_hash, leaf.key_hash) = (key_hash, public(1)))
+        let case = Case { key: Some(session(1)), ..case(call) };
+        case.with_sender(|leaf| (leaf.session_hash, leaf.key_hash) = (key_hash, public(1)))
     })
 }
 
 fn public_key() -> impl Strategy<Value = Case> {
     (good(), key_hashes()).prop_map(|(case, key_hash)| {
-        let case = Case { kind: SignatureKind::Ethereum, ..case };
+        let case = Case { kind: SignatureKind::Ethereum, key: Some(public(1)), ..case };
         case.with_sender(|leaf| (leaf.session_hash, leaf.key_hash) = (session(1), key_hash))
     })
 }

@@ -1,0 +1,160 @@
+//! The circuits that batches are cut for (PAY-CIRCUIT), and how slots and signatures are divided among them (PAY-CUT).
+//!
+//! Proving takes time in proportion to constraints. Each family has a large circuit, which is the cheaper per slot on L1, and a
+//! small one for what is left over: the tail takes one small proof, two of them if they cost less than a large one, or a large one.
+
+use crate::operation::SignatureKind;
+use alloc::vec::Vec;
+
+/// Slots of the longest group.
+pub const GROUP_SLOTS_MAX: usize = 3;
+
+/// A circuit of the Apply family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ApplyCircuit {
+    /// The circuit's number in the header (PAY-CIRCUIT).
+    pub id: u64,
+    /// Slots in a chunk.
+    pub slots: usize,
+    /// What a proof costs, in constraints.
+    pub constraints: u64,
+}
+
+impl ApplyCircuit {
+    /// The small circuit, for the tail of a batch.
+    pub const SMALL: Self = Self { id: 1, slots: 6, constraints: 115_583 };
+    /// The large circuit, whose keys take the most memory.
+    pub const LARGE: Self = Self { id: 2, slots: 27, constraints: 506_681 };
+}
+
+/// A circuit of the Authorise family: it verifies signatures of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AuthoriseCircuit {
+    /// The circuit's number in the header (PAY-CIRCUIT).
+    pub id: u64,
+    /// Signatures in a chunk.
+    pub slots: usize,
+    /// What a proof costs, in constraints.
+    pub constraints: u64,
+}
+
+impl AuthoriseCircuit {
+    /// Session signatures, few slots.
+    pub const SESSION_SMALL: Self = Self { id: 3, slots: 8, constraints: 30_122 };
+    /// Session signatures, many slots.
+    pub const SESSION_LARGE: Self = Self { id: 4, slots: 35, constraints: 131_015 };
+}
+
+/// The circuits that a batch is cut for. Of each family the small circuit comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Circuits {
+    /// Apply.
+    pub apply: [ApplyCircuit; 2],
+    /// Authorise, session signatures.
+    pub session: Option<[AuthoriseCircuit; 2]>,
+    /// Authorise, Ethereum signatures.
+    pub ethereum: Option<[AuthoriseCircuit; 2]>,
+    /// Authorise, registrations of public keys.
+    pub register: Option<[AuthoriseCircuit; 2]>,
+}
+
+impl Circuits {
+    /// The circuits that exist: Ethereum signatures and registrations have none yet, so that nothing they authorise can be in a
+    /// batch, set session key (07) and register public key (08) among it.
+    pub const STANDARD: Self = Self {
+        apply: [ApplyCircuit::SMALL, ApplyCircuit::LARGE],
+        session: Some([AuthoriseCircuit::SESSION_SMALL, AuthoriseCircuit::SESSION_LARGE]),
+        ethereum: None,
+        register: None,
+    };
+
+    /// The circuits that verify signatures of a kind, none if nothing does.
+    pub const fn authorise(&self, kind: SignatureKind) -> Option<[AuthoriseCircuit; 2]> {
+        match kind {
+            SignatureKind::Session => self.session,
+            SignatureKind::Ethereum => self.ethereum,
+            SignatureKind::Register => self.register,
+        }
+    }
+}
+
+/// Whether two small proofs cost less than a large one.
+const fn two_small_cost_less(small: u64, large: u64) -> bool {
+    small.saturating_mul(2) < large
+}
+
+/// The circuits that `count` signatures take, in order; of each the next signatures, as many as it has slots or as are left.
+pub fn cut_signatures(count: usize, [small, large]: [AuthoriseCircuit; 2]) -> Vec<AuthoriseCircuit> {
+    let two = two_small_cost_less(small.constraints, large.constraints);
+    let tail = if two { small.slots.saturating_mul(2) } else { small.slots };
+    let mut rest = count;
+    let mut circuits = Vec::new();
+    while rest > 0 {
+        let next = if rest > tail { large } else { small };
+        rest = rest.saturating_sub(next.slots.max(1));
+        circuits.push(next);
+    }
+    circuits
+}
+
+/// How many slots a batch has, as they are cut: sealed large chunks, and the one that is open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Cut {
+    /// Large chunks that are full, or that the next group did not fit.
+    pub(super) sealed: usize,
+    /// Slots in the open chunk.
+    pub(super) open: usize,
+    /// The most of these that end with a group and fit a small chunk.
+    pub(super) mark: usize,
+}
+
+/// What proves the open chunk in the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tail {
+    /// Nothing is left.
+    Empty,
+    /// One small proof.
+    Small,
+    /// Two small proofs, divided at the mark.
+    TwoSmall,
+    /// One large proof.
+    Large,
+}
+
+impl Cut {
+    /// After one more group.
+    pub(super) fn add(self, group: usize, [small, large]: [ApplyCircuit; 2]) -> Self {
+        let open = self.open.saturating_add(group);
+        let next = if open > large.slots {
+            Self { sealed: self.sealed.saturating_add(1), open: group, mark: 0 }
+        } else {
+            Self { open, ..self }
+        };
+        if next.open <= small.slots { Self { mark: next.open, ..next } } else { next }
+    }
+
+    /// How the open chunk ends. A batch has at least one chunk.
+    pub(super) fn tail(self, [small, large]: [ApplyCircuit; 2]) -> Tail {
+        if self.open == 0 && self.sealed > 0 {
+            Tail::Empty
+        } else if self.open <= small.slots {
+            Tail::Small
+        } else if self.open.saturating_sub(self.mark) <= small.slots
+            && two_small_cost_less(small.constraints, large.constraints)
+        {
+            Tail::TwoSmall
+        } else {
+            Tail::Large
+        }
+    }
+
+    /// How many proofs of each circuit it takes, the small one first.
+    pub(super) fn proofs(self, circuits: [ApplyCircuit; 2]) -> [usize; 2] {
+        match self.tail(circuits) {
+            Tail::Empty => [0, self.sealed],
+            Tail::Small => [1, self.sealed],
+            Tail::TwoSmall => [2, self.sealed],
+            Tail::Large => [0, self.sealed.saturating_add(1)],
+        }
+    }
+}

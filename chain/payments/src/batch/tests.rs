@@ -1,0 +1,292 @@
+//! Batches at their edges: the circuits they are cut for, the limits, the operator's leaf.
+
+use super::circuits::{Cut, Tail};
+use super::*;
+use crate::data::{Message, bytes};
+use crate::kind::Variant;
+use crate::leaf::Key;
+use crate::ledger::Refused;
+use crate::operation::{Call, SignatureKind, Signer};
+use crate::replay::replay;
+use crate::state::State;
+use crate::testing::*;
+use crate::tree::CAPACITY;
+use alloy_primitives::Address;
+
+const UNLIMITED: BatchLimits =
+    BatchLimits { call_bytes_max: u64::MAX, apply_proofs_max: u64::MAX, l1_gas_max: u64::MAX };
+
+fn with(state: State, env: Env, circuits: Circuits, limits: BatchLimits) -> BatchBuilder {
+    BatchBuilder::with(state, env, dom(), 7, circuits, limits)
+}
+
+fn standard(state: State) -> BatchBuilder {
+    with(state, ENV, Circuits::STANDARD, UNLIMITED)
+}
+
+fn transfer(i: u8) -> Call {
+    Call::Transfer { recipient: account(i), amount: 1 }
+}
+
+fn tries(builder: &mut BatchBuilder, i: u8, call: Call) -> Result<(), Refused> {
+    let operation = sign(builder.ledger().state(), i, call);
+    let signer = held(builder.ledger().state(), account(i), SignatureKind::Session);
+    builder.user(&operation, signer, PRICE)
+}
+
+fn ids(batch: &Batch) -> Vec<u64> {
+    batch.chunks.iter().map(|chunk| chunk.circuit.id).collect()
+}
+
+/// Each chunk takes up where the one before it ended, and fills its circuit (PAY-CHAIN, PAY-GROUP).
+fn assert_chained(batch: &Batch) {
+    for pair in batch.chunks.windows(2) {
+        assert_eq!(pair[1].cap_in, pair[0].cap_out);
+        assert_eq!((pair[1].counts_in, pair[1].fee_in), (pair[0].counts_out, pair[0].fee_out));
+    }
+    for chunk in &batch.chunks {
+        assert_eq!(chunk.slots.len(), chunk.circuit.slots);
+        let padding = chunk.slots.iter().filter(|slot| slot.variant == Variant::Padding);
+        // padding opens the tree as it is at the chunk's end
+        padding.for_each(|slot| assert_eq!(slot.a.path[13], core::array::from_fn(|i| slot.b.path[13][i])));
+        let first = chunk.slots[0].variant;
+        assert!(first != Variant::TokenCredit, "a group crosses a chunk's end");
+    }
+}
+
+#[test]
+fn signatures_without_a_circuit_are_refused() {
+    let mut builder = standard(funded());
+    let root = builder.ledger().state().root();
+    let operation = sign(builder.ledger().state(), 1, transfer(2));
+    for kind in [SignatureKind::Ethereum, SignatureKind::Register] {
+        let signer = held(builder.ledger().state(), account(1), kind);
+        assert_eq!(builder.user(&operation, signer, PRICE), Err(Refused::NoCircuit { kind }));
+    }
+    let set = sign(builder.ledger().state(), 1, Call::SetSession { key_hash: session(5) });
+    let signer = held(builder.ledger().state(), account(1), SignatureKind::Ethereum);
+    assert_eq!(builder.user(&set, signer, PRICE), Err(Refused::NoCircuit { kind: SignatureKind::Ethereum }));
+    let register = builder.register(account(1), public(1));
+    assert_eq!(register, Err(Refused::NoCircuit { kind: SignatureKind::Register }));
+    assert_eq!(builder.ledger().state().root(), root);
+    let session =
+        Signer { kind: SignatureKind::Session, ..held(builder.ledger().state(), account(1), SignatureKind::Session) };
+    builder.user(&operation, session, PRICE).unwrap();
+    let (batch, _) = builder.finish();
+    assert!(batch.authorities().all(|authority| authority.kind == SignatureKind::Session));
+}
+
+/// One slot each and the fee: the tail is one small proof, two of them, or a large one.
+#[test]
+fn the_tail_takes_the_cheapest_proofs() {
+    let cut = |transfers: usize| {
+        let mut builder = standard(funded());
+        (0..transfers).for_each(|_| apply(&mut builder, 1, transfer(2)));
+        let load = builder.load();
+        let (batch, _) = builder.finish();
+        assert_chained(&batch);
+        let count = |id| ids(&batch).iter().filter(|found| **found == id).count();
+        assert_eq!(load.apply, [count(1), count(2)], "what is reckoned is what comes out");
+        ids(&batch)
+    };
+    assert_eq!(cut(0), [1]);
+    assert_eq!(cut(5), [1]);
+    assert_eq!(cut(6), [1, 1]);
+    assert_eq!(cut(11), [1, 1]);
+    assert_eq!(cut(12), [2]);
+    assert_eq!(cut(26), [2]);
+    assert_eq!(cut(27), [2, 1]);
+    assert_eq!(cut(27 + 11), [2, 1, 1]);
+    assert_eq!(cut(27 + 12), [2, 2]);
+}
+
+/// Groups of three: two of them fill six slots, and three or four do not divide into two small chunks unless they end there.
+#[test]
+fn a_tail_is_divided_between_groups_only() {
+    let new_token = |builder: &mut BatchBuilder, i| {
+        apply(builder, 1, Call::TokenTransfer { token: token(1), recipient: account(i), amount: 1 });
+    };
+    // 2 | 3 3 | 3 1 : the mark is at 5, and 7 slots stay
+    let mut builder = standard(funded());
+    apply(&mut builder, 1, Call::TokenTransfer { token: token(1), recipient: account(2), amount: 1 });
+    (11..14).for_each(|i| new_token(&mut builder, i));
+    let (batch, _) = builder.finish();
+    assert_eq!(ids(&batch), [2]);
+    // 3 3 | 3 1
+    let mut builder = standard(funded());
+    (11..14).for_each(|i| new_token(&mut builder, i));
+    let start = funded();
+    let (batch, state) = builder.finish();
+    assert_eq!(ids(&batch), [1, 1]);
+    assert_chained(&batch);
+    let [effects, withdrawals, messages] =
+        [&batch.effects, &batch.withdrawals, &batch.messages].map(|segment| bytes(segment));
+    assert_eq!(replay(start, ENV, &effects, &withdrawals, &messages).unwrap().state.root(), state.root());
+}
+
+#[test]
+fn cuts_are_made_by_cost() {
+    let [small, large] = Circuits::STANDARD.apply;
+    assert_eq!(Cut { sealed: 0, open: 12, mark: 6 }.tail([small, large]), Tail::TwoSmall);
+    let dear = ApplyCircuit { constraints: large.constraints / 2 + 1, ..small };
+    assert_eq!(Cut { sealed: 0, open: 12, mark: 6 }.tail([dear, large]), Tail::Large);
+    assert_eq!(Cut { sealed: 0, open: 12, mark: 5 }.tail([small, large]), Tail::Large);
+    let session = Circuits::STANDARD.session.unwrap();
+    let ids = |count| cut_signatures(count, session).iter().map(|circuit| circuit.id).collect::<Vec<_>>();
+    assert_eq!(ids(0), [0u64; 0]);
+    assert_eq!(ids(8), [3]);
+    assert_eq!(ids(9), [3, 3]);
+    assert_eq!(ids(16), [3, 3]);
+    assert_eq!(ids(17), [4]);
+    assert_eq!(ids(35), [4]);
+    assert_eq!(ids(36), [4, 3]);
+    assert_eq!(ids(35 + 17), [4, 4]);
+    let [small, large] = session;
+    let dear = AuthoriseCircuit { constraints: large.constraints, ..small };
+    assert_eq!(cut_signatures(9, [dear, large]), [large]);
+}
+
+/// A batch takes operations up to each limit, refuses the next one without a trace, and what it has can always be ended.
+#[test]
+fn what_does_not_fit_changes_nothing() {
+    let roomy = BatchLimits { call_bytes_max: 6000, apply_proofs_max: 3, l1_gas_max: 2_000_000 };
+    for (limits, bound) in [
+        (BatchLimits { apply_proofs_max: u64::MAX, l1_gas_max: u64::MAX, ..roomy }, Bound::CallBytes),
+        (BatchLimits { call_bytes_max: u64::MAX, l1_gas_max: u64::MAX, ..roomy }, Bound::ApplyProofs),
+        (BatchLimits { call_bytes_max: u64::MAX, apply_proofs_max: u64::MAX, ..roomy }, Bound::L1Gas),
+    ] {
+        let start = funded();
+        let mut builder = with(start.clone(), ENV, Circuits::STANDARD, limits);
+        let mut taken = 0;
+        let refused = loop {
+            let (root, load) = (builder.ledger().state().root(), builder.load());
+            match tries(&mut builder, 1, transfer(2)) {
+                Ok(()) => taken += 1,
+                Err(refused) => {
+                    assert_eq!((builder.ledger().state().root(), builder.load()), (root, load));
+                    break refused;
+                }
+            }
+        };
+        assert_eq!(refused, Refused::BatchFull { bound });
+        assert!(taken > 0);
+        let deposit = builder.message(&deposit(account(9), Address::ZERO, 1));
+        assert_eq!(deposit, Err(Refused::BatchFull { bound }), "two slots and five elements");
+        let load = builder.load();
+        assert_eq!(load.exceeds(&limits), None);
+        let (batch, state) = builder.finish();
+        assert_eq!(load.apply_proofs(), batch.chunks.len() as u64);
+        let segments = [&batch.effects, &batch.withdrawals, &batch.messages].map(|segment| bytes(segment));
+        assert_eq!(load.segment_bytes(), segments.iter().map(|bytes| bytes.len() as u64).sum::<u64>());
+        // one more would not have fitted
+        let mut more = standard(start.clone());
+        (0..=taken).for_each(|_| apply(&mut more, 1, transfer(2)));
+        assert_eq!(more.load().exceeds(&limits), Some(bound));
+        let [effects, withdrawals, messages] = segments;
+        assert_eq!(replay(start, ENV, &effects, &withdrawals, &messages).unwrap().state.root(), state.root());
+    }
+}
+
+/// A full default batch of transfers is bounded by its proofs, one of withdrawals by its bytes; neither comes near the gas cap of
+/// EIP-7825.
+#[test]
+fn default_limits_hold_together() {
+    let limits = BatchLimits::default();
+    let full = |elements: [usize; 3], signatures| {
+        let cut = Cut { sealed: 63, open: 27, mark: 6 };
+        Load::new(&Circuits::STANDARD, cut, elements, [signatures, 0, 0])
+    };
+    let slots = 64 * ApplyCircuit::LARGE.slots;
+    let transfers = full([slots, 0, 0], slots - 1);
+    assert_eq!(transfers.exceeds(&limits), None);
+    assert!(transfers.call_bytes() <= limits.call_bytes_max && transfers.l1_gas() < 1 << 24);
+    let withdrawals = full([slots, 2 * (slots - 1), 0], slots - 1);
+    assert_eq!(withdrawals.exceeds(&limits), Some(Bound::CallBytes));
+    // calldata at the floor price of EIP-7623, every byte other than zero, is within the estimate
+    for load in [transfers, withdrawals, Load::default()] {
+        assert!(21_000 + 40 * load.call_bytes() <= load.l1_gas());
+    }
+}
+
+/// The one figure measured (docs/contracts/payments.md): three proofs under two keys, 695,492 gas without transaction and storage.
+#[test]
+fn the_gas_formula_covers_what_was_measured() {
+    let load = Load { elements: [10, 4, 2], apply: [2, 0], authorise: [[1, 0], [0; 2], [0; 2]] };
+    let (transaction, calldata, storage) = (21_000, 16 * load.call_bytes(), 12 * 22_100);
+    assert!(load.l1_gas() > 695_492 + transaction + calldata + storage);
+}
+
+/// No fee is taken that could not be credited (PAY-FEE).
+#[test]
+fn the_operators_leaf_is_made_while_there_is_room() {
+    let operator = account(0x55);
+    let env = Env { operator, ..ENV };
+    let begin = |count| with(funded().with_leaf_count(count), env, Circuits::STANDARD, UNLIMITED);
+    // room for one leaf, which is the operator's
+    let mut builder = begin(CAPACITY - 1);
+    let root = builder.ledger().state().root();
+    assert_eq!(tries(&mut builder, 1, transfer(9)), Err(Refused::NoOperatorLeaf), "the last leaf to somebody else");
+    assert_eq!(builder.ledger().state().root(), root);
+    apply(&mut builder, 1, transfer(2));
+    assert_eq!((builder.ledger().fee(), builder.ledger().operator_has_leaf()), (0, true));
+    builder.message(&deposit(account(9), Address::ZERO, 3)).unwrap();
+    apply(&mut builder, 1, transfer(2));
+    let (batch, state) = builder.finish();
+    let variants: Vec<_> = batch.chunks.iter().flat_map(|chunk| &chunk.slots).map(|slot| slot.variant).collect();
+    use Variant::*;
+    assert_eq!(variants[..6], [Transfer, Create, FeeCredit, DepositFull, Transfer, FeeCredit]);
+    assert_eq!(state.get(Key::eth(operator)).unwrap().balance, 42_000 * u128::from(PRICE));
+    assert_eq!(batch.chunks.last().unwrap().fee_out, 0);
+
+    // no room
+    let mut builder = begin(CAPACITY);
+    assert_eq!(tries(&mut builder, 1, transfer(2)), Err(Refused::NoOperatorLeaf));
+    let operation = sign(builder.ledger().state(), 1, transfer(2));
+    let signer = held(builder.ledger().state(), account(1), SignatureKind::Session);
+    builder.user(&operation, signer, 0).unwrap();
+    assert_eq!(builder.finish().0.chunks[0].fee_out, 0);
+
+    // room for two
+    let mut builder = begin(CAPACITY - 2);
+    apply(&mut builder, 1, transfer(9));
+    assert!(builder.ledger().state().is_full());
+    builder.finish();
+
+    // the last leaf is the operator's own, made by the transfer
+    let mut builder = begin(CAPACITY - 1);
+    apply(&mut builder, 1, Call::Transfer { recipient: operator, amount: 5 });
+    assert_eq!(builder.finish().1.get(Key::eth(operator)).unwrap().balance, 5 + 42_000 * u128::from(PRICE));
+
+    // the sentinel is nobody
+    let mut builder = with(funded(), Env { operator: Address::ZERO, ..ENV }, Circuits::STANDARD, UNLIMITED);
+    assert_eq!(tries(&mut builder, 1, transfer(2)), Err(Refused::NoOperatorLeaf));
+    builder.message(&deposit(account(9), Address::ZERO, 3)).unwrap();
+    builder.finish();
+}
+
+/// An operator so rich that fees would not fit gets none; a deposit that would make it so comes after its fees.
+#[test]
+fn fees_do_not_overflow_the_operators_balance() {
+    let fee = 21_000 * u128::from(PRICE);
+    let rich = |balance| {
+        let state = funded();
+        let index = state.find(Key::eth(ENV.operator)).unwrap();
+        state.with_leaf(index, |leaf| leaf.balance = balance)
+    };
+    let mut builder = standard(rich(u128::MAX - fee));
+    apply(&mut builder, 1, transfer(2));
+    assert_eq!(tries(&mut builder, 1, transfer(2)), Err(Refused::Overflow));
+    assert_eq!(builder.finish().1.get(Key::eth(ENV.operator)).unwrap().balance, u128::MAX);
+
+    let mut builder = standard(rich(u128::MAX - fee));
+    let call = Call::Transfer { recipient: ENV.operator, amount: 1 };
+    assert_eq!(tries(&mut builder, 1, call), Err(Refused::Overflow));
+    apply(&mut builder, 1, transfer(2));
+    builder.message(&deposit(ENV.operator, Address::ZERO, 1)).unwrap();
+    let (batch, state) = builder.finish();
+    let variants: Vec<_> = batch.chunks[0].slots.iter().map(|slot| slot.variant).collect();
+    assert_eq!(variants[..3], [Variant::Transfer, Variant::FeeCredit, Variant::DepositOverflow]);
+    assert_eq!(state.get(Key::eth(ENV.operator)).unwrap().balance, u128::MAX);
+    assert_eq!(batch.withdrawals.len(), 2);
+    let _ = Message::Forced { key: Key::ZERO };
+}
