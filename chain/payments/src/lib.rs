@@ -14,6 +14,7 @@
 extern crate alloc;
 
 pub mod batch;
+pub mod content;
 pub mod data;
 pub mod digest;
 pub mod eddsa;
@@ -30,5 +31,6 @@ pub mod tags;
 #[cfg(any(test, feature = "test-util"))]
 pub mod testing;
 pub mod tree;
+pub mod withdrawals;
 
 pub use ark_bn254::Fr;
