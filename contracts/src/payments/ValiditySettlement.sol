@@ -93,8 +93,9 @@ contract ValiditySettlement is ISettlement, IFailure, IFinality, IKeySets, ILeav
 
     /// @param schedule_ names this contract, its Inbox and its rules
     /// @param escapeDelaySeconds_ how long overdue messages may stay unproven
-    /// @dev The owner's notice must be long enough for a message to be queued, become overdue, stay unproven and end the chain before anything new
-    /// holds (PAY-FREEZE): else keys of his own making could come into force before anybody has left.
+    /// @dev The owner's notice must be long enough to leave before anything new holds (PAY-NOTICE): else keys of his own making could come into force, and
+    /// empty the escrow at once, before a message was queued, had become overdue and stayed unproven, a call was to end the chain, and, if a batch took
+    /// the message just before that, the withdrawal was claimed. L1 may keep each of these three transactions waiting for the censorship bound.
     constructor(address schedule_, uint64 escapeDelaySeconds_) {
         ISchedule named = ISchedule(schedule_);
         if (named.settlement() != address(this)) {
@@ -110,7 +111,7 @@ contract ValiditySettlement is ISettlement, IFailure, IFinality, IKeySets, ILeav
         escapeDelaySeconds = escapeDelaySeconds_;
         _windowSeconds = named.forcedInclusionWindowSeconds();
         uint256 neededSeconds = uint256(_windowSeconds) + escapeDelaySeconds_;
-        if (!Notices.isDevnet()) neededSeconds += Notices.MIN_NOTICE_SECONDS;
+        if (!Notices.isDevnet()) neededSeconds += Notices.MIN_NOTICE_SECONDS + Notices.CENSORSHIP_SECONDS;
         if (named.delaySeconds() < neededSeconds) {
             revert ValiditySettlement_NoticeTooShort(named.delaySeconds(), neededSeconds);
         }
