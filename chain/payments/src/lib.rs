@@ -18,6 +18,8 @@ pub mod content;
 pub mod data;
 pub mod digest;
 pub mod eddsa;
+pub mod escape;
+pub mod ethereum;
 pub mod field;
 pub mod kind;
 pub mod leaf;
