@@ -1,7 +1,7 @@
-//! gRPC schemas (`tandem/v1/*.proto`) as Rust types, clients and servers.
+//! Schemas (`tandem/v1/*.proto`) as Rust types, clients and servers.
 #![allow(missing_docs)] // generated; the schemas document themselves
 
-/// The block feed, version 1.
+/// The block feed and the work of provers, version 1.
 pub mod v1 {
     tonic::include_proto!("tandem.v1");
 }

@@ -3,6 +3,7 @@
 //! Everything in it is deterministic: regenerating changes nothing. `TANDEM_WRITE_VECTORS=1` writes the file.
 
 use alloy_primitives::{Address, B256, U256, hex, keccak256};
+use alloy_sol_types::SolValue;
 use ark_bn254::Fr;
 use serde_json::Value;
 use std::{collections::BTreeMap, fs, path::PathBuf};
@@ -11,8 +12,8 @@ use tandem_circuits::{
     authorise::session::{Authorisation, SessionChunk},
     circuit::CircuitId,
     groth16::{
-        ApplyTurn, AuthoriseTurn, DevnetKeys, Header, Key, PreparedBatch, ProvenBatch, Prover, ProverConfig, Segment,
-        Transcript, key_set_hash, key_words, render_key_library, verify_batch,
+        ApplyTurn, AuthoriseTurn, Calldata, DevnetKeys, Header, Key, PreparedBatch, ProvenBatch, Prover, ProverConfig,
+        Segment, Transcript, key_set_hash, key_words, render_key_library, verify_batch,
     },
 };
 use tandem_payments::{
@@ -129,12 +130,6 @@ fn encode(words: impl IntoIterator<Item = U256>) -> String {
     hex::encode_prefixed(words.into_iter().flat_map(|word| word.to_be_bytes::<32>()).collect::<Vec<_>>())
 }
 
-/// The ABI encoding of an array of static structs.
-fn encode_array(items: Vec<Vec<U256>>) -> String {
-    let head = [U256::from(32), U256::from(items.len())];
-    encode(head.into_iter().chain(items.into_iter().flatten()))
-}
-
 fn describe(proven: &ProvenBatch, keys: &BTreeMap<CircuitId, Key>, root_out: Fr, leaf_count_out: u64) -> Value {
     let header = proven.header;
     let t0 = Transcript::new(
@@ -146,19 +141,8 @@ fn describe(proven: &ProvenBatch, keys: &BTreeMap<CircuitId, Key>, root_out: Fr,
     let t1 = t0.chunks(&proven.apply, &proven.authorise);
     let t2 = t1.proofs(&proven.proofs);
     let coefficients = (0..proven.proofs.len()).map(|i| integer(t2.coefficient(i).unwrap()));
-    let (apply, authorise) = proven.proofs.split_at(proven.apply.len());
-    let apply = apply.iter().map(|proof| {
-        let input = |i: usize| integer(proof.inputs[i]);
-        let mut words = vec![U256::from(proof.circuit.number())];
-        words.extend([1, 3, 5, 6, 7, 13, 15, 17, 18].map(input));
-        words.extend(proof.words());
-        words
-    });
-    let authorise = authorise.iter().map(|proof| {
-        let mut words = vec![U256::from(proof.circuit.number()), integer(proof.inputs[0]), integer(proof.inputs[2])];
-        words.extend(proof.words());
-        words
-    });
+    let Calldata { env, segments, applied, authorised } = proven.calldata();
+    assert_eq!((env.timestamp, env.operator), (ENV.timestamp, ENV.operator));
     let word = |hash: B256| U256::from_be_bytes(hash.0);
     let header_words = [
         word(header.config_hash),
@@ -176,9 +160,9 @@ fn describe(proven: &ProvenBatch, keys: &BTreeMap<CircuitId, Key>, root_out: Fr,
         "keys": encode(keys.iter().flat_map(|(circuit, key)| key_words(*circuit, key.verifying()))),
         "keySetHash": header.key_set_hash.to_string(),
         "header": encode(header_words),
-        "segments": proven.segments.each_ref().map(hex::encode_prefixed),
-        "apply": encode_array(apply.collect()),
-        "authorise": encode_array(authorise.collect()),
+        "segments": segments.map(hex::encode_prefixed),
+        "apply": hex::encode_prefixed(applied.abi_encode()),
+        "authorise": hex::encode_prefixed(authorised.abi_encode()),
         "z": encode([integer(t1.z())]),
         "zJoin": encode([integer(t1.z_join())]),
         "coefficients": encode(coefficients),

@@ -55,6 +55,27 @@ impl Apply {
         Self { chunk, inputs }
     }
 
+    /// What the circuit proves.
+    pub(crate) fn chunk(&self) -> &Chunk {
+        &self.chunk
+    }
+
+    /// The challenges that it was made for.
+    pub(crate) fn challenges(&self) -> Challenges {
+        let [data, values] = self.after([0, 1]);
+        Challenges { data, values }
+    }
+
+    /// Where its evaluations begin.
+    pub(crate) fn start(&self) -> Evaluations {
+        self.after([2, 4, 6])
+    }
+
+    /// Public inputs by their places from the challenges on.
+    fn after<const N: usize>(&self, places: [usize; N]) -> [Fr; N] {
+        places.map(|place| self.inputs[APPLY_INPUTS_BEFORE + place])
+    }
+
     /// A circuit for key generation: a chunk of padding.
     pub fn blank(circuit: ApplyCircuit) -> Self {
         let env = Env { operator: alloy_primitives::Address::ZERO, timestamp: 0 };

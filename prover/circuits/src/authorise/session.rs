@@ -129,6 +129,16 @@ impl SessionChunk {
         digest::digest(tags::DIGEST_VALUES, self.circuit.number(), &items)
     }
 
+    /// The challenge.
+    pub(crate) fn challenge(&self) -> Fr {
+        self.challenge
+    }
+
+    /// The signatures.
+    pub(crate) fn authorisations(&self) -> &[Authorisation] {
+        &self.authorisations
+    }
+
     /// The same chunk under another challenge.
     pub fn with_challenge(self, challenge: Fr) -> Self {
         Self { challenge, ..self }

@@ -3,10 +3,13 @@
 //! Twin: `contracts/src/payments/PaymentsProof.sol`, which accepts what is built here and nothing else.
 
 use super::{
+    assembly::{Assembly, AssemblyError},
+    job::{ChunkJob, Work},
     key::Key,
     proof::Proof,
     prover::{ProveError, Prover, Stage},
-    transcript::{ApplyTurn, AuthoriseTurn, Header, Segment, Transcript},
+    statement::{ApplyStatement, AuthoriseStatement, Statement},
+    transcript::{ApplyTurn, AuthoriseTurn, Header},
 };
 use crate::{
     apply::Apply,
@@ -17,7 +20,7 @@ use ark_bn254::Fr;
 use ark_ff::Zero;
 use std::collections::BTreeMap;
 use tandem_payments::{
-    batch::{AuthoriseCircuit, Batch, Challenges, cut_signatures},
+    batch::{AuthoriseCircuit, Batch, cut_signatures},
     data,
 };
 
@@ -51,25 +54,29 @@ pub enum BatchProveError {
     /// A circuit has no key here.
     #[error("there is no key for {0:?}")]
     NoKey(CircuitId),
+    /// The header is not that of this batch on its state.
+    #[error("the header is not this batch's")]
+    Header,
+    /// A proof does not fit the batch.
+    #[error(transparent)]
+    Assembly(#[from] AssemblyError),
     /// A chunk cannot be proven.
     #[error(transparent)]
     Prove(#[from] ProveError),
 }
 
-/// A batch whose challenges are drawn: its chunks can be proven in any order, or at once.
+/// A batch whose challenges are drawn: its chunks can be proven in any order, or at once, here or elsewhere.
 #[derive(Clone, Debug)]
 pub struct PreparedBatch {
-    header: Header,
-    segments: [Vec<u8>; 3],
-    apply: Vec<(ApplyTurn, Apply)>,
-    authorise: Vec<(AuthoriseTurn, SessionChunk)>,
+    assembly: Assembly,
+    jobs: Vec<ChunkJob>,
 }
 
 impl PreparedBatch {
     /// Cuts the signatures into chunks and draws the challenges.
     ///
     /// # Errors
-    /// If the signatures are not exactly those that the batch needs, or one does not verify.
+    /// If the signatures are not exactly those that the batch needs, or one does not verify, or the header is another batch's.
     pub fn new(header: Header, batch: &Batch, authorisations: &[Authorisation]) -> Result<Self, BatchProveError> {
         let mut needed: Vec<Fr> = batch.authorities().map(|authority| authority.value()).collect();
         let mut given: Vec<Fr> = authorisations.iter().map(Authorisation::value).collect();
@@ -79,53 +86,68 @@ impl PreparedBatch {
             return Err(BatchProveError::Authorisations);
         }
         let session = cut(authorisations)?;
-        let authorise: Vec<_> = session
-            .iter()
-            .map(|chunk| AuthoriseTurn { circuit: chunk.circuit_id(), value_digest: chunk.value_digest() })
-            .collect();
-        let apply = batch.chunks.iter().map(apply_turn).collect::<Result<Vec<_>, _>>()?;
-
-        let segments = [&batch.effects, &batch.withdrawals, &batch.messages].map(|elements| data::bytes(elements));
-        let posted = segments.each_ref().map(|bytes| Segment::of(bytes));
-        let t1 = Transcript::new(&header, &posted, apply.len(), authorise.len()).chunks(&apply, &authorise);
-        let challenges = Challenges { data: t1.z(), values: t1.z_join() };
-        let mut sums = [Fr::zero(); 3];
-        let apply = apply.into_iter().zip(&batch.chunks).map(|(turn, chunk)| {
-            let circuit = Apply::new(chunk.clone(), challenges, sums);
-            sums = chunk.inputs_after(challenges, sums).1;
-            (turn, circuit)
+        let authorise = session.iter().map(|chunk| {
+            let turn = AuthoriseTurn { circuit: chunk.circuit_id(), value_digest: chunk.value_digest() };
+            AuthoriseStatement { turn, product: Fr::zero() }
         });
-        let apply = apply.collect();
-        let session = session.into_iter().map(|chunk| chunk.with_challenge(challenges.values));
-        Ok(Self { header, segments, apply, authorise: authorise.into_iter().zip(session).collect() })
+        let apply = batch.chunks.iter().map(|chunk| {
+            let turn = apply_turn(chunk)?;
+            Ok::<_, BatchProveError>(ApplyStatement { turn, evaluations_out: [Fr::zero(); 3], product: Fr::zero() })
+        });
+        let segments = [&batch.effects, &batch.withdrawals, &batch.messages].map(|elements| data::bytes(elements));
+        let mut statement =
+            Statement { header, segments, apply: apply.collect::<Result<_, _>>()?, authorise: authorise.collect() };
+
+        // What depends on the challenges comes in when they are drawn.
+        let challenges = statement.challenges();
+        let mut sums = [Fr::zero(); 3];
+        let mut work = Vec::with_capacity(batch.chunks.len() + session.len());
+        for (chunk, published) in batch.chunks.iter().zip(&mut statement.apply) {
+            work.push(Work::Apply(Box::new(Apply::new(chunk.clone(), challenges, sums))));
+            sums = chunk.inputs_after(challenges, sums).1;
+            (published.evaluations_out, published.product) = (sums, chunk.product(challenges.values));
+        }
+        for (chunk, published) in session.into_iter().zip(&mut statement.authorise) {
+            let chunk = chunk.with_challenge(challenges.values);
+            published.product = chunk.public_inputs().last().copied().unwrap_or_default();
+            work.push(Work::Session(chunk));
+        }
+        let jobs: Vec<_> = (0..).zip(work).map(|(number, work)| ChunkJob { number, work }).collect();
+        let assembly = Assembly::new(statement);
+        let ends = batch.chunks.last().map(|chunk| chunk.counts_out.message_index);
+        let claimed = assembly.claims().iter().map(|(_, inputs)| inputs);
+        if ends != Some(header.queue_end) || !jobs.iter().map(ChunkJob::public_inputs).eq(claimed.cloned()) {
+            return Err(BatchProveError::Header);
+        }
+        Ok(Self { assembly, jobs })
     }
 
     /// The circuits whose keys are needed.
     pub fn circuits(&self) -> impl Iterator<Item = CircuitId> {
-        let apply = self.apply.iter().map(|(turn, _)| turn.circuit);
-        apply.chain(self.authorise.iter().map(|(turn, _)| turn.circuit))
+        self.jobs.iter().map(ChunkJob::circuit)
     }
 
-    /// Proves every chunk, one after the other; `progress` hears the chunk's number and its stage.
+    /// The chunks to prove, those of Apply first, and what takes their proofs.
+    pub fn split(self) -> (Assembly, Vec<ChunkJob>) {
+        (self.assembly, self.jobs)
+    }
+
+    /// Proves every chunk here, one after the other; `progress` hears the chunk's number and its stage.
     pub fn prove(
         self,
         prover: &Prover,
         keys: &BTreeMap<CircuitId, Key>,
         progress: &mut (dyn FnMut(usize, Stage) + Send),
     ) -> Result<ProvenBatch, BatchProveError> {
-        let key = |circuit| keys.get(&circuit).ok_or(BatchProveError::NoKey(circuit));
-        let mut proofs = Vec::with_capacity(self.apply.len() + self.authorise.len());
-        let (apply, apply_chunks): (Vec<_>, Vec<_>) = self.apply.into_iter().unzip();
-        let (authorise, session_chunks): (Vec<_>, Vec<_>) = self.authorise.into_iter().unzip();
-        for chunk in apply_chunks {
-            let number = proofs.len();
-            proofs.push(prover.prove(key(chunk.circuit_id())?, chunk, &mut |stage| progress(number, stage))?);
+        let verifying = keys.iter().map(|(circuit, key)| (*circuit, key.verifying().clone())).collect();
+        let (mut assembly, jobs) = self.split();
+        for job in jobs {
+            let (number, circuit) = (job.number as usize, job.circuit());
+            let key = keys.get(&circuit).ok_or(BatchProveError::NoKey(circuit))?;
+            let proof = job.prove(prover, key, &mut |stage| progress(number, stage))?;
+            assembly.insert(&proof, &verifying)?;
         }
-        for chunk in session_chunks {
-            let number = proofs.len();
-            proofs.push(prover.prove(key(chunk.circuit_id())?, chunk, &mut |stage| progress(number, stage))?);
-        }
-        Ok(ProvenBatch { header: self.header, segments: self.segments, apply, authorise, proofs })
+        Ok(assembly.finish()?)
     }
 }
 

@@ -1,10 +1,12 @@
 //! Keys that were made elsewhere: what can be checked of a proving key is checked before it is used.
 //!
-//! Every byte is adversarial. Checked are the encoding, curve and subgroup of every point, the circuit (digest and
-//! counts), that no part of the verifying key is the identity, beta, gamma and delta differ pairwise up to sign (two of them equal: a deployed
+//! Every byte is adversarial. Checked are the encoding, curve and subgroup of every point, the counts of points, that no part of the verifying key is the identity, beta, gamma and delta differ pairwise up to sign (two of them equal: a deployed
 //! mistake that let anybody forge) and neither beta nor delta is the generator (PAY-KEY; twin: `contracts/src/payments/VerifyingKeys.sol`), both
-//! halves of beta, of delta and of the B query agree, and a proof of a real chunk verifies, which ties the remaining queries to the circuit. What cannot be seen in a key is whether somebody knows its secrets: see
-//! `docs/ceremony.md`.
+//! halves of beta, of delta and of the B query agree, and a proof of one real chunk verifies.
+//!
+//! What this does not say: that the key was made for this circuit. The digest that comes with a key is a claim, and a key for a weaker
+//! circuit with as many variables and constraints, which the trial chunk satisfies too, passes every check here. Nor can it be seen
+//! whether somebody knows the key's secrets. Both are for whoever verifies the ceremony from its transcript, `docs/ceremony.md`.
 
 use super::{
     devnet,
@@ -27,8 +29,8 @@ pub enum ImportError {
     /// The circuit cannot be synthesised.
     #[error("synthesis: {0}")]
     Synthesis(#[from] SynthesisError),
-    /// The key was made for another circuit.
-    #[error("the key is said to belong to circuit {claimed}, this one is {expected}")]
+    /// The key is claimed to be for another circuit.
+    #[error("the key is claimed to be for circuit {claimed}, this one is {expected}")]
     Circuit {
         /// Digest that came with the key.
         claimed: B256,
@@ -71,9 +73,11 @@ pub enum ImportError {
     Trial(#[from] ProveError),
 }
 
-/// Reads a proving key (arkworks, compressed or not) that came with the digest of its circuit, and checks it.
+/// Reads a proving key (arkworks, compressed or not) that came with a claim of which circuit it is for, and checks what can be checked
+/// without the ceremony's transcript (see the module's page).
 ///
-/// `trial` is a chunk with a satisfying witness, for the trial proof.
+/// `trial` is a chunk with a satisfying witness, for the trial proof: it shows that the key proves this chunk, not that it proves no
+/// false one.
 pub fn import_key<C: Chunk + Clone + Send>(
     prover: &Prover,
     bytes: &[u8],

@@ -2,29 +2,52 @@
 //!
 //! Proofs are made without the blinding that gives zero knowledge (r = s = 0): nothing in a witness is secret, a proof
 //! becomes a function of key and witness, and one multi-scalar multiplication goes away. Soundness does not depend on it.
+//!
+//! A batch goes through these hands (the service that proves them calls exactly this):
+//!
+//! ```text
+//! Batch, signatures -> PreparedBatch -> ChunkJob ... --bytes--> prover: ChunkJob::prove
+//!                           |                                        |
+//!                           v                                        v
+//!                       Assembly <------------- bytes ---------- ChunkProof ...
+//!                           | all there, each verified
+//!                           v
+//!                       ProvenBatch -> Calldata -> ValiditySettlement.append
+//! ```
+//!
 //! Twins: `contracts/src/payments/` (verification, transcript).
 
+mod assembly;
 mod batch;
+mod calldata;
 mod devnet;
 mod import;
+mod job;
 mod key;
 mod proof;
 mod prover;
 mod shape;
 mod solidity;
+mod statement;
 mod transcript;
 mod verify;
+mod wire;
 
+pub use assembly::{Assembly, AssemblyError, VerifyingKeys};
 pub use batch::{BatchProveError, PreparedBatch, ProvenBatch};
+pub use calldata::{ApplyChunk, AuthoriseChunk, BatchEnv, Calldata};
 pub use devnet::{DEVNET_CHAIN_IDS, DevnetKeyError, DevnetKeys};
 pub use import::{ImportError, import_key};
+pub use job::{ChunkJob, ChunkProof};
 pub use key::{Key, KeyFileError};
 pub use proof::{PROOF_WORDS, Proof, g1_words, g2_words};
 pub use prover::{ProveError, Prover, ProverConfig, Stage};
 pub use shape::{Shape, Unsatisfied};
 pub use solidity::{key_set_hash, key_words, render_key_library};
+pub use statement::{ApplyStatement, AuthoriseStatement, Claim, Statement};
 pub use transcript::{ApplyTurn, AuthoriseTurn, Header, Segment, T1, T2, Transcript};
 pub use verify::{BatchError, verify, verify_batch};
+pub use wire::{ASSEMBLY_BYTES_MAX, JOB_BYTES_MAX, PROOF_BYTES_MAX, WireError};
 
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,298 @@
+//! A batch proven as a service proves it: prepared here, its chunks as bytes to provers that know nothing else, the proofs back in any
+//! order, with a restart in between.
+
+use alloy_primitives::{Address, B256, U256, keccak256};
+use ark_bn254::{Fr, G1Affine};
+use ark_ec::CurveGroup;
+use prost::Message as _;
+use std::{collections::BTreeMap, path::PathBuf, sync::LazyLock};
+use tandem_circuits::{
+    apply::Apply,
+    authorise::session::{Authorisation, SessionChunk},
+    circuit::CircuitId,
+    groth16::{
+        ASSEMBLY_BYTES_MAX, Assembly, AssemblyError, BatchProveError, ChunkJob, ChunkProof, DevnetKeys, Header,
+        JOB_BYTES_MAX, Key, PROOF_BYTES_MAX, PreparedBatch, ProveError, Prover, ProverConfig, Segment, Transcript,
+        VerifyingKeys, WireError, key_set_hash, verify_batch,
+    },
+};
+use tandem_payments::{
+    batch::{ApplyCircuit, Batch, BatchBuilder},
+    data::Message,
+    eddsa::SecretKey,
+    field::integer,
+    leaf::Key as LeafKey,
+    ledger::Env,
+    operation::{Call, Operation},
+    state::State,
+};
+use tandem_proto::v1;
+
+const ENV: Env = Env { operator: Address::repeat_byte(0x0f), timestamp: 1_800_000_000 };
+const ALICE: Address = Address::repeat_byte(1);
+const BOB: Address = Address::repeat_byte(2);
+
+fn dom() -> Fr {
+    Fr::from(0xd0d0u64)
+}
+
+fn keys() -> BTreeMap<CircuitId, Key> {
+    let cache = DevnetKeys::new(31337, PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("keys")).unwrap();
+    let apply = cache.key(&Apply::blank(ApplyCircuit::SMALL)).unwrap();
+    let session = cache.key(&SessionChunk::small(vec![], Fr::from(0u64)).unwrap()).unwrap();
+    [apply, session].into_iter().map(|key| (key.circuit(), key)).collect()
+}
+
+/// Seven transfers and the fee, in two small chunks, and seven signatures in one.
+fn prepared(keys: &VerifyingKeys) -> (Header, Batch, Vec<Authorisation>) {
+    let key = SecretKey::from_seed(B256::repeat_byte(1));
+    let mut builder = BatchBuilder::new(State::default(), ENV, dom(), 0);
+    builder.message(&Message::Deposit { key: LeafKey::eth(ALICE), amount: 1 << 90 }).unwrap();
+    builder.message(&Message::Deposit { key: LeafKey::eth(BOB), amount: 0 }).unwrap();
+    builder.message(&Message::Deposit { key: LeafKey::eth(ENV.operator), amount: 0 }).unwrap();
+    builder.message(&Message::L1Key { account: ALICE, key: integer(key.public().hash()) }).unwrap();
+    let (_, state) = builder.finish();
+    let header = Header {
+        config_hash: keccak256("configuration"),
+        key_set_hash: key_set_hash(keys),
+        index: 4,
+        root_in: state.root(),
+        leaf_count_in: state.leaf_count(),
+        queue_start: 4,
+        queue_hash_start: keccak256("queue"),
+        queue_end: 4,
+        queue_hash_end: keccak256("queue"),
+        env: ENV.pack(),
+        dom: dom(),
+    };
+    let mut builder = BatchBuilder::new(state, ENV, dom(), 4);
+    let authorisations = (0..7)
+        .map(|nonce| {
+            let operation = Operation {
+                sender: ALICE,
+                nonce,
+                call: Call::Transfer { recipient: BOB, amount: 5 },
+                gas_limit: 21_000,
+                max_fee_per_gas: 1000,
+                expiry: u64::MAX,
+            };
+            let operation_hash = operation.hash(dom());
+            let signed = Authorisation { operation_hash, key: key.public(), signature: key.sign(operation_hash) };
+            builder.user(&operation, signed.authority().signer(), 1000).unwrap();
+            signed
+        })
+        .collect();
+    (header, builder.finish().0, authorisations)
+}
+
+struct Service {
+    prover: Prover,
+    keys: BTreeMap<CircuitId, Key>,
+    verifying: VerifyingKeys,
+    header: Header,
+    batch: Batch,
+    authorisations: Vec<Authorisation>,
+}
+
+static SERVICE: LazyLock<Service> = LazyLock::new(|| {
+    let keys = keys();
+    let verifying = keys.iter().map(|(circuit, key)| (*circuit, key.verifying().clone())).collect();
+    let (header, batch, authorisations) = prepared(&verifying);
+    let prover = Prover::new(ProverConfig::default()).unwrap();
+    Service { prover, keys, verifying, header, batch, authorisations }
+});
+
+impl Service {
+    fn prepare(&self) -> PreparedBatch {
+        PreparedBatch::new(self.header, &self.batch, &self.authorisations).unwrap()
+    }
+
+    /// What another process does: bytes in, bytes out.
+    fn work(&self, job: &[u8]) -> Result<Vec<u8>, ProveError> {
+        let job = ChunkJob::decode(job).unwrap();
+        let key = &self.keys[&job.circuit()];
+        Ok(job.prove(&self.prover, key, &mut |_| ())?.encode())
+    }
+}
+
+#[test]
+fn chunks_are_proven_from_bytes_and_assembled() {
+    let service = &*SERVICE;
+    let (assembly, jobs) = service.prepare().split();
+    let sent: Vec<Vec<u8>> = jobs.iter().map(ChunkJob::encode).collect();
+    assert_eq!(
+        jobs.iter().map(ChunkJob::circuit).collect::<Vec<_>>(),
+        [CircuitId::ApplySmall, CircuitId::ApplySmall, CircuitId::SessionSmall]
+    );
+    for (job, bytes) in jobs.iter().zip(&sent) {
+        let decoded = ChunkJob::decode(bytes).unwrap();
+        assert_eq!((decoded.number, decoded.circuit()), (job.number, job.circuit()));
+        assert_eq!(decoded.public_inputs(), job.public_inputs());
+        assert_eq!(&decoded.encode(), bytes);
+    }
+    // the last first, and a restart after it
+    let mut assembly = assembly;
+    let session = ChunkProof::decode(&service.work(&sent[2]).unwrap()).unwrap();
+    assert_eq!(assembly.missing().collect::<Vec<_>>(), [0, 1, 2]);
+    assembly.insert(&session, &service.verifying).unwrap();
+    assembly.insert(&session, &service.verifying).unwrap();
+    let stored = assembly.encode();
+    let mut assembly = Assembly::decode(&stored, &service.verifying).unwrap();
+    assert_eq!(assembly.missing().collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(assembly.clone().finish().unwrap_err(), AssemblyError::Incomplete { missing: 2, chunks: 3 });
+
+    let proofs = [1, 0].map(|number: usize| ChunkProof::decode(&service.work(&sent[number]).unwrap()).unwrap());
+    refuses(&mut assembly, &proofs, &session);
+    proofs.iter().for_each(|proof| assembly.insert(proof, &service.verifying).unwrap());
+    assert_eq!(assembly.missing().count(), 0);
+    let proven = Assembly::decode(&assembly.encode(), &service.verifying).unwrap().finish().unwrap();
+
+    let challenges = assembly.statement().challenges();
+    assert_eq!(proven.proofs.iter().map(|proof| proof.inputs.clone()).collect::<Vec<_>>(), {
+        let apply = service.batch.inputs(challenges).into_iter();
+        apply.chain([assembly.claims()[2].1.clone()]).collect::<Vec<_>>()
+    });
+    let segments = proven.segments.each_ref().map(|bytes| Segment::of(bytes));
+    let t0 = Transcript::new(&proven.header, &segments, 2, 1);
+    let t2 = t0.chunks(&proven.apply, &proven.authorise).proofs(&proven.proofs);
+    verify_batch(&service.verifying, &proven.proofs, &t2).unwrap();
+    let calldata = proven.calldata();
+    assert_eq!((calldata.applied.len(), calldata.authorised.len()), (2, 1));
+    assert_eq!(calldata.authorised[0].product, integer(assembly.claims()[2].1[2]));
+    assert_eq!(calldata.applied[1].rootOut, integer(service.batch.inputs(challenges)[1][1]));
+    damaged(&stored);
+}
+
+/// Proofs of other chunks, of other circuits, changed ones, and ones that are not asked for.
+fn refuses(assembly: &mut Assembly, proofs: &[ChunkProof; 2], session: &ChunkProof) {
+    let service = &*SERVICE;
+    let before = assembly.clone();
+    let mut refused = |proof: ChunkProof| assembly.insert(&proof, &service.verifying).unwrap_err();
+    let [second, first] = proofs;
+    let swapped = ChunkProof { number: 0, ..*second };
+    assert_eq!(refused(swapped), AssemblyError::Invalid { number: 0 });
+    assert_eq!(refused(ChunkProof { number: 1, ..*first }), AssemblyError::Invalid { number: 1 });
+    for changed in [
+        ChunkProof { a: (first.a + first.c).into_affine(), ..*first },
+        ChunkProof { b: (first.b + first.b).into_affine(), ..*first },
+        ChunkProof { c: -first.c, ..*first },
+        ChunkProof { a: G1Affine::identity(), ..*first },
+    ] {
+        assert_eq!(refused(changed), AssemblyError::Invalid { number: 0 });
+    }
+    let (expected, found) = (CircuitId::ApplySmall, CircuitId::SessionSmall);
+    assert_eq!(refused(ChunkProof { number: 0, ..*session }), AssemblyError::Circuit { number: 0, expected, found });
+    assert_eq!(refused(ChunkProof { number: 3, ..*first }), AssemblyError::NoChunk { number: 3, chunks: 3 });
+    let none = assembly.insert(first, &BTreeMap::new());
+    assert_eq!(none.unwrap_err(), AssemblyError::NoKey(CircuitId::ApplySmall));
+    assert_eq!(*assembly, before);
+}
+
+/// A stored assembly in which anything has changed is refused, and so is a proof in it that is not the batch's.
+fn damaged(stored: &[u8]) {
+    let service = &*SERVICE;
+    let decode = |bytes: &[u8]| Assembly::decode(bytes, &service.verifying);
+    for at in (0..stored.len()).step_by(7) {
+        let mut bytes = stored.to_vec();
+        bytes[at] ^= 1;
+        assert!(matches!(decode(&bytes), Err(WireError::Damaged)), "byte {at}");
+    }
+    assert!(matches!(decode(&stored[..stored.len() - 1]), Err(WireError::Damaged)));
+    assert!(matches!(decode(&[]), Err(WireError::Damaged)));
+    // whoever computes the hash anew
+    let rewritten = |change: fn(&mut v1::BatchAssembly)| {
+        let mut message = v1::BatchAssembly::decode(&stored[..stored.len() - 32]).unwrap();
+        change(&mut message);
+        let mut bytes = message.encode_to_vec();
+        bytes.extend_from_slice(keccak256(&bytes).as_slice());
+        decode(&bytes)
+    };
+    assert!(rewritten(|_| ()).is_ok());
+    let invalid = |result| matches!(result, Err(WireError::Assembly(AssemblyError::Invalid { number: 2 })));
+    assert!(invalid(rewritten(|message| message.segments[0][0] ^= 1)));
+    assert!(invalid(rewritten(|message| message.authorise[0].product[31] ^= 1)));
+    assert!(invalid(rewritten(|message| message.apply[0].root_out[31] ^= 1)));
+    assert!(invalid(rewritten(|message| message.header.as_mut().unwrap().index += 1)));
+    assert!(matches!(rewritten(|message| message.version = 2), Err(WireError::Version(2))));
+    assert!(matches!(rewritten(|message| message.apply[0].circuit = 3), Err(WireError::Circuit(3))));
+    assert!(matches!(rewritten(|message| message.authorise[0].circuit = 1), Err(WireError::Circuit(1))));
+    assert!(matches!(
+        rewritten(|message| drop(message.segments.pop())),
+        Err(WireError::Length { field: "segments", .. })
+    ));
+    assert!(matches!(rewritten(|message| message.proofs[0].proof[31] ^= 1), Err(WireError::Point("A"))));
+    assert!(matches!(rewritten(|message| message.proofs[0].version = 0), Err(WireError::Version(0))));
+    let twice = rewritten(|message| message.proofs.push(message.proofs[0].clone()));
+    assert_eq!(twice.unwrap().proofs().count(), 1);
+}
+
+#[test]
+fn what_is_no_job_is_refused() {
+    let service = &*SERVICE;
+    let (assembly, jobs) = service.prepare().split();
+    let bytes = jobs[0].encode();
+    assert!(bytes.len() < JOB_BYTES_MAX / 4);
+    let too_long = ChunkJob::decode(&vec![0; JOB_BYTES_MAX + 1]).unwrap_err();
+    assert!(matches!(too_long, WireError::TooLong { bytes, max } if bytes == max + 1));
+    assert!(matches!(ChunkProof::decode(&vec![0; PROOF_BYTES_MAX + 1]), Err(WireError::TooLong { .. })));
+    let assembly_bytes = vec![0; ASSEMBLY_BYTES_MAX + 1];
+    assert!(matches!(Assembly::decode(&assembly_bytes, &service.verifying), Err(WireError::TooLong { .. })));
+    assert!(matches!(ChunkJob::decode(&[]), Err(WireError::Version(0))));
+    assert!(matches!(ChunkJob::decode(&bytes[..bytes.len() - 1]), Err(WireError::Decode(_))));
+    let with = |change: fn(&mut v1::ApplyWork)| {
+        let mut job = v1::ChunkJob::decode(bytes.as_slice()).unwrap();
+        let Some(v1::chunk_job::Work::Apply(work)) = &mut job.work else { panic!("an Apply chunk") };
+        change(work);
+        ChunkJob::decode(&job.encode_to_vec())
+    };
+    assert!(with(|_| ()).is_ok());
+    assert!(matches!(with(|work| work.circuit = 3), Err(WireError::Circuit(3))));
+    assert!(matches!(with(|work| work.circuit = 2), Err(WireError::Length { field: "slots", found: 6, expected: 27 })));
+    assert!(matches!(with(|work| drop(work.slots.pop())), Err(WireError::Length { field: "slots", .. })));
+    assert!(matches!(with(|work| work.dom = vec![0xff; 32]), Err(WireError::Range("dom"))));
+    assert!(matches!(with(|work| work.cap_in.truncate(500)), Err(WireError::Length { field: "cap_in", .. })));
+    assert!(matches!(with(|work| work.slots[1].variant = 20), Err(WireError::Range("variant"))));
+    assert!(matches!(with(|work| work.slots[1].account[11] = 1), Err(WireError::Range("account"))));
+    assert!(matches!(with(|work| drop(work.slots[0].items.pop())), Err(WireError::Length { field: "items", .. })));
+    assert!(matches!(with(|work| work.slots[0].a = None), Err(WireError::Missing("a"))));
+    assert!(matches!(with(|work| work.fee_in = vec![0; 17]), Err(WireError::Length { field: "fee_in", .. })));
+    // in form, and false: it is not proven
+    for change in [
+        |work: &mut v1::ApplyWork| work.slots[0].amount[15] ^= 1,
+        |work: &mut v1::ApplyWork| work.slots[0].variant = 5,
+        |work: &mut v1::ApplyWork| work.timestamp = u64::MAX,
+    ] {
+        let proven = with(change).unwrap().prove(&service.prover, &service.keys[&CircuitId::ApplySmall], &mut |_| ());
+        assert!(matches!(proven, Err(ProveError::Unsatisfied(_))));
+    }
+    // a job whose challenge is another one is proven, and the proof refused
+    let other = with(|work| work.value_challenge[31] ^= 1).unwrap();
+    let proof = other.prove(&service.prover, &service.keys[&CircuitId::ApplySmall], &mut |_| ()).unwrap();
+    let mut assembly = assembly;
+    assert_eq!(assembly.insert(&proof, &service.verifying), Err(AssemblyError::Invalid { number: 0 }));
+
+    let session = jobs[2].encode();
+    let mut forged = session.clone();
+    let at = forged.len() - 1;
+    forged[at] ^= 1;
+    assert!(matches!(ChunkJob::decode(&forged), Err(WireError::Session(_))));
+}
+
+#[test]
+fn a_header_of_another_batch_is_refused() {
+    let service = &*SERVICE;
+    let refused = |change: fn(&mut Header)| {
+        let mut header = service.header;
+        change(&mut header);
+        matches!(PreparedBatch::new(header, &service.batch, &service.authorisations), Err(BatchProveError::Header))
+    };
+    assert!(!refused(|_| ()));
+    assert!(refused(|header| header.root_in += Fr::from(1u64)));
+    assert!(refused(|header| header.leaf_count_in += 1));
+    assert!(refused(|header| header.queue_start += 1));
+    assert!(refused(|header| header.queue_end += 1));
+    assert!(refused(|header| header.env += U256::from(1)));
+    assert!(refused(|header| header.dom += Fr::from(1u64)));
+    // what only L1 knows changes the challenges and nothing else
+    assert!(!refused(|header| header.config_hash = B256::ZERO));
+}
