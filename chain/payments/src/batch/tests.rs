@@ -202,6 +202,10 @@ fn default_limits_hold_together() {
     assert!(transfers.call_bytes() <= limits.call_bytes_max && transfers.l1_gas() < 1 << 24);
     let withdrawals = full([slots, 2 * (slots - 1), 0], slots - 1);
     assert_eq!(withdrawals.exceeds(&limits), Some(Bound::CallBytes));
+    // 400 forced withdrawals that pay, the most that one batch may consume (PAY-MESSAGE-GAS)
+    let cut = (0..400).fold(Cut::default(), |cut, _| cut.add(1, Circuits::STANDARD.apply));
+    let forced = Load::new(&Circuits::STANDARD, cut, [400, 800, 800], [0; 3]);
+    assert_eq!((forced.apply, forced.exceeds(&limits)), ([0, 15], None));
     // calldata at the floor price of EIP-7623, every byte other than zero, is within the estimate
     for load in [transfers, withdrawals, Load::default()] {
         assert!(21_000 + 40 * load.call_bytes() <= load.l1_gas());
