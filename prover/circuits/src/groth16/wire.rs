@@ -282,7 +282,8 @@ fn apply_work(apply: &Apply) -> v1::ApplyWork {
 }
 
 fn read_apply(work: &v1::ApplyWork) -> Result<Apply> {
-    let circuit = [ApplyCircuit::SMALL, ApplyCircuit::LARGE].into_iter().find(|known| known.id == u64::from(work.circuit));
+    let circuit =
+        [ApplyCircuit::SMALL, ApplyCircuit::LARGE].into_iter().find(|known| known.id == u64::from(work.circuit));
     let circuit = circuit.ok_or(WireError::Circuit(work.circuit))?;
     exactly("slots", work.slots.len(), circuit.slots)?;
     let chunk = Chunk {
