@@ -41,7 +41,11 @@ contract StateTreeTest is Test {
     }
 
     function _leaf(uint256 i) private view returns (Leaf memory) {
-        string memory path = string.concat(_at(i), ".leaf");
+        return _leafAt(_at(i));
+    }
+
+    function _leafAt(string memory place) private view returns (Leaf memory) {
+        string memory path = string.concat(place, ".leaf");
         return Leaf({
             account: vm.parseJsonAddress(json, string.concat(path, ".account")),
             token: vm.parseJsonAddress(json, string.concat(path, ".token")),
@@ -54,9 +58,13 @@ contract StateTreeTest is Test {
         });
     }
 
-    function _siblings(uint256 i) private view returns (uint256[3][16] memory siblings) {
+    function _siblings(uint256 i) private view returns (uint256[3][16] memory) {
+        return _siblingsAt(_at(i));
+    }
+
+    function _siblingsAt(string memory place) private view returns (uint256[3][16] memory siblings) {
         for (uint256 level = 0; level < 16; ++level) {
-            string memory key = string.concat(_at(i), ".siblings[", vm.toString(level), "]");
+            string memory key = string.concat(place, ".siblings[", vm.toString(level), "]");
             bytes32[] memory three = vm.parseJsonBytes32Array(json, key);
             for (uint256 k = 0; k < 3; ++k) {
                 siblings[level][k] = uint256(three[k]);
@@ -78,6 +86,32 @@ contract StateTreeTest is Test {
             vm.assertEq(tree.rootOf(uint32(i), leaf, _siblings(i)), _root(), "root");
         }
         vm.assertFalse(vm.keyExistsJson(json, _at(LEAVES)));
+    }
+
+    /// Leaves with the least and the greatest fields, at the borders of subtrees and at both ends of the tree.
+    function test_leavesAtBordersClimbToTheRoot() external view {
+        uint256 root = uint256(vm.parseJsonBytes32(json, ".borders.root"));
+        uint256 count;
+        for (; vm.keyExistsJson(json, string.concat(".borders.leaves[", vm.toString(count), "]")); ++count) {
+            string memory place = string.concat(".borders.leaves[", vm.toString(count), "]");
+            uint32 index = uint32(vm.parseJsonUint(json, string.concat(place, ".index")));
+            Leaf memory leaf = _leafAt(place);
+            vm.assertEq(tree.hashOf(leaf), uint256(vm.parseJsonBytes32(json, string.concat(place, ".hash"))));
+            vm.assertEq(tree.rootOf(index, leaf, _siblingsAt(place)), root);
+        }
+        vm.assertEq(count, 14);
+    }
+
+    /// The ABI has no place for an index beyond the tree, and the contract reads no bits above it.
+    function test_indicesBeyondTheTreeAreRefused() external {
+        bytes memory data = abi.encodeCall(StateTree.rootOf, (3, _leaf(3), _siblings(3)));
+        (bool accepted,) = address(tree).staticcall(data);
+        vm.assertTrue(accepted);
+        assembly ("memory-safe") {
+            mstore(add(data, 0x24), add(mload(add(data, 0x24)), shl(32, 1)))
+        }
+        (accepted,) = address(tree).staticcall(data);
+        vm.assertFalse(accepted);
     }
 
     function test_anotherLeafIndexOrPathGivesAnotherRoot() external view {
@@ -130,7 +164,7 @@ contract StateTreeTest is Test {
     /// Lanes sum without overflow where they are greatest.
     function test_nodesOfTheGreatestAndTheLeastElements() external {
         NodeHarness harness = new NodeHarness();
-        for (uint256 i = 0; i < 3; ++i) {
+        for (uint256 i = 0; i < 4; ++i) {
             string memory path = string.concat(".nodes[", vm.toString(i), "]");
             bytes32[] memory children = vm.parseJsonBytes32Array(json, string.concat(path, ".children"));
             if (i == 1) vm.assertEq(uint256(children[0]), Field.R - 1);
