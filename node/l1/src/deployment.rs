@@ -9,11 +9,11 @@ use tandem_chain::ChainConfig;
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Deployment {
-    /// Protocol parameters; the L1 addresses of Inbox, Settlement and Bridge are in it.
+    /// Protocol parameters, the chain's kind among them; the L1 addresses of Inbox, Settlement and Bridge are in it.
     pub chain: ChainConfig,
     /// Schedule of rule versions.
     pub schedule: Address,
-    /// Makes the calls of L2-to-L1 messages.
+    /// Makes the calls of L2-to-L1 messages; zero on a payments chain, where messages call nothing.
     pub executor: Address,
     /// The only way to another Bridge.
     pub gate: Address,

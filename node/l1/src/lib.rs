@@ -1,11 +1,12 @@
 //! Everything that talks to L1: contract bindings, events, payloads and blobs, transactions, and derivation from L1 alone.
 //!
-//! Nothing here knows which kind of chain it serves; the state machine comes through `tandem_chain::StateMachine`.
+//! But for [`payments`] nothing here knows which kind of chain it serves; the state machine comes through `tandem_chain::StateMachine`.
 //!
 //! * [`L1Client`]: a connection whose requests all have a time limit.
 //! * [`Reader`]: what the contracts emitted, block by block, with reorgs.
 //! * [`PayloadFetcher`]: the payload of a batch, from calldata or blobs, checked and archived.
 //! * [`Replica`]: the chain derived from L1 alone, through any state machine into any store.
+//! * [`payments::rebuild`]: the state of a payments chain from L1 alone.
 //! * [`Submitter`]: one key's transactions, journaled, with fee bumping, until L1 has them or refuses them.
 //! * [`Appender`]: posting batches, each at most once.
 //! * [`deploy::deploy`]: a new chain's contracts.
@@ -21,6 +22,7 @@ pub mod deploy;
 pub mod deployment;
 mod key;
 pub mod payload;
+pub mod payments;
 pub mod reader;
 pub mod replica;
 pub mod submit;

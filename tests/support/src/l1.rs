@@ -236,5 +236,6 @@ pub fn spec(sequencer: Address) -> ChainSpec {
             claim_bond: 1_000_000_000,
         },
         dispute_terms: None,
+        validity: None,
     }
 }

@@ -2,30 +2,36 @@
 //!
 //! The contracts name each other in their constructors, so their addresses are predicted from the deployer's nonce and checked on chain
 //! by the constructors themselves. All creations are sent at once; a failure leaves contracts that nobody uses. The contracts that decide
-//! disputes come first: the schedule asks theirs what it needs, and it names its settlement for ever.
+//! disputes come first: the schedule asks theirs what it needs, and it names its settlement for ever. What a payments chain has instead is in
+//! `payments.rs`, and its keys in `keys.rs`.
 
+mod error;
+mod keys;
+mod payments;
+mod send;
 mod terms;
 
 use crate::{
     Deployment,
     bindings::{Bridge, ChainConfig as SolChainConfig, Dispute, Notice, OutputFields as SolOutputFields, Rules},
-    client::{L1Client, RpcFailure},
-    submit::{Fees, SubmitError, suggest_fees},
+    client::L1Client,
+    submit::SubmitError,
 };
 use alloy::{
-    consensus::{SignableTransaction, TxEip1559, TxEnvelope},
-    eips::eip2718::Encodable2718,
-    primitives::{Address, Bytes, TxHash, TxKind},
-    providers::Provider,
-    signers::{SignerSync, local::PrivateKeySigner},
+    primitives::{Address, B256, Bytes},
+    signers::local::PrivateKeySigner,
     sol_types::{SolCall, SolValue},
 };
+pub use error::DeployError;
+pub use keys::{KeySet, KeySetError, store_keys};
+pub use payments::{CENSORSHIP_SECONDS, ValiditySpec};
+use send::{Plan, artifact};
 use serde::{Deserialize, Serialize};
-use std::time::{Duration, Instant};
-use tandem_chain::{ChainConfig, OutputFields, config::ConfigError};
+use std::time::Duration;
+use tandem_chain::{ChainConfig, ChainKind, OutputFields};
 pub use terms::DisputeTerms;
 
-/// Contracts that every deployment creates.
+/// Contracts that a deployment of an EVM chain creates.
 const CONTRACTS: u64 = 7;
 /// Created ahead of them if a dispute contract is deployed along: the machine's step, and it.
 const DISPUTE_CONTRACTS: u64 = 2;
@@ -44,11 +50,6 @@ const NOTICE_SECONDS_MAX: u128 = 3_650 * 86_400;
 const PAUSE_SECONDS_MAX: u128 = 30 * 86_400;
 /// A thousand ether (L1-SCHED-5).
 const CLAIM_BOND_MAX: u128 = 1_000_000_000_000_000_000_000;
-/// Gas of a creation beside what its bytes cost.
-const CREATION_GAS: u64 = 1_500_000;
-/// Gas per byte of a creation: calldata, initcode and code deposit.
-const CREATION_GAS_PER_BYTE: u64 = 300;
-
 /// What to deploy: the protocol parameters of a new chain and of its contracts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -73,12 +74,26 @@ pub struct ChainSpec {
     pub rules: RulesSpec,
     /// Terms of the dispute contract that is deployed along; none if `rules` name one, or if nobody decides.
     pub dispute_terms: Option<DisputeTerms>,
+    /// What a payments chain needs, and no other has.
+    #[serde(default)]
+    pub validity: Option<ValiditySpec>,
 }
 
 impl ChainSpec {
     /// How many contracts a deployment creates.
     pub fn contracts(&self) -> u64 {
-        CONTRACTS.saturating_add(self.dispute_contracts())
+        match self.chain.kind {
+            ChainKind::Evm => CONTRACTS.saturating_add(self.dispute_contracts()),
+            ChainKind::Payments => payments::CONTRACTS,
+        }
+    }
+
+    fn notice(&self) -> Notice {
+        Notice {
+            forcedInclusionWindowSeconds: self.forced_inclusion_window_seconds,
+            delaySeconds: self.delay_seconds,
+            graceSeconds: self.grace_seconds,
+        }
     }
 
     /// Those among them that decide disputes.
@@ -89,29 +104,38 @@ impl ChainSpec {
     /// Refuses what `Schedule.sol` would refuse, and what no chain works with (L1-NOTICE-1 to L1-NOTICE-3, L1-SCHED-5, L1-SCHED-6), and `Bridge.sol` (L1-BR-6). While the
     /// L1 chain id is 0, not known yet, a devnet's is assumed; [`deploy`] checks again.
     pub fn check(&self) -> Result<(), DeployError> {
-        let rules = &self.rules;
-        self.chain.check(rules.epoch_weight_gas)?;
         let l1_chain_id = self.chain.l1_chain_id;
         let is_devnet = l1_chain_id == 0 || DEVNET_CHAIN_IDS.contains(&l1_chain_id);
         let (notice_min, grace_min) = if is_devnet { (0, 0) } else { (NOTICE_SECONDS_MIN, GRACE_SECONDS_MIN) };
         let delay_min = self.forced_inclusion_window_seconds.saturating_add(notice_min);
         let (seconds_max, unbounded) = (u128::from(u32::MAX), u128::from(u64::MAX));
-        let weight_min = if is_devnet { 1 } else { EPOCH_WEIGHT_GAS_MIN };
-        for (rule, min, max, found) in [
-            ("weight of an epoch in gas", weight_min.into(), unbounded, rules.epoch_weight_gas.into()),
-            ("epoch seconds", 1, 604_800, rules.epoch_seconds.into()),
-            ("maximal checkpoint age in seconds", 3_600, seconds_max, rules.max_checkpoint_age_seconds.into()),
-            ("claim window in seconds", 1, 30 * 86_400, rules.claim_window_seconds.into()),
-            ("claim bond in wei", 0, CLAIM_BOND_MAX, rules.claim_bond),
+        within([
+            ("maximal checkpoint age in seconds", 3_600, seconds_max, self.rules.max_checkpoint_age_seconds.into()),
             ("forced-inclusion window in seconds", 1, unbounded, self.forced_inclusion_window_seconds.into()),
             ("delay in seconds", delay_min.into(), NOTICE_SECONDS_MAX, self.delay_seconds.into()),
             ("grace in seconds", grace_min.into(), NOTICE_SECONDS_MAX, self.grace_seconds.into()),
             ("all pauses together in seconds", 0, PAUSE_SECONDS_MAX, self.pause_seconds.into()),
-        ] {
-            if !(min..=max).contains(&found) {
-                return Err(DeployError::Bounds { rule, min, max, found });
-            }
+        ])?;
+        match self.chain.kind {
+            ChainKind::Evm => self.check_claimed(is_devnet),
+            ChainKind::Payments => payments::check(self, is_devnet, delay_min),
         }
+    }
+
+    /// What settlement by claims needs.
+    fn check_claimed(&self, is_devnet: bool) -> Result<(), DeployError> {
+        let (rules, l1_chain_id) = (&self.rules, self.chain.l1_chain_id);
+        if self.validity.is_some() {
+            return Err(DeployError::Foreign { rule: "a key set or an escape delay", kind: ChainKind::Evm });
+        }
+        self.chain.check(rules.epoch_weight_gas)?;
+        let weight_min = if is_devnet { 1 } else { EPOCH_WEIGHT_GAS_MIN };
+        within([
+            ("weight of an epoch in gas", weight_min.into(), u64::MAX.into(), rules.epoch_weight_gas.into()),
+            ("epoch seconds", 1, 604_800, rules.epoch_seconds.into()),
+            ("claim window in seconds", 1, 30 * 86_400, rules.claim_window_seconds.into()),
+            ("claim bond in wei", 0, CLAIM_BOND_MAX, rules.claim_bond),
+        ])?;
         let Some(terms) = &self.dispute_terms else {
             return match rules.dispute.is_zero() && !is_devnet {
                 true => Err(DeployError::NoDispute { l1_chain_id }),
@@ -126,12 +150,22 @@ impl ChainSpec {
     }
 }
 
-/// The `Rules` of the first schedule entry.
+/// A rule in words for people, the least and the greatest value that L1 takes, and the value found, all in the rule's unit.
+type Bound = (&'static str, u128, u128, u128);
+
+fn within<const N: usize>(bounds: [Bound; N]) -> Result<(), DeployError> {
+    match bounds.into_iter().find(|(_, min, max, found)| !(min..=max).contains(&found)) {
+        Some((rule, min, max, found)) => Err(DeployError::Bounds { rule, min, max, found }),
+        None => Ok(()),
+    }
+}
+
+/// The `Rules` of the first schedule entry. On a payments chain all but the age of checkpoints is zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RulesSpec {
     /// Memory root of the fault-proof program; zero while there is none.
-    pub guest_hash: alloy::primitives::B256,
+    pub guest_hash: B256,
     /// Decides contested slots; zero if it is deployed along, and then filled in. Without any they fail, which devnets alone may have.
     pub dispute: Address,
     /// An epoch closes before its batches weigh more together (L1-EPOCH-1).
@@ -146,147 +180,9 @@ pub struct RulesSpec {
     pub claim_bond: u128,
 }
 
-/// Why a deployment failed.
-#[derive(Debug, thiserror::Error)]
-pub enum DeployError {
-    /// The endpoint did not answer.
-    #[error(transparent)]
-    Rpc(#[from] RpcFailure),
-    /// The specification is for another L1.
-    #[error("the specification is for L1 chain {expected}, this is {found}")]
-    WrongL1 {
-        /// The chain id in the specification.
-        expected: u64,
-        /// What the endpoint says.
-        found: u64,
-    },
-    /// The chain would not work.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// L1 would not take the rules.
-    #[error("{rule} is {found}, and must be {min} to {max}")]
-    Bounds {
-        /// The rule, in words for people.
-        rule: &'static str,
-        /// The least value that L1 takes, in the rule's unit.
-        min: u128,
-        /// The greatest value that L1 takes, in the rule's unit.
-        max: u128,
-        /// The value in the specification, in the rule's unit.
-        found: u128,
-    },
-    /// Two rivals would end finality, and whoever lies unseen for a claim window take the escrow.
-    #[error(
-        "no dispute contract is named, and L1 chain {l1_chain_id} is no devnet's: claims that contradict could not be decided"
-    )]
-    NoDispute {
-        /// The chain id of L1.
-        l1_chain_id: u64,
-    },
-    /// A dispute contract is named, and terms of another one are given.
-    #[error("dispute contract {dispute} is named, so none can be deployed with terms of its own")]
-    TwoDisputes {
-        /// The contract that is named.
-        dispute: Address,
-    },
-    /// The dispute contract would decide for others.
-    #[error("dispute contract {dispute} is for settlement {found}, this chain's will be {expected}")]
-    OtherSettlement {
-        /// The contract that is named.
-        dispute: Address,
-        /// The settlement that the deployer's next transactions create.
-        expected: Address,
-        /// The settlement that the contract names.
-        found: Address,
-    },
-    /// A committed artifact is broken.
-    #[error("artifact of {contract}: {source}")]
-    Artifact {
-        /// The contract whose artifact it is.
-        contract: &'static str,
-        /// What the parser found wrong.
-        source: serde_json::Error,
-    },
-    /// Fees cannot be had.
-    #[error(transparent)]
-    Submit(#[from] SubmitError),
-    /// The genesis state cannot be computed.
-    #[error("genesis: {0}")]
-    Genesis(Box<dyn core::error::Error + Send + Sync>),
-    /// The key cannot sign.
-    #[error(transparent)]
-    Sign(#[from] alloy::signers::Error),
-    /// The transaction that creates a contract reverted.
-    #[error("creating {contract} failed ({transaction})")]
-    Reverted {
-        /// The contract that was to be created.
-        contract: &'static str,
-        /// Hash of the transaction that reverted.
-        transaction: TxHash,
-    },
-    /// A creation is not included.
-    #[error("creating {contract} is not done after {waited:?}")]
-    Late {
-        /// The contract that was to be created.
-        contract: &'static str,
-        /// How long the deployment waited for it.
-        waited: Duration,
-    },
-}
-
-#[derive(Deserialize)]
-struct Artifact {
-    abi: serde_json::Value,
-    bytecode: Bytecode,
-}
-
-#[derive(Deserialize)]
-struct Bytecode {
-    object: Bytes,
-}
-
-macro_rules! artifact {
-    ($name:literal) => {
-        ($name, include_str!(concat!("../../../../contracts/artifacts/", $name, ".json")))
-    };
-}
-
-/// A contract to create, at the address that its nonce gives it.
-struct Creation {
-    contract: &'static str,
-    address: Address,
-    input: Bytes,
-}
-
-/// The deployer's next creations, addresses predicted.
-struct Plan {
-    deployer: Address,
-    nonce: u64,
-    creations: Vec<Creation>,
-    abis: serde_json::Map<String, serde_json::Value>,
-}
-
-impl Plan {
-    fn address(&self, ahead: u64) -> Address {
-        self.deployer.create(self.nonce.saturating_add(ahead))
-    }
-
-    fn create(&mut self, (contract, json): (&'static str, &str), arguments: Vec<u8>) -> Result<Address, DeployError> {
-        let artifact: Artifact =
-            serde_json::from_str(json).map_err(|source| DeployError::Artifact { contract, source })?;
-        let address = self.address(self.creations.len() as u64);
-        self.abis.insert(contract.into(), artifact.abi);
-        self.creations.push(Creation {
-            contract,
-            address,
-            input: [artifact.bytecode.object.as_ref(), &arguments].concat().into(),
-        });
-        Ok(address)
-    }
-}
-
 /// Deploys a chain. `genesis` gives the state before the first batch of the completed configuration; `patience` bounds the wait for
-/// the creations, which is looked at every `poll_interval`.
+/// the creations, which is looked at every `poll_interval`. On a payments chain the settlement computes that state itself, and the two are compared; then
+/// the keys are stored ([`store_keys`]).
 pub async fn deploy<E: core::error::Error + Send + Sync + 'static>(
     client: &L1Client,
     deployer: &PrivateKeySigner,
@@ -298,6 +194,30 @@ pub async fn deploy<E: core::error::Error + Send + Sync + 'static>(
     spec.check()?;
     let l1_chain_id = client.chain_id().await?;
     let latest = client.latest().await?;
+    let spec = completed(spec, l1_chain_id, latest.timestamp)?;
+    let nonce = client.nonce(deployer.address()).await?;
+    let mut plan = Plan::new(deployer.address(), nonce);
+    let chain = addressed(&spec, &plan);
+    let genesis = genesis(&chain).map_err(|error| DeployError::Genesis(Box::new(error)))?;
+    let planned = match chain.kind {
+        ChainKind::Evm => plan_claimed(client, &mut plan, &spec, chain, genesis).await?,
+        ChainKind::Payments => payments::plan(&mut plan, &spec, chain)?,
+    };
+    let start_block = latest.id.number.saturating_add(1);
+    let deployment = Deployment { start_block, abis: std::mem::take(&mut plan.abis), ..planned };
+    plan.carry_out(client, deployer, l1_chain_id, poll_interval, patience).await?;
+    if let Some(validity) = &spec.validity {
+        payments::check_genesis(client, &deployment, genesis).await?;
+        let settlement = deployment.chain.settlement;
+        if let Err(source) = store_keys(client, deployer, settlement, &validity.keys, poll_interval, patience).await {
+            return Err(DeployError::KeysLeft { deployment: Box::new(deployment), source: Box::new(source) });
+        }
+    }
+    Ok(deployment)
+}
+
+/// What the specification leaves to the L1 at hand is filled in, and all of it checked again.
+fn completed(spec: &ChainSpec, l1_chain_id: u64, l1_timestamp: u64) -> Result<ChainSpec, DeployError> {
     let mut spec = spec.clone();
     let chain = &mut spec.chain;
     if chain.l1_chain_id == 0 {
@@ -307,47 +227,69 @@ pub async fn deploy<E: core::error::Error + Send + Sync + 'static>(
         return Err(DeployError::WrongL1 { expected: chain.l1_chain_id, found: l1_chain_id });
     }
     if chain.genesis_timestamp == 0 {
-        chain.genesis_timestamp = latest.timestamp;
+        chain.genesis_timestamp = l1_timestamp;
     }
+    let (kind, dated) = (chain.kind, chain.genesis_timestamp);
     spec.check()?;
-    let nonce = client.nonce(deployer.address()).await?;
-    let mut plan = Plan { deployer: deployer.address(), nonce, creations: Vec::new(), abis: serde_json::Map::new() };
-    let mut chain = spec.chain.clone();
-    let ahead = spec.dispute_contracts();
-    chain.inbox = plan.address(ahead + 1);
-    chain.settlement = plan.address(ahead + 2);
-    chain.bridge = plan.address(ahead + 6);
-    let genesis = genesis(&chain).map_err(|error| DeployError::Genesis(Box::new(error)))?;
+    if kind == ChainKind::Payments {
+        within([("genesis timestamp in seconds", 0, l1_timestamp.into(), dated.into())])?;
+    }
+    Ok(spec)
+}
+
+/// The configuration with the addresses that the creations will have.
+fn addressed(spec: &ChainSpec, plan: &Plan) -> ChainConfig {
+    let schedule = spec.dispute_contracts();
+    ChainConfig {
+        inbox: plan.address(schedule.saturating_add(1)),
+        settlement: plan.address(schedule.saturating_add(2)),
+        // The proxy is the last of all.
+        bridge: plan.address(spec.contracts().saturating_sub(1)),
+        ..spec.chain.clone()
+    }
+}
+
+/// The creations of a chain that is settled by claims.
+async fn plan_claimed(
+    client: &L1Client,
+    plan: &mut Plan,
+    spec: &ChainSpec,
+    chain: ChainConfig,
+    genesis: OutputFields,
+) -> Result<Deployment, DeployError> {
+    let mut rules = spec.rules;
     if let Some(terms) = spec.dispute_terms {
         let machine = plan.create(artifact!("Step"), Vec::new())?;
         let arguments = (chain.settlement, machine, Dispute::Terms::from(terms)).abi_encode_params();
-        spec.rules.dispute = plan.create(artifact!("Dispute"), arguments)?;
+        rules.dispute = plan.create(artifact!("Dispute"), arguments)?;
     } else {
-        check_dispute(client, &spec.rules, chain.settlement).await?;
+        check_dispute(client, &rules, chain.settlement).await?;
     }
-
-    let notice = Notice {
-        forcedInclusionWindowSeconds: spec.forced_inclusion_window_seconds,
-        delaySeconds: spec.delay_seconds,
-        graceSeconds: spec.grace_seconds,
-    };
-    let arguments = (spec.owner, notice, SolChainConfig::from(&chain), Rules::from(spec.rules)).abi_encode_params();
+    let arguments = (spec.owner, spec.notice(), SolChainConfig::from(&chain), Rules::from(rules)).abi_encode_params();
     let schedule = plan.create(artifact!("Schedule"), arguments)?;
     plan.create(artifact!("Inbox"), (schedule, spec.sequencer).abi_encode_params())?;
     plan.create(artifact!("FraudSettlement"), (schedule, SolOutputFields::from(genesis)).abi_encode_params())?;
     let executor = plan.create(artifact!("MessageExecutor"), chain.bridge.abi_encode())?;
     let bridge_implementation = plan.create(artifact!("Bridge"), (schedule, executor).abi_encode_params())?;
+    let gate = plan_gate_and_proxy(plan, spec, schedule, bridge_implementation)?;
+    let (start_block, abis) = Default::default();
+    Ok(Deployment { chain, schedule, executor, gate, dispute: rules.dispute, start_block, abis })
+}
+
+/// The gate, and the proxy behind which the Bridge of either kind is.
+fn plan_gate_and_proxy(
+    plan: &mut Plan,
+    spec: &ChainSpec,
+    schedule: Address,
+    bridge_implementation: Address,
+) -> Result<Address, DeployError> {
     let gate = plan.create(artifact!("UpgradeGate"), schedule.abi_encode())?;
+    // Both kinds have it from their common base.
     let initialization =
         Bridge::initializeCall { guardian_: spec.guardian, pauseSecondsLeft_: spec.pause_seconds }.abi_encode();
     let arguments = (bridge_implementation, gate, Bytes::from(initialization)).abi_encode_params();
     plan.create(artifact!("BridgeProxy"), arguments)?;
-
-    let fees = suggest_fees(client, false).await?;
-    let transactions = send(client, deployer, l1_chain_id, fees, &plan).await?;
-    wait(client, &transactions, poll_interval, patience).await?;
-    let start_block = latest.id.number.saturating_add(1);
-    Ok(Deployment { chain, schedule, executor, gate, dispute: spec.rules.dispute, start_block, abis: plan.abis })
+    Ok(gate)
 }
 
 /// What L1 asks of the dispute contract that is named, before it costs gas; and whether it is for this chain's settlement.
@@ -378,65 +320,11 @@ fn check_claims(rules: &RulesSpec, window_seconds_min: u32, bond_min: u128) -> R
     Ok(())
 }
 
-async fn send(
-    client: &L1Client,
-    deployer: &PrivateKeySigner,
-    chain_id: u64,
-    fees: Fees,
-    plan: &Plan,
-) -> Result<Vec<(&'static str, TxHash)>, DeployError> {
-    let mut transactions = Vec::new();
-    for (nonce, creation) in (plan.nonce..).zip(&plan.creations) {
-        let transaction = TxEip1559 {
-            chain_id,
-            nonce,
-            gas_limit: CREATION_GAS.saturating_add(CREATION_GAS_PER_BYTE.saturating_mul(creation.input.len() as u64)),
-            max_fee_per_gas: fees.max_fee_per_gas,
-            max_priority_fee_per_gas: fees.max_priority_fee_per_gas,
-            to: TxKind::Create,
-            input: creation.input.clone(),
-            ..TxEip1559::default()
-        };
-        let signature = deployer.sign_hash_sync(&transaction.signature_hash())?;
-        let envelope = TxEnvelope::from(transaction.into_signed(signature));
-        let raw = envelope.encoded_2718();
-        client.request(async { client.provider().send_raw_transaction(&raw).await.map(|_| ()) }).await?;
-        tracing::debug!(contract = creation.contract, address = %creation.address, transaction = %envelope.tx_hash(), "deploying");
-        transactions.push((creation.contract, *envelope.tx_hash()));
-    }
-    Ok(transactions)
-}
-
-async fn wait(
-    client: &L1Client,
-    transactions: &[(&'static str, TxHash)],
-    poll_interval: Duration,
-    patience: Duration,
-) -> Result<(), DeployError> {
-    let started = Instant::now();
-    for &(contract, transaction) in transactions {
-        loop {
-            if let Some(receipt) = client.receipt(transaction).await? {
-                if receipt.status() {
-                    break;
-                }
-                return Err(DeployError::Reverted { contract, transaction });
-            }
-            let waited = started.elapsed();
-            if waited > patience {
-                return Err(DeployError::Late { contract, waited });
-            }
-            tokio::time::sleep(poll_interval).await;
-        }
-    }
-    Ok(())
-}
-
 impl From<RulesSpec> for Rules {
     fn from(spec: RulesSpec) -> Self {
         Self {
             guestHash: spec.guest_hash,
-            keysHash: alloy::primitives::B256::ZERO,
+            keysHash: B256::ZERO,
             dispute: spec.dispute,
             epochWeightGas: spec.epoch_weight_gas,
             epochSeconds: spec.epoch_seconds,

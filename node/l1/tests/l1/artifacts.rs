@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use alloy::json_abi::{Error, Event, Function, JsonAbi, Param};
 use serde::Deserialize;
-use tandem_l1::bindings::{Bridge, Dispute, Erc20, FraudSettlement, Inbox, Schedule, Step, UpgradeGate};
+use tandem_l1::bindings::{
+    Bridge, Dispute, Erc20, FraudSettlement, Inbox, PaymentsBridge, Schedule, Step, UpgradeGate, ValiditySettlement,
+};
 
 #[derive(Deserialize)]
 struct Artifact {
@@ -25,7 +27,7 @@ struct Pair {
     compiled: JsonAbi,
 }
 
-fn pairs() -> [Pair; 8] {
+fn pairs() -> [Pair; 10] {
     [
         compare!(Inbox, "Inbox"),
         compare!(FraudSettlement, "FraudSettlement"),
@@ -34,6 +36,8 @@ fn pairs() -> [Pair; 8] {
         compare!(UpgradeGate, "UpgradeGate"),
         compare!(Dispute, "Dispute"),
         compare!(Step, "Step"),
+        compare!(ValiditySettlement, "ValiditySettlement"),
+        compare!(PaymentsBridge, "PaymentsBridge"),
         compare!(Erc20, "DevnetToken"),
     ]
 }
@@ -79,8 +83,13 @@ fn what_is_bound_is_what_is_compiled() {
 #[test]
 fn every_error_of_a_contracts_own_is_bound() {
     for Pair { name, bound, compiled } in pairs().into_iter().filter(|pair| pair.name != "DevnetToken") {
-        // A dispute is made of libraries, whose errors are its own.
-        let prefix = if name == "Dispute" { String::new() } else { format!("{name}_") };
+        let prefix = match name {
+            // These are made of libraries, whose errors are their own.
+            "Dispute" | "ValiditySettlement" => String::new(),
+            // Both kinds of Bridge have their errors from one base.
+            "PaymentsBridge" => "Bridge_".into(),
+            name => format!("{name}_"),
+        };
         let own = compiled.errors().filter(|error| error.name.starts_with(&prefix)).map(Error::signature);
         let bound: BTreeSet<String> = bound.errors().map(Error::signature).collect();
         let missing: Vec<String> = own.filter(|signature| !bound.contains(signature)).collect();

@@ -4,6 +4,7 @@ mod append;
 mod artifacts;
 mod deploy;
 mod payload;
+mod payments;
 mod pool;
 mod pools;
 mod reader;
