@@ -6,6 +6,7 @@ use alloy::{providers::Provider, signers::local::PrivateKeySigner};
 use anyhow::Context;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tandem_chain::ChainKind;
 pub use tandem_l1::PrivateKey;
 use tandem_l1::{Deployment, L1Client};
 use url::Url;
@@ -154,6 +155,10 @@ impl Chain {
     /// Reads the files and connects.
     pub async fn open(flags: &ChainFlags) -> anyhow::Result<Self> {
         let ground = Ground::open(flags).await?;
+        anyhow::ensure!(
+            ground.deployment.chain.kind == ChainKind::Evm,
+            "this command is for EVM chains, and the deployment names a payments chain"
+        );
         let l2 = ground.sequencer().await?;
         Ok(Self { ground, l2 })
     }

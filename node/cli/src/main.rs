@@ -5,6 +5,7 @@ use tandem_cli::{
     bridge::{self, BridgeCommand},
     chain::ChainFlags,
     deploy::{self, DeployFlags},
+    payments::escape::{self, EscapeCommand},
     preinstalls,
     report::Report,
     session::{self, SessionCommand},
@@ -34,6 +35,9 @@ enum Command {
     /// Moves money between L1 and L2
     #[command(subcommand)]
     Bridge(BridgeCommand),
+    /// Ends a payments chain whose messages stay unproven, and gets the money out of it
+    #[command(subcommand)]
+    Escape(EscapeCommand),
     /// Session keys of the payments chain: derives them, signs with them
     #[command(subcommand)]
     Session(SessionCommand),
@@ -55,6 +59,7 @@ async fn main() -> std::process::ExitCode {
         Command::Deploy(command) => deploy::run(command, &flags.chain, report).await,
         Command::Preinstalls => preinstalls::run(&flags.chain, report).await,
         Command::Bridge(command) => bridge::run(command, &flags.chain, report).await,
+        Command::Escape(command) => escape::run(command, &flags.chain, report).await,
         Command::Session(command) => {
             session::run(&command, flags.chain.key.as_ref(), report).map_err(anyhow::Error::from)
         }

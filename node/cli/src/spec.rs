@@ -14,6 +14,8 @@ use tandem_l1::{
 };
 use tandem_vm::{ElfError, Image};
 
+use crate::payments::spec::PaymentsSpecFile;
+
 /// The file. Times in seconds, amounts in wei.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -138,6 +140,36 @@ impl Default for Settlement {
     }
 }
 
+/// A specification of either kind of chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Spec {
+    /// An EVM chain: `kind` is absent, or `evm`.
+    Evm(Box<SpecFile>),
+    /// A payments chain: `kind` is `payments`.
+    Payments(Box<PaymentsSpecFile>),
+}
+
+impl Spec {
+    /// Reads a specification.
+    pub fn read(path: &Path) -> Result<Self, SpecError> {
+        let text = std::fs::read_to_string(path).map_err(|error| SpecError::Read { path: path.into(), error })?;
+        Self::parse(&text).map_err(|error| SpecError::Malformed { path: path.into(), error })
+    }
+
+    /// The specification that a text is.
+    pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
+        let mut table: toml::Table = toml::from_str(text)?;
+        match table.get("kind") {
+            None => toml::from_str(text).map(Self::Evm),
+            Some(kind) if kind.as_str() == Some("evm") => {
+                table.remove("kind");
+                table.try_into().map(Self::Evm)
+            }
+            Some(_) => toml::from_str(text).map(Self::Payments),
+        }
+    }
+}
+
 /// Why a specification is not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum SpecError {
@@ -185,12 +217,6 @@ fn own_guest_hash() -> Result<B256, SpecError> {
 }
 
 impl SpecFile {
-    /// Reads and checks a specification.
-    pub fn read(path: &Path) -> Result<Self, SpecError> {
-        let text = std::fs::read_to_string(path).map_err(|error| SpecError::Read { path: path.into(), error })?;
-        toml::from_str(&text).map_err(|error| SpecError::Malformed { path: path.into(), error })
-    }
-
     /// What is deployed, checked as far as that can be done without L1.
     pub fn chain_spec(&self) -> Result<ChainSpec, SpecError> {
         self.check()?;
@@ -239,6 +265,7 @@ impl SpecFile {
                 claim_bond: settlement.claim_bond,
             },
             dispute_terms,
+            validity: None,
         };
         spec.check()?;
         Ok(spec)
@@ -280,6 +307,19 @@ mod tests {
         assert_eq!(spec.rules.guest_hash, Image::from_elf(GUEST).unwrap().memory_root());
         let chosen = format!("l2-chain-id = 7\n{ROLES}[settlement]\nguest-hash = '{}'\n", B256::repeat_byte(7));
         assert_eq!(parse(&chosen).unwrap().rules.guest_hash, B256::repeat_byte(7));
+    }
+
+    #[test]
+    fn a_file_without_a_kind_is_an_evm_chains() {
+        let file = format!("l2-chain-id = 7\n{ROLES}");
+        for text in [file.clone(), format!("kind = 'evm'\n{file}")] {
+            let Spec::Evm(spec) = Spec::parse(&text).unwrap() else { panic!("an EVM chain") };
+            assert_eq!(spec.chain_spec().unwrap().chain.kind, ChainKind::Evm);
+        }
+        assert!(matches!(Spec::parse(&format!("kind = 'payments'\n{file}")), Ok(Spec::Payments(_))));
+        for bad in ["kind = 'EVM'\n", "kind = 1\n", "kind = 'evm'\nkeys = 'keys'\n"] {
+            assert!(Spec::parse(&format!("{bad}{file}")).is_err(), "{bad}");
+        }
     }
 
     #[test]

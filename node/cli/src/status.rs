@@ -1,18 +1,25 @@
 //! `tandem status`: how far the chain is, from the sequencer and from L1.
 
 use serde_json::json;
+use tandem_chain::ChainKind;
 use tandem_l1::{
     Deployment, L1Client,
     bindings::{FraudSettlement, Inbox},
 };
 
 use crate::{
-    chain::{Chain, ChainFlags, RollupStatus},
+    chain::{Chain, ChainFlags, Ground, RollupStatus},
+    payments,
     report::Report,
 };
 
 /// Runs `tandem status`.
 pub async fn run(flags: &ChainFlags, report: Report) -> anyhow::Result<()> {
+    let ground = Ground::open(flags).await?;
+    if ground.deployment.chain.kind == ChainKind::Payments {
+        report.result(&payments::status::status(&ground).await?);
+        return Ok(());
+    }
     let chain = Chain::open(flags).await?;
     let status: RollupStatus = chain.ask("rollup_status", json!([])).await?;
     let inbox = Inbox::new(chain.deployment.chain.inbox, chain.l1.provider());

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use alloy::{
     consensus::{SignableTransaction, TxEip1559, TxEnvelope},
-    eips::eip2718::Encodable2718,
+    eips::{BlockId, eip2718::Encodable2718},
     primitives::{Address, Bytes, TxHash, TxKind, U256},
     providers::Provider,
     rpc::types::{TransactionInput, TransactionReceipt, TransactionRequest},
@@ -15,7 +15,7 @@ use alloy::{
 };
 use tandem_l1::{
     L1Client, RpcFailure,
-    bindings::{Bridge, Dispute, FraudSettlement, Inbox},
+    bindings::{Bridge, Dispute, FraudSettlement, Inbox, PaymentsBridge, ValiditySettlement},
 };
 
 const POLL: Duration = Duration::from_millis(100);
@@ -96,6 +96,14 @@ pub struct Refusal {
     pub message: std::borrow::Cow<'static, str>,
 }
 
+impl Refusal {
+    /// What an endpoint answered, if it did.
+    fn of(error: &RpcFailure) -> Option<Self> {
+        let payload = error.error_response()?;
+        Some(Self { data: payload.as_revert_data().unwrap_or_default(), message: payload.message.clone() })
+    }
+}
+
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if let Ok(error) = Bridge::BridgeErrors::abi_decode(&self.data) {
@@ -105,6 +113,10 @@ impl std::fmt::Display for Refusal {
         } else if let Ok(error) = FraudSettlement::FraudSettlementErrors::abi_decode(&self.data) {
             write!(f, "{error:?}")
         } else if let Ok(error) = Dispute::DisputeErrors::abi_decode(&self.data) {
+            write!(f, "{error:?}")
+        } else if let Ok(error) = PaymentsBridge::PaymentsBridgeErrors::abi_decode(&self.data) {
+            write!(f, "{error:?}")
+        } else if let Ok(error) = ValiditySettlement::ValiditySettlementErrors::abi_decode(&self.data) {
             write!(f, "{error:?}")
         } else {
             write!(f, "{} {}", self.message, self.data)
@@ -186,6 +198,21 @@ impl Wallet {
         Ok(receipts)
     }
 
+    /// Why the chain would revert a call now; none if it would not. Sends nothing.
+    pub async fn refusal(&self, call: &Call) -> Result<Option<Refusal>, RpcFailure> {
+        let request = TransactionRequest {
+            from: Some(self.address()),
+            to: Some(call.to),
+            value: Some(call.value),
+            input: TransactionInput::both(call.input.clone()),
+            ..TransactionRequest::default()
+        };
+        match self.client.simulate(request, BlockId::latest()).await {
+            Ok(_) => Ok(None),
+            Err(error) => Refusal::of(&error).map(Some).ok_or(error),
+        }
+    }
+
     /// At the price that is paid: a dispute credits whoever moves, which takes gas only where gas has a price.
     async fn estimate(&self, call: &Call, fee: u128, tip: u128) -> Result<u64, WalletError> {
         let request = TransactionRequest {
@@ -201,13 +228,7 @@ impl Wallet {
             Ok(gas) => Ok(gas.saturating_add(gas.saturating_mul(GAS_MARGIN_PERCENT) / 100)),
             Err(error) => {
                 self.require(call.value.saturating_add(U256::ONE)).await?;
-                match error.error_response() {
-                    Some(payload) => Err(WalletError::Refused(Refusal {
-                        data: payload.as_revert_data().unwrap_or_default(),
-                        message: payload.message.clone(),
-                    })),
-                    None => Err(error.into()),
-                }
+                Err(Refusal::of(&error).map_or_else(|| error.into(), WalletError::Refused))
             }
         }
     }

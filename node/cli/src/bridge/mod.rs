@@ -1,6 +1,6 @@
 //! `tandem bridge`: deposits, withdrawals, claims, and what L1 forces. Rules: L1-MSG-4, L1-BR-*, PRE-BRIDGE-*, L1-WD-*.
 
-mod amount;
+pub(crate) mod amount;
 pub mod claim;
 mod deposit;
 pub mod force;
@@ -12,9 +12,11 @@ mod withdraw;
 use alloy::primitives::{Address, Bytes};
 use force::ForceFlags;
 use serde_json::Value;
+use tandem_chain::ChainKind;
 
 use crate::{
     chain::{Chain, ChainFlags, Ground},
+    payments::{self, WrongKind, bridge::SessionKeyFlags},
     report::Report,
 };
 
@@ -64,11 +66,25 @@ pub enum BridgeCommand {
         /// Derive message and proof from L1 instead of asking the sequencer
         #[arg(long)]
         from_l1: bool,
+        /// Who is paid instead of the recipient, which must be the key's own account; on payments chains
+        #[arg(long)]
+        to: Option<Address>,
     },
+    /// Lists the withdrawals to an account; on payments chains
+    Claims {
+        /// The account; the key's own if absent
+        #[arg(long)]
+        account: Option<Address>,
+    },
+    /// Has L1 set the account's session key, whether or not there is a sequencer; on payments chains
+    SetSessionKey(SessionKeyFlags),
     /// Moves ether that is on L2 out through L1, whether or not there is a sequencer; `claim` ends it
     ForceWithdraw {
-        /// In ether, such as 1.5; all that the account has on L2 when the message executes if absent
+        /// In ether, such as 1.5; all that the account has on L2 when the message executes if absent, as always on payments chains
         amount: Option<String>,
+        /// The token on L1, all of which is withdrawn; ether if absent. On payments chains
+        #[arg(long)]
+        token: Option<Address>,
         /// Who gets it on L1; the key's own account if absent
         #[arg(long)]
         to: Option<Address>,
@@ -103,18 +119,27 @@ pub enum BridgeCommand {
 
 /// Runs a `tandem bridge` command.
 pub async fn run(command: BridgeCommand, flags: &ChainFlags, report: Report) -> anyhow::Result<()> {
+    let ground = Ground::open(flags).await?;
     let result = match command {
-        BridgeCommand::Claim { index, from_l1 } => {
-            claim::run(&Ground::open(flags).await?, index, from_l1, report).await?
+        on_payments if ground.deployment.chain.kind == ChainKind::Payments => {
+            payments::bridge::run(on_payments, &ground, report).await?
         }
-        BridgeCommand::ForceWithdraw { amount, to, force } => {
-            force::withdraw(&Ground::open(flags).await?, amount.as_deref(), to, force, report).await?
+        BridgeCommand::Claim { index, from_l1, to: None } => claim::run(&ground, index, from_l1, report).await?,
+        BridgeCommand::ForceWithdraw { amount, to, token: None, force } => {
+            force::withdraw(&ground, amount.as_deref(), to, force, report).await?
         }
         BridgeCommand::ForceCall { to, data, value, mint, refund, gas_limit, force } => {
             let call = force::ForcedCall { to, data, value, mint, refund, gas_limit };
-            force::call(&Ground::open(flags).await?, call, force, report).await?
+            force::call(&ground, call, force, report).await?
         }
-        asks_the_sequencer => with_sequencer(asks_the_sequencer, &Chain::open(flags).await?, report).await?,
+        BridgeCommand::Claim { .. } => return Err(WrongKind::Evm { command: "claim --to" }.into()),
+        BridgeCommand::Claims { .. } => return Err(WrongKind::Evm { command: "claims" }.into()),
+        BridgeCommand::SetSessionKey(_) => return Err(WrongKind::Evm { command: "set-session-key" }.into()),
+        BridgeCommand::ForceWithdraw { .. } => return Err(WrongKind::Evm { command: "force-withdraw --token" }.into()),
+        asks_the_sequencer => {
+            let l2 = ground.sequencer().await?;
+            with_sequencer(asks_the_sequencer, &Chain { ground, l2 }, report).await?
+        }
     };
     report.result(&result);
     Ok(())
@@ -126,7 +151,11 @@ async fn with_sequencer(command: BridgeCommand, chain: &Chain, report: Report) -
         BridgeCommand::DepositErc20 { token, amount, to } => deposit::tokens(chain, token, &amount, to, report).await,
         BridgeCommand::Withdraw { amount, to } => withdraw::ether(chain, &amount, to, report).await,
         BridgeCommand::WithdrawErc20 { token, amount, to } => withdraw::tokens(chain, token, &amount, to, report).await,
-        BridgeCommand::Claim { .. } | BridgeCommand::ForceWithdraw { .. } | BridgeCommand::ForceCall { .. } => {
+        BridgeCommand::Claim { .. }
+        | BridgeCommand::Claims { .. }
+        | BridgeCommand::SetSessionKey(_)
+        | BridgeCommand::ForceWithdraw { .. }
+        | BridgeCommand::ForceCall { .. } => {
             anyhow::bail!("this command asks no sequencer")
         }
     }

@@ -2,7 +2,7 @@
 //! contracts, which take no ether and give no tokens away.
 
 use alloy::primitives::Address;
-use tandem_chain::message::alias;
+use tandem_chain::{ChainKind, message::alias};
 use tandem_evm::predeploys;
 use tandem_l1::Deployment;
 
@@ -57,14 +57,18 @@ const FORWARDERS: [Address; 1] = [predeploys::MULTICALL3];
 /// The chain's contracts on L1 by name. None sends a message for anybody, or pays out what it was not meant to have.
 fn own_contracts(deployment: &Deployment) -> impl Iterator<Item = (&'static str, Address)> {
     let chain = &deployment.chain;
+    let settlement = match chain.kind {
+        ChainKind::Evm => "FraudSettlement",
+        ChainKind::Payments => "ValiditySettlement",
+    };
     let all = [
         ("Bridge", chain.bridge),
         ("MessageExecutor", deployment.executor),
         ("Inbox", chain.inbox),
-        ("FraudSettlement", chain.settlement),
+        (settlement, chain.settlement),
         ("Schedule", deployment.schedule),
         ("UpgradeGate", deployment.gate),
-        // A devnet may have none.
+        // A devnet may have none, and a payments chain has neither this nor an executor.
         ("Dispute", deployment.dispute),
     ];
     all.into_iter().filter(|(_, contract)| !contract.is_zero())

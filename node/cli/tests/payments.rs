@@ -1,0 +1,291 @@
+//! The commands of a payments chain as a person runs them, against a real L1 with the real contracts, up to its end. Nothing is proven here.
+
+use std::{
+    path::Path,
+    process::{Command, Output},
+};
+
+use alloy::{
+    primitives::{Address, B256, Bytes, U256},
+    providers::{Provider, ext::AnvilApi},
+    signers::local::PrivateKeySigner,
+    sol_types::SolCall,
+};
+use serde_json::{Value, json};
+use tandem_chain::ChainKind;
+use tandem_cli::{
+    contracts::DevnetToken,
+    wallet::{Call, Wallet},
+};
+use tandem_l1::{
+    Deployment, L1Client,
+    anvil::{Anvil, AnvilOptions},
+    bindings::{Erc20, PaymentsBridge, ValiditySettlement},
+};
+use tandem_support::l1::{DEADLINE, Harness};
+use tempfile::TempDir;
+
+const ETHER: u128 = 1_000_000_000_000_000_000;
+const ESCAPE_DELAY_S: u64 = 7_200;
+
+struct Chain {
+    anvil: Anvil,
+    client: L1Client,
+    dir: TempDir,
+}
+
+impl Chain {
+    async fn start() -> Self {
+        let anvil = Anvil::start(AnvilOptions::default()).unwrap();
+        let client = L1Client::connect(&anvil.url().unwrap(), DEADLINE).await.unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("keys.bin"), keys()).unwrap();
+        let spec = format!(
+            "kind = 'payments'\nl2-chain-id = 77\nkeys = 'keys.bin'\n[roles]\nowner = '{}'\nsequencer = '{}'\n\
+             [settlement]\nescape-delay-seconds = {ESCAPE_DELAY_S}\nforced-inclusion-window-seconds = 3600\n",
+            anvil.keys()[8].address(),
+            anvil.keys()[9].address(),
+        );
+        std::fs::write(dir.path().join("chain.toml"), spec).unwrap();
+        Self { anvil, client, dir }
+    }
+
+    fn key(&self, key: usize) -> PrivateKeySigner {
+        self.anvil.keys()[key].clone()
+    }
+
+    /// What the command says, run with a key of Anvil's.
+    fn run(&self, key: usize, args: &[&str]) -> Value {
+        let output = self.output(key, args);
+        assert!(output.status.success(), "{args:?}: {output:?}");
+        json_of(&output)
+    }
+
+    /// Why the command is refused.
+    fn refused(&self, key: usize, args: &[&str]) -> String {
+        let output = self.output(key, args);
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {output:?}");
+        json_of(&output)["error"].as_str().unwrap().into()
+    }
+
+    fn output(&self, key: usize, args: &[&str]) -> Output {
+        tandem(self.dir.path(), &self.anvil, &self.key(key), args)
+    }
+
+    fn deployment(&self) -> Deployment {
+        Deployment::read(&self.dir.path().join("deployment.json")).unwrap()
+    }
+
+    fn deploy_args(&self) -> [String; 4] {
+        let path = |name: &str| self.dir.path().join(name).to_str().unwrap().to_owned();
+        ["--spec".into(), path("chain.toml"), "--out".into(), path("deployment.json")]
+    }
+
+    fn deploy(&self) -> Value {
+        let args = self.deploy_args();
+        self.run(0, &[&["deploy"], &args.each_ref().map(String::as_str)[..]].concat())
+    }
+
+    async fn balance(&self, account: Address) -> U256 {
+        self.client.request(self.client.provider().get_balance(account)).await.unwrap()
+    }
+
+    /// A token of which the key's account has ten.
+    async fn token(&self, key: usize) -> Address {
+        let artifact: Value =
+            serde_json::from_str(include_str!("../../../contracts/artifacts/DevnetToken.json")).unwrap();
+        let code: Bytes = artifact["bytecode"]["object"].as_str().unwrap().parse().unwrap();
+        let wallet = Wallet::connect(self.client.clone(), self.key(key), DEADLINE).await.unwrap();
+        let token = wallet.send(Call { input: code, ..Call::default() }).await.unwrap().contract_address.unwrap();
+        let mint = DevnetToken::mintCall { to: wallet.address(), amount: U256::from(10 * ETHER) };
+        wallet.send(Call::new(token, mint.abi_encode())).await.unwrap();
+        token
+    }
+}
+
+fn tandem(dir: &Path, anvil: &Anvil, key: &PrivateKeySigner, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tandem"));
+    for variable in ["TANDEM_DEPLOYMENT", "TANDEM_L2_RPC", "TANDEM_PAYLOADS", "TANDEM_L1_BEACON"] {
+        command.env_remove(variable);
+    }
+    command.env("TANDEM_KEY", B256::from(key.to_bytes()).to_string());
+    command.env("TANDEM_L1_RPC", anvil.url().unwrap().as_str()).env("TANDEM_DIR", dir);
+    command.arg("--json").args(args).output().expect("the command runs")
+}
+
+fn json_of(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+}
+
+/// A key set of real circuits.
+fn keys() -> Bytes {
+    let vectors: Value = serde_json::from_str(include_str!("../../../tests/vectors/payments/batch.json")).unwrap();
+    vectors["keys"].as_str().unwrap().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_is_deployed_once_and_its_keys_are_stored() {
+    let chain = Chain::start().await;
+    let told = chain.deploy();
+    assert_eq!(told["kind"], "payments");
+    let deployment = chain.deployment();
+    assert_eq!((deployment.chain.kind, deployment.executor), (ChainKind::Payments, Address::ZERO));
+    assert!(deployment.abis.contains_key("ValiditySettlement") && deployment.abis.contains_key("PaymentsBridge"));
+    let settlement = ValiditySettlement::new(deployment.chain.settlement, chain.client.provider());
+    assert!(!settlement.keySetOf(alloy::primitives::keccak256(keys())).call().await.unwrap().is_zero());
+
+    let args = chain.deploy_args();
+    let args = args.each_ref().map(String::as_str);
+    assert!(chain.refused(0, &[&["deploy"], &args[..]].concat()).contains("may be the only record"));
+    // Nothing is left to do, and another key set is not this chain's.
+    let resumed = chain.run(0, &[&["deploy", "--resume"], &args[..]].concat());
+    assert_eq!(resumed["settlement"], told["settlement"]);
+    let first_key = keys().slice(..512 + 20 * 64);
+    std::fs::write(chain.dir.path().join("keys.bin"), first_key).unwrap();
+    let found = chain.refused(0, &[&["deploy", "--resume"], &args[..]].concat());
+    assert!(found.contains("is for key set"), "{found}");
+}
+
+/// L1 refuses keys whose points are none; the file of what was paid for is kept, and the command says how to go on.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_l1_refuses_leave_a_file_to_go_on_with() {
+    let chain = Chain::start().await;
+    let mut broken = keys().to_vec();
+    broken[600] ^= 1;
+    std::fs::write(chain.dir.path().join("keys.bin"), &broken).unwrap();
+    let args = chain.deploy_args();
+    let found = chain.refused(0, &[&["deploy"], &args.each_ref().map(String::as_str)[..]].concat());
+    assert!(found.contains("--resume"), "{found}");
+    assert_eq!(chain.deployment().chain.kind, ChainKind::Payments);
+}
+
+/// Deposits, what L1 forces, and the end, in which every wei and every token goes back to whose it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_that_nobody_proves_gives_everything_back() {
+    let chain = Chain::start().await;
+    chain.deploy();
+    let deployment = chain.deployment();
+    let (alice, bob) = (chain.key(2).address(), chain.key(3).address());
+    let token = chain.token(2).await;
+    let erc20 = Erc20::new(token, chain.client.provider());
+    let tokens_before = erc20.balanceOf(alice).call().await.unwrap();
+
+    let deposit = chain.run(2, &["bridge", "deposit", "1.5"]);
+    assert_eq!((&deposit["message"], &deposit["wei"]), (&json!(0), &json!("1500000000000000000")));
+    let for_bob = chain.run(2, &["bridge", "deposit", "0.25", "--to", &bob.to_string()]);
+    assert_eq!(for_bob["account"], json!(bob));
+    let tokens = chain.run(2, &["bridge", "deposit-erc20", &token.to_string(), "3"]);
+    let units: U256 = tokens["units"].as_str().unwrap().parse().unwrap();
+    let forced = chain.run(2, &["bridge", "force-withdraw", "--token", &token.to_string()]);
+    assert_eq!((&forced["message"], &forced["token"]), (&json!(3), &json!(token)));
+    assert_eq!(chain.run(3, &["bridge", "force-withdraw"])["token"], "ETH");
+
+    let genesis = deployment.chain.hash().to_string();
+    let key = chain.output(2, &["session", "key", "--chain-id", "77", "--genesis", &genesis]);
+    let file = chain.dir.path().join("session.json");
+    std::fs::write(&file, &key.stdout).unwrap();
+    let set = chain.run(2, &["bridge", "set-session-key", "--file", file.to_str().unwrap()]);
+    let (told, derived): (U256, U256) = (
+        set["keyHash"].as_str().unwrap().parse().unwrap(),
+        json_of(&key)["keyHash"].as_str().unwrap().parse().unwrap(),
+    );
+    assert_eq!(told, derived);
+    assert!(
+        chain.refused(3, &["bridge", "set-session-key", "--file", file.to_str().unwrap()]).contains("could sign for")
+    );
+    chain.run(3, &["bridge", "set-session-key", "--remove"]);
+
+    for (args, reason) in [
+        (&["bridge", "force-withdraw", "1"][..], "everything that the account holds"),
+        (&["bridge", "withdraw", "1"], "tandem session sign"),
+        (&["bridge", "withdraw-erc20", &token.to_string(), "1"], "tandem session sign"),
+        (&["bridge", "force-call", &bob.to_string()], "no contracts"),
+        (&["bridge", "claim", "4294967296"], "L1 has no batch 1"),
+        (&["bridge", "claim", "7"], "batch 0 has none at 7"),
+        (&["bridge", "deposit", "1", "--to", &deployment.chain.settlement.to_string()], "ValiditySettlement"),
+        (&["preinstalls"], "for EVM chains"),
+        (&["escape", "freeze"], "can be frozen in"),
+        (&["escape", "exit"], "can be frozen in"),
+        (&["escape", "refund"], "can be frozen in"),
+    ] {
+        let found = chain.refused(2, args);
+        assert!(found.contains(reason), "{args:?}: {found}");
+    }
+    let status = chain.run(2, &["status"]);
+    assert_eq!((&status["messagesIn"], &status["frozen"]), (&json!("0 of 7 proven"), &json!(false)));
+    assert_eq!(chain.run(2, &["bridge", "claim"])["claimed"], json!([]));
+    assert_eq!(chain.run(2, &["bridge", "claims"])["withdrawals"], json!([]));
+
+    let after = status["freezableAfter"].as_u64().unwrap();
+    let provider = chain.client.provider();
+    provider.anvil_set_next_block_timestamp(after + 1).await.unwrap();
+    provider.anvil_mine(Some(1), None).await.unwrap();
+    assert!(chain.refused(2, &["escape", "exit"]).contains("run `tandem escape freeze` first"));
+    assert_eq!(chain.run(4, &["escape", "freeze"])["alreadyFrozen"], false);
+    assert_eq!(chain.run(4, &["escape", "freeze"])["alreadyFrozen"], true);
+    assert_eq!(chain.run(2, &["status"])["frozen"], true);
+
+    // Nothing was ever proven, so that no leaf holds anything; all of it waits in the queue.
+    assert_eq!(chain.run(4, &["escape", "exit", "--all"]), json!({ "paid": [], "outAlready": 0 }));
+    let before = chain.balance(bob).await;
+    let elsewhere = Address::repeat_byte(0xee);
+    let found = chain.refused(4, &["escape", "refund", "--account", &bob.to_string(), "--to", &elsewhere.to_string()]);
+    assert!(found.contains("an account alone"), "{found}");
+    let paid = chain.run(4, &["escape", "refund", "--account", &bob.to_string()]);
+    assert_eq!((&paid["paid"][0]["message"], &paid["outAlready"]), (&json!(1), &json!(0)));
+    assert_eq!(chain.balance(bob).await - before, U256::from(ETHER / 4));
+    // The owner can send what is his elsewhere.
+    let paid = chain.run(2, &["escape", "refund", "--to", &elsewhere.to_string()]);
+    assert_eq!(paid["paid"].as_array().unwrap().len(), 2);
+    assert_eq!(chain.balance(elsewhere).await, U256::from(ETHER + ETHER / 2));
+    assert_eq!(erc20.balanceOf(elsewhere).call().await.unwrap(), units);
+    assert_eq!(erc20.balanceOf(alice).call().await.unwrap(), tokens_before - units);
+    // Once more pays nothing, for whomever.
+    assert_eq!(chain.run(4, &["escape", "refund", "--all"]), json!({ "paid": [], "outAlready": 3 }));
+    let bridge = PaymentsBridge::new(deployment.chain.bridge, provider);
+    for held in [Address::ZERO, token] {
+        assert_eq!(bridge.escrowOf(held).call().await.unwrap(), U256::ZERO);
+    }
+}
+
+/// One owner who cannot be paid stands in nobody's way, and is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_cannot_be_paid_stands_in_nobodys_way() {
+    let chain = Chain::start().await;
+    chain.deploy();
+    let provider = chain.client.provider();
+    // Refuses ether: reverts whatever it is sent.
+    let deaf = Address::repeat_byte(0xde);
+    provider.anvil_set_code(deaf, alloy::primitives::bytes!("60006000fd")).await.unwrap();
+    chain.run(2, &["bridge", "deposit", "1", "--to", &deaf.to_string()]);
+    chain.run(2, &["bridge", "deposit", "2"]);
+    let after = chain.run(2, &["status"])["freezableAfter"].as_u64().unwrap();
+    provider.anvil_set_next_block_timestamp(after + 1).await.unwrap();
+    provider.anvil_mine(Some(1), None).await.unwrap();
+    chain.run(4, &["escape", "freeze"]);
+    let before = chain.balance(chain.key(2).address()).await;
+    let found = chain.refused(4, &["escape", "refund", "--all"]);
+    assert!(found.contains("1 payments made") && found.contains("Bridge_PaymentFailed"), "{found}");
+    assert_eq!(chain.balance(chain.key(2).address()).await - before, U256::from(2 * ETHER));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_evm_chain_has_no_such_commands() {
+    let harness = Harness::start().await;
+    let dir = tempfile::tempdir().unwrap();
+    tandem_cli::deploy::write(&harness.deployment, &dir.path().join("deployment.json")).unwrap();
+    let key = harness.user();
+    let to = key.address().to_string();
+    for args in [
+        &["escape", "freeze"][..],
+        &["escape", "exit", "--all"],
+        &["bridge", "claims"],
+        &["bridge", "claim", "--to", &to],
+        &["bridge", "set-session-key", "--remove"],
+        &["bridge", "force-withdraw", "--token", &to],
+    ] {
+        let output = tandem(dir.path(), &harness.anvil, &key, args);
+        let error = json_of(&output)["error"].as_str().unwrap().to_owned();
+        assert!(error.contains("is for payments chains"), "{args:?}: {error}");
+    }
+}
