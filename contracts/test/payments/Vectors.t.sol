@@ -35,7 +35,7 @@ contract PaymentsVectorsTest is Test {
 
     /// Those that these tests read, and those of the SDK and the `tandem` command (sdk/test).
     function test_noVectorFileIsUnread() external view {
-        string[14] memory known = [
+        string[15] memory known = [
             "attack-0",
             "attack-1",
             "attack-2",
@@ -49,7 +49,8 @@ contract PaymentsVectorsTest is Test {
             "segments",
             "session",
             "state_tree",
-            "transcript"
+            "transcript",
+            "withdrawals"
         ];
         vm.assertEq(vm.readDir(DIRECTORY).length, known.length);
         for (uint256 i = 0; i < known.length; ++i) {
