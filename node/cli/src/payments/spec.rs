@@ -197,8 +197,8 @@ mod tests {
         for l1 in ["", "l1-chain-id = 1\n", "l1-chain-id = 31337\n"] {
             let spec = parse(&format!("{HEAD}{l1}{ROLES}")).unwrap();
             assert_eq!((spec.chain.kind, spec.chain.l2_chain_id), (ChainKind::Payments, 7));
-            assert_eq!(spec.validity.unwrap(), ValiditySpec { keys: keys(), escape_delay_seconds: 604_800 });
             assert_eq!(spec.contracts(), 6);
+            assert_eq!(spec.validity.unwrap(), ValiditySpec { keys: keys(), escape_delay_seconds: 604_800 });
         }
     }
 
