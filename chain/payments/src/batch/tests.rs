@@ -47,8 +47,8 @@ fn assert_chained(batch: &Batch) {
     for chunk in &batch.chunks {
         assert_eq!(chunk.slots.len(), chunk.circuit.slots);
         let padding = chunk.slots.iter().filter(|slot| slot.variant == Variant::Padding);
-        // padding opens the tree as it is at the chunk's end
-        padding.for_each(|slot| assert_eq!(slot.a.path[13], core::array::from_fn(|i| slot.b.path[13][i])));
+        // padding opens the sentinel, the first leaf, in the tree as it is at the chunk's end
+        padding.for_each(|slot| assert_eq!(crate::tree::node(&slot.a.path[13]), chunk.cap_out[0]));
         let first = chunk.slots[0].variant;
         assert!(first != Variant::TokenCredit, "a group crosses a chunk's end");
     }
@@ -112,6 +112,14 @@ fn a_tail_is_divided_between_groups_only() {
     (11..14).for_each(|i| new_token(&mut builder, i));
     let (batch, _) = builder.finish();
     assert_eq!(ids(&batch), [2]);
+    // 2 3 | 3 1 : the first of the two is padded, in the tree as it was then
+    let mut builder = standard(funded());
+    apply(&mut builder, 1, Call::TokenTransfer { token: token(1), recipient: account(2), amount: 1 });
+    (11..13).for_each(|i| new_token(&mut builder, i));
+    let (batch, _) = builder.finish();
+    assert_eq!(ids(&batch), [1, 1]);
+    assert_eq!(batch.chunks[0].slots[5].variant, Variant::Padding);
+    assert_chained(&batch);
     // 3 3 | 3 1
     let mut builder = standard(funded());
     (11..14).for_each(|i| new_token(&mut builder, i));
@@ -161,7 +169,10 @@ fn what_does_not_fit_changes_nothing() {
         let refused = loop {
             let (root, load) = (builder.ledger().state().root(), builder.load());
             match tries(&mut builder, 1, transfer(2)) {
-                Ok(()) => taken += 1,
+                Ok(()) => {
+                    taken += 1;
+                    assert!(taken < 1000, "there is no limit");
+                }
                 Err(refused) => {
                     assert_eq!((builder.ledger().state().root(), builder.load()), (root, load));
                     break refused;
