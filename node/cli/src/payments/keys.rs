@@ -60,10 +60,12 @@ pub enum KeysError {
         l1_chain_id: u64,
     },
     /// The devnet's keys cannot be had, or must not.
-    #[error("devnet keys: {0}; on any L1 but a devnet's name a key set from a ceremony in the specification (`keys`)")]
+    #[error(
+        "no keys by default: on any L1 but a devnet's name a key set from a ceremony in the specification (`keys`)"
+    )]
     Devnet(#[from] DevnetKeyError),
     /// The session circuit cannot be made.
-    #[error("session circuit: {0}")]
+    #[error("the session circuit cannot be made")]
     Session(#[from] SessionChunkError),
     /// The devnet's keys are no key set.
     #[error(transparent)]
