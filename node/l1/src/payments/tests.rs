@@ -218,7 +218,7 @@ fn broken_events_are_refused() {
     use super::history::BadRecord;
     let refused = |logs: &[Log]| history_of(&chain(), logs).unwrap_err();
     let [first, second] = &queue_logs()[..] else { panic!("two messages") };
-    assert!(matches!(refused(&[second.clone()]), BadRecord::Index { expected: 0, found: 1 }));
+    assert!(matches!(refused(std::slice::from_ref(second)), BadRecord::Index { expected: 0, found: 1 }));
     assert!(matches!(refused(&[first.clone(), first.clone()]), BadRecord::Index { expected: 1, found: 0 }));
     let message = |queue_hash, record: Bytes| {
         let event = Inbox::MessageEnqueued { index: 0, queueHash: queue_hash, message: record };
