@@ -72,8 +72,8 @@ abstract contract BridgeBase is Initializable, ReentrancyGuardTransient {
         if (schedule.bridge() != address(this)) revert Bridge_WrongAddress(schedule.bridge(), address(this));
         if (inbox.bridge() != address(this)) revert Bridge_WrongAddress(inbox.bridge(), address(this));
         if (inbox.schedule() != address(schedule)) revert Bridge_WrongAddress(inbox.schedule(), address(schedule));
-        _checkOthers();
         if (address(settlement).code.length == 0) revert Bridge_WrongAddress(address(settlement), address(0));
+        _checkOthers();
         if (pauseSecondsLeft_ > MAX_PAUSE_SECONDS) revert Bridge_PauseTooLong(pauseSecondsLeft_, MAX_PAUSE_SECONDS);
         guardian = guardian_;
         pauseSecondsLeft = pauseSecondsLeft_;

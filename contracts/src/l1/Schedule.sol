@@ -37,6 +37,10 @@ contract Schedule is ISchedule, Ownable2Step {
     /// @notice Hard ceiling of what a batch of a payments chain holds, in gas of messages: 400 slots (PAY-MESSAGE-GAS), so that whoever proves a forced
     /// batch, which must take what is overdue, can post it in one transaction (EIP-7825).
     uint64 public constant MAX_PROVEN_MESSAGE_GAS_PER_BATCH = 40_000_000;
+    /// @notice Hard floor there: with a proof for every few messages one prover would fall behind what the queue takes at its lowest price.
+    uint64 public constant MIN_PROVEN_MESSAGES_PER_BATCH = 8;
+    /// @notice Hard ceiling there of how old a batch's time may be: an expired signature lives so much longer (PAY-TIME).
+    uint32 public constant MAX_PROVEN_AGE_SECONDS = 1 days;
 
     struct Record {
         Entry entry;
@@ -91,6 +95,7 @@ contract Schedule is ISchedule, Ownable2Step {
     error Schedule_RulesOfOtherKind(Rules rules);
     error Schedule_NoKeys(bytes32 keysHash);
     error Schedule_MessageLimitTooLarge(uint64 messageGas);
+    error Schedule_CheckpointAgeTooLong(uint32 maxCheckpointAgeSeconds);
     error Schedule_MessageLimitsTooSmall(uint64 messages, uint64 messageGas);
     error Schedule_BlockGasLimitTooSmall(uint64 blockGasLimit);
     error Schedule_CheckpointAgeTooShort(uint32 maxCheckpointAgeSeconds);
@@ -277,6 +282,9 @@ contract Schedule is ISchedule, Ownable2Step {
             if (config.maxMessageGasPerBatch > MAX_PROVEN_MESSAGE_GAS_PER_BATCH) {
                 revert Schedule_MessageLimitTooLarge(config.maxMessageGasPerBatch);
             }
+            if (config.maxMessagesPerBatch < MIN_PROVEN_MESSAGES_PER_BATCH) {
+                revert Schedule_MessageLimitsTooSmall(config.maxMessagesPerBatch, config.maxMessageGasPerBatch);
+            }
             _checkProven(rules);
         } else {
             if (config.blockGasLimit < MIN_BLOCK_GAS_LIMIT) {
@@ -300,13 +308,16 @@ contract Schedule is ISchedule, Ownable2Step {
         _checkDispute(rules);
     }
 
-    /// @dev What settlement by validity proofs needs: keys that its settlement has checked, without which no batch could be appended until
-    /// another entry holds. At genesis the settlement does not exist yet, and stores them before the first batch.
+    /// @dev What settlement by validity proofs needs: keys that its settlement has checked, without which no batch could be appended any more:
+    /// another entry begins with a batch. At genesis the settlement does not exist yet, and stores them before the first batch.
     function _checkProven(Rules memory rules) private view {
         if (
             rules.guestHash != 0 || rules.dispute != address(0) || rules.epochWeightGas != 0 || rules.epochSeconds != 0
                 || rules.claimWindowSeconds != 0 || rules.claimBond != 0
         ) revert Schedule_RulesOfOtherKind(rules);
+        if (rules.maxCheckpointAgeSeconds > MAX_PROVEN_AGE_SECONDS) {
+            revert Schedule_CheckpointAgeTooLong(rules.maxCheckpointAgeSeconds);
+        }
         bool isGenesis = _records.length == 0;
         if (rules.keysHash == 0 || (!isGenesis && IKeySets(settlement).keySetOf(rules.keysHash) == address(0))) {
             revert Schedule_NoKeys(rules.keysHash);

@@ -5,6 +5,7 @@ import { IERC20 } from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import { SafeERC20 } from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import { BridgeBase } from "../l1/BridgeBase.sol";
 import { Hashing } from "../l1/Hashing.sol";
+import { ChainKind } from "../l1/Types.sol";
 import { ILeaves } from "./ILeaves.sol";
 import { Records, Withdrawal } from "./Records.sol";
 import { Leaf } from "./StateTree.sol";
@@ -40,6 +41,7 @@ contract PaymentsBridge is BridgeBase {
     error Bridge_NotPayee(address payee, address caller);
     error Bridge_NotAToken(address token);
     error Bridge_NotFrozen();
+    error Bridge_OtherChainKind(uint8 kind);
     error Bridge_NotALeaf(uint32 index);
     error Bridge_AlreadyEscaped(uint32 index);
     error Bridge_NothingToPay();
@@ -145,6 +147,12 @@ contract PaymentsBridge is BridgeBase {
         isRefunded[index] = true;
         emit Refunded(index, account, token, amount, to);
         _pay(account, token, amount, to);
+    }
+
+    /// @dev A settlement by claims knows no leaves: what was deposited could not leave.
+    function _checkOthers() internal view override {
+        if (schedule.kind() != ChainKind.PAYMENTS) revert Bridge_OtherChainKind(schedule.kind());
+        ILeaves(address(settlement)).isFrozen();
     }
 
     function _deposit(address account, address token, uint256 amount) private returns (uint64 index) {

@@ -87,6 +87,7 @@ contract ValiditySettlement is ISettlement, IFailure, IFinality, IKeySets, ILeav
     error ValiditySettlement_TimeOutOfRange(uint64 timestamp, uint64 min, uint64 max);
     error ValiditySettlement_OtherMessages(bytes32 expected, bytes32 actual);
     error ValiditySettlement_PartialRecord(uint256 segment, uint256 length);
+    error ValiditySettlement_OffsetOutOfRange(uint256 segment, uint256 offset);
     error ValiditySettlement_NotFreezable(uint256 freezableAt);
     error ValiditySettlement_NothingUnproven();
     error ValiditySettlement_NotFinal(bytes32 batch);
@@ -150,6 +151,7 @@ contract ValiditySettlement is ISettlement, IFailure, IFinality, IKeySets, ILeav
     ) external {
         if (frozenAt != 0) revert ValiditySettlement_Frozen(frozenAt);
         _checkCaller(authorised.length);
+        _checkOffsets(segments);
         Transcript.Header memory header = _header(args, env);
         (bytes32 batchHash, address keySet) = _land(args, header, segments);
         PaymentsProof.Result memory result = _verify(header, segments, applied, authorised, keySet);
@@ -256,6 +258,18 @@ contract ValiditySettlement is ISettlement, IFailure, IFinality, IKeySets, ILeav
         if (msg.sender == IInbox(inbox).sequencer()) return;
         if (!IInbox(inbox).isForcible()) revert ValiditySettlement_NotSequencer(msg.sender);
         if (authoriseChunks != 0) revert ValiditySettlement_ForcedWithOperations(authoriseChunks);
+    }
+
+    /// @dev Inside the array the ABI's offsets may lead backwards, as numbers modulo 2^256, where many a decoder does not follow. What is final must be found again by
+    /// everybody, so they lead into the call.
+    function _checkOffsets(bytes[3] calldata segments) private pure {
+        for (uint256 i = 0; i < 3; ++i) {
+            uint256 offset;
+            assembly ("memory-safe") {
+                offset := calldataload(add(segments, mul(i, 0x20)))
+            }
+            if (offset > msg.data.length) revert ValiditySettlement_OffsetOutOfRange(i, offset);
+        }
     }
 
     /// @dev The header, from storage and from what the Inbox will check; the configuration is not known yet.

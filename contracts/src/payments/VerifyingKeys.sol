@@ -30,6 +30,7 @@ library VerifyingKeys {
     error Keys_InvalidPoint(uint256 circuit);
     error Keys_NotDistinct(uint256 circuit);
     error Keys_IsGenerator(uint256 circuit);
+    error Keys_NoApply();
     error Keys_NotStored();
 
     /// @notice Public inputs of a circuit; 0 if there is no such circuit (PAY-PUBLIC).
@@ -96,6 +97,8 @@ library VerifyingKeys {
             last = circuit;
             offset += length(inputs);
         }
+        // Every batch has an Apply chunk: under a set without such a key none could be proven.
+        if (word(pointerTo(keys), ID) > 2) revert Keys_NoApply();
     }
 
     function _checkPoints(uint256 key, uint256 circuit, uint256 inputs) private view {

@@ -389,7 +389,9 @@ contract BridgeReleaseTest is ExecuteFixture {
         L2Message memory sent = release(address(token), mallory, amount);
         (OutputFields memory fields,) = settle();
         expectRefused(
-            fields, sent, abi.encodeWithSelector(BridgeBase.Bridge_EscrowTooSmall.selector, address(token), 1000, amount)
+            fields,
+            sent,
+            abi.encodeWithSelector(BridgeBase.Bridge_EscrowTooSmall.selector, address(token), 1000, amount)
         );
     }
 

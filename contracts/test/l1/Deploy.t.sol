@@ -78,7 +78,9 @@ contract DeployTest is Fixture {
         _mockAddress(address(inbox), "bridge()", self);
         _mockAddress(address(executor), "bridge()", self);
         vm.expectRevert(abi.encodeWithSelector(BridgeBase.Bridge_PauseTooLong.selector, seconds_, 30 days));
-        new BridgeProxy(address(implementation), address(gate), abi.encodeCall(BridgeBase.initialize, (guardian, seconds_)));
+        new BridgeProxy(
+            address(implementation), address(gate), abi.encodeCall(BridgeBase.initialize, (guardian, seconds_))
+        );
     }
 
     function testFuzz_inboxConstructor_revertsUnlessNamed(address inbox_) external {

@@ -142,7 +142,9 @@ abstract contract Fixture is Test {
         gate = new UpgradeGate(address(schedule));
         bridge = Bridge(
             payable(new BridgeProxy(
-                    address(implementation), address(gate), abi.encodeCall(BridgeBase.initialize, (guardian, PAUSE_SECONDS))
+                    address(implementation),
+                    address(gate),
+                    abi.encodeCall(BridgeBase.initialize, (guardian, PAUSE_SECONDS))
                 ))
         );
     }

@@ -337,6 +337,27 @@ contract ProvenScheduleTest is ProvenFixture {
         _otherKind(changed);
     }
 
+    function test_schedule_boundsMessagesAndAge() external {
+        proven.store(KEYS);
+        ChainConfig memory chain = provenConfig();
+        chain.maxMessagesPerBatch = 7;
+        _refused(
+            chain,
+            provenRules(),
+            abi.encodeWithSelector(
+                Schedule.Schedule_MessageLimitsTooSmall.selector, uint64(7), chain.maxMessageGasPerBatch
+            )
+        );
+        chain.maxMessagesPerBatch = 8;
+        Rules memory rules_ = provenRules();
+        rules_.maxCheckpointAgeSeconds = 1 days + 1;
+        _refused(
+            chain,
+            rules_,
+            abi.encodeWithSelector(Schedule.Schedule_CheckpointAgeTooLong.selector, rules_.maxCheckpointAgeSeconds)
+        );
+    }
+
     function testFuzz_schedule_boundsMessageGas(uint64 messageGas) external {
         proven.store(KEYS);
         ChainConfig memory chain = provenConfig();

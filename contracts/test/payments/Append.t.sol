@@ -579,7 +579,7 @@ contract AppendTimeTest is AppendFixture {
 
     /// @notice The age is that of the entry in force, the one that begins with the batch included.
     function testFuzz_append_ageIsTheEntrys(uint32 age) external {
-        age = uint32(bound(age, 1 hours, 30 days));
+        age = uint32(bound(age, 1 hours, 1 days));
         Rules memory changed = rules();
         changed.maxCheckpointAgeSeconds = age;
         ChainConfig memory chain = deployedConfig();
@@ -592,19 +592,54 @@ contract AppendTimeTest is AppendFixture {
         made.env.timestamp = now64() - age;
         post(sequencer, made);
     }
+}
 
-    /// @notice An entry with an age beyond the clock's own is one without a limit, and stops nothing.
-    function testFuzz_append_ageBeyondTheClock(uint32 age) external {
-        age = uint32(bound(age, GENESIS_SECONDS + DELAY_SECONDS + 1 days, type(uint32).max));
-        Rules memory changed = rules();
-        changed.maxCheckpointAgeSeconds = age;
-        ChainConfig memory chain = deployedConfig();
-        vm.prank(owner);
-        schedule.schedule(chain, changed);
-        skipTime(DELAY_SECONDS);
+/// @title Calls whose segments lie where the ABI's offsets lead backwards.
+/// @notice Solidity follows them, and many a decoder does not: a batch that nobody can read again would keep everybody from claiming and leaving.
+contract AppendOffsetsTest is AppendFixture {
+    function _tail(bytes memory segment) private pure returns (bytes memory) {
+        return abi.encodePacked(segment.length, segment, new bytes((32 - segment.length % 32) % 32));
+    }
+
+    /// @dev The batch with the tails of its segments before their heads, `forward` as the ABI's encoders would have it.
+    function _call(Batch memory made, bool forward) private pure returns (bytes memory) {
+        bytes memory tails;
+        uint256[3] memory starts;
+        for (uint256 i = 0; i < 3; ++i) {
+            starts[i] = tails.length;
+            tails = bytes.concat(tails, _tail(made.segments[i]));
+        }
+        bytes memory heads;
+        for (uint256 i = 0; i < 3; ++i) {
+            heads = bytes.concat(
+                heads, forward ? bytes32(96 + starts[i]) : bytes32(uint256(int256(starts[i]) - int256(tails.length)))
+            );
+        }
+        bytes memory chunk = abi.encode(new PaymentsProof.ApplyChunk[](1));
+        uint256 length = chunk.length - 32;
+        assembly ("memory-safe") {
+            chunk := add(chunk, 0x20)
+            mstore(chunk, length)
+        }
+        uint256 segments = 448 + (forward ? 0 : tails.length);
+        uint256 applied = segments + 96 + (forward ? tails.length : 0);
+        bytes memory head = abi.encode(made.args, made.env, segments, applied, applied + chunk.length);
+        bytes memory body = forward ? bytes.concat(heads, tails) : bytes.concat(tails, heads);
+        return bytes.concat(ValiditySettlement.append.selector, head, body, chunk, bytes32(0));
+    }
+
+    function test_append_refusesOffsetsThatLeadBackwards() external {
+        force(alice, ETH);
         storeCheckpoint();
-        _refusedTime(GENESIS_SECONDS - 1, GENESIS_SECONDS);
-        post(sequencer, batch());
+        Batch memory made = batch();
+        vm.prank(sequencer, sequencer);
+        (bool taken, bytes memory reason) = address(settlement).call(_call(made, false));
+        vm.assertFalse(taken);
+        vm.assertEq(bytes4(reason), ValiditySettlement.ValiditySettlement_OffsetOutOfRange.selector);
+        vm.prank(sequencer, sequencer);
+        (taken,) = address(settlement).call(_call(made, true));
+        vm.assertTrue(taken);
+        vm.assertEq(inbox.batchCount(), 1);
     }
 }
 

@@ -96,6 +96,29 @@ contract PaymentsDeployTest is Chain {
         new Schedule(owner, notice(), chain, evm);
     }
 
+    /// @notice PAY-KEYS: every batch has an Apply chunk.
+    function test_storeKeys_refusesASetWithoutApply() external {
+        bytes memory all = keys();
+        uint256 length = 512 + 4 * 64; // a key of three inputs, the last one of the set
+        bytes memory last = new bytes(length);
+        for (uint256 i = 0; i < length; ++i) {
+            last[i] = all[all.length - length + i];
+        }
+        vm.expectRevert(VerifyingKeys.Keys_NoApply.selector);
+        settlement.storeKeys(last);
+    }
+
+    function test_initialize_refusesAnEvmChain() external {
+        bytes memory initialization = abi.encodeCall(BridgeBase.initialize, (guardian, PAUSE_SECONDS));
+        deploySchedule();
+        settlement = makeSettlement(ESCAPE_SECONDS);
+        implementation = new PaymentsBridge(address(schedule));
+        _skipNonce();
+        vm.mockCall(address(schedule), abi.encodeCall(schedule.kind, ()), abi.encode(uint8(0)));
+        vm.expectRevert(abi.encodeWithSelector(PaymentsBridge.Bridge_OtherChainKind.selector, uint8(0)));
+        new BridgeProxy(address(implementation), address(gate), initialization);
+    }
+
     function testFuzz_constructor_boundsTheEscapeDelay(uint64 escapeSeconds) external {
         _delaySeconds = 3650 days;
         deploySchedule();
