@@ -7,7 +7,7 @@ BUILT = $(or $(CARGO_TARGET_DIR),target)/debug
 # What operators run and what benchmarks measure.
 RELEASED = $(or $(CARGO_TARGET_DIR),target)/release
 
-.PHONY: help setup build devnet test release install e2e e2e-release e2e-faults e2e-fraud drill-fraud check check-bare guest bench-built bench-build bench-batch bench-engine bench-logs bench-fees bench-rpc compat compat-fees bench-state bench-vm bench-opcodes worst-vm bench-devnet bench-circuits bench-prover bench-dispute sim-settlement bench-commitment sim-dispute fuzz-circuits
+.PHONY: help setup build devnet test release install e2e e2e-release e2e-faults e2e-fraud drill-fraud check check-bare guest bench-built bench-build bench-batch bench-engine bench-logs bench-fees bench-rpc compat compat-fees bench-state bench-vm bench-opcodes worst-vm bench-devnet bench-circuits bench-prover bench-validity bench-dispute sim-settlement bench-commitment sim-dispute fuzz-circuits
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -125,6 +125,9 @@ bench-circuits: bench-built ## constraints per operation
 
 bench-prover: bench-built ## session transactions per second, keys, memory
 	$(RELEASED)/examples/bench_prover
+
+bench-validity: bench-built ## L1 gas and bytes per transfer of proven batches, and of an escape; FLAGS=--third-size measures larger chunks
+	$(RELEASED)/examples/bench_validity $(FLAGS)
 
 fuzz-circuits: ## 2,000 random cases of native rules against circuits (twenty minutes)
 	cargo test --workspace --lib agree::exhaustive -- --ignored

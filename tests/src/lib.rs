@@ -2,6 +2,7 @@
 //!
 //! * [`world`]: one devnet in a directory of its own, and the commands and queries that users have.
 //! * [`money`]: sums that must come out to the wei.
+//! * [`payments`]: a payments chain on an L1 node, whose batches are really proven.
 //! * [`derivation`]: the chain derived from L1 alone, compared with what the sequencer says.
 //! * [`guest`]: the same batches in the fraud-proof machine.
 //! * [`proxy`]: an L1 endpoint that leaves things out, or is not there.
@@ -17,6 +18,7 @@ pub mod faults;
 pub mod fraud;
 pub mod guest;
 pub mod money;
+pub mod payments;
 pub mod proxy;
 pub mod traffic;
 pub mod wait;

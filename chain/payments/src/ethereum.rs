@@ -62,6 +62,10 @@ pub fn call(to: Option<Address>, value: U256, data: &[u8]) -> Result<Call, NotAn
         if !data.is_empty() {
             return Err(NotAnOperation::UnknownFunction { to });
         }
+        // Nobody has these accounts: what is sent there is lost.
+        if to == BRIDGE || to == ACCOUNTS {
+            return Err(NotAnOperation::UnknownFunction { to });
+        }
         return Ok(Call::Transfer { recipient: to, amount: amount(value)? });
     };
     let call = match (to, *selector) {
@@ -150,8 +154,6 @@ mod tests {
         let (none, seven) = (U256::ZERO, U256::from(7));
         let transfer = Call::Transfer { recipient: TO, amount: 7 };
         assert_eq!(call(Some(TO), seven, &[]), Ok(transfer));
-        // even to an address with functions: the ether goes to its account
-        assert_eq!(call(Some(BRIDGE), seven, &[]), Ok(Call::Transfer { recipient: BRIDGE, amount: 7 }));
         let expected = Call::TokenTransfer { token: TOKEN, recipient: TO, amount: 7 };
         assert_eq!(call(Some(TOKEN), none, &data(TRANSFER, &[word(TO), seven])), Ok(expected));
         let expected = Call::WithdrawEth { recipient: TO, amount: 7 };
@@ -172,17 +174,35 @@ mod tests {
         longer.push(0);
         for (what, given, expected) in [
             ("a creation", call(None, one, &[]), Creation),
+            ("ether for the bridge", call(Some(BRIDGE), one, &[]), UnknownFunction { to: BRIDGE }),
+            ("ether for the accounts", call(Some(ACCOUNTS), one, &[]), UnknownFunction { to: ACCOUNTS }),
             ("half a selector", call(Some(TO), none, &[0xa9, 0x05]), UnknownFunction { to: TO }),
             ("an unknown function", call(Some(TO), none, &[1, 2, 3, 4]), UnknownFunction { to: TO }),
-            ("a token at zero", call(Some(Address::ZERO), none, &data(TRANSFER, &[to, one])), UnknownFunction { to: Address::ZERO }),
-            ("a transfer by the bridge", call(Some(BRIDGE), none, &data(TRANSFER, &[to, one])), UnknownFunction { to: BRIDGE }),
-            ("a key at the bridge", call(Some(BRIDGE), none, &data(SET_SESSION_KEY, &[one])), UnknownFunction { to: BRIDGE }),
+            (
+                "a token at zero",
+                call(Some(Address::ZERO), none, &data(TRANSFER, &[to, one])),
+                UnknownFunction { to: Address::ZERO },
+            ),
+            (
+                "a transfer by the bridge",
+                call(Some(BRIDGE), none, &data(TRANSFER, &[to, one])),
+                UnknownFunction { to: BRIDGE },
+            ),
+            (
+                "a key at the bridge",
+                call(Some(BRIDGE), none, &data(SET_SESSION_KEY, &[one])),
+                UnknownFunction { to: BRIDGE },
+            ),
             ("a withdrawal elsewhere", call(Some(TO), one, &data(WITHDRAW_ETH, &[to])), UnknownFunction { to: TO }),
             ("a byte after the arguments", call(Some(TOKEN), none, &longer), Malformed { to: TOKEN }),
             ("a word too many", call(Some(TOKEN), none, &data(TRANSFER, &[to, one, one])), Malformed { to: TOKEN }),
             ("a word too few", call(Some(TOKEN), none, &data(TRANSFER, &[to])), Malformed { to: TOKEN }),
             ("a wide address", call(Some(TOKEN), none, &data(TRANSFER, &[to | wide, one])), Malformed { to: TOKEN }),
-            ("a withdrawal of no token", call(Some(BRIDGE), none, &data(WITHDRAW, &[none, to, one])), Malformed { to: BRIDGE }),
+            (
+                "a withdrawal of no token",
+                call(Some(BRIDGE), none, &data(WITHDRAW, &[none, to, one])),
+                Malformed { to: BRIDGE },
+            ),
             ("ether with a token", call(Some(TOKEN), one, &data(TRANSFER, &[to, one])), Value),
             ("ether with a key", call(Some(ACCOUNTS), one, &data(SET_SESSION_KEY, &[one])), Value),
             ("too much ether", call(Some(TO), large, &[]), Amount),

@@ -1,4 +1,4 @@
-//! Batches at their edges: the circuits they are cut for, the limits, the operator's leaf.
+//! Batches at their edges: the circuits they are cut for, the limits, the operator's leaf (PAY-CUT, PAY-LIMITS).
 
 use super::circuits::{Cut, Tail};
 use super::*;

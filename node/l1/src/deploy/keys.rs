@@ -59,6 +59,9 @@ pub enum KeySetError {
         /// The id that it names.
         circuit: U256,
     },
+    /// Nothing could be proven: every batch has an Apply chunk.
+    #[error("the key set has no key of an Apply circuit (1 or 2): no batch could be proven under it")]
+    NoApply,
     /// Not as many inputs as the circuit has.
     #[error("the key of circuit {circuit} has {found} inputs, not {expected}")]
     Inputs {
@@ -99,7 +102,7 @@ impl TryFrom<Bytes> for KeySet {
         if bytes.len() > KEY_SET_BYTES_MAX {
             return Err(KeySetError::TooLong { bytes: bytes.len() });
         }
-        let (mut offset, mut last) = (0, 0);
+        let (mut offset, mut last, mut first) = (0, 0, 0);
         while let Some(rest) = bytes.get(offset..).filter(|rest| !rest.is_empty()) {
             let truncated = KeySetError::Truncated { offset };
             let (circuit, after) = rest.split_first_chunk::<32>().ok_or(truncated)?;
@@ -115,7 +118,13 @@ impl TryFrom<Bytes> for KeySet {
             if rest.len() < length {
                 return Err(truncated);
             }
+            if last == 0 {
+                first = circuit;
+            }
             (offset, last) = (offset + length, circuit);
+        }
+        if first > 2 {
+            return Err(KeySetError::NoApply);
         }
         Ok(Self(bytes))
     }
@@ -187,6 +196,7 @@ mod tests {
         let taken = set(&all).unwrap();
         assert_eq!((taken.bytes().len(), taken.hash()), (all.concat().len(), keccak256(all.concat())));
         assert!(set(&[key(2, 19), key(4, 3)]).is_ok());
+        assert_eq!(set(&[key(3, 3), key(4, 3)]), Err(KeySetError::NoApply));
 
         assert_eq!(set(&[]), Err(KeySetError::Empty));
         let offset = key(3, 3).len();

@@ -2,12 +2,15 @@
 
 use super::BatchEvent;
 use crate::{
-    bindings::{ValiditySettlement, payments::AppendArgs},
+    bindings::{
+        ValiditySettlement,
+        payments::{AppendArgs, BatchEnv},
+    },
     client::{L1Client, RpcFailure},
 };
 use alloy::{
-    primitives::{Address, Bytes, TxHash},
-    sol_types::SolCall,
+    primitives::{Address, Bytes, TxHash, U256},
+    sol_types::{SolCall, SolValue},
 };
 use tandem_payments::ledger::Env;
 
@@ -71,17 +74,45 @@ pub async fn posted(client: &L1Client, settlement: Address, event: &BatchEvent) 
     decode(event, &transaction.input)
 }
 
-/// The segments in the input of a transaction.
+/// The segments in the input of a transaction. Read as Solidity reads them, which has made the batch final: only the words that lead to the segments count, and what else the input holds,
+/// padding, overlaps, bytes behind, is the appender's affair (PAY-APPEND).
 pub(super) fn decode(event: &BatchEvent, input: &[u8]) -> Result<Posted, PostedError> {
     let transaction = event.transaction;
-    let call = ValiditySettlement::appendCall::abi_decode(input).map_err(|_| PostedError::NotAppend(transaction))?;
-    if call.args.index != event.index || call.env != event.env {
-        return Err(PostedError::OtherBatch { transaction, found: call.args.index });
+    let not_append = PostedError::NotAppend(transaction);
+    let (selector, arguments) = input.split_first_chunk::<4>().ok_or(PostedError::NotAppend(transaction))?;
+    if *selector != ValiditySettlement::appendCall::SELECTOR {
+        return Err(not_append);
     }
-    let [effects, withdrawals, messages] = call.segments;
+    let read = || {
+        let head = arguments.get(..HEAD_BYTES)?;
+        let (args, env) = <(AppendArgs, BatchEnv)>::abi_decode_params(head).ok()?;
+        let array = offset_at(arguments, HEAD_BYTES)?;
+        Some((args, env, [segment(arguments, array, 0)?, segment(arguments, array, 1)?, segment(arguments, array, 2)?]))
+    };
+    let (args, env, [effects, withdrawals, messages]) = read().ok_or(not_append)?;
+    if args.index != event.index || env != event.env {
+        return Err(PostedError::OtherBatch { transaction, found: args.index });
+    }
     Ok(Posted {
-        args: call.args,
-        env: Env { operator: call.env.operator, timestamp: call.env.timestamp },
+        args,
+        env: Env { operator: env.operator, timestamp: env.timestamp },
         segments: Segments { effects, withdrawals, messages },
     })
+}
+
+/// Bytes of the arguments before the offsets: nine words of where the batch lands, two of time and operator.
+const HEAD_BYTES: usize = 11 * 32;
+
+/// The word at a place, as an offset.
+fn offset_at(bytes: &[u8], place: usize) -> Option<usize> {
+    let (word, _) = bytes.get(place..)?.split_first_chunk::<32>()?;
+    usize::try_from(U256::from_be_bytes(*word)).ok()
+}
+
+/// A segment of the array at `array`: its offset counts from there, its length stands before it.
+fn segment(arguments: &[u8], array: usize, number: usize) -> Option<Bytes> {
+    let place = array.checked_add(offset_at(arguments, array.checked_add(number.checked_mul(32)?)?)?)?;
+    let length = offset_at(arguments, place)?;
+    let start = place.checked_add(32)?;
+    arguments.get(start..start.checked_add(length)?).map(Bytes::copy_from_slice)
 }

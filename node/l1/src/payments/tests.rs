@@ -203,6 +203,8 @@ fn another_call_is_no_batch() {
     let event = &history.batches[1];
     let input = call(segments(), 1).abi_encode();
     assert_eq!(decode(event, &input).unwrap().segments, segments());
+    let longer = [input.as_slice(), b"behind"].concat();
+    assert_eq!(decode(event, &longer).unwrap().segments, segments());
     let other = call(segments(), 2).abi_encode();
     assert!(matches!(decode(event, &other), Err(PostedError::OtherBatch { found: 2, .. })));
     let mut later = call(segments(), 1);

@@ -94,7 +94,9 @@ fn what_l1_would_refuse_is_refused_before() {
         let found = changed.check();
         assert!(matches!(found, Err(DeployError::Foreign { rule, .. }) if rule == name), "{name}: {found:?}");
     }
-    let bounds: [(&str, Change); 8] = [
+    let bounds: [(&str, Change); 10] = [
+        ("messages per batch", |spec| spec.chain.max_messages_per_batch = 7),
+        ("maximal checkpoint age in seconds", |spec| spec.rules.max_checkpoint_age_seconds = 86_401),
         ("escape delay in seconds", |spec| with_escape_delay(spec, 0)),
         ("escape delay in seconds", |spec| {
             with_escape_delay(spec, 30 * 86_400 + 1);

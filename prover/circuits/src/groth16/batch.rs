@@ -76,7 +76,8 @@ impl PreparedBatch {
     /// Cuts the signatures into chunks and draws the challenges.
     ///
     /// # Errors
-    /// If the signatures are not exactly those that the batch needs, or one does not verify, or the header is another batch's.
+    /// If the signatures are not exactly those that the batch needs, or one does not verify, or the header's state, queue indices, domain or environment are not the
+    /// batch's. Its index and its hashes (queue, configuration, keys) are the caller's to get right: L1 alone sees them.
     pub fn new(header: Header, batch: &Batch, authorisations: &[Authorisation]) -> Result<Self, BatchProveError> {
         let mut needed: Vec<Fr> = batch.authorities().map(|authority| authority.value()).collect();
         let mut given: Vec<Fr> = authorisations.iter().map(Authorisation::value).collect();

@@ -1,0 +1,139 @@
+//! `make bench-validity`: what a payments chain costs on L1, measured on batches that are really proven and posted to an L1 node. Prints JSON lines and writes
+//! them to `target/bench/validity.json`.
+//!
+//! Batches of transfers between existing accounts, in large chunks. Gas is the whole transaction's. *Data* is what its segments' bytes cost as calldata
+//! (EIP-2028); the rest, chunks and proofs included, is verification. Of the two batches the greater one less the smaller one is what full chunks cost alone.
+//! With `--third-size` instead: time and memory of chunks four times as large (2^21 and 2^19 constraints), and what they would save.
+
+mod third_size;
+
+use std::{fs, path::PathBuf};
+
+use alloy::{primitives::Address, rpc::types::TransactionReceipt};
+use serde_json::{Value, json};
+use tandem_l1::bindings::{PaymentsBridge, ValiditySettlement};
+use tandem_payments::{batch::Circuits, operation::Call};
+use tandem_tests::payments::{Chain, ESCAPE_DELAY, ETHER, Proving, WINDOW, append_call, exit};
+
+/// Accounts that send to each other.
+const ACCOUNTS: usize = 3;
+/// Transfers that fill two large Apply chunks, and four; the last slot credits the fee.
+const TRANSFERS: [usize; 2] = [53, 107];
+/// Targets.
+const GAS_MAX: f64 = 5_000.0;
+const BYTES_MAX: f64 = 70.0;
+
+/// What a posted batch took.
+struct Posted {
+    transfers: f64,
+    gas: f64,
+    data_gas: f64,
+    bytes: f64,
+    seconds: f64,
+    chunks: usize,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let target = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target");
+    let mut figures = Vec::new();
+    if std::env::args().any(|argument| argument == "--third-size") {
+        third_size::measure(&target, &mut figures);
+        return write(&target.join("bench"), "validity-third-size", &figures);
+    }
+    eprintln!("making or reading the keys");
+    let proving: &'static Proving = Box::leak(Box::new(Proving::new(Circuits::STANDARD, target.join("devnet-keys"))));
+    let mut chain = Chain::start_with(proving, |_| ()).await;
+    for i in 0..ACCOUNTS {
+        chain.deposit_eth(i, 10 * ETHER).await;
+        chain.set_session_key(i).await;
+    }
+    chain.consume().await;
+
+    let mut posted = Vec::new();
+    for transfers in TRANSFERS {
+        eprintln!("proving {transfers} transfers");
+        posted.push(post(&mut chain, transfers).await);
+    }
+    let [small, large] = posted.as_slice() else { unreachable!("as many as there are sizes") };
+    add(&mut figures, "validity.l1_gas_per_transfer", large.gas / large.transfers, "gas");
+    add(&mut figures, "validity.l1_gas_per_transfer.data", large.data_gas / large.transfers, "gas");
+    add(
+        &mut figures,
+        "validity.l1_gas_per_transfer.verification",
+        (large.gas - large.data_gas) / large.transfers,
+        "gas",
+    );
+    let more = large.transfers - small.transfers;
+    add(&mut figures, "validity.l1_gas_per_transfer.marginal", (large.gas - small.gas) / more, "gas");
+    add(&mut figures, "validity.bytes_per_transfer", large.bytes / large.transfers, "bytes");
+    add(&mut figures, "validity.bytes_per_transfer.marginal", (large.bytes - small.bytes) / more, "bytes");
+    add(&mut figures, "validity.batch_gas", large.gas, "gas");
+    add(&mut figures, "validity.batch_proofs", large.chunks as f64, "proofs");
+    add(&mut figures, "validity.batch_proven_s", large.seconds, "s");
+
+    // The end: what an account pays to leave, whoever calls.
+    chain.deposit_eth(0, 1).await;
+    chain.wait(WINDOW + ESCAPE_DELAY + 60).await;
+    let stranger = chain.stranger().clone();
+    let (settlement, bridge) = (chain.chain().settlement, chain.chain().bridge);
+    let frozen = chain.call(&stranger, settlement, 0, ValiditySettlement::freezeCall {}).await;
+    add(&mut figures, "validity.freeze_gas", gas(&frozen.map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?), "gas");
+    let (account, token) = (chain.user(0).address(), Address::ZERO);
+    let index = chain.state.find(tandem_tests::payments::eth(account)).expect("it has ether");
+    let left = chain.call(&stranger, bridge, 0, exit(&chain, index)).await;
+    add(&mut figures, "validity.escape_exit_gas", gas(&left.map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?), "gas");
+    let refund =
+        PaymentsBridge::refundDepositCall { index: 2 * ACCOUNTS as u64, account, token, amount: 1, to: account };
+    let refunded = chain.call(&stranger, bridge, 0, refund).await;
+    add(&mut figures, "validity.refund_gas", gas(&refunded.map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?), "gas");
+
+    write(&target.join("bench"), "validity", &figures)?;
+    for (name, found, max) in [
+        ("gas per transfer", large.gas / large.transfers, GAS_MAX),
+        ("bytes per transfer", large.bytes / large.transfers, BYTES_MAX),
+    ] {
+        anyhow::ensure!(found <= max, "{found:.0} {name}, at most {max}");
+    }
+    Ok(())
+}
+
+/// Proves a batch of transfers and posts it.
+async fn post(chain: &mut Chain, transfers: usize) -> Posted {
+    let mut draft = chain.draft().await;
+    for n in 0..transfers {
+        let recipient = chain.user((n + 1) % ACCOUNTS).address();
+        chain.operate(&mut draft, n % ACCOUNTS, Call::Transfer { recipient, amount: 1_000 });
+    }
+    let started = std::time::Instant::now();
+    let proven = chain.prove(draft);
+    let seconds = started.elapsed().as_secs_f64();
+    let call = append_call(chain.args(0).await, &proven);
+    let (chunks, segments) = (proven.batch.proofs.len(), proven.batch.segments.concat());
+    let receipt = chain.post(proven).await;
+    Posted {
+        transfers: transfers as f64,
+        gas: gas(&receipt),
+        data_gas: segments.iter().map(|byte| if *byte == 0 { 4.0 } else { 16.0 }).sum(),
+        bytes: call.len() as f64,
+        seconds,
+        chunks,
+    }
+}
+
+fn gas(receipt: &TransactionReceipt) -> f64 {
+    receipt.gas_used as f64
+}
+
+fn add(figures: &mut Vec<Value>, name: &str, value: f64, unit: &str) {
+    let figure = json!({ "name": name, "value": (value * 1_000.0).round() / 1_000.0, "unit": unit });
+    println!("{figure}");
+    figures.push(figure);
+}
+
+fn write(folder: &std::path::Path, name: &str, figures: &[Value]) -> anyhow::Result<()> {
+    fs::create_dir_all(folder)?;
+    let lines: Vec<String> = figures.iter().map(Value::to_string).collect();
+    fs::write(folder.join(format!("{name}.json")), lines.join("\n") + "\n")?;
+    Ok(())
+}

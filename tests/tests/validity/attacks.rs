@@ -1,0 +1,256 @@
+//! Whoever proves true things that are false together, posts around the settlement, or uses a proof twice.
+//!
+//! Of every attack in the circuits' suite that only the composition refuses, each proof holds: challenges are drawn anew over what is posted.
+
+use alloy::{
+    primitives::{Address, B256, Bytes},
+    rpc::types::TransactionReceipt,
+    sol,
+    sol_types::{SolError, SolEvent},
+};
+use ark_bn254::Fr;
+use tandem_circuits::{
+    apply::Apply,
+    authorise::session::{Authorisation, SessionChunk},
+    circuit::CircuitId,
+    groth16::{ApplyTurn, AuthoriseTurn, Header, ProvenBatch, Segment, Transcript},
+};
+use tandem_l1::{
+    bindings::{Inbox, ValiditySettlement},
+    deploy::ValiditySpec,
+};
+use tandem_payments::{
+    batch::{Batch, Challenges},
+    data::{self, Message},
+    operation::Call,
+};
+
+use tandem_tests::payments::{
+    Chain, Draft, ESCAPE_DELAY, ETHER, Proven, Refusal, WINDOW, append_call, eth, records, refused, send,
+};
+
+sol! {
+    function enqueueRecord(bytes record, uint64 gasLimit) external returns (uint64 index);
+}
+
+/// A chain whose user 0 has ether and a session key, with a deposit that waits, and a batch of one chunk: that deposit, a withdrawal, the fee.
+async fn scene() -> (Chain, Draft) {
+    let mut chain = Chain::start().await;
+    chain.deposit_eth(0, 4 * ETHER).await;
+    chain.set_session_key(0).await;
+    chain.consume().await;
+    chain.deposit_eth(0, ETHER).await;
+    let mut draft = chain.draft().await;
+    chain.take_messages(&mut draft);
+    let recipient = Address::repeat_byte(0xaa);
+    chain.operate(&mut draft, 0, Call::WithdrawEth { recipient, amount: ETHER });
+    (chain, draft)
+}
+
+/// What is changed before the challenges are drawn.
+#[derive(Default)]
+struct Change {
+    header: Option<fn(&mut Header)>,
+    batch: Option<fn(&mut Batch)>,
+    segments: Option<fn(&mut [Vec<u8>; 3])>,
+    authorisations: Option<fn(&Chain, &mut Vec<Authorisation>)>,
+}
+
+/// Proves the batch as changed, which the library would refuse to do.
+fn forge(chain: &Chain, draft: Draft, change: &Change) -> Proven {
+    let (mut batch, state, env, mut authorisations, messages) = draft.finish();
+    if let Some(change) = change.batch {
+        change(&mut batch);
+        authorisations.truncate(batch.authorities().count());
+    }
+    let mut header = chain.header(env, messages);
+    let mut segments = [&batch.effects, &batch.withdrawals, &batch.messages].map(|elements| data::bytes(elements));
+    if let Some(change) = change.header {
+        change(&mut header);
+    }
+    if let Some(change) = change.segments {
+        change(&mut segments);
+    }
+    if let Some(change) = change.authorisations {
+        change(chain, &mut authorisations);
+    }
+    let [chunk] = batch.chunks.as_slice() else { panic!("one chunk") };
+    let [_, root_out, _, counts_out, _, fee_out, data_digest, value_digest, _, _] = chunk.inputs_before();
+    let circuit = CircuitId::ApplySmall;
+    let apply = vec![ApplyTurn { circuit, root_out, counts_out, fee_out, data_digest, value_digest }];
+    let session = SessionChunk::small(authorisations, Fr::from(0u64)).unwrap();
+    let authorise = vec![AuthoriseTurn { circuit: CircuitId::SessionSmall, value_digest: session.value_digest() }];
+    let posted = segments.each_ref().map(|bytes| Segment::of(bytes));
+    let t1 = Transcript::new(&header, &posted, 1, 1).chunks(&apply, &authorise);
+    let challenges = Challenges { data: t1.z(), values: t1.z_join() };
+    let applied = Apply::new(chunk.clone(), challenges, [Fr::from(0u64); 3]);
+    let (prover, keys) = (chain.proving.prover.lock().unwrap(), &chain.proving.keys);
+    let proofs = vec![
+        prover.prove(&keys[&circuit], applied, &mut |_| ()).unwrap(),
+        prover.prove(&keys[&CircuitId::SessionSmall], session.with_challenge(t1.z_join()), &mut |_| ()).unwrap(),
+    ];
+    let withdrawals = segments[1].clone();
+    Proven { batch: ProvenBatch { header, segments, apply, authorise, proofs }, withdrawals, state, env, messages }
+}
+
+async fn attempt(chain: &Chain, proven: &Proven) -> Result<TransactionReceipt, Refusal> {
+    chain.append(chain.sequencer(), proven).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn true_proofs_that_are_false_together_are_refused() {
+    use ValiditySettlement as L1;
+    let (mut chain, draft) = scene().await;
+    let attacks: [(&str, [u8; 4], Change); 7] = [
+        (
+            "other data than proven",
+            L1::Proof_EvaluationDiffers::SELECTOR,
+            Change { segments: Some(|segments| segments[0][20] ^= 1), ..Change::default() },
+        ),
+        (
+            "a withdrawal to somebody else",
+            L1::Proof_EvaluationDiffers::SELECTOR,
+            Change { segments: Some(|segments| segments[1][5] ^= 1), ..Change::default() },
+        ),
+        (
+            "a record of zeros before the withdrawals",
+            L1::Proof_CountsDiffer::SELECTOR,
+            Change { segments: Some(|segments| drop(segments[1].splice(0..0, [0; 62]))), ..Change::default() },
+        ),
+        (
+            "a message of zeros before the messages",
+            L1::ValiditySettlement_OtherMessages::SELECTOR,
+            Change { segments: Some(|segments| drop(segments[2].splice(0..0, [0; 62]))), ..Change::default() },
+        ),
+        (
+            "a greater deposit",
+            L1::ValiditySettlement_OtherMessages::SELECTOR,
+            Change { segments: Some(|segments| segments[2][61] ^= 1), ..Change::default() },
+        ),
+        (
+            "another operation authorised",
+            L1::Proof_ProductsDiffer::SELECTOR,
+            Change {
+                authorisations: Some(|chain, given| {
+                    let operation_hash = given[0].operation_hash + Fr::from(1u64);
+                    let key = chain.session_key(0);
+                    let signature = key.sign(operation_hash);
+                    given[0] = Authorisation { operation_hash, key: key.public(), signature };
+                }),
+                ..Change::default()
+            },
+        ),
+        (
+            "nothing authorised",
+            L1::Proof_ProductsDiffer::SELECTOR,
+            Change { authorisations: Some(|_, given| given.clear()), ..Change::default() },
+        ),
+    ];
+    for (name, expected, change) in attacks {
+        let forged = forge(&chain, draft.clone(), &change);
+        let refusal = attempt(&chain, &forged).await.expect_err(name);
+        assert!(refusal.0.starts_with(&expected), "{name}: {}", refusal.0);
+    }
+    // Fees that nobody was credited: the chunk that would credit them is left out, and what belongs to it.
+    let mut unsettled = chain.draft().await;
+    chain.take_messages(&mut unsettled);
+    for _ in 0..5 {
+        let recipient = Address::repeat_byte(0xaa);
+        chain.operate(&mut unsettled, 0, Call::WithdrawEth { recipient, amount: 1 });
+    }
+    let cut_short = Change {
+        batch: Some(|batch| {
+            batch.chunks.truncate(1);
+            let counts = batch.chunks[0].counts_out;
+            batch.effects.truncate(counts.effects as usize);
+            batch.withdrawals.truncate(counts.withdrawals as usize);
+            assert!(batch.chunks[0].fee_out > 0);
+        }),
+        ..Change::default()
+    };
+    refused::<L1::Proof_FeeLeft>(attempt(&chain, &forge(&chain, unsettled, &cut_short)).await);
+
+    // The honest batch is taken after all of that; and only once.
+    let proven = chain.prove(draft);
+    let (call, settlement) = (append_call(chain.args(proven.messages).await, &proven), chain.chain().settlement);
+    chain.post(proven).await;
+    let again = send(&chain.client, chain.sequencer(), settlement, 0, call).await;
+    refused::<ValiditySettlement::ValiditySettlement_OtherMessages>(again);
+}
+
+/// A proof is for one batch of one chain under one set of keys.
+#[tokio::test(flavor = "multi_thread")]
+async fn proofs_are_refused_elsewhere() {
+    let chain = Chain::start().await;
+    let is_proof_error = |outcome: Result<TransactionReceipt, Refusal>, what: &str| {
+        let refusal = outcome.expect_err(what);
+        assert!(refusal.is::<ValiditySettlement::Groth16_InvalidProof>(), "{what}: {}", refusal.0);
+    };
+    // The same genesis, roots and index; another configuration.
+    let twin = chain.another(|_| ()).await;
+    // The same but for a key that this batch does not need.
+    let keys = chain.proving.key_set_of(&[CircuitId::ApplySmall]);
+    let other_keys =
+        chain.another(|spec| spec.validity = Some(ValiditySpec { keys, escape_delay_seconds: ESCAPE_DELAY })).await;
+    let proven = chain.prove(chain.draft().await); // of a time at which all three exist
+    for (deployment, what) in [(&twin, "another deployment"), (&other_keys, "another key set")] {
+        let (inbox, settlement) = (deployment.chain.inbox, deployment.chain.settlement);
+        let mut args = chain.args(0).await;
+        let receipt = chain.call(chain.stranger(), inbox, 0, Inbox::checkpointCall {}).await.unwrap();
+        let stored = receipt.logs().iter().find_map(|log| Inbox::CheckpointStored::decode_log(&log.inner).ok());
+        args.checkpoint = stored.unwrap().data.checkpoint;
+        let call = append_call(args, &proven);
+        is_proof_error(send(&chain.client, chain.sequencer(), settlement, 0, call).await, what);
+    }
+    // The next batch of the same chain: empty too, on the same state.
+    let mut chain = chain;
+    let again = Proven { batch: proven.batch.clone(), withdrawals: Vec::new(), state: proven.state.clone(), ..proven };
+    chain.post(again).await;
+    is_proof_error(attempt(&chain, &proven).await, "another batch");
+}
+
+/// L1-BATCH-9: the settlement alone appends.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_appended_around_the_settlement() {
+    let mut chain = Chain::start().await;
+    chain.deposit_eth(0, ETHER).await;
+    chain.wait(2 * WINDOW).await;
+    let (inbox, args) = (chain.chain().inbox, chain.args(1).await);
+    let sequencer = chain.sequencer();
+    let calldata = Inbox::appendCalldataCall { args: args.clone(), payload: Bytes::from_static(b"payload") };
+    refused::<Inbox::Inbox_OtherChainKind>(chain.call(sequencer, inbox, 0, calldata).await);
+    let forced = Inbox::appendForcedCall { args: args.clone() };
+    refused::<Inbox::Inbox_OtherChainKind>(chain.call(chain.stranger(), inbox, 0, forced).await);
+    let proven = Inbox::appendProvenCall { args, dataHash: B256::ZERO };
+    refused::<Inbox::Inbox_NotSettlement>(chain.call(sequencer, inbox, 0, proven).await);
+    let record = Bytes::from(records(&[Message::Forced { key: eth(Address::ZERO) }]));
+    let enqueue = enqueueRecordCall { record, gasLimit: 100_000 };
+    refused::<Inbox::Inbox_NotBridge>(chain.call(sequencer, inbox, 0, enqueue).await);
+}
+
+/// PAY-USER: after the account's key was changed from L1 earlier in the batch, an operation by the old key is refused at once, not when it is proven.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_was_replaced_in_the_same_batch_signs_nothing() {
+    use tandem_payments::ledger::Refused;
+    use tandem_payments::operation::Operation;
+    let (chain, mut draft) = scene().await;
+    let account = chain.user(0).address();
+    let message =
+        Message::L1Key { account, key: tandem_payments::field::integer(chain.session_key(7).public().hash()) };
+    draft.builder.message(&message).unwrap();
+    let operation = Operation {
+        sender: account,
+        nonce: 1,
+        call: Call::Transfer { recipient: account, amount: 1 },
+        gas_limit: 21_000,
+        max_fee_per_gas: 1,
+        expiry: u64::MAX,
+    };
+    let old = Authorisation {
+        operation_hash: operation.hash(chain.dom()),
+        key: chain.session_key(0).public(),
+        signature: chain.session_key(0).sign(operation.hash(chain.dom())),
+    };
+    let outcome = draft.builder.user(&operation, old.authority().signer(), 1);
+    assert!(matches!(outcome, Err(Refused::Key { .. })), "{outcome:?}");
+}
