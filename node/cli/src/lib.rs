@@ -17,5 +17,6 @@ pub mod preinstalls;
 pub mod report;
 pub mod session;
 pub mod spec;
+pub mod spec_error;
 pub mod status;
 pub mod wallet;

@@ -3,7 +3,7 @@
 //! Adversarial: it is an operator's file; a key that is none is refused rather than ignored, and so is a limit that the contracts
 //! would refuse only after gas was paid.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use alloy::primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
@@ -12,9 +12,10 @@ use tandem_l1::{
     ChainSpec,
     deploy::{DeployError, DisputeTerms, GRACE_SECONDS_MIN, NOTICE_SECONDS_MIN, RulesSpec},
 };
-use tandem_vm::{ElfError, Image};
+use tandem_vm::Image;
 
 use crate::payments::spec::PaymentsSpecFile;
+pub use crate::spec_error::SpecError;
 
 /// The file. Times in seconds, amounts in wei.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -170,45 +171,6 @@ impl Spec {
     }
 }
 
-/// Why a specification is not taken.
-#[derive(Debug, thiserror::Error)]
-pub enum SpecError {
-    /// It cannot be read.
-    #[error("cannot read chain specification {path}: {error}")]
-    Read {
-        /// The specification's path.
-        path: PathBuf,
-        /// What the operating system said.
-        error: std::io::Error,
-    },
-    /// The file is no chain specification.
-    #[error("{path} is not a chain specification: {error}")]
-    Malformed {
-        /// The specification's path.
-        path: PathBuf,
-        /// The place in the file, and what is wrong there.
-        error: toml::de::Error,
-    },
-    /// A role that somebody must have is given to nobody.
-    #[error("chain specification: role `{role}` must not be the zero address")]
-    NobodyIs {
-        /// The role's name in the specification.
-        role: &'static str,
-    },
-    /// A number that must not be zero.
-    #[error("chain specification: `{field}` must not be zero")]
-    Zero {
-        /// The field's name in the specification.
-        field: &'static str,
-    },
-    /// The contracts would refuse it, or the chain would not work.
-    #[error("chain specification: {0}")]
-    Refused(#[from] DeployError),
-    /// This release's own fault-proof program is damaged.
-    #[error("prover/guest/elf/epoch.elf: {0}")]
-    Guest(#[from] ElfError),
-}
-
 /// The fault-proof program of this release (`prover/guest`).
 const GUEST: &[u8] = include_bytes!("../../../prover/guest/elf/epoch.elf");
 
@@ -290,6 +252,7 @@ impl SpecFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::PathBuf;
 
     const ROLES: &str = "[roles]\nowner = '0x0101010101010101010101010101010101010101'\nsequencer = '0x0202020202020202020202020202020202020202'\n";
 

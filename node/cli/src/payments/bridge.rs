@@ -16,29 +16,14 @@ use tandem_payments::field::MODULUS;
 use super::{WrongKind, claim, token_name};
 use crate::{
     bridge::{
-        BridgeCommand,
         amount::{decimals, units},
+        command::{BridgeCommand, SessionKeyFlags},
         recipient::check_payee,
     },
     chain::Ground,
     report::Report,
     wallet::{Call, Wallet},
 };
-
-/// The session key that an account is to have.
-#[derive(Clone, Debug, clap::Args)]
-#[group(required = true, multiple = false)]
-pub struct SessionKeyFlags {
-    /// File with what `tandem --json session key` printed
-    #[arg(long)]
-    pub file: Option<PathBuf>,
-    /// Hash of the key, as `tandem session key` tells it
-    #[arg(long)]
-    pub hash: Option<U256>,
-    /// Removes the account's session key
-    #[arg(long)]
-    pub remove: bool,
-}
 
 /// Why there is no key to set.
 #[derive(Debug, thiserror::Error)]

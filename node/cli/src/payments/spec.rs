@@ -12,7 +12,7 @@ use tandem_l1::{
     deploy::{CENSORSHIP_SECONDS, GRACE_SECONDS_MIN, KeySet, NOTICE_SECONDS_MIN, RulesSpec, ValiditySpec},
 };
 
-use crate::spec::SpecError;
+use crate::spec_error::SpecError;
 
 /// The file. Times in seconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -243,7 +243,7 @@ mod tests {
             (&devnet, "[settlement]\nescape-delay-seconds = 0", "[settlement]\nescape-delay-seconds = 1"),
             (&devnet, "[settlement]\ncheckpoint-age-seconds = 3599", "[settlement]\ncheckpoint-age-seconds = 3600"),
             (&devnet, "[settlement]\npause-seconds = 2592001", "[settlement]\npause-seconds = 2592000"),
-            (&devnet, "[limits]\nmessages-per-batch = 0", "[limits]\nmessages-per-batch = 1"),
+            (&devnet, "[limits]\nmessages-per-batch = 7", "[limits]\nmessages-per-batch = 8"),
             (&devnet, "[limits]\nmessage-gas-per-batch = 7999999", "[limits]\nmessage-gas-per-batch = 8000000"),
             (&devnet, "[limits]\nmessage-gas-per-batch = 40000001", "[limits]\nmessage-gas-per-batch = 40000000"),
         ] {

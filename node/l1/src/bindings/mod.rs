@@ -386,6 +386,7 @@ sol! {
         error Schedule_RulesOfOtherKind(Rules rules);
         error Schedule_NoKeys(bytes32 keysHash);
         error Schedule_MessageLimitTooLarge(uint64 messageGas);
+        error Schedule_CheckpointAgeTooLong(uint32 maxCheckpointAgeSeconds);
         error Schedule_MessageLimitsTooSmall(uint64 messages, uint64 messageGas);
         error Schedule_BlockGasLimitTooSmall(uint64 blockGasLimit);
         error Schedule_CheckpointAgeTooShort(uint32 maxCheckpointAgeSeconds);

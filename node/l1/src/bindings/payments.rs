@@ -108,6 +108,7 @@ sol! {
         error ValiditySettlement_TimeOutOfRange(uint64 timestamp, uint64 min, uint64 max);
         error ValiditySettlement_OtherMessages(bytes32 expected, bytes32 actual);
         error ValiditySettlement_PartialRecord(uint256 segment, uint256 length);
+        error ValiditySettlement_OffsetOutOfRange(uint256 segment, uint256 offset);
         error ValiditySettlement_NotFreezable(uint256 freezableAt);
         error ValiditySettlement_NothingUnproven();
         error ValiditySettlement_NotFinal(bytes32 batch);
@@ -119,6 +120,7 @@ sol! {
         error Keys_InvalidPoint(uint256 circuit);
         error Keys_NotDistinct(uint256 circuit);
         error Keys_IsGenerator(uint256 circuit);
+        error Keys_NoApply();
         error Keys_NotStored();
         error Proof_NoApply();
         error Proof_NotApply(uint256 circuit);
@@ -201,6 +203,7 @@ sol! {
         error Bridge_NotPayee(address payee, address caller);
         error Bridge_NotAToken(address token);
         error Bridge_NotFrozen();
+        error Bridge_OtherChainKind(uint8 kind);
         error Bridge_NotALeaf(uint32 index);
         error Bridge_AlreadyEscaped(uint32 index);
         error Bridge_NothingToPay();

@@ -1,7 +1,7 @@
 //! Why a deployment fails, before or after it costs gas.
 
-use super::{KeySetError, SubmitError};
-use crate::{Deployment, client::RpcFailure};
+use super::keys::KeySetError;
+use crate::{Deployment, client::RpcFailure, submit::SubmitError};
 use alloy::primitives::{Address, B256, TxHash};
 use std::time::Duration;
 use tandem_chain::{ChainKind, config::ConfigError};

@@ -3,21 +3,8 @@
 //! Twin: `VerifyingKeys.sol`, which also checks the points. Here what can be seen without a curve is refused before it costs gas. Adversarial: the file that
 //! a key set comes from.
 
-use super::{
-    DeployError,
-    send::{priced, send, wait},
-};
-use crate::{bindings::ValiditySettlement, client::L1Client, submit::suggest_fees};
-use alloy::{
-    consensus::TxEip1559,
-    primitives::{Address, B256, Bytes, U256, keccak256},
-    providers::Provider,
-    rpc::types::{TransactionInput, TransactionRequest},
-    signers::local::PrivateKeySigner,
-    sol_types::SolCall,
-};
+use alloy::primitives::{B256, Bytes, U256, keccak256};
 use serde::{Deserialize, Serialize};
-use std::time::{Duration, Instant};
 
 /// Bytes of a key before the points of its inputs.
 const KEY_HEAD_BYTES: usize = 512;
@@ -25,8 +12,6 @@ const KEY_HEAD_BYTES: usize = 512;
 const POINT_BYTES: usize = 64;
 /// Most bytes of a set: the code of a contract (EIP-170), of which one byte is no key.
 pub const KEY_SET_BYTES_MAX: usize = 24_575;
-/// Added to what storing is estimated to take, in percent.
-const GAS_MARGIN_PERCENT: u64 = 25;
 
 /// A set of verifying keys in the encoding of L1: circuits ascending, each with as many inputs as it has (PAY-CIRCUIT, PAY-PUBLIC).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,41 +122,6 @@ fn inputs_of(circuit: u8) -> Option<usize> {
         3 | 4 => Some(3),
         _ => None,
     }
-}
-
-/// Has the settlement check and store a key set, unless it has it. L1 refuses points that are none (PAY-KEY).
-pub async fn store_keys(
-    client: &L1Client,
-    payer: &PrivateKeySigner,
-    settlement: Address,
-    keys: &KeySet,
-    poll_interval: Duration,
-    patience: Duration,
-) -> Result<(), DeployError> {
-    let contract = ValiditySettlement::new(settlement, client.provider());
-    let keys_hash = keys.hash();
-    if !client.call(async { contract.keySetOf(keys_hash).call().await }).await?.is_zero() {
-        return Ok(());
-    }
-    let input: Bytes = ValiditySettlement::storeKeysCall { keys: keys.bytes().clone() }.abi_encode().into();
-    let request = TransactionRequest {
-        from: Some(payer.address()),
-        to: Some(settlement.into()),
-        input: TransactionInput::both(input.clone()),
-        ..TransactionRequest::default()
-    };
-    let gas = client.request(client.provider().estimate_gas(request)).await?;
-    let transaction = TxEip1559 {
-        chain_id: client.chain_id().await?,
-        nonce: client.nonce(payer.address()).await?,
-        gas_limit: gas.saturating_add(gas.saturating_mul(GAS_MARGIN_PERCENT) / 100),
-        to: settlement.into(),
-        input,
-        ..priced(suggest_fees(client, false).await?)
-    };
-    let transaction = send(client, payer, transaction).await?;
-    tracing::debug!(%keys_hash, %transaction, "storing verifying keys");
-    wait(client, "the data contract of the keys", transaction, Instant::now(), poll_interval, patience).await
 }
 
 #[cfg(test)]

@@ -9,13 +9,13 @@ mod error;
 mod keys;
 mod payments;
 mod send;
+mod store_keys;
 mod terms;
 
 use crate::{
     Deployment,
     bindings::{Bridge, ChainConfig as SolChainConfig, Dispute, Notice, OutputFields as SolOutputFields, Rules},
     client::L1Client,
-    submit::SubmitError,
 };
 use alloy::{
     primitives::{Address, B256, Bytes},
@@ -23,11 +23,12 @@ use alloy::{
     sol_types::{SolCall, SolValue},
 };
 pub use error::DeployError;
-pub use keys::{KeySet, KeySetError, store_keys};
+pub use keys::{KeySet, KeySetError};
 pub use payments::{CENSORSHIP_SECONDS, ValiditySpec};
 use send::{Plan, artifact};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
+pub use store_keys::store_keys;
 use tandem_chain::{ChainConfig, ChainKind, OutputFields};
 pub use terms::DisputeTerms;
 

@@ -1,6 +1,6 @@
 //! Creations at predicted addresses, sent all at once and waited for.
 
-use super::DeployError;
+use super::error::DeployError;
 use crate::{
     client::L1Client,
     submit::{Fees, suggest_fees},

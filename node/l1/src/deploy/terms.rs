@@ -2,7 +2,7 @@
 //!
 //! Twin: `contracts/src/dispute/Terms.sol`; a test compares bonds and window with those of a deployed contract.
 
-use super::DeployError;
+use super::error::DeployError;
 use crate::bindings::Dispute;
 use serde::{Deserialize, Serialize};
 

@@ -5,7 +5,7 @@
 //! them are verified again.
 
 use super::{
-    batch::ProvenBatch, job::ChunkProof, proof::Proof, statement::Claim, statement::Statement, verify::verify,
+    job::ChunkProof, proof::Proof, proven::ProvenBatch, statement::Claim, statement::Statement, verify::verify,
 };
 use crate::circuit::CircuitId;
 use ark_bn254::Bn254;

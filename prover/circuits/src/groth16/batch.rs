@@ -6,7 +6,7 @@ use super::{
     assembly::{Assembly, AssemblyError},
     job::{ChunkJob, Work},
     key::Key,
-    proof::Proof,
+    proven::ProvenBatch,
     prover::{ProveError, Prover, Stage},
     statement::{ApplyStatement, AuthoriseStatement, Statement},
     transcript::{ApplyTurn, AuthoriseTurn, Header},
@@ -23,21 +23,6 @@ use tandem_payments::{
     batch::{AuthoriseCircuit, Batch, cut_signatures},
     data,
 };
-
-/// A batch with its proofs, as it is posted.
-#[derive(Clone, Debug)]
-pub struct ProvenBatch {
-    /// What L1 knows by itself.
-    pub header: Header,
-    /// The posted bytes: effects, withdrawals, messages.
-    pub segments: [Vec<u8>; 3],
-    /// Apply chunks in order.
-    pub apply: Vec<ApplyTurn>,
-    /// Authorise chunks, in any order.
-    pub authorise: Vec<AuthoriseTurn>,
-    /// Proofs, those of Apply first.
-    pub proofs: Vec<Proof>,
-}
 
 /// Why a batch is not proven.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,7 @@
 //! is not among them: L1 has it from storage or from the chunk before.
 #![allow(missing_docs, reason = "fields are the contract's, documented there")]
 
-use super::{batch::ProvenBatch, proof::Proof};
+use super::{proof::Proof, proven::ProvenBatch};
 use alloy_primitives::{Bytes, U256};
 use tandem_payments::field::{integer, low_address};
 

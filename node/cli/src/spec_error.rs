@@ -1,0 +1,45 @@
+//! Why a chain specification is not taken, of either kind.
+
+use std::path::PathBuf;
+
+use tandem_l1::deploy::DeployError;
+use tandem_vm::ElfError;
+
+/// Why a specification is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum SpecError {
+    /// It cannot be read.
+    #[error("cannot read chain specification {path}: {error}")]
+    Read {
+        /// The specification's path.
+        path: PathBuf,
+        /// What the operating system said.
+        error: std::io::Error,
+    },
+    /// The file is no chain specification.
+    #[error("{path} is not a chain specification: {error}")]
+    Malformed {
+        /// The specification's path.
+        path: PathBuf,
+        /// The place in the file, and what is wrong there.
+        error: toml::de::Error,
+    },
+    /// A role that somebody must have is given to nobody.
+    #[error("chain specification: role `{role}` must not be the zero address")]
+    NobodyIs {
+        /// The role's name in the specification.
+        role: &'static str,
+    },
+    /// A number that must not be zero.
+    #[error("chain specification: `{field}` must not be zero")]
+    Zero {
+        /// The field's name in the specification.
+        field: &'static str,
+    },
+    /// The contracts would refuse it, or the chain would not work.
+    #[error("chain specification: {0}")]
+    Refused(#[from] DeployError),
+    /// This release's own fault-proof program is damaged.
+    #[error("prover/guest/elf/epoch.elf: {0}")]
+    Guest(#[from] ElfError),
+}
