@@ -11,7 +11,7 @@ use std::{
 
 use alloy::{
     network::{EthereumWallet, TransactionBuilder},
-    primitives::{Address, B256, Bytes, U256, keccak256},
+    primitives::{Address, B256, Bytes, U256},
     providers::{Provider, ProviderBuilder, ext::AnvilApi},
     rpc::types::{BlockId, TransactionReceipt, TransactionRequest},
     signers::local::PrivateKeySigner,
@@ -38,6 +38,7 @@ use tandem_l1::{
 };
 use tandem_payments::{
     batch::{ApplyCircuit, AuthoriseCircuit, Batch, BatchBuilder, BatchLimits, Circuits},
+    content::queue_hash,
     data::{Message, bytes},
     eddsa::{SecretKey, domain},
     escape::siblings,
@@ -184,7 +185,7 @@ pub struct Chain {
     pub queue: Vec<Message>,
     /// How many of them batches have consumed.
     pub consumed: usize,
-    /// Batches posted.
+    /// How many batches were posted here.
     pub batches: u64,
 }
 
@@ -320,10 +321,7 @@ impl Chain {
 
     /// The queue hash after so many messages (L1-MSG-2).
     pub fn queue_hash(&self, end: usize) -> B256 {
-        self.queue[..end].iter().fold(B256::ZERO, |hash, message| {
-            let record = keccak256(records(std::slice::from_ref(message)));
-            keccak256([hash.as_slice(), record.as_slice()].concat())
-        })
+        queue_hash(B256::ZERO, &self.queue[..end])
     }
 
     /// A batch of now, whose fees the sequencer gets.

@@ -19,7 +19,7 @@ use tandem_tests::payments::{Chain, ESCAPE_DELAY, ETHER, Proving, WINDOW, append
 const ACCOUNTS: usize = 3;
 /// Transfers that fill two large Apply chunks, and four; the last slot credits the fee.
 const TRANSFERS: [usize; 2] = [53, 107];
-/// Targets.
+/// Targets of a whole batch: gas and bytes per transfer, at most.
 const GAS_MAX: f64 = 5_000.0;
 const BYTES_MAX: f64 = 70.0;
 

@@ -33,7 +33,7 @@ pub struct PaymentsSpecFile {
     /// Limits of batches.
     #[serde(default)]
     pub limits: Limits,
-    /// Delays.
+    /// Delays, in seconds.
     #[serde(default)]
     pub settlement: Settlement,
 }

@@ -27,11 +27,10 @@ pub const CENSORSHIP_SECONDS: u64 = 7 * 86_400;
 const ESCAPE_DELAY_SECONDS_MAX: u128 = 30 * 86_400;
 /// A batch holds at most so much gas of messages (L1-SCHED-5). Twin: `Schedule.MAX_PROVEN_MESSAGE_GAS_PER_BATCH`.
 const MESSAGE_GAS_PER_BATCH_MAX: u128 = 40_000_000;
-
 /// A batch holds at least so many messages (L1-SCHED-5). Twin: `Schedule.MIN_PROVEN_MESSAGES_PER_BATCH`.
 const MESSAGES_PER_BATCH_MIN: u128 = 8;
 /// A batch's time is at most so old, in seconds (PAY-TIME). Twin: `Schedule.MAX_PROVEN_AGE_SECONDS`.
-const AGE_SECONDS_MAX: u128 = 86_400;
+pub(super) const AGE_SECONDS_MAX: u128 = 86_400;
 
 /// What a payments chain needs, and no other has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,7 +66,6 @@ pub(super) fn check(spec: &ChainSpec, is_devnet: bool, delay_min: u64) -> Result
     let delay_min = delay_min.saturating_add(validity.escape_delay_seconds).saturating_add(censorship);
     within([
         ("messages per batch", MESSAGES_PER_BATCH_MIN, u128::MAX, spec.chain.max_messages_per_batch.into()),
-        ("maximal checkpoint age in seconds", 0, AGE_SECONDS_MAX, spec.rules.max_checkpoint_age_seconds.into()),
         ("gas of messages per batch", 0, MESSAGE_GAS_PER_BATCH_MAX, spec.chain.max_message_gas_per_batch.into()),
         ("escape delay in seconds", escape_min.into(), ESCAPE_DELAY_SECONDS_MAX, validity.escape_delay_seconds.into()),
         ("delay in seconds, the escape delay included", delay_min.into(), u128::MAX, spec.delay_seconds.into()),

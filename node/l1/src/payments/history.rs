@@ -36,7 +36,7 @@ pub struct BatchEvent {
     pub index: u64,
     /// The output's hash (L1-OUT-1).
     pub output: B256,
-    /// The output.
+    /// The output after the batch (PAY-OUTPUT).
     pub fields: OutputFields,
     /// Time and operator of the batch.
     pub env: BatchEnv,
@@ -121,7 +121,7 @@ pub enum BadRecord {
     Index {
         /// The next index.
         expected: u64,
-        /// The event's.
+        /// The index that the event names.
         found: u64,
     },
     /// The record is none (PAY-MESSAGE).

@@ -17,7 +17,7 @@ use tandem_payments::ledger::Env;
 /// The three segments, as posted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Segments {
-    /// Effect records.
+    /// Effect records, of 31 or 62 bytes each.
     pub effects: Bytes,
     /// Withdrawal records, 62 bytes each.
     pub withdrawals: Bytes,
@@ -32,7 +32,7 @@ pub struct Posted {
     pub args: AppendArgs,
     /// Time and operator.
     pub env: Env,
-    /// The segments.
+    /// Effects, withdrawals and messages, as posted.
     pub segments: Segments,
 }
 
@@ -54,7 +54,7 @@ pub enum PostedError {
     /// The call appends another batch.
     #[error("transaction {transaction} appends batch {found}: the L1 endpoint is broken")]
     OtherBatch {
-        /// The transaction.
+        /// Hash of the appending transaction.
         transaction: TxHash,
         /// The batch that it appends.
         found: u64,
