@@ -3,8 +3,7 @@
 //!
 //! Batches of transfers between existing accounts, in large chunks. Gas is the whole transaction's. *Data* is what its segments' bytes cost as calldata
 //! (EIP-2028); the rest, chunks and proofs included, is verification. Of the two batches the greater one less the smaller one is what full chunks cost alone.
-//! A batch of as many messages as one may take (PAY-MESSAGE-GAS), half of them withdrawals, must fit a transaction (EIP-7825). *Bound* is what the builder
-//! reckons with (PAY-LIMITS).
+//! A batch of as many messages as one may take (PAY-MESSAGE-GAS) must fit a transaction (EIP-7825). *Bound* is what the builder reckons with (PAY-LIMITS).
 //! With `--third-size` instead: time and memory of chunks four times as large (2^21 and 2^19 constraints), and what they would save.
 
 mod third_size;
@@ -19,14 +18,16 @@ use tandem_tests::payments::{Chain, Draft, ESCAPE_DELAY, ETHER, Proving, WINDOW,
 
 /// Accounts that send to each other.
 const ACCOUNTS: usize = 3;
-/// Transfers that fill two large Apply chunks, and four; the last slot credits the fee.
-const TRANSFERS: [usize; 2] = [53, 107];
+/// Transfers that fill two large Apply chunks, and sixteen; the last slot credits the fee.
+const TRANSFERS: [usize; 2] = [53, 431];
 /// Targets of a whole batch: gas and bytes per transfer, at most.
 const GAS_MAX: f64 = 5_000.0;
 const BYTES_MAX: f64 = 70.0;
 
 /// Slots that the messages of one batch can take (PAY-MESSAGE-GAS, L1-SCHED-5).
 const FORCED_SLOTS: usize = 400;
+/// Message gas of a slot (PAY-MESSAGE-GAS).
+const SLOT_MESSAGE_GAS: u64 = 100_000;
 /// Gas that a transaction can take (EIP-7825).
 const TRANSACTION_GAS_MAX: f64 = 16_777_216.0;
 
@@ -117,11 +118,11 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Proves a batch of nothing but messages, as many as it may take, and posts it as a stranger: deposits, each withdrawn by force.
+/// Proves a batch of nothing but messages, as many as it may take, and posts it as a stranger: forced withdrawals,
+/// of which the first pays.
 async fn force(chain: &mut Chain) -> Posted {
     eprintln!("queueing {FORCED_SLOTS} messages");
-    for _ in 0..FORCED_SLOTS / 2 {
-        chain.deposit_eth(0, ETHER / 1_000).await;
+    for _ in 0..FORCED_SLOTS {
         chain.force_withdrawal(0, Address::ZERO).await;
     }
     chain.wait(WINDOW + 1).await;
