@@ -31,7 +31,7 @@ pub enum Progress {
 /// Proves chunks, each under its key; `heard` is told of everything, on the thread that calls this. The chunks begin in the order given and end in any.
 ///
 /// # Errors
-/// The first that a chunk or `heard` gives. No chunk begins after it; those in work are given up when they are done.
+/// The first that a chunk or `heard` gives. Chunks in work at that moment are finished and dropped, the others do not begin.
 pub fn prove_chunks<E: From<ProveError>>(
     prover: &Prover,
     chunks: Vec<(ChunkJob, &Key)>,
