@@ -1,10 +1,11 @@
 //! Several chunks at once, on one prover.
 //!
-//! A witness is computed by one core. So that the others are not idle meanwhile, as many chunks are in work as the prover has threads, if memory allows:
+//! Parts of a proof are work for one core: its witness, the last windows of a multiplication. So that the others are not idle meanwhile, as many chunks are in work as
+//! the prover has threads, if memory allows:
 //!
 //! ```text
-//! core 1   witness of chunk 0 | quotient and multiplications of chunk 0  | witness of chunk 2 | ...
-//! core 2   witness of chunk 1 | all of chunk 1 ...             | and of chunk 0 | ...
+//! core 1   witness 0 | multiplications of chunk 0 ...                        | witness 2 | multiplications of chunk 2 ...
+//! core 2   witness 1 | multiplications of chunk 1 ... | the rest of chunk 0's         ... | the rest of chunk 2's ...
 //! ```
 //!
 //! Threads of this module only wait: work is done by the prover's pool, whose tasks any of its threads takes over.

@@ -20,7 +20,7 @@ mod digits;
 #[cfg(test)]
 mod tests;
 
-use affine::sum_runs;
+use affine::{Normed, sum_runs};
 use ark_bn254::Fr;
 use ark_ec::{
     PrimeGroup,
@@ -35,7 +35,7 @@ use std::ops::Range;
 const BLOCK_ENTRIES: usize = 1 << 13;
 
 /// The sum of `points[i] * scalars[i]` over all indices that both have; at most 2^32 of them, in the curve's group of prime order or at infinity.
-pub fn msm<P: SWCurveConfig<ScalarField = Fr>>(
+pub fn msm<P: SWCurveConfig<ScalarField = Fr, BaseField: Normed>>(
     points: &[Affine<P>],
     scalars: &[<Fr as PrimeField>::BigInt],
 ) -> Projective<P> {
@@ -55,7 +55,7 @@ pub fn msm<P: SWCurveConfig<ScalarField = Fr>>(
 }
 
 /// The sum of points times digits, none of which is greater than `bucket_max`.
-fn window_sum<P: SWCurveConfig<ScalarField = Fr>>(
+fn window_sum<P: SWCurveConfig<ScalarField = Fr, BaseField: Normed>>(
     points: &[Affine<P>],
     bucket_max: usize,
     digits: impl Iterator<Item = Digit> + Clone,
@@ -84,7 +84,10 @@ fn sort(bucket_max: usize, digits: impl Iterator<Item = Digit> + Clone) -> Vec<D
 }
 
 /// The sum of points times digits, which are sorted by bucket. A bucket may continue in the next block.
-fn block_sum<P: SWCurveConfig<ScalarField = Fr>>(points: &[Affine<P>], digits: &[Digit]) -> Projective<P> {
+fn block_sum<P: SWCurveConfig<ScalarField = Fr, BaseField: Normed>>(
+    points: &[Affine<P>],
+    digits: &[Digit],
+) -> Projective<P> {
     // Copied before signs are looked at: loads that no branch waits for overlap.
     let mut sums: Vec<_> = digits.iter().map(|digit| points[digit.point as usize]).collect();
     for (sum, digit) in sums.iter_mut().zip(digits) {

@@ -2,6 +2,7 @@
 
 use super::{
     BLOCK_ENTRIES,
+    affine::Normed,
     digits::{Digit, Digits},
     msm,
 };
@@ -16,7 +17,7 @@ use ark_std::rand::Rng;
 type Integer = <Fr as PrimeField>::BigInt;
 
 /// Different points, cheaply.
-fn points<P: SWCurveConfig<ScalarField = Fr>>(count: usize) -> Vec<Affine<P>> {
+fn points<P: SWCurveConfig<ScalarField = Fr, BaseField: Normed>>(count: usize) -> Vec<Affine<P>> {
     let step = Projective::<P>::generator() * Fr::rand(&mut ark_std::test_rng());
     let points: Vec<_> = std::iter::successors(Some(step), |point| Some(*point + step)).take(count).collect();
     Projective::normalize_batch(&points)
@@ -26,7 +27,7 @@ fn integers(scalars: impl IntoIterator<Item = Fr>) -> Vec<Integer> {
     scalars.into_iter().map(Fr::into_bigint).collect()
 }
 
-fn compare<P: SWCurveConfig<ScalarField = Fr>>(points: &[Affine<P>], scalars: &[Integer], what: &str)
+fn compare<P: SWCurveConfig<ScalarField = Fr, BaseField: Normed>>(points: &[Affine<P>], scalars: &[Integer], what: &str)
 where
     Projective<P>: VariableBaseMSM<MulBase = Affine<P>, ScalarField = Fr>,
 {
@@ -60,7 +61,7 @@ fn witness(count: usize, bits: f64) -> Vec<Integer> {
 
 #[test]
 fn sums_are_those_of_ark_ec_in_both_groups_and_every_size() {
-    fn check<P: SWCurveConfig<ScalarField = Fr>>()
+    fn check<P: SWCurveConfig<ScalarField = Fr, BaseField: Normed>>()
     where
         Projective<P>: VariableBaseMSM<MulBase = Affine<P>, ScalarField = Fr>,
     {
@@ -96,7 +97,7 @@ fn scalars_at_every_border() {
 
 #[test]
 fn points_that_cannot_be_added_by_the_common_rule() {
-    fn check<P: SWCurveConfig<ScalarField = Fr>>()
+    fn check<P: SWCurveConfig<ScalarField = Fr, BaseField: Normed>>()
     where
         Projective<P>: VariableBaseMSM<MulBase = Affine<P>, ScalarField = Fr>,
     {
