@@ -4,8 +4,9 @@
 //! on the first run.
 
 use alloy_primitives::{Address, B256, U256};
-use ark_bn254::{Bn254, Fr};
-use ark_ff::{Field, One, UniformRand, Zero};
+use ark_bn254::{Bn254, Fr, G1Projective};
+use ark_ec::{CurveGroup, PrimeGroup, VariableBaseMSM};
+use ark_ff::{Field, One, PrimeField, UniformRand, Zero};
 use ark_groth16::Groth16;
 use ark_relations::{
     gr1cs::{ConstraintSynthesizer, ConstraintSystem, ConstraintSystemRef, SynthesisError, SynthesisMode, Variable},
@@ -17,7 +18,7 @@ use tandem_circuits::{
     apply::Apply,
     authorise::session::{Authorisation, SessionChunk},
     circuit::{Chunk, CircuitId},
-    groth16::{DevnetKeys, Header, Key, PreparedBatch, Prover, ProverConfig},
+    groth16::{DevnetKeys, Header, Key, PreparedBatch, Prover, ProverConfig, msm},
 };
 use tandem_payments::{
     batch::{ApplyCircuit, Batch, BatchBuilder},
@@ -52,6 +53,7 @@ fn main() {
     first_proof(&mut figures, &prover, &cache);
     throughput(&mut figures, &prover, &keys);
     per_constraint(&mut figures, &prover, &keys[&CircuitId::SessionLarge]);
+    multi_scalar(&mut figures);
     figures.add("prover.memory_bytes_peak", peak_memory_bytes(), "bytes");
     figures.write(&target.join("bench"));
 }
@@ -84,6 +86,7 @@ fn throughput(figures: &mut Figures, prover: &Prover, keys: &BTreeMap<CircuitId,
     let (header, batch, authorisations) = transfers(count);
     let (started, cpu) = (Instant::now(), cpu_seconds());
     let prepared = PreparedBatch::new(header, &batch, &authorisations).expect("an honest batch");
+    let prepared_s = started.elapsed().as_secs_f64();
     let circuits: Vec<_> = prepared.circuits().map(CircuitId::name).collect();
     let proven = prepared.prove(prover, keys, &mut |_, _| ()).expect("a proof");
     let seconds = started.elapsed().as_secs_f64();
@@ -96,8 +99,12 @@ fn throughput(figures: &mut Figures, prover: &Prover, keys: &BTreeMap<CircuitId,
         json!({ "chunks": circuits, "transfers": count }),
     );
     figures.add("prover.batch_s", seconds, "s");
-    // Beside the wall clock, for machines that do other work: what the batch takes of one core.
-    figures.add("prover.batch_cpu_s", cpu_seconds() - cpu, "s");
+    // Of these: signatures checked, chunks cut, challenges drawn.
+    figures.add("prover.batch_prepared_s", prepared_s, "s");
+    // Beside the wall clock, for machines that do other work: what the batch takes of one core, and how many cores it used.
+    let cpu = cpu_seconds() - cpu;
+    figures.add("prover.batch_cpu_s", cpu, "s");
+    figures.add("prover.batch_cores", cpu / seconds, "cores");
     figures.add("constraints.session_transfer.batch", constraints as f64 / slots, "constraints/tx");
 }
 
@@ -171,6 +178,27 @@ fn per_constraint(figures: &mut Figures, prover: &Prover, key: &Key) {
     figures.add("prover.us_per_constraint", ours, "us");
     figures.add_with("baseline.ark_groth16.us_per_constraint", theirs, "us", json!({ "share_of_bits": bits }));
     figures.add("prover.time_per_constraint_vs_ark_groth16", ours / theirs, "ratio");
+}
+
+/// Time of a multi-scalar multiplication in G1 as large as the largest circuit's beside `ark_ec`'s, by the share of scalars that are bits: the best of three runs, in turns.
+fn multi_scalar(figures: &mut Figures) {
+    let mut rng = ark_std::test_rng();
+    let step = G1Projective::generator() * Fr::rand(&mut rng);
+    let points: Vec<_> = std::iter::successors(Some(step), |point| Some(*point + step)).take(1 << 19).collect();
+    let points = G1Projective::normalize_batch(&points);
+    for percent in [0, 60, 85] {
+        let value = |i| if i % 100 < percent { Fr::from((i % 2) as u64) } else { Fr::rand(&mut rng) };
+        let scalars: Vec<_> = (0..points.len()).map(value).map(Fr::into_bigint).collect();
+        let [mut ours, mut theirs] = [f64::INFINITY; 2];
+        for _ in 0..3 {
+            let (started, sum) = (Instant::now(), msm(&points, &scalars));
+            ours = ours.min(started.elapsed().as_secs_f64());
+            let (started, expected) = (Instant::now(), G1Projective::msm_bigint(&points, &scalars));
+            theirs = theirs.min(started.elapsed().as_secs_f64());
+            assert_eq!(sum, expected);
+        }
+        figures.add(&format!("prover.msm_time_vs_ark_ec.{percent}_percent_bits"), ours / theirs, "ratio");
+    }
 }
 
 fn share_of_bits(chunk: impl Chunk) -> f64 {

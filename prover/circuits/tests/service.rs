@@ -12,8 +12,8 @@ use tandem_circuits::{
     circuit::CircuitId,
     groth16::{
         ASSEMBLY_BYTES_MAX, ASSEMBLY_STATEMENTS_MAX, Assembly, AssemblyError, BatchProveError, ChunkJob, ChunkProof,
-        DevnetKeys, Header, JOB_BYTES_MAX, Key, PROOF_BYTES_MAX, PreparedBatch, ProveError, Prover, ProverConfig,
-        Segment, Transcript, VerifyingKeys, WireError, key_set_hash, verify_batch,
+        DevnetKeys, Header, JOB_BYTES_MAX, Key, PROOF_BYTES_MAX, PreparedBatch, Progress, Proof, ProveError, Prover,
+        ProverConfig, Segment, Stage, Transcript, VerifyingKeys, WireError, key_set_hash, prove_chunks, verify_batch,
     },
 };
 use tandem_payments::{
@@ -254,6 +254,14 @@ fn damaged(stored: &[u8]) {
     assert!(matches!(endless, Err(WireError::TooMany { field: "statements", max: ASSEMBLY_STATEMENTS_MAX, .. })));
 }
 
+/// An Apply chunk with another witness.
+fn changed(job: &ChunkJob, change: fn(&mut v1::ApplyWork)) -> Result<ChunkJob, WireError> {
+    let mut job = v1::ChunkJob::decode(job.encode().as_slice()).unwrap();
+    let Some(v1::chunk_job::Work::Apply(work)) = &mut job.work else { panic!("an Apply chunk") };
+    change(work);
+    ChunkJob::decode(&job.encode_to_vec())
+}
+
 #[test]
 fn what_is_no_job_is_refused() {
     let service = &*SERVICE;
@@ -267,12 +275,7 @@ fn what_is_no_job_is_refused() {
     assert!(matches!(Assembly::decode(&assembly_bytes, &service.verifying), Err(WireError::TooLong { .. })));
     assert!(matches!(ChunkJob::decode(&[]), Err(WireError::Version(0))));
     assert!(matches!(ChunkJob::decode(&bytes[..bytes.len() - 1]), Err(WireError::Decode(_))));
-    let with = |change: fn(&mut v1::ApplyWork)| {
-        let mut job = v1::ChunkJob::decode(bytes.as_slice()).unwrap();
-        let Some(v1::chunk_job::Work::Apply(work)) = &mut job.work else { panic!("an Apply chunk") };
-        change(work);
-        ChunkJob::decode(&job.encode_to_vec())
-    };
+    let with = |change: fn(&mut v1::ApplyWork)| changed(&jobs[0], change);
     assert!(with(|_| ()).is_ok());
     assert!(matches!(with(|work| work.circuit = 3), Err(WireError::Circuit(3))));
     assert!(matches!(with(|work| work.circuit = 2), Err(WireError::Length { field: "slots", found: 6, expected: 27 })));
@@ -334,4 +337,75 @@ fn a_header_of_another_batch_is_refused() {
     assert!(refused(|header| header.dom += Fr::from(1u64)));
     // what only L1 knows changes the challenges and nothing else
     assert!(!refused(|header| header.config_hash = B256::ZERO));
+}
+
+const STAGES: [Stage; 6] = [Stage::Witness, Stage::Quotient, Stage::A, Stage::B, Stage::C, Stage::Verify];
+
+/// Proves the batch on so many threads with so much memory; gives its proofs, and the stages as they were heard.
+fn prove_batch(threads: usize, memory_bytes_max: u64) -> (Vec<Proof>, Vec<(usize, Stage)>) {
+    let service = &*SERVICE;
+    let prover = Prover::new(ProverConfig { threads: Some(threads), memory_bytes_max }).unwrap();
+    let mut heard = Vec::new();
+    let prepared = service.prepare();
+    let proven = prepared.prove(&prover, &service.keys, &mut |number, stage| heard.push((number, stage))).unwrap();
+    (proven.proofs, heard)
+}
+
+#[test]
+fn chunks_at_once_give_the_proofs_of_one_after_the_other() {
+    let service = &*SERVICE;
+    let each: Vec<_> = (0..3).map(|number| STAGES.map(|stage| (number, stage))).collect();
+    let (proofs, heard) = prove_batch(1, 4 << 30);
+    assert_eq!(heard, each.concat());
+
+    let (at_once, heard) = prove_batch(3, 4 << 30);
+    assert_eq!(at_once, proofs);
+    for (number, stages) in each.iter().enumerate() {
+        assert!(heard.iter().filter(|(of, _)| *of == number).eq(stages), "chunk {number}: {heard:?}");
+    }
+
+    // Memory for one chunk: three threads, and still no stage of one between those of another.
+    let needed = service.keys.values().map(|key| key.memory_bytes() + key.proof_memory_bytes()).max().unwrap();
+    let (at_once, heard) = prove_batch(3, needed);
+    assert_eq!(at_once, proofs);
+    for stages in heard.chunks(STAGES.len()) {
+        assert_eq!(stages, STAGES.map(|stage| (stages[0].0, stage)), "{heard:?}");
+    }
+    assert_eq!(heard.len(), 3 * STAGES.len());
+}
+
+#[test]
+fn an_error_of_a_chunk_or_of_who_listens_ends_it() {
+    let service = &*SERVICE;
+    let key = &service.keys[&CircuitId::ApplySmall];
+    let (_, jobs) = service.prepare().split();
+    let wrong = changed(&jobs[0], |work| slot(work, 0, |slot| slot.amount[15] ^= 1)).unwrap();
+    for threads in [1, 2] {
+        let prover = Prover::new(ProverConfig { threads: Some(threads), ..ProverConfig::default() }).unwrap();
+        // Every thread has a wrong one first, so those that wait do not begin.
+        let chunks = [wrong.clone(), wrong.clone(), jobs[1].clone(), jobs[1].clone()].map(|chunk| (chunk, key));
+        let mut begun = Vec::new();
+        let result = prove_chunks::<ProveError>(&prover, chunks.into(), &mut |heard| {
+            begun.push(heard);
+            Ok(())
+        });
+        assert!(matches!(result, Err(ProveError::Unsatisfied(_))), "{result:?}");
+        let of_others = |heard: &&Progress| !matches!(heard, Progress::Begun(0, Stage::Witness | Stage::Quotient));
+        assert_eq!(begun.iter().find(of_others), None);
+
+        // Whoever listens has had enough.
+        let mut count = 0;
+        let chunks = vec![(jobs[1].clone(), key); 3];
+        let result = prove_chunks(&prover, chunks, &mut |_| {
+            count += 1;
+            Err(ProveError::Invalid)
+        });
+        assert!(matches!(result, Err(ProveError::Invalid)) && count == 1);
+    }
+    prove_chunks::<ProveError>(&service.prover, vec![], &mut |_| panic!("there is nothing")).unwrap();
+
+    let mut keys = service.keys.clone();
+    keys.remove(&CircuitId::SessionSmall);
+    let result = service.prepare().prove(&service.prover, &keys, &mut |_, _| panic!("nothing begins"));
+    assert!(matches!(result, Err(BatchProveError::NoKey(CircuitId::SessionSmall))));
 }

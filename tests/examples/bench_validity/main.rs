@@ -52,7 +52,11 @@ async fn main() -> anyhow::Result<()> {
     }
     eprintln!("making or reading the keys");
     let proving: &'static Proving = Box::leak(Box::new(Proving::new(Circuits::STANDARD, target.join("devnet-keys"))));
-    let mut chain = Chain::start_with(proving, |spec| spec.chain.max_messages_per_batch = FORCED_SLOTS as u64).await;
+    let mut chain = Chain::start_with(proving, |spec| {
+        spec.chain.max_messages_per_batch = FORCED_SLOTS as u64;
+        spec.chain.max_message_gas_per_batch = FORCED_SLOTS as u64 * SLOT_MESSAGE_GAS;
+    })
+    .await;
     for i in 0..ACCOUNTS {
         chain.deposit_eth(i, 10 * ETHER).await;
         chain.set_session_key(i).await;

@@ -6,6 +6,7 @@ use super::{
     assembly::{Assembly, AssemblyError},
     job::{ChunkJob, Work},
     key::Key,
+    pipeline::{Progress, prove_chunks},
     proven::ProvenBatch,
     prover::{ProveError, Prover, Stage},
     statement::{ApplyStatement, AuthoriseStatement, Statement},
@@ -118,7 +119,10 @@ impl PreparedBatch {
         (self.assembly, self.jobs)
     }
 
-    /// Proves every chunk here, one after the other; `progress` hears the chunk's number and its stage.
+    /// Proves every chunk here, several at once; `progress` hears the chunk's number and its stage, those of one chunk in order, between them those of others.
+    ///
+    /// # Errors
+    /// If a key is missing, before any chunk begins; or if a chunk cannot be proven.
     pub fn prove(
         self,
         prover: &Prover,
@@ -127,12 +131,18 @@ impl PreparedBatch {
     ) -> Result<ProvenBatch, BatchProveError> {
         let verifying = keys.iter().map(|(circuit, key)| (*circuit, key.verifying().clone())).collect();
         let (mut assembly, jobs) = self.split();
-        for job in jobs {
-            let (number, circuit) = (job.number as usize, job.circuit());
-            let key = keys.get(&circuit).ok_or(BatchProveError::NoKey(circuit))?;
-            let proof = job.prove(prover, key, &mut |stage| progress(number, stage))?;
-            assembly.insert(&proof, &verifying)?;
-        }
+        let with_key = |job: ChunkJob| {
+            let circuit = job.circuit();
+            Ok((job, keys.get(&circuit).ok_or(BatchProveError::NoKey(circuit))?))
+        };
+        let chunks = jobs.into_iter().map(with_key).collect::<Result<_, BatchProveError>>()?;
+        prove_chunks(prover, chunks, &mut |heard| {
+            match heard {
+                Progress::Begun(number, stage) => progress(number as usize, stage),
+                Progress::Proven(proof) => assembly.insert(&proof, &verifying)?,
+            }
+            Ok::<_, BatchProveError>(())
+        })?;
         Ok(assembly.finish()?)
     }
 }

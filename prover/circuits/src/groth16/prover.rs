@@ -1,10 +1,17 @@
 //! Proving: from a chunk's witness to a proof that verifies.
 
-use super::{key::Key, proof::Proof, shape::Unsatisfied, verify::verify};
+use super::{
+    key::Key,
+    memory::{Memory, TooMuch},
+    msm::msm,
+    proof::Proof,
+    shape::Unsatisfied,
+    verify::verify,
+};
 use crate::circuit::{Chunk, CircuitId};
 use alloy_primitives::B256;
-use ark_bn254::{Fr, G1Projective, G2Projective};
-use ark_ec::{AffineRepr, CurveGroup, VariableBaseMSM};
+use ark_bn254::Fr;
+use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{FftField, Field, PrimeField};
 use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
 use ark_relations::gr1cs::{ConstraintSynthesizer, ConstraintSystem, OptimizationGoal, SynthesisError, SynthesisMode};
@@ -15,7 +22,7 @@ use rayon::prelude::*;
 pub struct ProverConfig {
     /// Threads; none for one per core.
     pub threads: Option<usize>,
-    /// Memory for key and proof together, in bytes.
+    /// Memory for all proofs that are made at once, each with its key, in bytes.
     pub memory_bytes_max: u64,
 }
 
@@ -85,21 +92,26 @@ pub enum ProveError {
     Invalid,
 }
 
-/// Proves chunks, one at a time, on a pool of its own.
+/// Proves chunks on a pool of its own: as many at once as there are callers, as far as memory allows.
 #[derive(Debug)]
 pub struct Prover {
     pool: rayon::ThreadPool,
-    memory_bytes_max: u64,
+    memory: Memory,
 }
 
 impl Prover {
     /// A prover with these limits.
     pub fn new(config: ProverConfig) -> Result<Self, ProveError> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(config.threads.unwrap_or(0)).build()?;
-        Ok(Self { pool, memory_bytes_max: config.memory_bytes_max })
+        Ok(Self { pool, memory: Memory::new(config.memory_bytes_max) })
     }
 
-    /// Proves a chunk; `progress` hears of every stage as it begins.
+    /// Threads that prove.
+    pub fn threads(&self) -> usize {
+        self.pool.current_num_threads()
+    }
+
+    /// Proves a chunk, as soon as other proofs leave enough memory; `progress` hears of every stage as it begins.
     ///
     /// # Errors
     /// If the chunk is not of the key's circuit, memory does not suffice, or the witness breaks a constraint.
@@ -114,9 +126,8 @@ impl Prover {
             return Err(ProveError::WrongKey { key: key.circuit, chunk: circuit });
         }
         let needed = key.memory_bytes() + key.proof_memory_bytes();
-        if needed > self.memory_bytes_max {
-            return Err(ProveError::Memory { needed, limit: self.memory_bytes_max });
-        }
+        let taken = self.memory.take(needed);
+        let _share = taken.map_err(|TooMuch { bytes_max }| ProveError::Memory { needed, limit: bytes_max })?;
         self.pool.install(|| {
             progress(Stage::Witness);
             let assignment = assign(chunk)?;
@@ -146,7 +157,10 @@ fn assign(circuit: impl ConstraintSynthesizer<Fr>) -> Result<Vec<Fr>, SynthesisE
     Ok(assignment)
 }
 
-/// Coefficients of (a b - c) / (x^n - 1), by evaluation on a coset.
+/// Coefficients of h = (a b - c) / (x^n - 1).
+///
+/// On the coset of g, where x^n is g^n, a b is c + h (g^n - 1) at every point; both h and c have less than n coefficients, so these are those of the product there,
+/// less c, by the constant. Therefore c itself is never evaluated on the coset.
 fn quotient(key: &Key, assignment: &[Fr]) -> Result<Vec<<Fr as PrimeField>::BigInt>, ProveError> {
     let [mut a, mut b, mut c] = key.shape.evaluate(assignment)?;
     let constraints = key.shape.constraints();
@@ -154,16 +168,17 @@ fn quotient(key: &Key, assignment: &[Fr]) -> Result<Vec<<Fr as PrimeField>::BigI
     a[constraints..constraints + key.shape.instances()].copy_from_slice(&assignment[..key.shape.instances()]);
     let domain = Radix2EvaluationDomain::<Fr>::new(a.len()).ok_or(SynthesisError::PolynomialDegreeTooLarge)?;
     let coset = domain.get_coset(Fr::GENERATOR).ok_or(SynthesisError::PolynomialDegreeTooLarge)?;
-    for values in [&mut a, &mut b, &mut c] {
+    domain.ifft_in_place(&mut c);
+    for values in [&mut a, &mut b] {
         domain.ifft_in_place(values);
         coset.fft_in_place(values);
     }
+    a.par_iter_mut().zip(&b).for_each(|(a, b)| *a *= b);
+    drop(b);
+    coset.ifft_in_place(&mut a);
     let vanishing = domain.evaluate_vanishing_polynomial(Fr::GENERATOR);
     let inverse = vanishing.inverse().ok_or(SynthesisError::DivisionByZero)?;
-    a.par_iter_mut().zip(&b).zip(&c).for_each(|((a, b), c)| *a = (*a * b - c) * inverse);
-    drop((b, c));
-    coset.ifft_in_place(&mut a);
-    Ok(a.par_iter().map(|x| x.into_bigint()).collect())
+    Ok(a.par_iter().zip(&c).map(|(a, c)| ((*a - c) * inverse).into_bigint()).collect())
 }
 
 fn multiply(
@@ -176,14 +191,13 @@ fn multiply(
 ) -> Proof {
     let scalars: Vec<_> = assignment.par_iter().map(|x| x.into_bigint()).collect();
     progress(Stage::A);
-    let a = G1Projective::msm_bigint(&key.a.points, &key.a.scalars(&scalars)) + key.verifying.alpha_g1;
+    let a = msm(&key.a.points, &key.a.scalars(&scalars)) + key.verifying.alpha_g1;
     progress(Stage::B);
-    let b = G2Projective::msm_bigint(&key.b.points, &key.b.scalars(&scalars)) + key.verifying.beta_g2;
+    let b = msm(&key.b.points, &key.b.scalars(&scalars)) + key.verifying.beta_g2;
     progress(Stage::C);
     let witnesses = &scalars[key.shape.instances()..];
-    let degree = key.h.len().min(quotient.len());
-    let c =
-        G1Projective::msm_bigint(&key.l, witnesses) + G1Projective::msm_bigint(&key.h[..degree], &quotient[..degree]);
+    // The quotient has a coefficient less than the domain has points, and so a last one that is zero.
+    let c = msm(&key.l, witnesses) + msm(&key.h, quotient);
     debug_assert!(!key.verifying.alpha_g1.is_zero());
     Proof { circuit, inputs, a: a.into_affine(), b: b.into_affine(), c: c.into_affine() }
 }
