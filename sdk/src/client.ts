@@ -18,8 +18,8 @@ import { JsonRpc, isFields, quantity, word } from "./rpc.js";
 import { type Chain, Kind, type Operation, type SignedTransaction, signOperation } from "./transaction.js";
 import { Turns } from "./turns.js";
 
-/** The default of `maxFeePerGas`: 10 gwei, at which a transfer to a new account costs 0.00042 ether. */
-export const MAX_FEE_PER_GAS = 10_000_000_000n;
+/** The default of `maxFeePerGas`: 100 gwei, at which a transfer to a new account costs 0.0042 ether. */
+export const MAX_FEE_PER_GAS = 100_000_000_000n;
 
 /** Gas by kind, that of an account created for the recipient included (PAY-GAS). */
 const GAS_LIMIT: Record<Kind, bigint> = {
