@@ -19,8 +19,9 @@ use tandem_payments::{
     field::integer,
     operation::{Call, GAS_SLACK_BITS, Operation},
 };
+use tandem_service::Report;
 
-use crate::{chain::PrivateKey, report::Report};
+use crate::chain::PrivateKey;
 
 /// An operation that is not given a time of expiry is good for so long.
 const EXPIRY_S: u64 = 3600;

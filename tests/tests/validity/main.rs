@@ -3,5 +3,6 @@
 
 mod attacks;
 mod escape;
+mod force;
 mod life;
 mod reorg;
