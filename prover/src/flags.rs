@@ -1,6 +1,6 @@
 //! The prover's flags, and those of its commands. A file named by `--config` may set each of them (see `tandem_service::parse_with_file`).
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
 
 use alloy::primitives::{Address, B256, U256};
 use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
@@ -151,6 +151,58 @@ pub struct ForceFlags {
     pub log_format: LogFormat,
 }
 
+/// Proves the batches of a payments chain that its sequencer closes, and brings them back to it: derived here from L1, so that nobody need be believed.
+///
+/// Needs neither a key nor ether: what L1 gets, the sequencer sends. What is proven is kept, and a run that ended is gone on with.
+#[derive(Clone, Debug, clap::Parser)]
+pub struct ProveFlags {
+    /// TOML file with any of these flags
+    #[arg(long)]
+    pub config: Option<PathBuf>,
+    /// Deployment file that `tandem deploy` wrote
+    #[arg(long, env = "TANDEM_DEPLOYMENT")]
+    pub deployment: PathBuf,
+    /// Directory for batches that are being proven; created if missing
+    #[arg(long, env = "TANDEM_DATA_DIR")]
+    pub data_dir: PathBuf,
+    /// Directory with the proving keys, a devnet's being made there; `keys` in the data directory if absent
+    #[arg(long, env = "TANDEM_PROVING_KEYS")]
+    pub keys: Option<PathBuf>,
+    /// L1 execution endpoint (HTTP or WebSocket), with the history since the deployment
+    #[arg(long, env = "TANDEM_L1_RPC")]
+    pub l1_rpc: Url,
+    /// Address at which the sequencer hands out batches (gRPC)
+    #[arg(long, env = "TANDEM_PROVING")]
+    pub sequencer: Url,
+    /// Address for /healthz, /readyz, /status and /metrics; none if absent
+    #[arg(long, env = "TANDEM_PROVER_HEALTH")]
+    pub health: Option<SocketAddr>,
+    /// L1 blocks that must lie above a batch before its proofs are deleted here
+    #[arg(long, env = "TANDEM_L1_DEPTH", default_value_t = tandem_l1::defaults::DEPTH)]
+    pub l1_depth: u64,
+    /// Time between looks at L1, in milliseconds
+    #[arg(long, env = "TANDEM_L1_POLL_MS", default_value_t = tandem_l1::defaults::POLL_MS)]
+    pub l1_poll_ms: u64,
+    /// Time limit of a request to L1, in milliseconds
+    #[arg(long, env = "TANDEM_L1_TIMEOUT_MS", default_value_t = tandem_l1::defaults::TIMEOUT_MS)]
+    pub l1_timeout_ms: u64,
+    /// Workers, each of which proves one chunk at a time
+    #[arg(long, env = "TANDEM_PROVING_WORKERS", default_value_t = NonZeroUsize::MIN)]
+    pub workers: NonZeroUsize,
+    /// Threads of each worker; its share of all cores if absent
+    #[arg(long, env = "TANDEM_PROVING_THREADS")]
+    pub proving_threads: Option<usize>,
+    /// Most memory of each worker for a proving key and a proof together, in MiB; the keys are there once for all
+    #[arg(long, env = "TANDEM_PROVING_MEMORY_MIB", default_value_t = 4_096)]
+    pub proving_memory_mib: u64,
+    /// End when standard input ends: for a process that starts this one and must not leave it behind
+    #[arg(long, env = "TANDEM_END_WITH_STDIN")]
+    pub end_with_stdin: bool,
+    /// How log lines look
+    #[arg(long, env = "TANDEM_LOG_FORMAT", value_enum, default_value_t)]
+    pub log_format: LogFormat,
+}
+
 /// A circuit of the payments chain, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum CircuitName {
@@ -191,6 +243,8 @@ pub struct ImportKeyFlags {
 pub enum Invocation {
     /// Run as a service.
     Serve(Box<ProverFlags>),
+    /// Prove what the sequencer closes.
+    Prove(Box<ProveFlags>),
     /// Prove and append what is overdue.
     Force(Box<ForceFlags>),
     /// Import a proving key.
@@ -202,6 +256,7 @@ impl CommandFactory for Invocation {
         ProverFlags::command()
             .args_conflicts_with_subcommands(true)
             .subcommand_negates_reqs(true)
+            .subcommand(ProveFlags::command().name("prove"))
             .subcommand(ForceFlags::command().name("force"))
             .subcommand(ImportKeyFlags::command().name("import-key"))
     }
@@ -214,6 +269,7 @@ impl CommandFactory for Invocation {
 impl FromArgMatches for Invocation {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         Ok(match matches.subcommand() {
+            Some(("prove", matches)) => Self::Prove(Box::new(ProveFlags::from_arg_matches(matches)?)),
             Some(("force", matches)) => Self::Force(Box::new(ForceFlags::from_arg_matches(matches)?)),
             Some(("import-key", matches)) => Self::ImportKey(ImportKeyFlags::from_arg_matches(matches)?),
             _ => Self::Serve(Box::new(ProverFlags::from_arg_matches(matches)?)),
@@ -252,8 +308,20 @@ mod tests {
         let import = ["import-key", "--keys", "k", "--circuit", "apply-large", "--digest", &digest, "file"];
         let Ok(Invocation::ImportKey(flags)) = parse(&import) else { panic!("no import") };
         assert_eq!((flags.circuit, flags.compressed), (CircuitName::ApplyLarge, false));
+        let common = ["prove", "--deployment", "d", "--data-dir", "e", "--l1-rpc", "http://l1"];
+        let Ok(Invocation::Prove(flags)) = parse(&[&common[..], &["--sequencer", "http://s"]].concat()) else {
+            panic!("no service of proofs")
+        };
+        assert_eq!((flags.workers.get(), flags.proving_threads, flags.health), (1, None, None));
+        assert!(matches!(parse(&common), Err(FlagsError::Flags(_))), "no sequencer");
         // a flag of the one is none of the other's
-        for words in [&["force", "--retire"][..],  &["challenge", "--json"], &["import-key", "--key", KEY]] {
+        let others = [
+            &["force", "--retire"][..],
+            &["challenge", "--json"],
+            &["import-key", "--key", KEY],
+            &["prove", "--key", KEY],
+        ];
+        for words in others {
             assert!(matches!(parse(words), Err(FlagsError::Flags(_))), "{words:?}");
         }
     }

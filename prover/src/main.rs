@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use tandem_evm::cryptography::{self, Native};
 use tandem_prover::{
     ProverNode,
-    flags::{Invocation, ProverFlags},
-    validity::{force, import},
+    flags::{Invocation, ProveFlags, ProverFlags},
+    validity::{force, import, service},
 };
 use tandem_service::{
     FlagsError, LogFormat, Report, init_logging, parse_with_file, print_completions_if_asked, shutdown_on_signal,
@@ -28,6 +28,7 @@ async fn main() -> anyhow::Result<()> {
         Err(FlagsError::Flags(error)) => error.exit(),
         Err(error) => Err(error.into()),
         Ok(Invocation::Serve(flags)) => serve(*flags, token).await,
+        Ok(Invocation::Prove(flags)) => end_service(prove(*flags, token).await),
         Ok(Invocation::Force(flags)) => {
             init_logging(flags.log_format);
             shutdown_on_signal(token.clone());
@@ -50,6 +51,28 @@ async fn serve(flags: ProverFlags, token: CancellationToken) -> anyhow::Result<(
     }
     let node = ProverNode::start(flags, token).await.context("the prover cannot start")?;
     node.wait().await.context("the prover had to stop")
+}
+
+/// Proves what the sequencer closes until it is told to end.
+async fn prove(flags: ProveFlags, token: CancellationToken) -> anyhow::Result<()> {
+    init_logging(flags.log_format);
+    shutdown_on_signal(token.clone());
+    if flags.end_with_stdin {
+        shutdown_with_stdin(token.clone());
+    }
+    service::run(flags, token).await.context("the prover had to stop")
+}
+
+/// Ends at once: no proof or key that is under way holds that up.
+fn end_service(done: anyhow::Result<()>) -> ! {
+    let code = done.map_or_else(
+        |error| {
+            eprintln!("tandem-prover: {error:#}");
+            1
+        },
+        |()| 0,
+    );
+    std::process::exit(code)
 }
 
 /// Tells what a command did, and ends at once: no proof or key that is under way holds that up.

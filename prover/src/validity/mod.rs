@@ -18,8 +18,11 @@ pub mod coordinator;
 pub mod file;
 pub mod force;
 pub mod import;
+pub mod keys;
 pub mod local;
 pub mod pool;
+mod progress;
+pub mod service;
 #[cfg(test)]
 mod tests;
 pub mod worker;
