@@ -172,7 +172,7 @@ pub struct ProveFlags {
     #[arg(long, env = "TANDEM_L1_RPC")]
     pub l1_rpc: Url,
     /// Address at which the sequencer hands out batches (gRPC)
-    #[arg(long, env = "TANDEM_PROVING")]
+    #[arg(long, env = "TANDEM_SEQUENCER")]
     pub sequencer: Url,
     /// Address for /healthz, /readyz, /status and /metrics; none if absent
     #[arg(long, env = "TANDEM_PROVER_HEALTH")]

@@ -5,4 +5,5 @@ mod attacks;
 mod escape;
 mod force;
 mod life;
+mod prove;
 mod reorg;
