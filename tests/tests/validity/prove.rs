@@ -247,7 +247,7 @@ async fn a_prover_derives_survives_and_is_believed_by_l1() {
     sequencer.close(lie);
     let mut prover = Prover::start(&chain, directory.path(), &url, health);
     answers(health, "readyz", 503, "false batch: batch 1: it claims root").await;
-    prover.says(&["ERROR", "is not what it claims", "batch=1"]).await;
+    prover.says(&["ERROR", "is not what the sequencer claims", "batch=1"]).await;
     sequencer.close(first.clone());
     sequencer.close(second.clone());
     prover.says(&["chunk proven", "batch=2", "missing=1"]).await;

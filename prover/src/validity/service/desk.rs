@@ -381,7 +381,7 @@ impl Desk {
         self.line.settle(&settled);
         self.count_unwanted(held, "L1 went on without it");
         if let Err(error) = self.files.forget(settled.deep) {
-            tracing::warn!(%error, "batches that L1 has are left on disk");
+            tracing::warn!(%error, "batches that L1 has cannot be deleted: look after the disk");
         }
         self.status.send_modify(|status| {
             (status.l1_block, status.settled_batch) = (settled.head.id.number, settled.base.index);

@@ -24,7 +24,7 @@ use crate::validity::{
 /// Most blocks of L1 asked for at a time; an endpoint that refuses is asked for fewer.
 const LOG_BLOCKS_MAX: u64 = 10_000;
 /// L1 may be silent for so long before anybody is told.
-const GRACE: Duration = Duration::from_secs(30);
+const GRACE: Duration = Duration::from_secs(10);
 
 /// Why L1 cannot be followed. What was read is kept.
 #[derive(Debug, thiserror::Error)]
@@ -97,7 +97,7 @@ impl Follower {
                 }
                 Err(error) => {
                     if let Some(lasts) = self.trouble.holds(|| error.to_string()) {
-                        tracing::warn!(%error, seconds = lasts.as_secs(), "L1 cannot be read");
+                        tracing::warn!(%error, ?lasts, "L1 cannot be read: check the endpoint and --l1-rpc; trying on");
                     }
                 }
             }
@@ -130,7 +130,7 @@ impl Follower {
         let at = |index: u64| history.batches.get(usize::try_from(index).ok()?);
         let is_there = at(self.ledger.index()).is_some_and(|event| event.output == self.ledger.output().hash());
         if !is_there {
-            tracing::warn!(batch = self.ledger.index(), "L1 took batches back: the state is rebuilt");
+            tracing::warn!(batch = self.ledger.index(), "L1 reorganised: the state is rebuilt");
             self.ledger = Ledger::genesis(&self.deployment.chain);
         }
         while let Some(event) = at(self.ledger.index().saturating_add(1)) {

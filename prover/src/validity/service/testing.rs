@@ -359,8 +359,8 @@ impl Fake {
         Self::serve(book, address).await
     }
 
-    pub fn sequencer(&self) -> Sequencer {
-        Sequencer::new(&format!("http://{}", self.address).parse().unwrap(), dom()).unwrap()
+    fn sequencer(&self, dom: Fr) -> Sequencer {
+        Sequencer::new(&format!("http://{}", self.address).parse().unwrap(), dom).unwrap()
     }
 
     pub fn hand_out(&self, batch: ClosedBatch) {
@@ -457,10 +457,15 @@ pub struct Running {
 
 impl Running {
     pub fn start(fake: &Fake, folder: &Path, crew: Arc<TestCrew>, on: Settled) -> Self {
+        Self::start_for(dom(), fake, folder, crew, on)
+    }
+
+    /// For the chain of a signing domain.
+    pub fn start_for(dom: Fr, fake: &Fake, folder: &Path, crew: Arc<TestCrew>, on: Settled) -> Self {
         let (token, readiness) = (CancellationToken::new(), Readiness::default());
         let ((told, status), (settled, seen)) = (watch::channel(Status::default()), watch::channel(Some(Arc::new(on))));
         let files = BatchFiles::open(folder).unwrap();
-        let desk = Desk::new(chain(), fake.sequencer(), seen, crew, files, told, &readiness);
+        let desk = Desk::new(chain(), fake.sequencer(dom), seen, crew, files, told, &readiness);
         let task = tokio::spawn(desk.run(token.clone()));
         Self { status, settled, readiness, token, task }
     }

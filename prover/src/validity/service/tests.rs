@@ -7,6 +7,7 @@ use alloy::{
     sol_types::SolValue,
 };
 use tandem_circuits::groth16::{ApplyChunk, AuthoriseChunk, BatchEnv};
+use tandem_payments::Fr;
 use tandem_proto::v1::{ClosedBatch, Entry, proven_response::Outcome};
 use tempfile::TempDir;
 use tonic::Status as GrpcStatus;
@@ -264,8 +265,10 @@ async fn a_restart_proves_nothing_again() {
     assert_eq!((crew.proved(), fake.proven().len()), (vec![1], 2));
     service.stop(folder.path()).await;
 
-    // A file that is none of ours helps nobody, and harms nobody: the batch is asked for again once L1 has the one before.
-    fs::write(folder.path().join("batch-1.assembly"), [7; 99]).unwrap();
+    // Files that are damaged help nobody, and harm nobody: the batch is derived once L1 has the one before, and proven again.
+    for index in 1..=2 {
+        fs::write(folder.path().join(format!("batch-{index}.assembly")), [7; 99]).unwrap();
+    }
     fake.book.lock().unwrap().proven.retain(|proven| proven.index == 1);
     let service = Running::start(&fake, folder.path(), TestCrew::good(), on);
     let asked = fake.book.lock().unwrap().asked.len();
@@ -294,6 +297,18 @@ async fn proofs_wait_for_a_sequencer_that_is_away() {
     service.ready().await;
     let fake = Fake::again(away).await;
     fake.has(1).await;
+    service.stop(folder.path()).await;
+}
+
+/// Tests PAY-OPHASH: the domain names the chain.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sequencer_of_another_chain_is_told() {
+    let (folder, mut author) = (TempDir::new().unwrap(), Author::default());
+    let on = author.settled();
+    let fake = Fake::start([author.close(2, 0)]).await;
+    let service = Running::start_for(Fr::from(9u64), &fake, folder.path(), TestCrew::good(), on);
+    service.unready("sequencer's refusal: it refuses (FailedPrecondition): another chain").await;
+    assert!(fake.book.lock().unwrap().asked.is_empty());
     service.stop(folder.path()).await;
 }
 

@@ -53,7 +53,7 @@ impl Troubles {
             Failure::Away(_) => self.is_away(failure),
             Failure::Refuses { .. } | Failure::Unknown(_) => {
                 if self.refuses.holds(|| failure.to_string()).is_some() {
-                    tracing::error!(error = %failure, "the sequencer has nothing for this prover: look at --sequencer and --deployment");
+                    tracing::error!(error = %failure, "the sequencer does not hand out batches: check --sequencer and --deployment; asking on");
                 }
             }
         }
@@ -62,7 +62,7 @@ impl Troubles {
     /// The sequencer is not there.
     pub fn is_away(&mut self, failure: &Failure) {
         if let Some(lasts) = self.away.holds(|| failure.to_string()) {
-            tracing::warn!(seconds = lasts.as_secs(), error = %failure, "the sequencer is away; asking on");
+            tracing::warn!(seconds = lasts.as_secs(), error = %failure, "the sequencer does not answer: check it and --sequencer; what is proven is kept, asking on");
         }
     }
 
@@ -78,7 +78,12 @@ impl Troubles {
     pub fn cannot_derive_yet(&mut self, index: u64, why: &impl ToString) {
         let why = why.to_string();
         if let Some(lasts) = self.behind.holds(|| format!("batch {index}: {why}")) {
-            tracing::warn!(batch = index, seconds = lasts.as_secs(), why, "cannot derive the batch yet; asking on");
+            tracing::warn!(
+                batch = index,
+                seconds = lasts.as_secs(),
+                why,
+                "a batch cannot be derived yet: the sequencer and this prover see different states of L1; asking on"
+            );
         }
     }
 
@@ -86,7 +91,11 @@ impl Troubles {
     pub fn is_false(&mut self, index: u64, why: &impl ToString) {
         let why = why.to_string();
         if self.batch.holds(|| format!("batch {index}: {why}")).is_some() {
-            tracing::error!(batch = index, why, "the sequencer's batch is not what it claims: nothing is proven of it");
+            tracing::error!(
+                batch = index,
+                why,
+                "a batch is not what the sequencer claims: nothing is proven of it; compare the sequencer with a replica"
+            );
         }
     }
 
@@ -102,7 +111,11 @@ impl Troubles {
     pub fn is_not_proven(&mut self, index: u64, why: &impl ToString) {
         let why = why.to_string();
         if self.workers.holds(|| format!("batch {index}: {why}")).is_some() {
-            tracing::error!(batch = index, why, "the batch is not proven; trying again, what is proven of it is kept");
+            tracing::error!(
+                batch = index,
+                why,
+                "a batch is not proven: look after the workers; trying again, what is proven of it is kept"
+            );
         }
     }
 
@@ -114,7 +127,7 @@ impl Troubles {
     /// The sequencer refuses a batch with its proofs.
     pub fn is_refused(&mut self, index: u64, failure: &Failure) {
         if self.call.holds(|| format!("batch {index}: {failure}")).is_some() {
-            tracing::error!(batch = index, error = %failure, "the sequencer does not take the proven batch: one of both programs is wrong");
+            tracing::error!(batch = index, error = %failure, "the sequencer refuses a batch that is proven: it or this prover is wrong, please report it; trying again");
         }
     }
 

@@ -81,7 +81,7 @@ impl Work {
             Stored::Batch(stored) if stored.statement() == self.assembly.statement() => *stored,
             Stored::Unusable(error) => {
                 let path = file.path().display();
-                tracing::warn!(batch = index, %path, %error, "stored proofs are not used");
+                tracing::warn!(batch = index, %path, %error, "stored proofs are damaged, or of other keys: proving again");
                 self.assembly
             }
             Stored::Batch(_) | Stored::Nothing => self.assembly,
@@ -138,7 +138,7 @@ impl<'a> Told<'a> {
             Event::Faulty { chunk, worker, fault, dismissed } => {
                 self.line.clear();
                 let number = chunk.saturating_add(1);
-                tracing::warn!(batch, chunk = number, worker = worker.0, error = %fault, dismissed, "worker without a proof");
+                tracing::warn!(batch, chunk = number, worker = worker.0, error = %fault, dismissed, "a worker has no proof: the chunk goes to another, or again");
                 self.status.send_modify(|status| status.fault(worker.0));
             }
             Event::Standstill { chunk, worker } => {
@@ -148,7 +148,7 @@ impl<'a> Told<'a> {
                     batch,
                     chunk = number,
                     worker = worker.0,
-                    "nothing moves: the worker says nothing, and no other is free"
+                    "a worker says nothing, and no other is free: nothing moves"
                 );
             }
         }
