@@ -1,8 +1,9 @@
-//! The prover's flags. A file named by `--config` may set each of them (see `tandem_service::parse_with_file`).
+//! The prover's flags, and those of its commands. A file named by `--config` may set each of them (see `tandem_service::parse_with_file`).
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
 
-use alloy::primitives::{Address, U256};
+use alloy::primitives::{Address, B256, U256};
+use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
 use tandem_l1::PrivateKey;
 use tandem_service::LogFormat;
 use url::Url;
@@ -96,4 +97,242 @@ pub struct ProverFlags {
     /// How log lines look
     #[arg(long, env = "TANDEM_LOG_FORMAT", value_enum, default_value_t)]
     pub log_format: LogFormat,
+}
+
+/// Takes a batch to L1 that the operator of a payments chain leaves: rebuilds the chain from L1, proves what is overdue, appends it.
+///
+/// Anybody may, once the first message that waits is older than the forced-inclusion window. What is proven is kept: a run that ended early is gone on with.
+#[derive(Clone, Debug, clap::Parser)]
+pub struct ForceFlags {
+    /// TOML file with any of these flags
+    #[arg(long)]
+    pub config: Option<PathBuf>,
+    /// Deployment file that `tandem deploy` wrote
+    #[arg(long, env = "TANDEM_DEPLOYMENT")]
+    pub deployment: PathBuf,
+    /// Directory for the batch that is being proven and the transaction journal; created if missing
+    #[arg(long, env = "TANDEM_DATA_DIR")]
+    pub data_dir: PathBuf,
+    /// Directory with the proving keys, a devnet's being made there; `keys` in the data directory if absent
+    #[arg(long, env = "TANDEM_PROVING_KEYS")]
+    pub keys: Option<PathBuf>,
+    /// L1 execution endpoint (HTTP or WebSocket), with the history since the deployment
+    #[arg(long, env = "TANDEM_L1_RPC")]
+    pub l1_rpc: Url,
+    /// Key that pays for the transactions, as hex (prefer the environment variable over the flag)
+    #[arg(long, env = "TANDEM_KEY", hide_env_values = true)]
+    pub key: PrivateKey,
+    /// L1 blocks that must lie above a message that need not be taken yet, and above the batch before it is done
+    #[arg(long, env = "TANDEM_L1_DEPTH", default_value_t = tandem_l1::defaults::DEPTH)]
+    pub l1_depth: u64,
+    /// Time between looks at L1, in milliseconds
+    #[arg(long, env = "TANDEM_L1_POLL_MS", default_value_t = tandem_l1::defaults::POLL_MS)]
+    pub l1_poll_ms: u64,
+    /// Time limit of a request to L1, in milliseconds
+    #[arg(long, env = "TANDEM_L1_TIMEOUT_MS", default_value_t = tandem_l1::defaults::TIMEOUT_MS)]
+    pub l1_timeout_ms: u64,
+    /// Time after which a transaction that is not included bids more, in seconds
+    #[arg(long, env = "TANDEM_BUMP_AFTER_S", default_value_t = tandem_l1::defaults::BUMP_AFTER_S)]
+    pub bump_after_s: u64,
+    /// Time after which an L1 transaction that is not included is given up, in seconds; what was proven is kept
+    #[arg(long, env = "TANDEM_L1_PATIENCE_S", default_value_t = tandem_l1::defaults::PATIENCE_S)]
+    pub l1_patience_s: u64,
+    /// Threads that prove; all cores if absent
+    #[arg(long, env = "TANDEM_PROVING_THREADS")]
+    pub proving_threads: Option<usize>,
+    /// Most memory for a proving key and a proof together, in MiB
+    #[arg(long, env = "TANDEM_PROVING_MEMORY_MIB", default_value_t = 4_096)]
+    pub proving_memory_mib: u64,
+    /// The result as one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// How log lines look
+    #[arg(long, env = "TANDEM_LOG_FORMAT", value_enum, default_value_t)]
+    pub log_format: LogFormat,
+}
+
+/// Proves the batches of a payments chain that its sequencer closes, and brings them back to it: derived here from L1, so that nobody need be believed.
+///
+/// Needs neither a key nor ether: what L1 gets, the sequencer sends. What is proven is kept, and a run that ended is gone on with.
+#[derive(Clone, Debug, clap::Parser)]
+pub struct ProveFlags {
+    /// TOML file with any of these flags
+    #[arg(long)]
+    pub config: Option<PathBuf>,
+    /// Deployment file that `tandem deploy` wrote
+    #[arg(long, env = "TANDEM_DEPLOYMENT")]
+    pub deployment: PathBuf,
+    /// Directory for batches that are being proven; created if missing
+    #[arg(long, env = "TANDEM_DATA_DIR")]
+    pub data_dir: PathBuf,
+    /// Directory with the proving keys, a devnet's being made there; `keys` in the data directory if absent
+    #[arg(long, env = "TANDEM_PROVING_KEYS")]
+    pub keys: Option<PathBuf>,
+    /// L1 execution endpoint (HTTP or WebSocket), with the history since the deployment
+    #[arg(long, env = "TANDEM_L1_RPC")]
+    pub l1_rpc: Url,
+    /// Address at which the sequencer hands out batches (gRPC)
+    #[arg(long, env = "TANDEM_SEQUENCER")]
+    pub sequencer: Url,
+    /// Address for /healthz, /readyz, /status and /metrics; none if absent
+    #[arg(long, env = "TANDEM_PROVER_HEALTH")]
+    pub health: Option<SocketAddr>,
+    /// L1 blocks that must lie above a batch before its proofs are deleted here
+    #[arg(long, env = "TANDEM_L1_DEPTH", default_value_t = tandem_l1::defaults::DEPTH)]
+    pub l1_depth: u64,
+    /// Time between looks at L1, in milliseconds
+    #[arg(long, env = "TANDEM_L1_POLL_MS", default_value_t = tandem_l1::defaults::POLL_MS)]
+    pub l1_poll_ms: u64,
+    /// Time limit of a request to L1, in milliseconds
+    #[arg(long, env = "TANDEM_L1_TIMEOUT_MS", default_value_t = tandem_l1::defaults::TIMEOUT_MS)]
+    pub l1_timeout_ms: u64,
+    /// Workers, each of which proves one chunk at a time
+    #[arg(long, env = "TANDEM_PROVING_WORKERS", default_value_t = NonZeroUsize::MIN)]
+    pub workers: NonZeroUsize,
+    /// Threads of each worker; its share of all cores if absent
+    #[arg(long, env = "TANDEM_PROVING_THREADS")]
+    pub proving_threads: Option<usize>,
+    /// Most memory of each worker for a proving key and a proof together, in MiB; the keys are there once for all
+    #[arg(long, env = "TANDEM_PROVING_MEMORY_MIB", default_value_t = 4_096)]
+    pub proving_memory_mib: u64,
+    /// End when standard input ends: for a process that starts this one and must not leave it behind
+    #[arg(long, env = "TANDEM_END_WITH_STDIN")]
+    pub end_with_stdin: bool,
+    /// How log lines look
+    #[arg(long, env = "TANDEM_LOG_FORMAT", value_enum, default_value_t)]
+    pub log_format: LogFormat,
+}
+
+/// A circuit of the payments chain, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum CircuitName {
+    /// Operations, six slots
+    ApplySmall,
+    /// Operations, 27 slots
+    ApplyLarge,
+    /// Session signatures, eight
+    SessionSmall,
+    /// Session signatures, 35
+    SessionLarge,
+}
+
+/// Checks a proving key that a ceremony made (docs/ceremony.md), and puts it where `force` finds it.
+#[derive(Clone, Debug, clap::Parser)]
+pub struct ImportKeyFlags {
+    /// The key: arkworks' `ProvingKey`
+    pub file: PathBuf,
+    /// Directory with the proving keys; created if missing
+    #[arg(long, env = "TANDEM_PROVING_KEYS")]
+    pub keys: PathBuf,
+    /// The circuit that the key is for
+    #[arg(long, value_enum)]
+    pub circuit: CircuitName,
+    /// Digest of the circuit, as it came with the key
+    #[arg(long)]
+    pub digest: B256,
+    /// The key's points are compressed
+    #[arg(long)]
+    pub compressed: bool,
+    /// The result as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What `tandem-prover` is asked to do.
+#[derive(Clone, Debug)]
+pub enum Invocation {
+    /// Run as a service.
+    Serve(Box<ProverFlags>),
+    /// Prove what the sequencer closes.
+    Prove(Box<ProveFlags>),
+    /// Prove and append what is overdue.
+    Force(Box<ForceFlags>),
+    /// Import a proving key.
+    ImportKey(ImportKeyFlags),
+}
+
+impl CommandFactory for Invocation {
+    fn command() -> Command {
+        ProverFlags::command()
+            .args_conflicts_with_subcommands(true)
+            .subcommand_negates_reqs(true)
+            .subcommand(ProveFlags::command().name("prove"))
+            .subcommand(ForceFlags::command().name("force"))
+            .subcommand(ImportKeyFlags::command().name("import-key"))
+    }
+
+    fn command_for_update() -> Command {
+        Self::command()
+    }
+}
+
+impl FromArgMatches for Invocation {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Ok(match matches.subcommand() {
+            Some(("prove", matches)) => Self::Prove(Box::new(ProveFlags::from_arg_matches(matches)?)),
+            Some(("force", matches)) => Self::Force(Box::new(ForceFlags::from_arg_matches(matches)?)),
+            Some(("import-key", matches)) => Self::ImportKey(ImportKeyFlags::from_arg_matches(matches)?),
+            _ => Self::Serve(Box::new(ProverFlags::from_arg_matches(matches)?)),
+        })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::OsString;
+    use tandem_service::{FlagsError, parse_with_file};
+
+    const KEY: &str = "0x0101010101010101010101010101010101010101010101010101010101010101";
+
+    fn parse(words: &[&str]) -> Result<Invocation, FlagsError> {
+        parse_with_file(["tandem-prover"].iter().chain(words).map(OsString::from).collect())
+    }
+
+    #[test]
+    fn commands_and_service_are_told_apart() {
+        Invocation::command().debug_assert();
+        let common = ["--deployment", "d", "--data-dir", "e", "--l1-rpc", "http://l1", "--key", KEY];
+        let with = |word| parse(&[&[word][..], &common].concat()).unwrap();
+        let Invocation::Force(flags) = with("force") else { panic!("no force") };
+        assert_eq!((flags.deployment, flags.keys, flags.json), ("d".into(), None, false));
+        let Invocation::Serve(flags) = with("challenge") else { panic!("no service") };
+        assert_eq!(flags.role, Role::Challenge);
+        assert!(matches!(parse(&common), Ok(Invocation::Serve(flags)) if flags.role == Role::Propose));
+        let digest = B256::ZERO.to_string();
+        let import = ["import-key", "--keys", "k", "--circuit", "apply-large", "--digest", &digest, "file"];
+        let Ok(Invocation::ImportKey(flags)) = parse(&import) else { panic!("no import") };
+        assert_eq!((flags.circuit, flags.compressed), (CircuitName::ApplyLarge, false));
+        let common = ["prove", "--deployment", "d", "--data-dir", "e", "--l1-rpc", "http://l1"];
+        let Ok(Invocation::Prove(flags)) = parse(&[&common[..], &["--sequencer", "http://s"]].concat()) else {
+            panic!("no service of proofs")
+        };
+        assert_eq!((flags.workers.get(), flags.proving_threads, flags.health), (1, None, None));
+        assert!(matches!(parse(&common), Err(FlagsError::Flags(_))), "no sequencer");
+        // a flag of the one is none of the other's
+        let others = [
+            &["force", "--retire"][..],
+            &["challenge", "--json"],
+            &["import-key", "--key", KEY],
+            &["prove", "--key", KEY],
+        ];
+        for words in others {
+            assert!(matches!(parse(words), Err(FlagsError::Flags(_))), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_has_the_flags_of_the_command() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let lines = format!("deployment = 'd'\ndata-dir = 'e'\nl1-rpc = 'http://l1'\nkey = '{KEY}'\njson = true\n");
+        std::fs::write(file.path(), lines).unwrap();
+        let path = file.path().to_str().unwrap();
+        assert!(matches!(parse(&["force", "--config", path]), Ok(Invocation::Force(flags)) if flags.json));
+        assert!(matches!(parse(&["--config", path]), Err(FlagsError::UnknownKey { key, .. }) if key == "json"));
+    }
 }

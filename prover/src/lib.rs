@@ -1,5 +1,5 @@
 //! The prover: what convinces L1 of the chain's state. The proposer claims what derivation from L1 yields; the challenger plays every dispute about
-//! it for the right run.
+//! it for the right run. On a payments chain batches come with proofs instead: [`validity`].
 //!
 //! Nothing here talks to the sequencer: a replica inside derives the chain from L1, and only its outputs are claimed and defended.
 
@@ -10,6 +10,7 @@ pub mod node;
 pub mod proposer;
 mod sender;
 pub mod store;
+pub mod validity;
 
 pub use challenger::{Challenger, ChallengerConfig, ChallengerError, ChallengerStatus};
 pub use node::{NodeError, ProverNode};

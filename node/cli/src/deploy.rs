@@ -21,11 +21,11 @@ use tandem_l1::{
     payments,
 };
 use tandem_payments::{eddsa::domain, field::integer};
+use tandem_service::Report;
 
 use crate::{
     chain::ChainFlags,
     payments::keys,
-    report::Report,
     spec::Spec,
     wallet::{Call, Wallet},
 };

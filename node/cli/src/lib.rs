@@ -14,7 +14,6 @@ pub mod deploy;
 pub mod devnet_info;
 pub mod payments;
 pub mod preinstalls;
-pub mod report;
 pub mod session;
 pub mod spec;
 pub mod spec_error;

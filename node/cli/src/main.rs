@@ -7,11 +7,11 @@ use tandem_cli::{
     deploy::{self, DeployFlags},
     payments::escape::{self, EscapeCommand},
     preinstalls,
-    report::Report,
     session::{self, SessionCommand},
     status,
 };
 use tandem_evm::cryptography::{self, Native};
+use tandem_service::Report;
 
 /// Deploys Tandem chains and moves money in and out.
 #[derive(Debug, Parser)]

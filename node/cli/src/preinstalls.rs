@@ -10,10 +10,10 @@ use alloy::{
 };
 use anyhow::{Context, ensure};
 use serde_json::json;
+use tandem_service::Report;
 
 use crate::{
     chain::{Chain, ChainFlags},
-    report::Report,
     wallet::{Call, Wallet},
 };
 

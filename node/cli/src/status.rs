@@ -6,11 +6,11 @@ use tandem_l1::{
     Deployment, L1Client,
     bindings::{FraudSettlement, Inbox},
 };
+use tandem_service::Report;
 
 use crate::{
     chain::{Chain, ChainFlags, Ground, RollupStatus},
     payments,
-    report::Report,
 };
 
 /// Runs `tandem status`.

@@ -46,14 +46,17 @@ pub enum FlagsError {
     Flags(#[from] clap::Error),
 }
 
-/// Parses `arguments` (the program's name first); `--config FILE` or the variable `TANDEM_CONFIG` names a file with further flags.
+/// Parses `arguments` (the program's name first); `--config FILE` or the variable `TANDEM_CONFIG` names a file with further flags: those of the
+/// subcommand, if the first argument names one.
 pub fn parse_with_file<C: CommandFactory + FromArgMatches>(arguments: Vec<OsString>) -> Result<C, FlagsError> {
     let command = C::command().args_override_self(true);
-    let mut merged: Vec<OsString> = arguments.iter().take(1).cloned().collect();
+    let subcommand = arguments.get(1).and_then(|name| command.find_subcommand(name));
+    let (names, flagged) = subcommand.map_or((1, &command), |subcommand| (2, subcommand));
+    let mut merged: Vec<OsString> = arguments.iter().take(names).cloned().collect();
     if let Some(path) = config_path(&arguments) {
-        merged.extend(arguments_of(&path, &command)?);
+        merged.extend(arguments_of(&path, flagged)?);
     }
-    merged.extend(arguments.into_iter().skip(1));
+    merged.extend(arguments.into_iter().skip(names));
     let matches = command.try_get_matches_from(merged)?;
     Ok(C::from_arg_matches(&matches)?)
 }
@@ -121,13 +124,20 @@ mod tests {
     }
 
     fn parse(file: &str, flags: &[&str]) -> Result<Flags, FlagsError> {
+        parse_after(file, &[], flags)
+    }
+
+    /// With the file's flags where they would stand: after these words.
+    fn parse_after<C: Parser>(file: &str, words: &[&str], flags: &[&str]) -> Result<C, FlagsError> {
         let path = std::env::temp_dir().join(format!(
             "tandem-flags-{}-{:x}",
             std::process::id(),
-            file.len() * 31 + flags.len()
+            (file.len() * 31 + flags.len()) * 31 + words.len()
         ));
         std::fs::File::create(&path).unwrap().write_all(file.as_bytes()).unwrap();
-        let mut arguments = vec!["program".into(), "--config".into(), path.clone().into_os_string()];
+        let mut arguments: Vec<OsString> = vec!["program".into()];
+        arguments.extend(words.iter().map(OsString::from));
+        arguments.extend(["--config".into(), path.clone().into_os_string()]);
         arguments.extend(flags.iter().map(OsString::from));
         let parsed = parse_with_file(arguments);
         std::fs::remove_file(path).unwrap();
@@ -138,6 +148,22 @@ mod tests {
     fn the_file_fills_in_and_flags_override() {
         let flags = parse("port = 7\narchive = true\nname = 'a'", &["--name", "b"]).unwrap();
         assert_eq!((flags.port, flags.archive, flags.name.as_deref()), (7, true, Some("b")));
+    }
+
+    #[derive(Parser, Debug, PartialEq)]
+    enum Commands {
+        Serve(Flags),
+        Other,
+    }
+
+    #[test]
+    fn the_file_has_the_flags_of_the_subcommand() {
+        let Commands::Serve(flags) = parse_after("port = 7\nname = 'a'", &["serve"], &["--name", "b"]).unwrap() else {
+            panic!("another subcommand")
+        };
+        assert_eq!((flags.port, flags.name.as_deref()), (7, Some("b")));
+        let other = parse_after::<Commands>("port = 7", &["other"], &[]);
+        assert!(matches!(other, Err(FlagsError::UnknownKey { key, .. }) if key == "port"));
     }
 
     #[test]

@@ -161,6 +161,40 @@ const LINES: &[(&str, Shown)] = &[
         Argument("the challenger's twin of the proposer's trouble, of which every error but a lack of money is one"),
     ),
     ("a file of a commitment is damaged, computing it again", Test("damaged_files_are_computed_again")),
+    (
+        "the sequencer does not hand out batches: check --sequencer and --deployment; asking on",
+        Test("a_sequencer_of_another_chain_is_told"),
+    ),
+    (
+        "the sequencer does not answer: check it and --sequencer; what is proven is kept, asking on",
+        Test("proofs_wait_for_a_sequencer_that_is_away"),
+    ),
+    (
+        "a batch cannot be derived yet: the sequencer and this prover see different states of L1; asking on",
+        Test("nothing_is_proven_of_a_lie"),
+    ),
+    (
+        "a batch is not what the sequencer claims: nothing is proven of it; compare the sequencer with a replica",
+        Test("nothing_is_proven_of_a_lie"),
+    ),
+    (
+        "a batch is not proven: look after the workers; trying again, what is proven of it is kept",
+        Test("bad_workers_cost_time"),
+    ),
+    (
+        "the sequencer refuses a batch that is proven: it or this prover is wrong, please report it; trying again",
+        Test("every_answer_to_a_proven_batch_is_heard"),
+    ),
+    ("stored proofs are damaged, or of other keys: proving again", Test("a_restart_proves_nothing_again")),
+    ("a worker has no proof: the chunk goes to another, or again", Test("bad_workers_cost_time")),
+    (
+        "a worker says nothing, and no other is free: nothing moves",
+        Argument("what the pool tells when a lease of minutes has ended and every other worker is busy or gone"),
+    ),
+    (
+        "batches that L1 has cannot be deleted: look after the disk",
+        Argument("every error of removing a file, and nothing else"),
+    ),
     ("the L1 key is used by another process: stop one of them", Test("a_lost_journal_outbids_what_the_pool_holds")),
     ("nothing goes to L1 from this key", Test("what_is_stuck_is_told_until_it_moves")),
     (

@@ -4,5 +4,7 @@
 mod attacks;
 mod commands;
 mod escape;
+mod force;
 mod life;
+mod prove;
 mod reorg;

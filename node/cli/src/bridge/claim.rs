@@ -7,11 +7,11 @@ use alloy::sol_types::SolCall;
 use anyhow::ensure;
 use serde_json::{Value, json};
 use tandem_l1::bindings::{self, Bridge, FraudSettlement};
+use tandem_service::Report;
 
 use super::{proof::Proof, source::Source};
 use crate::{
     chain::Ground,
-    report::Report,
     status::settled_batch,
     wallet::{Call, Wallet},
 };

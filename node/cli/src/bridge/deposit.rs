@@ -10,6 +10,7 @@ use anyhow::Context;
 use serde_json::{Value, json};
 use tandem_evm::predeploys;
 use tandem_l1::bindings::{Bridge, Erc20, Inbox};
+use tandem_service::Report;
 
 use super::{
     amount::{decimals, units},
@@ -18,7 +19,6 @@ use super::{
 use crate::{
     chain::{Chain, RollupStatus},
     contracts::L2Bridge,
-    report::Report,
     wallet::Call,
 };
 

@@ -12,13 +12,13 @@ mod withdraw;
 
 use serde_json::Value;
 use tandem_chain::ChainKind;
+use tandem_service::Report;
 
 pub use command::{BridgeCommand, SessionKeyFlags};
 
 use crate::{
     chain::{Chain, ChainFlags, Ground},
     payments::{self, WrongKind},
-    report::Report,
 };
 
 /// Runs a `tandem bridge` command.

@@ -17,13 +17,11 @@ use tandem_l1::{
     Archive, BeaconClient, BlobSource, L1Client, MemoryStore, PayloadFetcher, ReaderConfig, Replica, ReplicaConfig,
     ReplicaHandle, bindings::Inbox, replica::WaitError,
 };
+use tandem_service::Report;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::proof::Proof;
-use crate::{
-    chain::{Ground, RollupStatus, ask},
-    report::Report,
-};
+use crate::chain::{Ground, RollupStatus, ask};
 
 const BEACON_TIMEOUT: Duration = Duration::from_secs(20);
 

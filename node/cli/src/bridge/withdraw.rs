@@ -9,6 +9,7 @@ use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use tandem_evm::predeploys;
 use tandem_l1::bindings::Schedule;
+use tandem_service::Report;
 
 use super::{
     amount::{decimals, units},
@@ -17,7 +18,6 @@ use super::{
 use crate::{
     chain::Chain,
     contracts::{L2Bridge, MessagePasser},
-    report::Report,
     wallet::Call,
 };
 

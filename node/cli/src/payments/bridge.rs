@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tandem_l1::bindings::{Erc20, Inbox, PaymentsBridge};
 use tandem_payments::field::MODULUS;
+use tandem_service::Report;
 
 use super::{WrongKind, claim, token_name};
 use crate::{
@@ -21,7 +22,6 @@ use crate::{
         recipient::check_payee,
     },
     chain::Ground,
-    report::Report,
     wallet::{Call, Wallet},
 };
 

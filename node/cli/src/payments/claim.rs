@@ -13,12 +13,12 @@ use tandem_payments::{
     data::{Withdrawal, elements},
     withdrawals as tree,
 };
+use tandem_service::Report;
 
 use super::{history, token_name};
 use crate::{
     bridge::recipient::check_payee,
     chain::Ground,
-    report::Report,
     wallet::{Call, Wallet},
 };
 

@@ -10,12 +10,12 @@ use tandem_l1::{
     payments::rebuild,
 };
 use tandem_payments::{data::Message, field::integer, leaf::Leaf as StateLeaf};
+use tandem_service::Report;
 
 use super::{LOG_BLOCKS_MAX, check_payments, history, token_name};
 use crate::{
     bridge::recipient::check_payee,
     chain::{ChainFlags, Ground},
-    report::Report,
     wallet::{Call, Wallet},
 };
 

@@ -15,6 +15,7 @@ use alloy::primitives::{B256, hex};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use tandem_payments::{eddsa::domain, field::integer};
+use tandem_service::Report;
 
 pub use action::{Action, EtherFlags, TokenFlags};
 pub use chain_name::ChainName;
@@ -23,10 +24,7 @@ pub use key::KeyFlags;
 pub use send::{SendFlags, Sending, Until};
 pub use set_key::SetKeyFlags;
 
-use crate::{
-    chain::{ChainFlags, PrivateKey},
-    report::Report,
-};
+use crate::chain::{ChainFlags, PrivateKey};
 
 /// What can be done with a session key.
 #[derive(Clone, Debug, Subcommand)]

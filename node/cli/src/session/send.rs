@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use tandem_l1::Deployment;
 use tandem_payments::operation::{Call, Operation};
+use tandem_service::Report;
 use tokio::time::Instant;
 
 use super::{
@@ -19,7 +20,6 @@ use crate::{
     bridge::recipient::check_payee,
     chain::{ChainFlags, PrivateKey},
     payments::node::{Node, Receipt},
-    report::Report,
 };
 
 /// 100 gwei, at which a transfer to a new account costs 0.0042 ether.

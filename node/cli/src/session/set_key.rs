@@ -5,12 +5,12 @@ use clap::Args;
 use serde_json::{Value, json};
 use tandem_l1::bindings::Inbox;
 use tandem_payments::field::integer;
+use tandem_service::Report;
 
 use super::{chain_name::ChainName, error::SessionError, key::KeyFlags, send::Until};
 use crate::{
     chain::{ChainFlags, Ground},
     payments::{bridge, node::Node},
-    report::Report,
 };
 
 /// Which key is set, and what is waited for.

@@ -195,6 +195,34 @@ fn a_good_foreign_key_is_imported_in_both_encodings() {
 }
 
 #[test]
+fn an_imported_key_is_found_again_and_a_refused_one_leaves_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let keys = ImportedKeys::new(directory.path().join("keys"));
+    let (toy, shape) = (Toy::new(3), Shape::of(Toy::new(3)).unwrap());
+    let path = keys.path(CircuitId::SessionSmall, &shape);
+    assert_eq!(keys.key(&toy).unwrap_err().missing(), Some(path.as_path()));
+    let (foreign, devnet) = (foreign_key(), devnet::generate(Toy::new(3), &shape).unwrap());
+    let import = |key: &ProvingKey<Bn254>, compressed| {
+        let mut bytes = Vec::new();
+        if compressed { key.serialize_compressed(&mut bytes) } else { key.serialize_uncompressed(&mut bytes) }.unwrap();
+        keys.import(&prover(), &bytes, compressed, shape.digest(), Toy::new(8))
+    };
+    assert!(matches!(import(&devnet, false), Err(ImportedKeyError::Import(ImportError::Devnet))));
+    assert!(!path.exists());
+    for compressed in [false, true] {
+        assert_eq!(import(&foreign, compressed).unwrap(), path);
+        assert_eq!(keys.key(&toy).unwrap().verifying(), &foreign.vk);
+        let mut damaged = std::fs::read(&path).unwrap();
+        let last = damaged.len() - 1;
+        damaged[last] ^= 1;
+        std::fs::write(&path, damaged).unwrap();
+        let refused = keys.key(&toy).unwrap_err();
+        assert!(refused.missing().is_none(), "{refused}");
+        assert!(matches!(refused, ImportedKeyError::File { source: KeyFileError::Hash { .. }, .. }));
+    }
+}
+
+#[test]
 fn every_defect_of_a_foreign_key_is_found() {
     let key = foreign_key();
     let changed = |change: fn(&mut ProvingKey<Bn254>)| {

@@ -7,10 +7,10 @@ use alloy::{
 };
 use anyhow::Context;
 use tandem_l1::bindings::{AppendArgs, Checkpoint, Inbox, Schedule};
+use tandem_service::Report;
 
 use crate::{
     chain::Ground,
-    report::Report,
     wallet::{Call, Wallet, WalletError},
 };
 

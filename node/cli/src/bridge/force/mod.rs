@@ -19,13 +19,14 @@ use serde_json::{Value, json};
 use tandem_chain::{Message, message::VALUE_ALL};
 use tandem_evm::{DepositTransaction, Transaction, predeploys};
 use tandem_l1::bindings::{Bridge, Inbox};
+use tandem_service::Report;
 
 use super::{
     amount::units,
     recipient::{check_payee, check_recipient},
     source::{Executed, Source},
 };
-use crate::{chain::Ground, contracts::L2Bridge, report::Report, wallet::Call};
+use crate::{chain::Ground, contracts::L2Bridge, wallet::Call};
 
 /// L2 gas of a withdrawal of ether: more than twice what the bridge predeploy takes for the dearest message.
 const WITHDRAW_GAS: u64 = 400_000;

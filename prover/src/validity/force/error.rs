@@ -1,0 +1,213 @@
+//! Why a batch is not forced.
+
+use std::path::PathBuf;
+
+use alloy::primitives::{Address, B256, Bytes, U256};
+use tandem_circuits::groth16::{BatchProveError, DevnetKeyError, ImportedKeyError, KeySetError, ProveError};
+use tandem_l1::{
+    DeploymentError, RpcFailure, SubmitError,
+    bindings::{Inbox, ValiditySettlement},
+    payments::{HistoryError, LedgerError, PostedError},
+};
+use tandem_payments::ledger::Refused as BatchRefused;
+
+use super::fit::Moved;
+use crate::validity::{coordinator::NoJob, file::BatchFileError, pool::ProvingError};
+
+/// Why there is no forced batch.
+#[derive(Debug, thiserror::Error)]
+pub enum ForceError {
+    /// The deployment file cannot be read.
+    #[error(transparent)]
+    Deployment(#[from] DeploymentError),
+    /// The deployment's chain has no proofs.
+    #[error(
+        "`tandem-prover force` is for payments chains, and the deployment names an EVM chain: `tandem bridge force-withdraw` appends its batches without a proof"
+    )]
+    WrongKind,
+    /// The endpoint is another L1's.
+    #[error("--l1-rpc is of chain {found}, the deployment's L1 is chain {expected}")]
+    OtherL1 {
+        /// The deployment's chain id.
+        expected: u64,
+        /// The endpoint's.
+        found: u64,
+    },
+    /// The endpoint did not answer.
+    #[error(transparent)]
+    Rpc(#[from] RpcFailure),
+    /// The chain's events cannot be read.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// The segments of a batch cannot be had.
+    #[error("batch {index}: {source}")]
+    Posted {
+        /// Index of the batch.
+        index: u64,
+        /// What is wrong.
+        source: PostedError,
+    },
+    /// A batch does not give what the settlement says.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// There is nothing in the queue.
+    #[error(
+        "no message waits, so that there is nothing to force: `tandem bridge force-withdraw` queues one, and after {window_s} s it can be forced"
+    )]
+    NothingWaits {
+        /// Time after which a message is overdue, in seconds.
+        window_s: u64,
+    },
+    /// It is not time yet.
+    #[error(
+        "message {index}, the first of {waiting} that wait, is not overdue: a batch can be forced in {left_s} s, after {after} (seconds since 1970), unless one takes it before"
+    )]
+    NotOverdue {
+        /// Index of the message in the queue.
+        index: u64,
+        /// How many messages wait.
+        waiting: u64,
+        /// After which time it is overdue, in seconds.
+        after: u64,
+        /// How long that takes by L1's newest block, in seconds.
+        left_s: u64,
+    },
+    /// Nothing is appended to a chain that has ended.
+    #[error(
+        "the chain was frozen at {at} (seconds since 1970), and takes no batch any more: `tandem escape` pays everybody out"
+    )]
+    Frozen {
+        /// When, in seconds.
+        at: u64,
+    },
+    /// L1 is not any more what was proven for.
+    #[error("{0}; no batch was appended, run it again")]
+    Moved(#[source] Moved),
+    /// The schedule names keys that are not there.
+    #[error(
+        "the settlement has no keys of hash {0}, under which alone the next batch can be proven: `tandem deploy --resume` stores a deployment's first keys"
+    )]
+    KeysNotStored(B256),
+    /// The endpoint gives other keys.
+    #[error(
+        "the L1 endpoint gives verifying keys of hash {found}, the schedule names {expected}: use another --l1-rpc"
+    )]
+    OtherKeys {
+        /// What the schedule names.
+        expected: B256,
+        /// What the bytes hash to.
+        found: B256,
+    },
+    /// The keys on L1 cannot be read.
+    #[error("verifying keys on L1: {0}")]
+    KeySet(#[from] KeySetError),
+    /// A proving key is missing.
+    #[error(
+        "there is no proving key of the {circuit} circuit: {path} is missing. Keys of a ceremony are imported once, with `tandem-prover import-key` (docs/ceremony.md)"
+    )]
+    NoProvingKey {
+        /// The circuit's name.
+        circuit: &'static str,
+        /// The file that was looked for.
+        path: PathBuf,
+    },
+    /// A proving key cannot be used.
+    #[error("proving key {0}: import it anew")]
+    ProvingKey(#[source] ImportedKeyError),
+    /// A proving key of other verifying keys than L1's.
+    #[error(
+        "the proving key of the {circuit} circuit in {directory} is not of the deployment's key set {keys_hash}: name the folder with its keys (--keys)"
+    )]
+    OtherProvingKey {
+        /// The circuit's name.
+        circuit: &'static str,
+        /// Where the key is.
+        directory: PathBuf,
+        /// The hash of the set that the schedule names.
+        keys_hash: B256,
+    },
+    /// The devnet's keys cannot be had.
+    #[error("the devnet's proving keys: {0}")]
+    DevnetKeys(#[from] DevnetKeyError),
+    /// A message does not fit, which the rules of the schedule should exclude.
+    #[error("messages {start} to {end} must be taken together and do not fit a transaction: {source}")]
+    TooMuch {
+        /// The first message.
+        start: u64,
+        /// The first that may be left.
+        end: u64,
+        /// Which limit they exceed.
+        source: BatchRefused,
+    },
+    /// The batch cannot be cut into chunks.
+    #[error(transparent)]
+    Prepare(#[from] BatchProveError),
+    /// There is no job for one of its chunks.
+    #[error(transparent)]
+    NoJob(#[from] NoJob),
+    /// The prover cannot be started.
+    #[error("prover: {0}")]
+    Prover(#[from] ProveError),
+    /// It is not proven.
+    #[error(transparent)]
+    Proving(#[from] ProvingError),
+    /// The batch cannot be kept on disk.
+    #[error(transparent)]
+    File(#[from] BatchFileError),
+    /// The account cannot pay.
+    #[error(
+        "account {account} has {balance} wei; sending the batch takes up to {needed}: fund it and run this again, proofs are kept"
+    )]
+    Underfunded {
+        /// The account that would pay.
+        account: Address,
+        /// What it has, in wei.
+        balance: U256,
+        /// What it takes at most at L1's present price, in wei.
+        needed: U256,
+    },
+    /// The account cannot pay any more.
+    #[error("account {0} cannot pay for the batch: fund it and run this again, the proofs are kept")]
+    CannotPay(Address),
+    /// The transaction was not brought to an end.
+    #[error("{0}; the proofs are kept, run it again")]
+    Submit(#[from] SubmitError),
+    /// L1 refuses the batch although it fits.
+    #[error("L1 refuses the batch: {0}; the proofs are kept")]
+    Refused(Box<Refusal>),
+    /// L1 included the call and emitted no batch.
+    #[error("transaction {0} was included without its event: use another --l1-rpc")]
+    NoEvent(B256),
+    /// L1 changes faster than a batch can be sent.
+    #[error("the batch was not included after {0} attempts; the proofs are kept, run it again")]
+    NotIncluded(u32),
+    /// One of the command's tasks panicked.
+    #[error(transparent)]
+    Task(#[from] tokio::task::JoinError),
+    /// The end was asked for.
+    #[error("ended before the batch was on L1; what was proven is kept")]
+    Cancelled,
+}
+
+impl From<Moved> for ForceError {
+    fn from(moved: Moved) -> Self {
+        match moved {
+            Moved::Frozen { at } => Self::Frozen { at },
+            moved => Self::Moved(moved),
+        }
+    }
+}
+
+/// What L1 says when it refuses a batch, by name where it is known.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The settlement's error.
+    #[error("{0:?}")]
+    Settlement(ValiditySettlement::ValiditySettlementErrors),
+    /// The Inbox's.
+    #[error("{0:?}")]
+    Inbox(Inbox::InboxErrors),
+    /// No error that is known.
+    #[error("{0}")]
+    Unknown(Bytes),
+}

@@ -1,0 +1,171 @@
+//! The batch that takes what is overdue, built natively on the state that L1 tells. Rules: L1-BATCH-6, PAY-APPEND, PAY-CUT, PAY-LIMITS.
+//!
+//! Nobody signs anything in it, so that it has Apply chunks alone.
+
+use alloy::primitives::B256;
+use tandem_chain::ChainConfig;
+use tandem_circuits::{
+    circuit::CircuitId,
+    groth16::{Assembly, ChunkJob, Header, PreparedBatch, VerifyingKeys},
+};
+use tandem_l1::{
+    Deployment, L1Client,
+    payments::{BatchEvent, History, Ledger, QueuedRecord, posted, read},
+};
+use tandem_payments::{
+    batch::{ApplyCircuit, BatchBuilder, BatchLimits, Circuits, Load},
+    eddsa::domain,
+    field::integer,
+    ledger::Env,
+};
+use tandem_service::Report;
+
+use super::{
+    error::ForceError,
+    fit::{Ends, Moved, timestamp},
+    view::View,
+};
+
+/// Most blocks of L1 asked for at a time; an endpoint that refuses is asked for fewer.
+const LOG_BLOCKS_MAX: u64 = 10_000;
+/// Batches replayed between two words about it.
+const BATCHES_TOLD: u64 = 1_000;
+/// What one prover of two cores proves, in constraints a second (docs/spec/payments.md, PAY-MESSAGE-GAS).
+const CONSTRAINTS_PER_S: u64 = 43_000;
+
+/// The chain as L1 tells it.
+#[derive(Debug)]
+pub struct Ground {
+    /// State and output after the last batch.
+    pub ledger: Ledger,
+    /// Everything that was read: queue and batches.
+    pub history: History,
+}
+
+/// Replays everything that L1 has.
+///
+/// # Errors
+/// If the endpoint does not answer, leaves something out, or gives what does not fit together.
+pub async fn rebuild(client: &L1Client, deployment: &Deployment, report: Report) -> Result<Ground, ForceError> {
+    report.progress("rebuilding the state from L1");
+    let chain = &deployment.chain;
+    let history = read(client, chain, deployment.start_block, LOG_BLOCKS_MAX).await?;
+    let mut ledger = Ledger::genesis(chain);
+    for event in history.batches.iter().skip(1) {
+        let index = event.index;
+        let posted = posted(client, chain.settlement, event).await;
+        let posted = posted.map_err(|source| ForceError::Posted { index, source })?;
+        ledger = ledger.apply(event, &posted, &history.messages)?;
+        if index.is_multiple_of(BATCHES_TOLD) {
+            report.progress(format_args!("  {index} of {} batches replayed", history.batches.len().saturating_sub(1)));
+        }
+    }
+    report.progress(format_args!("{} leaves after batch {}", ledger.leaves().count(), ledger.index()));
+    Ok(Ground { ledger, history })
+}
+
+impl Ground {
+    /// The queue's hash before and after some of its messages; none if it does not have them.
+    pub fn ends(&self, start: u64, end: u64) -> Option<Ends> {
+        let hash = |end: u64| match end.checked_sub(1) {
+            None => Some(B256::ZERO),
+            Some(last) => Some(self.history.messages.get(usize::try_from(last).ok()?)?.queue_hash),
+        };
+        Some(Ends { start: hash(start)?, end: hash(end)? })
+    }
+
+    /// The batch of L1 that these proofs made, if it is there already: this process was killed after it had sent it.
+    pub fn appended(&self, assembly: &Assembly) -> Option<&BatchEvent> {
+        let header = assembly.statement().header;
+        let root = assembly.statement().apply.last()?.turn.root_out;
+        let event = self.history.batches.get(usize::try_from(header.index).ok()?)?;
+        let found = (event.fields.state_root, event.fields.queue_index, event.env.timestamp);
+        (found == (integer(root).into(), header.queue_end, timestamp(&header))).then_some(event)
+    }
+
+    fn messages(&self, start: u64, end: u64) -> &[QueuedRecord] {
+        let places = usize::try_from(start).ok().zip(usize::try_from(end).ok());
+        places.and_then(|(start, end)| self.history.messages.get(start..end)).unwrap_or_default()
+    }
+}
+
+/// A batch to prove.
+#[derive(Debug)]
+pub struct Plan {
+    /// The batch without proofs.
+    pub assembly: Assembly,
+    /// Its chunks.
+    pub jobs: Vec<ChunkJob>,
+    /// What it takes on L1.
+    pub load: Load,
+    /// Withdrawals in it.
+    pub withdrawals: usize,
+}
+
+impl Plan {
+    /// How long one prover of two cores takes for some of its chunks, in seconds.
+    pub fn estimate_s(&self, chunks: impl Iterator<Item = u32>) -> u64 {
+        let of = |number: u32| self.jobs.iter().find(|job| job.number == number).map_or(0, constraints);
+        chunks.map(of).fold(0, u64::saturating_add).div_ceil(CONSTRAINTS_PER_S)
+    }
+}
+
+fn constraints(job: &ChunkJob) -> u64 {
+    let known = [ApplyCircuit::SMALL, ApplyCircuit::LARGE];
+    known.into_iter().find(|circuit| circuit.id == job.circuit().number()).map_or(0, |circuit| circuit.constraints)
+}
+
+/// The circuits for which L1 has keys; `None` if none of them applies operations.
+fn circuits(keys: &VerifyingKeys) -> Option<Circuits> {
+    let has = |id| keys.contains_key(&id);
+    let apply = match (has(CircuitId::ApplySmall), has(CircuitId::ApplyLarge)) {
+        (true, true) => [ApplyCircuit::SMALL, ApplyCircuit::LARGE],
+        (true, false) => [ApplyCircuit::SMALL; 2],
+        (false, true) => [ApplyCircuit::LARGE; 2],
+        (false, false) => return None,
+    };
+    Some(Circuits { apply, session: None, ethereum: None, register: None })
+}
+
+/// Builds the batch that takes the messages up to `end`.
+///
+/// # Errors
+/// If they do not fit one transaction.
+pub fn build(
+    chain: &ChainConfig,
+    ground: &Ground,
+    view: &View,
+    keys: &VerifyingKeys,
+    env: Env,
+    end: u64,
+) -> Result<Plan, ForceError> {
+    let (state, start) = (ground.ledger.state(), ground.ledger.output().queue_index);
+    let Ends { start: queue_hash_start, end: queue_hash_end } =
+        ground.ends(start, end).ok_or(Moved::OtherMessages { start, end })?;
+    let circuits = circuits(keys).ok_or(ForceError::KeysNotStored(view.rules.keys_hash))?;
+    let dom = domain(chain.l2_chain_id, chain.hash());
+    // How many proofs it takes is no matter of L1's, and what is overdue must be taken together.
+    let limits = BatchLimits { apply_proofs_max: u64::MAX, ..BatchLimits::default() };
+    let mut builder = BatchBuilder::with(state.clone(), env, dom, start, circuits, limits);
+    for queued in ground.messages(start, end) {
+        builder.message(&queued.message).map_err(|source| ForceError::TooMuch { start, end, source })?;
+    }
+    let load = builder.load();
+    let header = Header {
+        config_hash: view.rules.config_hash,
+        key_set_hash: view.rules.keys_hash,
+        index: ground.ledger.index().saturating_add(1),
+        root_in: state.root(),
+        leaf_count_in: state.leaf_count(),
+        queue_start: start,
+        queue_hash_start,
+        queue_end: end,
+        queue_hash_end,
+        env: env.pack(),
+        dom,
+    };
+    let (batch, _) = builder.finish();
+    let withdrawals = batch.withdrawals.len() / 2;
+    let (assembly, jobs) = PreparedBatch::new(header, &batch, &[])?.split();
+    Ok(Plan { assembly, jobs, load, withdrawals })
+}

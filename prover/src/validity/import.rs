@@ -1,0 +1,66 @@
+//! `tandem-prover import-key`: a ceremony's proving key, checked and put where provers find it. Rules: PAY-KEY.
+//!
+//! What the check can see, and what it cannot, stands at `tandem_circuits::groth16::import_key`.
+
+use std::{io, path::PathBuf};
+
+use serde_json::{Value, json};
+use tandem_circuits::{
+    apply::Apply,
+    authorise::session::{SessionChunk, SessionChunkError},
+    circuit::Chunk,
+    groth16::{ImportedKeyError, ImportedKeys, ProveError, Prover, ProverConfig},
+};
+use tandem_payments::{Fr, batch::ApplyCircuit};
+use tandem_service::Report;
+
+use crate::flags::{CircuitName, ImportKeyFlags};
+
+/// Why a key is not imported.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportKeyError {
+    /// The file cannot be read.
+    #[error("cannot read {path}: {error}")]
+    Read {
+        /// The file's path.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        error: io::Error,
+    },
+    /// The key is refused, or the folder cannot be written.
+    #[error("the key is not taken: {0}")]
+    Key(#[from] ImportedKeyError),
+    /// The trial's chunk cannot be made.
+    #[error(transparent)]
+    Session(#[from] SessionChunkError),
+    /// The prover of the trial cannot be started.
+    #[error("prover: {0}")]
+    Prover(#[from] ProveError),
+}
+
+/// Does it; where the key is now.
+///
+/// # Errors
+/// If the key is refused; nothing is written then.
+pub fn run(flags: &ImportKeyFlags, report: Report) -> Result<Value, ImportKeyError> {
+    match flags.circuit {
+        CircuitName::ApplySmall => import(flags, report, Apply::blank(ApplyCircuit::SMALL)),
+        CircuitName::ApplyLarge => import(flags, report, Apply::blank(ApplyCircuit::LARGE)),
+        CircuitName::SessionSmall => import(flags, report, SessionChunk::small(Vec::new(), Fr::default())?),
+        CircuitName::SessionLarge => import(flags, report, SessionChunk::large(Vec::new(), Fr::default())?),
+    }
+}
+
+fn import<C: Chunk + Clone + Send>(flags: &ImportKeyFlags, report: Report, trial: C) -> Result<Value, ImportKeyError> {
+    let path = flags.file.clone();
+    let bytes = std::fs::read(&path).map_err(|error| ImportKeyError::Read { path, error })?;
+    let circuit = trial.circuit_id().name();
+    report.progress(format_args!(
+        "checking the key of the {circuit} circuit, point by point, and proving a chunk with it: a minute or two"
+    ));
+    let prover = Prover::new(ProverConfig::default())?;
+    let keys = ImportedKeys::new(&flags.keys);
+    let path = keys.import(&prover, &bytes, flags.compressed, flags.digest, trial)?;
+    Ok(json!({ "circuit": circuit, "key": path }))
+}

@@ -1,0 +1,190 @@
+//! Keys: the verifying ones that L1 stores, by which proofs are judged, and the proving ones of a folder, which are checked against them. Rules: PAY-KEYS, PAY-CUT.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use alloy::{
+    eips::BlockId,
+    primitives::{B256, keccak256},
+    providers::Provider,
+};
+use tandem_circuits::{
+    apply::Apply,
+    authorise::session::{SessionChunk, SessionChunkError},
+    circuit::{Chunk, CircuitId},
+    groth16::{
+        DEVNET_CHAIN_IDS, DevnetKeyError, DevnetKeys, ImportedKeyError, ImportedKeys, Key, KeySetError, VerifyingKeys,
+        key_words, read_key_set,
+    },
+};
+use tandem_l1::{Deployment, L1Client, L1Header, RpcFailure, bindings::ValiditySettlement};
+use tandem_payments::{
+    Fr,
+    batch::{ApplyCircuit, AuthoriseCircuit, Circuits},
+};
+
+/// Why there are no keys.
+#[derive(Debug, thiserror::Error)]
+pub enum KeysError {
+    /// The endpoint did not answer.
+    #[error(transparent)]
+    Rpc(#[from] RpcFailure),
+    /// The schedule names keys that are not there.
+    #[error(
+        "the settlement has no keys of hash {0}, under which alone the next batch can be proven: `tandem deploy --resume` stores a deployment's first keys"
+    )]
+    NotStored(B256),
+    /// The endpoint gives other keys.
+    #[error(
+        "the L1 endpoint gives verifying keys of hash {found}, the schedule names {expected}: use another --l1-rpc"
+    )]
+    Other {
+        /// What the schedule names.
+        expected: B256,
+        /// What the bytes hash to.
+        found: B256,
+    },
+    /// The keys on L1 cannot be read.
+    #[error("verifying keys on L1: {0}")]
+    Set(#[from] KeySetError),
+    /// A proving key is missing.
+    #[error(
+        "there is no proving key of the {circuit} circuit: {path} is missing. Keys of a ceremony are imported once, with `tandem-prover import-key` (docs/ceremony.md)"
+    )]
+    NoProvingKey {
+        /// The circuit's name.
+        circuit: &'static str,
+        /// The file that was looked for.
+        path: PathBuf,
+    },
+    /// A proving key cannot be used.
+    #[error("proving key {0}: import it anew")]
+    Imported(#[source] ImportedKeyError),
+    /// A proving key of other verifying keys than L1's.
+    #[error(
+        "the proving key of the {circuit} circuit in {directory} is not of the deployment's key set {keys_hash}: name the folder with its keys (--keys)"
+    )]
+    OtherProvingKey {
+        /// The circuit's name.
+        circuit: &'static str,
+        /// Where the key is.
+        directory: PathBuf,
+        /// The hash of the set that the schedule names.
+        keys_hash: B256,
+    },
+    /// The devnet's keys cannot be had.
+    #[error("the devnet's proving keys: {0}")]
+    Devnet(#[from] DevnetKeyError),
+    /// A circuit of signatures cannot be set up.
+    #[error(transparent)]
+    Session(#[from] SessionChunkError),
+}
+
+/// The verifying keys of a hash, as the settlement has them at a block.
+///
+/// # Errors
+/// If they are not stored, or the endpoint gives other ones.
+pub async fn verifying(
+    client: &L1Client,
+    deployment: &Deployment,
+    head: L1Header,
+    keys_hash: B256,
+) -> Result<VerifyingKeys, KeysError> {
+    let (at, provider) = (BlockId::hash(head.id.hash), client.provider());
+    let settlement = ValiditySettlement::new(deployment.chain.settlement, provider);
+    let set = client.call(async { settlement.keySetOf(keys_hash).block(at).call().await }).await?;
+    if set.is_zero() {
+        return Err(KeysError::NotStored(keys_hash));
+    }
+    let code = client.request(provider.get_code_at(set).block_id(at)).await?;
+    // The first byte keeps the contract from being called.
+    let bytes = code.get(1..).unwrap_or_default();
+    let found = keccak256(bytes);
+    if found != keys_hash {
+        return Err(KeysError::Other { expected: keys_hash, found });
+    }
+    Ok(read_key_set(bytes)?)
+}
+
+/// The circuits that batches are cut for where L1 has these keys; `None` if none of them applies operations.
+pub fn circuits(keys: &VerifyingKeys) -> Option<Circuits> {
+    let of = |small, large| match (keys.contains_key(&small), keys.contains_key(&large)) {
+        (true, true) => Some([true, false]),
+        (true, false) => Some([true; 2]),
+        (false, true) => Some([false; 2]),
+        (false, false) => None,
+    };
+    let apply = of(CircuitId::ApplySmall, CircuitId::ApplyLarge)?;
+    let session = of(CircuitId::SessionSmall, CircuitId::SessionLarge);
+    let apply_of = |small| if small { ApplyCircuit::SMALL } else { ApplyCircuit::LARGE };
+    let session_of = |small| if small { AuthoriseCircuit::SESSION_SMALL } else { AuthoriseCircuit::SESSION_LARGE };
+    Some(Circuits {
+        apply: apply.map(apply_of),
+        session: session.map(|session| session.map(session_of)),
+        ethereum: None,
+        register: None,
+    })
+}
+
+/// Where proving keys are, and what they must be of.
+#[derive(Clone, Debug)]
+pub struct ProvingKeys {
+    /// The folder.
+    pub directory: PathBuf,
+    /// The L1 on which the chain settles: on a devnet's, keys that are missing are made.
+    pub l1_chain_id: u64,
+}
+
+impl ProvingKeys {
+    /// Those of some circuits; `told` hears what takes time.
+    ///
+    /// # Errors
+    /// If one is missing, or its verifying half is not that of L1, whose keys are `verifying`, of hash `keys_hash`.
+    pub fn read(
+        &self,
+        circuits: &BTreeSet<CircuitId>,
+        verifying: &VerifyingKeys,
+        keys_hash: B256,
+        told: &mut dyn FnMut(fmt::Arguments<'_>),
+    ) -> Result<BTreeMap<CircuitId, Key>, KeysError> {
+        let mut found = BTreeMap::new();
+        for id in circuits {
+            let key = match id {
+                CircuitId::ApplySmall => self.key(&Apply::blank(ApplyCircuit::SMALL), told)?,
+                CircuitId::ApplyLarge => self.key(&Apply::blank(ApplyCircuit::LARGE), told)?,
+                CircuitId::SessionSmall => self.key(&SessionChunk::small(Vec::new(), Fr::default())?, told)?,
+                CircuitId::SessionLarge => self.key(&SessionChunk::large(Vec::new(), Fr::default())?, told)?,
+            };
+            let words = |verifying| key_words(*id, verifying);
+            if verifying.get(id).map(words) != Some(words(key.verifying())) {
+                let directory = self.directory.clone();
+                return Err(KeysError::OtherProvingKey { circuit: id.name(), directory, keys_hash });
+            }
+            found.insert(*id, key);
+        }
+        Ok(found)
+    }
+
+    /// One that was imported, or the devnet's.
+    fn key<C: Chunk + Clone>(&self, blank: &C, told: &mut dyn FnMut(fmt::Arguments<'_>)) -> Result<Key, KeysError> {
+        let (circuit, directory): (_, &Path) = (blank.circuit_id().name(), &self.directory);
+        told(format_args!("reading the proving key of the {circuit} circuit"));
+        match ImportedKeys::new(directory).key(blank) {
+            Ok(key) => Ok(key),
+            Err(error) => match error.missing() {
+                Some(_) if DEVNET_CHAIN_IDS.contains(&self.l1_chain_id) => {
+                    told(format_args!(
+                        "it is the devnet's, and made in {} if it is not there: once, some seconds or a minute",
+                        directory.display()
+                    ));
+                    Ok(DevnetKeys::new(self.l1_chain_id, directory)?.key(blank)?)
+                }
+                Some(path) => Err(KeysError::NoProvingKey { circuit, path: path.into() }),
+                None => Err(KeysError::Imported(error)),
+            },
+        }
+    }
+}

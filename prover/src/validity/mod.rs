@@ -1,0 +1,34 @@
+//! Proving batches of a payments chain: one coordinator, any number of workers, and who stands behind them on L1.
+//!
+//! ```text
+//!  L1 --rebuild--> state, queue --build--> PreparedBatch
+//!                                            | split
+//!                     Coordinator <----------+
+//!   BatchFile <------  Assembly               jobs, leased --ChunkJob bytes--> Worker
+//!   (after each        each proof verified  <------------ ChunkProof bytes --- (here a thread, elsewhere a process)
+//!    proof)                  | all there
+//!                            v
+//!                       ProvenBatch --append--> L1
+//! ```
+//!
+//! Everything that counts lies in the batch's assembly: it takes no proof that does not verify under L1's own keys, so that a bad worker costs only time, and its
+//! bytes are on disk before the next job goes out, so that a kill costs the proofs that were under way and no others. Rules: PAY-APPEND, PAY-TRANSCRIPT, PAY-KEYS.
+
+pub mod coordinator;
+pub mod file;
+pub mod force;
+pub mod import;
+pub mod keys;
+pub mod local;
+pub mod pool;
+mod progress;
+pub mod service;
+#[cfg(test)]
+mod tests;
+pub mod worker;
+
+pub use coordinator::{Coordinator, CoordinatorConfig, Fault, NoJob, WorkerId};
+pub use file::{BatchFile, BatchFileError, BatchFolder, Stored};
+pub use local::LocalWorker;
+pub use pool::{Event, ProvingError, prove};
+pub use worker::{WorkFailed, Worker};

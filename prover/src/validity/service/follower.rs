@@ -1,0 +1,176 @@
+//! Follows L1: the chain after the last batch that is there, the queue behind it, and the rules. Rules: PAY-OUTPUT, L1-MSG-2, L1-SCHED-3.
+//!
+//! The state is rebuilt from L1 alone, batch by batch as they land; where L1 took one back, from genesis. Adversarial: the endpoint, whose every word is recomputed.
+
+use std::{sync::Arc, time::Duration};
+
+use alloy::primitives::B256;
+use tandem_chain::OutputFields;
+use tandem_circuits::groth16::VerifyingKeys;
+use tandem_l1::{
+    BlockRef, Deployment, L1Client, RpcFailure,
+    payments::{History, HistoryError, Ledger, LedgerError, PostedError, posted, read},
+};
+use tandem_service::{Readiness, Trouble};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::settled::{Base, Queue, Rules, Settled};
+use crate::validity::{
+    force::view::View,
+    keys::{self, KeysError},
+};
+
+/// Most blocks of L1 asked for at a time; an endpoint that refuses is asked for fewer.
+const LOG_BLOCKS_MAX: u64 = 10_000;
+/// L1 may be silent for so long before anybody is told.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Why L1 cannot be followed. What was read is kept.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// The endpoint did not answer.
+    #[error(transparent)]
+    Rpc(#[from] RpcFailure),
+    /// The chain's events cannot be read.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// The segments of a batch cannot be had.
+    #[error("batch {index}: {source}")]
+    Posted {
+        /// Index of the batch.
+        index: u64,
+        /// What is wrong.
+        source: PostedError,
+    },
+    /// A batch does not give what the settlement says.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The verifying keys cannot be had.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+}
+
+/// The chain on L1. Owned by one task.
+#[derive(Debug)]
+pub struct Follower {
+    client: L1Client,
+    deployment: Deployment,
+    depth: u64,
+    poll_interval: Duration,
+    trouble: Trouble,
+    ledger: Ledger,
+    /// The block up to which was read.
+    head: Option<BlockRef>,
+    keys: (B256, Arc<VerifyingKeys>),
+}
+
+impl Follower {
+    /// Begins at genesis. Batches below `depth` blocks of L1 count as there for good; between looks it waits for `poll_interval`.
+    pub fn new(
+        client: L1Client,
+        deployment: Deployment,
+        depth: u64,
+        poll_interval: Duration,
+        readiness: &Readiness,
+    ) -> Self {
+        let ledger = Ledger::genesis(&deployment.chain);
+        let trouble = readiness.trouble("L1", GRACE);
+        Self { client, deployment, depth, poll_interval, trouble, ledger, head: None, keys: Default::default() }
+    }
+
+    /// Follows until `token` is cancelled; `settled` gets what changed.
+    pub async fn run(mut self, settled: watch::Sender<Option<Arc<Settled>>>, token: CancellationToken) {
+        loop {
+            let looked = tokio::select! {
+                () = token.cancelled() => return,
+                looked = self.look() => looked,
+            };
+            match looked {
+                Ok(found) => {
+                    if let Some(found) = found {
+                        settled.send_replace(Some(Arc::new(found)));
+                    }
+                    if let Some(lasted) = self.trouble.is_over() {
+                        tracing::info!(seconds = lasted.as_secs(), "L1 can be read again");
+                    }
+                }
+                Err(error) => {
+                    if let Some(lasts) = self.trouble.holds(|| error.to_string()) {
+                        tracing::warn!(%error, ?lasts, "L1 cannot be read: check the endpoint and --l1-rpc; trying on");
+                    }
+                }
+            }
+            tokio::select! {
+                () = token.cancelled() => return,
+                () = tokio::time::sleep(self.poll_interval) => {}
+            }
+        }
+    }
+
+    /// Looks at L1; nothing if its newest block is the one that was read.
+    async fn look(&mut self) -> Result<Option<Settled>, FollowError> {
+        if self.head == Some(self.client.latest().await?.id) {
+            return Ok(None);
+        }
+        let history = read(&self.client, &self.deployment.chain, self.deployment.start_block, LOG_BLOCKS_MAX).await?;
+        self.replay(&history).await?;
+        let view = View::read(&self.client, &self.deployment, history.head).await?;
+        let keys_hash = view.rules.keys_hash;
+        if self.keys.0 != keys_hash {
+            let keys = keys::verifying(&self.client, &self.deployment, view.head, keys_hash).await?;
+            self.keys = (keys_hash, Arc::new(keys));
+        }
+        self.head = Some(history.head.id);
+        Ok(Some(self.settled(history, &view)))
+    }
+
+    /// Applies what L1 has beyond the ledger.
+    async fn replay(&mut self, history: &History) -> Result<(), FollowError> {
+        let at = |index: u64| history.batches.get(usize::try_from(index).ok()?);
+        let is_there = at(self.ledger.index()).is_some_and(|event| event.output == self.ledger.output().hash());
+        if !is_there {
+            tracing::warn!(batch = self.ledger.index(), "L1 reorganised: the state is rebuilt");
+            self.ledger = Ledger::genesis(&self.deployment.chain);
+        }
+        while let Some(event) = at(self.ledger.index().saturating_add(1)) {
+            let index = event.index;
+            let posted = posted(&self.client, self.deployment.chain.settlement, event).await;
+            let posted = posted.map_err(|source| FollowError::Posted { index, source })?;
+            self.ledger = self.ledger.clone().apply(event, &posted, &history.messages)?;
+            tracing::info!(batch = index, leaves = self.ledger.state().leaf_count(), "batch on L1");
+        }
+        Ok(())
+    }
+
+    fn settled(&self, history: History, view: &View) -> Settled {
+        let OutputFields { queue_index: start, .. } = *self.ledger.output();
+        let taken = usize::try_from(start).unwrap_or(usize::MAX).min(history.messages.len());
+        let hash_start = taken.checked_sub(1).and_then(|last| history.messages.get(last));
+        let is_deep = |block: u64| block.saturating_add(self.depth) <= view.head.id.number;
+        let deep = history.batches.iter().rev().find(|event| is_deep(event.block));
+        Settled {
+            head: view.head,
+            base: Arc::new(Base {
+                index: self.ledger.index(),
+                state: self.ledger.state().clone(),
+                timestamp: view.last_timestamp,
+                queue_end: start,
+            }),
+            deep: deep.map_or(0, |event| event.index),
+            queue: Queue {
+                start,
+                hash_start: hash_start.map_or(B256::ZERO, |last| last.queue_hash),
+                messages: history.messages.get(taken..).unwrap_or_default().to_vec(),
+            },
+            rules: Rules {
+                config_hash: view.rules.config_hash,
+                keys_hash: view.rules.keys_hash,
+                messages_max: view.rules.messages_max,
+                age_max_s: view.rules.age_max_s,
+            },
+            keys: self.keys.1.clone(),
+            frozen_at: view.frozen_at,
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! `tandem-prover force` as a stranger runs it, beside the other commands that take the money out: the operator is gone, and L1 is all there is.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+use alloy::{
+    primitives::{Address, B256, TxHash},
+    signers::local::PrivateKeySigner,
+};
+use serde_json::Value;
+use tandem_chain::ChainKind;
+use tandem_l1::payments::rebuild;
+use tandem_tests::{
+    payments::{Chain, ETHER, WINDOW, cost},
+    world::built,
+};
+
+const ETH: Address = Address::ZERO;
+
+/// What a stranger has: the deployment file, an L1 endpoint, a key with ether, and a folder.
+struct Stranger<'a> {
+    chain: &'a Chain,
+    key: PrivateKeySigner,
+    deployment: PathBuf,
+    data: PathBuf,
+}
+
+impl<'a> Stranger<'a> {
+    fn new(chain: &'a Chain, key: &PrivateKeySigner, deployment: &Path, data: PathBuf) -> Self {
+        Self { chain, key: key.clone(), deployment: deployment.into(), data }
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(built(program).unwrap());
+        for variable in ["TANDEM_L2_RPC", "TANDEM_PAYLOADS", "TANDEM_L1_BEACON", "TANDEM_CONFIG", "TANDEM_DIR"] {
+            command.env_remove(variable);
+        }
+        command.env("TANDEM_KEY", B256::from(self.key.to_bytes()).to_string());
+        command.env("TANDEM_L1_RPC", self.chain.anvil.url().unwrap().as_str());
+        command.env("TANDEM_DEPLOYMENT", &self.deployment);
+        command
+    }
+
+    fn force(&self) -> Command {
+        let keys = std::env::temp_dir().join("tandem-devnet-keys");
+        let mut command = self.command("tandem-prover");
+        command.arg("force").arg("--data-dir").arg(&self.data).arg("--keys").arg(keys);
+        command.args(["--l1-depth", "0", "--l1-poll-ms", "20"]);
+        command
+    }
+
+    fn forced(&self) -> Output {
+        self.force().arg("--json").output().unwrap()
+    }
+
+    /// Why it does not force anything.
+    fn refused(&self) -> String {
+        let output = self.forced();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        json(&output)["error"].as_str().unwrap().into()
+    }
+
+    /// What a command of `tandem` says.
+    fn tandem(&self, args: &[&str]) -> Value {
+        let output = self.command("tandem").arg("--json").args(args).output().unwrap();
+        assert!(output.status.success(), "{args:?}: {output:?}");
+        json(&output)
+    }
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+}
+
+/// Tests PAY-APPEND, L1-BATCH-7: kill -9 in the middle, two strangers at once, and every wei where it belongs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_forces_a_withdrawal_with_the_program_alone() {
+    let mut chain = Chain::start().await;
+    let people = [0, 1].map(|i| chain.user(i).address());
+    chain.deposit_eth(0, 2 * ETHER).await;
+    chain.deposit_eth(1, 7).await;
+    chain.consume().await;
+    // From here on the operator is gone. Seven messages are more than one chunk: two that pay, and five that find nothing any more.
+    for i in [0, 1, 0, 1, 0, 1, 0] {
+        chain.force_withdrawal(i, ETH).await;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    fs::write(at("deployment.json"), serde_json::to_vec(&chain.deployment).unwrap()).unwrap();
+    let mut evm = chain.deployment.clone();
+    evm.chain.kind = ChainKind::Evm;
+    fs::write(at("evm.json"), serde_json::to_vec(&evm).unwrap()).unwrap();
+    let keys = [chain.stranger(), chain.user(2)];
+    let stranger = Stranger::new(&chain, keys[0], &at("deployment.json"), at("data"));
+
+    let early = stranger.refused();
+    assert!(early.contains("is not overdue: a batch can be forced in"), "{early}");
+    chain.wait(WINDOW + 1).await;
+    let evm = Stranger::new(&chain, keys[0], &at("evm.json"), at("data")).refused();
+    assert!(evm.contains("is for payments chains"), "{evm}");
+    let poor = Stranger::new(&chain, &PrivateKeySigner::random(), &at("deployment.json"), at("poor")).refused();
+    assert!(poor.contains("fund it"), "{poor}");
+
+    kill_after_the_first_proof(&stranger);
+    // Two strangers go on from it at once: one is first, and the other loses nothing but time.
+    fs::create_dir(at("other")).unwrap();
+    fs::copy(at("data").join("batch.assembly"), at("other").join("batch.assembly")).unwrap();
+    fs::create_dir(at("late")).unwrap();
+    fs::copy(at("data").join("batch.assembly"), at("late").join("batch.assembly")).unwrap();
+    let other = Stranger::new(&chain, keys[1], &at("deployment.json"), at("other"));
+    let (first, second) = std::thread::scope(|scope| {
+        let other = scope.spawn(|| other.forced());
+        (stranger.forced(), other.join().unwrap())
+    });
+    assert!(first.status.success() && second.status.success(), "{first:?} {second:?}");
+    let mut told = [json(&first), json(&second)];
+    told.sort_by_key(|told| told["appended"] == true);
+    let [beaten, done] = told;
+    assert!(beaten["appended"] == false && beaten["reason"].as_str().unwrap().contains("somebody else"), "{beaten}");
+    let figures = ["batch", "firstMessage", "messages", "withdrawals", "proofs", "provenBefore"];
+    assert_eq!(figures.map(|name| done[name].as_u64().unwrap()), [2, 2, 7, 2, 2, 1], "{done}");
+    // A run that was killed after it had sent the batch finds it there.
+    let late = Stranger::new(&chain, keys[1], &at("deployment.json"), at("late"));
+    assert_eq!(json(&late.forced())["l1Transaction"], done["l1Transaction"]);
+    assert!(late.refused().contains("no message waits"));
+
+    // The owner claims his own, anybody claims for another, to the wei.
+    let before = [chain.ether_of(people[0]).await, chain.ether_of(people[1]).await];
+    let owner = Stranger::new(&chain, chain.user(0), &at("deployment.json"), at("data"));
+    let claimed = owner.tandem(&["bridge", "claim", &(2u64 << 32).to_string()]);
+    stranger.tandem(&["bridge", "claim", &((2u64 << 32) + 1).to_string()]);
+    let transaction: TxHash = claimed["l1Transaction"].as_str().unwrap().parse().unwrap();
+    let receipt = chain.client.receipt(transaction).await.unwrap().unwrap();
+    assert_eq!(chain.ether_of(people[0]).await, before[0] + 2 * ETHER - cost(&receipt));
+    assert_eq!(chain.ether_of(people[1]).await, before[1] + 7);
+    assert_eq!(chain.escrow(ETH).await, 0);
+    let rebuilt = rebuild(&chain.client, chain.chain(), chain.deployment.start_block, 1_000).await.unwrap();
+    assert_eq!((rebuilt.ledger.index(), rebuilt.ledger.output().queue_index), (2, 9));
+}
+
+/// Kills it while it proves the second chunk of two; while it runs nobody else gets at its folder.
+fn kill_after_the_first_proof(stranger: &Stranger<'_>) {
+    let mut child = stranger.force().stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut said = Vec::new();
+    loop {
+        let line = lines.next().unwrap_or_else(|| panic!("it ended: {said:#?}")).unwrap();
+        said.push(line);
+        if said.last().is_some_and(|line| line.contains("1 of 2 are there")) {
+            break;
+        }
+    }
+    let plan = said.iter().find(|line| line.contains("batch 2 takes 7 of 7 messages"));
+    assert!(plan.is_some_and(|line| line.contains("2 proofs, of which 0 are there")), "{said:#?}");
+    assert!(stranger.refused().contains("another process proves"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
