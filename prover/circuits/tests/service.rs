@@ -11,9 +11,9 @@ use tandem_circuits::{
     authorise::session::{Authorisation, SessionChunk},
     circuit::CircuitId,
     groth16::{
-        ASSEMBLY_BYTES_MAX, Assembly, AssemblyError, BatchProveError, ChunkJob, ChunkProof, DevnetKeys, Header,
-        JOB_BYTES_MAX, Key, PROOF_BYTES_MAX, PreparedBatch, ProveError, Prover, ProverConfig, Segment, Transcript,
-        VerifyingKeys, WireError, key_set_hash, verify_batch,
+        ASSEMBLY_BYTES_MAX, ASSEMBLY_STATEMENTS_MAX, Assembly, AssemblyError, BatchProveError, ChunkJob, ChunkProof,
+        DevnetKeys, Header, JOB_BYTES_MAX, Key, PROOF_BYTES_MAX, PreparedBatch, ProveError, Prover, ProverConfig,
+        Segment, Transcript, VerifyingKeys, WireError, key_set_hash, verify_batch,
     },
 };
 use tandem_payments::{
@@ -188,6 +188,29 @@ fn refuses(assembly: &mut Assembly, proofs: &[ChunkProof; 2], session: &ChunkPro
     assert_eq!(*assembly, before);
 }
 
+/// Changes a message that another holds as bytes.
+fn change<M: prost::Message + Default>(bytes: &mut Vec<u8>, change: impl FnOnce(&mut M)) {
+    let mut message = M::decode(bytes.as_slice()).unwrap();
+    change(&mut message);
+    *bytes = message.encode_to_vec();
+}
+
+fn apply(message: &mut v1::BatchAssembly, with: fn(&mut v1::ApplyStatement)) {
+    change(&mut message.apply[0], with);
+}
+
+fn authorise(message: &mut v1::BatchAssembly, with: fn(&mut v1::AuthoriseStatement)) {
+    change(&mut message.authorise[0], with);
+}
+
+fn proof(message: &mut v1::BatchAssembly, with: fn(&mut v1::ChunkProof)) {
+    change(&mut message.proofs[0], with);
+}
+
+fn slot(work: &mut v1::ApplyWork, number: usize, with: fn(&mut v1::Slot)) {
+    change(&mut work.slots[number], with);
+}
+
 /// A stored assembly in which anything has changed is refused, and so is a proof in it that is not the batch's.
 fn damaged(stored: &[u8]) {
     let service = &*SERVICE;
@@ -210,20 +233,25 @@ fn damaged(stored: &[u8]) {
     assert!(rewritten(|_| ()).is_ok());
     let invalid = |result| matches!(result, Err(WireError::Assembly(AssemblyError::Invalid { number: 2 })));
     assert!(invalid(rewritten(|message| message.segments[0][0] ^= 1)));
-    assert!(invalid(rewritten(|message| message.authorise[0].product[31] ^= 1)));
-    assert!(invalid(rewritten(|message| message.apply[0].root_out[31] ^= 1)));
+    assert!(invalid(rewritten(|message| authorise(message, |chunk| chunk.product[31] ^= 1))));
+    assert!(invalid(rewritten(|message| apply(message, |chunk| chunk.root_out[31] ^= 1))));
     assert!(invalid(rewritten(|message| message.header.as_mut().unwrap().index += 1)));
     assert!(matches!(rewritten(|message| message.version = 2), Err(WireError::Version(2))));
-    assert!(matches!(rewritten(|message| message.apply[0].circuit = 3), Err(WireError::Circuit(3))));
-    assert!(matches!(rewritten(|message| message.authorise[0].circuit = 1), Err(WireError::Circuit(1))));
+    assert!(matches!(rewritten(|message| apply(message, |chunk| chunk.circuit = 3)), Err(WireError::Circuit(3))));
+    assert!(matches!(rewritten(|message| authorise(message, |chunk| chunk.circuit = 1)), Err(WireError::Circuit(1))));
     assert!(matches!(
         rewritten(|message| drop(message.segments.pop())),
         Err(WireError::Length { field: "segments", .. })
     ));
-    assert!(matches!(rewritten(|message| message.proofs[0].proof[31] ^= 1), Err(WireError::Point("A"))));
-    assert!(matches!(rewritten(|message| message.proofs[0].version = 0), Err(WireError::Version(0))));
+    assert!(matches!(rewritten(|message| proof(message, |proof| proof.proof[31] ^= 1)), Err(WireError::Point("A"))));
+    assert!(matches!(rewritten(|message| proof(message, |proof| proof.version = 0)), Err(WireError::Version(0))));
+    // a proof twice changes nothing; more proofs than chunks, or statements without end, are not looked at
     let twice = rewritten(|message| message.proofs.push(message.proofs[0].clone()));
     assert_eq!(twice.unwrap().proofs().count(), 1);
+    let often = rewritten(|message| message.proofs.resize(4, message.proofs[0].clone()));
+    assert!(matches!(often, Err(WireError::TooMany { field: "proofs", found: 4, max: 3 })));
+    let endless = rewritten(|message| message.apply.resize(ASSEMBLY_STATEMENTS_MAX, Vec::new()));
+    assert!(matches!(endless, Err(WireError::TooMany { field: "statements", max: ASSEMBLY_STATEMENTS_MAX, .. })));
 }
 
 #[test]
@@ -251,15 +279,21 @@ fn what_is_no_job_is_refused() {
     assert!(matches!(with(|work| drop(work.slots.pop())), Err(WireError::Length { field: "slots", .. })));
     assert!(matches!(with(|work| work.dom = vec![0xff; 32]), Err(WireError::Range("dom"))));
     assert!(matches!(with(|work| work.cap_in.truncate(500)), Err(WireError::Length { field: "cap_in", .. })));
-    assert!(matches!(with(|work| work.slots[1].variant = 20), Err(WireError::Range("variant"))));
-    assert!(matches!(with(|work| work.slots[1].account[11] = 1), Err(WireError::Range("account"))));
-    assert!(matches!(with(|work| drop(work.slots[0].items.pop())), Err(WireError::Length { field: "items", .. })));
-    assert!(matches!(with(|work| work.slots[0].a = None), Err(WireError::Missing("a"))));
+    assert!(matches!(with(|work| slot(work, 1, |slot| slot.variant = 20)), Err(WireError::Range("variant"))));
+    assert!(matches!(with(|work| slot(work, 1, |slot| slot.account[11] = 1)), Err(WireError::Range("account"))));
+    assert!(matches!(
+        with(|work| slot(work, 0, |slot| drop(slot.items.pop()))),
+        Err(WireError::Length { field: "items", .. })
+    ));
+    assert!(matches!(with(|work| slot(work, 0, |slot| slot.a = None)), Err(WireError::Missing("a"))));
     assert!(matches!(with(|work| work.fee_in = vec![0; 17]), Err(WireError::Length { field: "fee_in", .. })));
+    // many of nothing: counted, and not decoded
+    let many = with(|work| work.slots = vec![Vec::new(); JOB_BYTES_MAX / 4]);
+    assert!(matches!(many, Err(WireError::Length { field: "slots", .. })));
     // in form, and false: it is not proven
     for change in [
-        |work: &mut v1::ApplyWork| work.slots[0].amount[15] ^= 1,
-        |work: &mut v1::ApplyWork| work.slots[0].variant = 5,
+        |work: &mut v1::ApplyWork| slot(work, 0, |slot| slot.amount[15] ^= 1),
+        |work: &mut v1::ApplyWork| slot(work, 0, |slot| slot.variant = 5),
         |work: &mut v1::ApplyWork| work.timestamp = u64::MAX,
     ] {
         let proven = with(change).unwrap().prove(&service.prover, &service.keys[&CircuitId::ApplySmall], &mut |_| ());
@@ -276,6 +310,11 @@ fn what_is_no_job_is_refused() {
     let at = forged.len() - 1;
     forged[at] ^= 1;
     assert!(matches!(ChunkJob::decode(&forged), Err(WireError::Session(_))));
+    let mut job = v1::ChunkJob::decode(session.as_slice()).unwrap();
+    let Some(v1::chunk_job::Work::Session(work)) = &mut job.work else { panic!("a chunk of signatures") };
+    work.signatures.resize(JOB_BYTES_MAX / 4, Vec::new());
+    let many = ChunkJob::decode(&job.encode_to_vec());
+    assert!(matches!(many, Err(WireError::TooMany { field: "signatures", max: 8, .. })));
 }
 
 #[test]

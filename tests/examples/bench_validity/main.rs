@@ -3,17 +3,19 @@
 //!
 //! Batches of transfers between existing accounts, in large chunks. Gas is the whole transaction's. *Data* is what its segments' bytes cost as calldata
 //! (EIP-2028); the rest, chunks and proofs included, is verification. Of the two batches the greater one less the smaller one is what full chunks cost alone.
+//! A batch of as many messages as one may take (PAY-MESSAGE-GAS), half of them withdrawals, must fit a transaction (EIP-7825). *Bound* is what the builder
+//! reckons with (PAY-LIMITS).
 //! With `--third-size` instead: time and memory of chunks four times as large (2^21 and 2^19 constraints), and what they would save.
 
 mod third_size;
 
 use std::{fs, path::PathBuf};
 
-use alloy::{primitives::Address, rpc::types::TransactionReceipt};
+use alloy::{primitives::Address, rpc::types::TransactionReceipt, signers::local::PrivateKeySigner};
 use serde_json::{Value, json};
 use tandem_l1::bindings::{PaymentsBridge, ValiditySettlement};
 use tandem_payments::{batch::Circuits, operation::Call};
-use tandem_tests::payments::{Chain, ESCAPE_DELAY, ETHER, Proving, WINDOW, append_call, exit};
+use tandem_tests::payments::{Chain, Draft, ESCAPE_DELAY, ETHER, Proving, WINDOW, append_call, eth, exit};
 
 /// Accounts that send to each other.
 const ACCOUNTS: usize = 3;
@@ -23,10 +25,16 @@ const TRANSFERS: [usize; 2] = [53, 107];
 const GAS_MAX: f64 = 5_000.0;
 const BYTES_MAX: f64 = 70.0;
 
+/// Slots that the messages of one batch can take (PAY-MESSAGE-GAS, L1-SCHED-5).
+const FORCED_SLOTS: usize = 400;
+/// Gas that a transaction can take (EIP-7825).
+const TRANSACTION_GAS_MAX: f64 = 16_777_216.0;
+
 /// What a posted batch took.
 struct Posted {
     transfers: f64,
     gas: f64,
+    gas_bound: f64,
     data_gas: f64,
     bytes: f64,
     seconds: f64,
@@ -43,7 +51,7 @@ async fn main() -> anyhow::Result<()> {
     }
     eprintln!("making or reading the keys");
     let proving: &'static Proving = Box::leak(Box::new(Proving::new(Circuits::STANDARD, target.join("devnet-keys"))));
-    let mut chain = Chain::start_with(proving, |_| ()).await;
+    let mut chain = Chain::start_with(proving, |spec| spec.chain.max_messages_per_batch = FORCED_SLOTS as u64).await;
     for i in 0..ACCOUNTS {
         chain.deposit_eth(i, 10 * ETHER).await;
         chain.set_session_key(i).await;
@@ -69,8 +77,16 @@ async fn main() -> anyhow::Result<()> {
     add(&mut figures, "validity.bytes_per_transfer", large.bytes / large.transfers, "bytes");
     add(&mut figures, "validity.bytes_per_transfer.marginal", (large.bytes - small.bytes) / more, "bytes");
     add(&mut figures, "validity.batch_gas", large.gas, "gas");
+    add(&mut figures, "validity.batch_gas_bound", large.gas_bound, "gas");
     add(&mut figures, "validity.batch_proofs", large.chunks as f64, "proofs");
     add(&mut figures, "validity.batch_proven_s", large.seconds, "s");
+
+    let forced = force(&mut chain).await;
+    add(&mut figures, "validity.forced_batch_gas", forced.gas, "gas");
+    add(&mut figures, "validity.forced_batch_gas_bound", forced.gas_bound, "gas");
+    add(&mut figures, "validity.forced_batch_bytes", forced.bytes, "bytes");
+    add(&mut figures, "validity.forced_batch_proofs", forced.chunks as f64, "proofs");
+    add(&mut figures, "validity.forced_batch_proven_s", forced.seconds, "s");
 
     // The end: what an account pays to leave, whoever calls.
     chain.deposit_eth(0, 1).await;
@@ -80,11 +96,11 @@ async fn main() -> anyhow::Result<()> {
     let frozen = chain.call(&stranger, settlement, 0, ValiditySettlement::freezeCall {}).await;
     add(&mut figures, "validity.freeze_gas", gas(&frozen.map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?), "gas");
     let (account, token) = (chain.user(0).address(), Address::ZERO);
-    let index = chain.state.find(tandem_tests::payments::eth(account)).expect("it has ether");
+    let index = chain.state.find(eth(chain.user(1).address())).expect("it has ether");
     let left = chain.call(&stranger, bridge, 0, exit(&chain, index)).await;
     add(&mut figures, "validity.escape_exit_gas", gas(&left.map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?), "gas");
-    let refund =
-        PaymentsBridge::refundDepositCall { index: 2 * ACCOUNTS as u64, account, token, amount: 1, to: account };
+    let index = chain.queue.len() as u64 - 1;
+    let refund = PaymentsBridge::refundDepositCall { index, account, token, amount: 1, to: account };
     let refunded = chain.call(&stranger, bridge, 0, refund).await;
     add(&mut figures, "validity.refund_gas", gas(&refunded.map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?), "gas");
 
@@ -92,10 +108,28 @@ async fn main() -> anyhow::Result<()> {
     for (name, found, max) in [
         ("gas per transfer", large.gas / large.transfers, GAS_MAX),
         ("bytes per transfer", large.bytes / large.transfers, BYTES_MAX),
+        ("gas of a forced batch", forced.gas, TRANSACTION_GAS_MAX),
+        ("times the bound is the gas of a batch", large.gas / large.gas_bound, 1.0),
+        ("times the bound is the gas of a forced batch", forced.gas / forced.gas_bound, 1.0),
     ] {
-        anyhow::ensure!(found <= max, "{found:.0} {name}, at most {max}");
+        anyhow::ensure!(found <= max, "{found:.2} {name}, at most {max}");
     }
     Ok(())
+}
+
+/// Proves a batch of nothing but messages, as many as it may take, and posts it as a stranger: deposits, each withdrawn by force.
+async fn force(chain: &mut Chain) -> Posted {
+    eprintln!("queueing {FORCED_SLOTS} messages");
+    for _ in 0..FORCED_SLOTS / 2 {
+        chain.deposit_eth(0, ETHER / 1_000).await;
+        chain.force_withdrawal(0, Address::ZERO).await;
+    }
+    chain.wait(WINDOW + 1).await;
+    let mut draft = chain.draft().await;
+    chain.take_messages(&mut draft);
+    eprintln!("proving {FORCED_SLOTS} messages");
+    let poster = chain.stranger().clone();
+    prove_and_post(chain, draft, poster, 0).await
 }
 
 /// Proves a batch of transfers and posts it.
@@ -105,15 +139,22 @@ async fn post(chain: &mut Chain, transfers: usize) -> Posted {
         let recipient = chain.user((n + 1) % ACCOUNTS).address();
         chain.operate(&mut draft, n % ACCOUNTS, Call::Transfer { recipient, amount: 1_000 });
     }
+    let poster = chain.sequencer().clone();
+    prove_and_post(chain, draft, poster, transfers).await
+}
+
+async fn prove_and_post(chain: &mut Chain, draft: Draft, poster: PrivateKeySigner, transfers: usize) -> Posted {
+    let gas_bound = draft.builder.load().l1_gas() as f64;
     let started = std::time::Instant::now();
     let proven = chain.prove(draft);
     let seconds = started.elapsed().as_secs_f64();
-    let call = append_call(chain.args(0).await, &proven);
+    let call = append_call(chain.args(proven.messages).await, &proven);
     let (chunks, segments) = (proven.batch.proofs.len(), proven.batch.segments.concat());
-    let receipt = chain.post(proven).await;
+    let receipt = chain.post_as(poster, proven).await.expect("L1 takes the batch");
     Posted {
         transfers: transfers as f64,
         gas: gas(&receipt),
+        gas_bound,
         data_gas: segments.iter().map(|byte| if *byte == 0 { 4.0 } else { 16.0 }).sum(),
         bytes: call.len() as f64,
         seconds,

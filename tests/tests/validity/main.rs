@@ -2,6 +2,7 @@
 //! end of a chain that nobody proves. With the small circuits, whose keys and proofs take seconds.
 
 mod attacks;
+mod commands;
 mod escape;
 mod life;
 mod reorg;

@@ -49,7 +49,7 @@ pub use solidity::{key_set_hash, key_words, render_key_library};
 pub use statement::{ApplyStatement, AuthoriseStatement, Claim, Statement};
 pub use transcript::{ApplyTurn, AuthoriseTurn, Header, Segment, T1, T2, Transcript};
 pub use verify::{BatchError, verify, verify_batch};
-pub use wire::{ASSEMBLY_BYTES_MAX, JOB_BYTES_MAX, PROOF_BYTES_MAX, WireError};
+pub use wire::{ASSEMBLY_BYTES_MAX, ASSEMBLY_STATEMENTS_MAX, JOB_BYTES_MAX, PROOF_BYTES_MAX, WireError};
 
 #[cfg(test)]
 mod tests;
