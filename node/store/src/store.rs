@@ -223,7 +223,7 @@ fn other_version(path: &Path, tables: &[String]) -> Result<Option<StoreError>, S
     let key = Marker::SchemaVersion.encode();
     let Some(value) = db.get_cf(markers, &key)? else { return Ok(None) };
     let found = decode_value::<Markers>(&key, &value)?;
-    Ok(Some(StoreError::SchemaVersion { found, expected: SCHEMA_VERSION }))
+    Ok((found != SCHEMA_VERSION).then_some(StoreError::SchemaVersion { found, expected: SCHEMA_VERSION }))
 }
 
 fn decode_value<T: Table>(key: &[u8], value: &[u8]) -> Result<T::Value, StoreError> {

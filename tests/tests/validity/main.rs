@@ -6,3 +6,4 @@ mod commands;
 mod escape;
 mod life;
 mod reorg;
+mod sequenced;

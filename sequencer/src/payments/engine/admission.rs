@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use alloy::primitives::{Address, B256};
+use alloy::primitives::Address;
 use tandem_payments::{
     ethereum::{ACCOUNTS, BRIDGE},
     leaf::Key,
@@ -13,26 +13,13 @@ use tandem_payments::{
     state::State,
 };
 use tandem_store::Admitted;
-use tokio::sync::oneshot;
 
-use super::{Engine, EngineError, refusal::NotAdmitted};
+use super::{
+    Engine, EngineError,
+    refusal::NotAdmitted,
+    submissions::{Reply, Submissions},
+};
 use crate::payments::signed::Signed;
-
-type Reply = oneshot::Sender<Result<B256, NotAdmitted>>;
-
-/// Submissions that were decided and not yet answered.
-#[derive(Default)]
-pub(super) struct Submissions {
-    accepted: Vec<Admitted>,
-    replies: Vec<(Reply, Result<B256, NotAdmitted>)>,
-}
-
-impl Submissions {
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.replies.len()
-    }
-}
 
 impl Engine {
     /// Puts an operation among those that wait, if it will be applied once its turn comes, as far as that can be known.
@@ -41,7 +28,7 @@ impl Engine {
         if answer.is_ok() {
             let (hash, sender, bytes) = (signed.hash, signed.sender(), signed.envelope.clone());
             group.accepted.push(Admitted { hash, sender, bytes });
-            self.pool.insert(Arc::new(signed));
+            self.pool.insert(Arc::new(signed), self.clock.moment());
         }
         group.replies.push((reply, answer));
     }
@@ -78,8 +65,8 @@ impl Engine {
             return Err(NotAdmitted::Behind { waiting: self.closed.len() });
         }
         self.check_signed(signed, view.head.timestamp)?;
-        self.check_account(signed)?;
-        Ok(self.pool.check(signed)?)
+        let is_next = self.check_account(signed)?;
+        Ok(self.pool.check(signed, is_next)?)
     }
 
     /// What was signed, whoever signed it.
@@ -110,8 +97,8 @@ impl Engine {
         }
     }
 
-    /// Key, nonce and funds of the account, what waits of it reckoned in.
-    fn check_account(&self, signed: &Signed) -> Result<(), NotAdmitted> {
+    /// Key, nonce and funds of the account, what waits of it reckoned in. Whether the nonce is the account's next.
+    fn check_account(&self, signed: &Signed) -> Result<bool, NotAdmitted> {
         let (account, nonce) = (signed.sender(), signed.nonce());
         let leaf = self.state().get(Key::eth(account)).ok_or(NotAdmitted::NoAccount { account })?;
         // The hash of a key is never zero, which stands for none.
@@ -130,10 +117,11 @@ impl Engine {
         if cost > leaf.balance {
             return Err(NotAdmitted::Funds { balance: leaf.balance, cost });
         }
-        let Some((token, amount)) = signed.token() else { return Ok(()) };
+        let is_next = nonce == leaf.nonce;
+        let Some((token, amount)) = signed.token() else { return Ok(is_next) };
         let same = own().filter_map(Signed::token).filter(|(other, _)| *other == token);
         let cost = same.fold(amount, |sum, (_, amount)| sum.saturating_add(amount));
         let balance = self.state().get(Key { address: account, token }).map_or(0, |leaf| leaf.balance);
-        if cost > balance { Err(NotAdmitted::TokenFunds { token, balance, cost }) } else { Ok(()) }
+        if cost > balance { Err(NotAdmitted::TokenFunds { token, balance, cost }) } else { Ok(is_next) }
     }
 }

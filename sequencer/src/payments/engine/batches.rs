@@ -1,6 +1,6 @@
 //! The open batch: what goes into it, and when it closes.
 
-use std::{fmt::Display, sync::Arc};
+use std::{fmt::Display, sync::Arc, time::Duration};
 
 use alloy::primitives::B256;
 
@@ -20,6 +20,9 @@ use crate::payments::{
     signed::Signed,
     view::{Heads, Pending},
 };
+
+/// How often it is looked through what waits for what waits in vain.
+const LOOK_THROUGH_EVERY: Duration = Duration::from_secs(5);
 
 impl Engine {
     /// Whether a further batch may close.
@@ -117,6 +120,24 @@ impl Engine {
         Ok(())
     }
 
+    /// Gives up what has waited for too long for a nonce before its own.
+    pub(super) fn expire_waiting(&mut self) -> Result<(), EngineError> {
+        if self.clock.since(self.looked_through) < LOOK_THROUGH_EVERY {
+            return Ok(());
+        }
+        self.looked_through = self.clock.moment();
+        let after_s = self.config.mempool.expiry_s;
+        let state = self.open.as_ref().map_or(self.tip.state.as_ref(), |open| open.draft.state());
+        let next = |sender| state.get(Key::eth(sender)).map_or(0, |leaf| leaf.nonce);
+        let gone = self.pool.expire(self.clock.ago(Duration::from_secs(after_s)), next);
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let reason = |signed: &Signed| format!("waited {after_s} s for a nonce before {}", signed.nonce());
+        self.drop_all(gone.iter().map(|signed| (signed.hash, reason(signed))).collect())?;
+        self.publish()
+    }
+
     /// Closes the open batch when it is old enough, prover or not.
     pub(super) fn close_if_due(&mut self) -> Result<(), EngineError> {
         let is_due = self.open.as_ref().is_some_and(|open| self.clock.since(open.since) >= self.config.open_max);
@@ -192,7 +213,7 @@ impl Engine {
         for Admitted { hash, sender, bytes } in self.store.journal()? {
             let next = self.tip.state.get(Key::eth(sender)).map_or(0, |leaf| leaf.nonce);
             match Signed::known(&bytes) {
-                Ok(signed) if signed.nonce() >= next => self.pool.insert(Arc::new(signed)),
+                Ok(signed) if signed.nonce() >= next => self.pool.insert(Arc::new(signed), self.clock.moment()),
                 Ok(signed) => gone.push((hash, format!("nonce {} was used, the account is at {next}", signed.nonce()))),
                 Err(error) => gone.push((hash, error.to_string())),
             }

@@ -37,7 +37,6 @@ impl Engine {
         self.view = Some(view);
         self.check_messages()?;
         if is_first {
-            self.reload()?;
             let (batch, waiting) = (self.tip.start.number - 1, self.pool.len());
             info!(batch, settled = last, closed = self.closed.len(), waiting, "L1 is read to its end: sequencing");
         }

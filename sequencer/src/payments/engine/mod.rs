@@ -18,6 +18,7 @@ mod follow;
 mod handle;
 mod proving;
 mod refusal;
+mod submissions;
 
 pub use handle::{AskError, BatchId, EngineHandle, Hopeless, NotProven, ProvenBatch, Taken, ToPost};
 pub use refusal::NotAdmitted;
@@ -38,7 +39,7 @@ use tandem_store::{SequencedStore, StoreError};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use self::{admission::Submissions, handle::Command};
+use self::{handle::Command, submissions::Submissions};
 use super::{
     draft::{Draft, Rules, Start},
     l1::L1View,
@@ -134,6 +135,8 @@ pub struct Engine {
     tip: Tip,
     open: Option<Open>,
     pool: Pool,
+    /// When it was looked last for what waits in vain.
+    looked_through: Moment,
     /// Given up and not published yet.
     dropped: Vec<(B256, String)>,
     /// The last batch whose proof no reorganisation can ask for again.
@@ -163,6 +166,7 @@ impl Engine {
             closed: VecDeque::new(),
             tip,
             open: None,
+            looked_through: clock.moment(),
             dropped: Vec::new(),
             finalized: 0,
             chain,
@@ -184,16 +188,9 @@ impl Engine {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             self.close_if_due()?;
+            self.expire_waiting()?;
         }
         Ok(())
-    }
-
-    /// Handles the commands that wait: [`Engine::run`] without waiting for more.
-    pub fn serve(&mut self) -> Result<(), EngineError> {
-        while let Ok(command) = self.commands.try_recv() {
-            self.handle_group(command)?;
-        }
-        self.close_if_due()
     }
 
     /// Handles a command and the submissions that wait behind it, which share one write to the journal and are answered after it.
