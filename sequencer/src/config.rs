@@ -12,6 +12,7 @@ use crate::{
     engine::EngineConfig,
     feed::{FOLLOWERS_FLAG, FOLLOWERS_MAX},
     mempool::MempoolLimits,
+    payments::config::PaymentsFlags,
     poster::PosterConfig,
     rpc::{HOSTS_FLAG, Host, RpcLimits},
 };
@@ -92,6 +93,9 @@ pub struct SequencerFlags {
     /// Age beyond which a batch names no checkpoint, in seconds; keep it below the Inbox's own limit
     #[arg(long, env = "TANDEM_CHECKPOINT_AGE_MAX_S", default_value_t = EngineConfig::DEFAULT.checkpoint_age_max_s)]
     pub checkpoint_age_max_s: u64,
+    /// How a payments chain is sequenced
+    #[command(flatten)]
+    pub payments: PaymentsFlags,
     /// What the mempool holds
     #[command(flatten)]
     pub mempool: MempoolLimits,

@@ -17,6 +17,7 @@ pub mod feed;
 pub mod follow;
 pub mod mempool;
 pub mod node;
+pub mod payments;
 pub mod poster;
 pub mod ring;
 pub mod rpc;

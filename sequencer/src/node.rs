@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use tandem_chain::ChainConfig;
+use tandem_chain::{ChainConfig, ChainKind};
 use tandem_l1::{
     Archive, BeaconClient, BlobSource, Deployment, DeploymentError, L1Client, PayloadFetcher, ReaderConfig, RpcFailure,
     submit::{FileJournal, SubmitError, Submitter, SubmitterConfig},
@@ -19,6 +19,10 @@ use crate::{
     engine::{Engine, EngineError},
     evm::rpc::METHODS,
     feed::Feed,
+    payments::{
+        self,
+        node::{Listeners, PaymentsError},
+    },
     poster::{Poster, PosterError},
     rpc::{self, LimitTooSmall, RpcContext},
     signals::Signals,
@@ -77,6 +81,9 @@ pub enum NodeError {
     /// The watcher ended with an error.
     #[error("watcher: {0}")]
     Watcher(#[from] WatcherError),
+    /// A part of a payments chain cannot start, or ended with an error.
+    #[error(transparent)]
+    Payments(#[from] PaymentsError),
     /// The RPC server ended with an error.
     #[error("RPC server: {0}")]
     Rpc(std::io::Error),
@@ -93,6 +100,7 @@ pub struct Node {
     tasks: JoinSet<Result<(), NodeError>>,
     cancel: CancellationToken,
     rpc_address: SocketAddr,
+    proving_address: Option<SocketAddr>,
 }
 
 impl Node {
@@ -100,14 +108,46 @@ impl Node {
     pub async fn start(flags: SequencerFlags, cancel: CancellationToken) -> Result<Self, NodeError> {
         flags.limits.validate(&flags.mempool)?;
         let deployment = Deployment::read(&flags.deployment)?;
-        let chain = deployment.chain.clone();
         std::fs::create_dir_all(&flags.data_dir).map_err(NodeError::DataDir)?;
-        let store = Store::open(flags.data_dir.join("db"), &chain, Options { sync: flags.sync })?;
-        let client = L1Client::connect(&flags.l1_rpc, L1_TIMEOUT).await?;
-        let found = client.chain_id().await?;
-        if found != chain.l1_chain_id {
-            return Err(NodeError::WrongL1 { expected: chain.l1_chain_id, found });
+        match deployment.chain.kind {
+            ChainKind::Evm => Self::start_evm(flags, deployment, cancel).await,
+            ChainKind::Payments => Self::start_payments(flags, deployment, cancel).await,
         }
+    }
+
+    /// A payments chain.
+    async fn start_payments(
+        flags: SequencerFlags,
+        deployment: Deployment,
+        cancel: CancellationToken,
+    ) -> Result<Self, NodeError> {
+        let client = connect(&flags, &deployment.chain).await?;
+        let listeners = Listeners { rpc: listen(flags.rpc).await?, proving: listen(flags.payments.proving).await? };
+        let rpc_address = listeners.rpc.local_addr().map_err(NodeError::Rpc)?;
+        let proving_address = Some(listeners.proving.local_addr().map_err(NodeError::Rpc)?);
+        let mut parts = payments::node::start(flags, deployment, client, listeners, cancel.clone()).await?;
+        let (mut tasks, token) = (JoinSet::new(), cancel.clone());
+        tasks.spawn(async move {
+            let mut outcome = Ok(());
+            while let Some(ended) = parts.join_next().await {
+                token.cancel();
+                let ended = ended.map_err(NodeError::from).and_then(|ended| Ok(ended?));
+                outcome = outcome.and(ended);
+            }
+            outcome
+        });
+        Ok(Self { tasks, cancel, rpc_address, proving_address })
+    }
+
+    /// An EVM chain.
+    async fn start_evm(
+        flags: SequencerFlags,
+        deployment: Deployment,
+        cancel: CancellationToken,
+    ) -> Result<Self, NodeError> {
+        let chain = deployment.chain.clone();
+        let store = Store::open(flags.data_dir.join("db"), &chain, Options { sync: flags.sync })?;
+        let client = connect(&flags, &chain).await?;
         let signals = Signals::default();
         let (engine, handle) =
             Engine::new(chain.clone(), flags.engine(), store.clone(), Clock::system(), signals.changed.clone())?;
@@ -144,7 +184,12 @@ impl Node {
             .with_l1_clock(l1_clock);
         let token = cancel.clone();
         tasks.spawn(async move { rpc::serve(listener, context, token).await.map_err(NodeError::Rpc) });
-        Ok(Self { tasks, cancel, rpc_address })
+        Ok(Self { tasks, cancel, rpc_address, proving_address: None })
+    }
+
+    /// Where provers are served, on a payments chain.
+    pub fn proving_address(&self) -> Option<SocketAddr> {
+        self.proving_address
     }
 
     /// Where the RPC listens.
@@ -165,6 +210,16 @@ impl Node {
         info!("sequencer stopped");
         outcome
     }
+}
+
+/// A connection to the L1 that the chain is on.
+async fn connect(flags: &SequencerFlags, chain: &ChainConfig) -> Result<L1Client, NodeError> {
+    let client = L1Client::connect(&flags.l1_rpc, L1_TIMEOUT).await?;
+    let found = client.chain_id().await?;
+    if found != chain.l1_chain_id {
+        return Err(NodeError::WrongL1 { expected: chain.l1_chain_id, found });
+    }
+    Ok(client)
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, NodeError> {

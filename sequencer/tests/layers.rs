@@ -1,4 +1,5 @@
-//! What knows the EVM is in `src/evm`: elsewhere only the types that are handed on are named, so that the place of a second chain kind stays visible.
+//! What knows the EVM is in `src/evm`: elsewhere only the types that are handed on are named. What knows the payments chain is in `src/payments`, and named nowhere
+//! else. So neither kind of chain depends on the other, and what both share is seen to be shared.
 
 use std::{
     fs,
@@ -31,20 +32,47 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-#[test]
-fn the_evm_is_named_where_it_belongs() {
+/// The sources, but for tests, by their names.
+fn rules() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     sources(&root, &mut files);
     assert!(files.len() > 40, "only {} files", files.len());
-    let (mut found, mut used) = (Vec::new(), Vec::new());
-    for file in files {
+    let rules = |file: PathBuf| {
         let name = file.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
-        if name.starts_with("evm/") || name.ends_with("tests.rs") {
+        let text = fs::read_to_string(&file).unwrap();
+        (name, text.split("#[cfg(test)]\nmod ").next().unwrap_or_default().to_owned())
+    };
+    files.into_iter().map(rules).filter(|(name, _)| !name.ends_with("tests.rs")).collect()
+}
+
+/// Files outside `src/payments` that may name what is in it: the flags, and the node, which starts one kind or the other.
+const PAYMENTS: [&str; 2] = ["config.rs", "node.rs"];
+
+#[test]
+fn neither_kind_of_chain_knows_the_other() {
+    let mut inside = 0;
+    for (name, rules) in rules() {
+        if name.starts_with("payments/") {
+            inside += 1;
+            for foreign in ["tandem_evm", "revm", "tandem_trie", "evm::"] {
+                assert!(!rules.contains(foreign), "{name} names {foreign}");
+            }
+        } else {
+            let named = ["tandem_payments", "payments::"].iter().any(|word| rules.contains(word));
+            assert!(!named || PAYMENTS.contains(&name.as_str()), "{name} names the payments chain");
+        }
+    }
+    assert!(inside > 20, "only {inside} files");
+}
+
+#[test]
+fn the_evm_is_named_where_it_belongs() {
+    let (mut found, mut used) = (Vec::new(), Vec::new());
+    for (name, rules) in rules() {
+        if name.starts_with("evm/") {
             continue;
         }
-        let text = fs::read_to_string(&file).unwrap();
-        let rules = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
         for line in rules.lines().filter(|line| line.starts_with("use tandem_evm") || line.starts_with("use revm")) {
             match ALLOWED.iter().position(|(file, allowed)| *file == name && *allowed == line) {
                 Some(index) => used.push(index),

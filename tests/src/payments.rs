@@ -40,7 +40,7 @@ use tandem_payments::{
     batch::{ApplyCircuit, AuthoriseCircuit, Batch, BatchBuilder, BatchLimits, Circuits},
     content::queue_hash,
     data::{Message, bytes},
-    eddsa::{SecretKey, domain},
+    eddsa::{SecretKey, SessionTransaction, domain},
     escape::siblings,
     field::integer,
     leaf::{Key as LeafKey, Leaf},
@@ -346,6 +346,39 @@ impl Chain {
         }
     }
 
+    /// Takes so many of the messages that wait.
+    pub fn take_next_messages(&self, draft: &mut Draft, count: usize) {
+        let start = self.consumed + draft.messages;
+        for message in &self.queue[start..start + count] {
+            draft.builder.message(message).unwrap();
+        }
+        draft.messages += count;
+    }
+
+    /// Applies what somebody signed, at a price, as an envelope brings it.
+    pub fn apply_envelope(&self, draft: &mut Draft, envelope: &[u8], price: u64) {
+        let SessionTransaction { operation, key, signature, .. } = SessionTransaction::decode(envelope).unwrap();
+        let authorisation = Authorisation { operation_hash: operation.hash(draft.dom), key, signature };
+        draft.builder.user(&operation, authorisation.authority().signer(), price).unwrap();
+        draft.authorisations.push(authorisation);
+    }
+
+    /// An operation of user `i`, signed with his session key, as it is sent.
+    pub fn envelope(&self, i: usize, nonce: u64, call: Call) -> Bytes {
+        let sender = self.user(i).address();
+        let operation =
+            Operation { sender, nonce, call, gas_limit: 100_000, max_fee_per_gas: 2 * PRICE, expiry: u64::MAX };
+        let (chain, key) = (self.chain(), self.session_key(i));
+        SessionTransaction::sign(chain.l2_chain_id, chain.hash(), operation, &key).unwrap().encode().into()
+    }
+
+    /// The chain goes on from a batch that somebody else posts.
+    pub fn advance(&mut self, proven: &Proven) {
+        self.batches += 1;
+        self.consumed += proven.messages;
+        self.state = proven.state.clone();
+    }
+
     /// Has user `i` sign an operation with his session key, and applies it.
     pub fn operate(&self, draft: &mut Draft, i: usize, call: Call) {
         let sender = self.user(i).address();
@@ -416,9 +449,7 @@ impl Chain {
     /// Posts a batch as `from`; the chain goes on from it.
     pub async fn post_as(&mut self, from: PrivateKeySigner, proven: Proven) -> Result<TransactionReceipt, Refusal> {
         let receipt = self.append(&from, &proven).await?;
-        self.batches += 1;
-        self.consumed += proven.messages;
-        self.state = proven.state;
+        self.advance(&proven);
         let root = self.view(self.chain().settlement, ValiditySettlement::stateRootCall {}).await;
         assert_eq!(root, integer(self.state.root()), "L1 and the ledger are one");
         Ok(receipt)

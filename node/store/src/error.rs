@@ -38,6 +38,9 @@ pub enum StoreError {
     /// The configuration is of a chain kind whose blocks this store does not hold.
     #[error("the store holds EVM chains only")]
     NotAnEvmChain,
+    /// The configuration is of a chain kind whose batches this store does not hold.
+    #[error("the store holds the batches of payments chains only")]
+    NotAPaymentsChain,
     /// The genesis block of the configuration cannot be built.
     #[error("genesis cannot be built")]
     Genesis,

@@ -56,9 +56,13 @@ impl Store {
                 Transaction::Deposit(_) => None,
             })
             .collect();
-        let lowest = self.journal_sequences()?.min().unwrap_or(FIRST);
-        let first = lowest.saturating_sub(signed.len() as u64);
+        let first = self.journal_first()?.saturating_sub(signed.len() as u64);
         (first..).zip(signed).try_for_each(|(sequence, signed)| put(changes, sequence, signed))
+    }
+
+    /// The sequence number before which everything goes that is put before the journal's beginning.
+    pub(crate) fn journal_first(&self) -> Result<u64, StoreError> {
+        Ok(self.journal_sequences()?.min().unwrap_or(FIRST))
     }
 
     /// Continues the sequence numbers after a restart.

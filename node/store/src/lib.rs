@@ -2,6 +2,7 @@
 //! taught, and the batches in flight.
 //!
 //! * [`schema`]: every table, its key and its value, in one block.
+//! * [`SequencedStore`]: what the sequencer of a payments chain keeps, in a database of its own.
 //! * [`Store`]: cheap to clone; any thread may read. Blocks and journal, L1, and batches are each
 //!   written by one task.
 //!
@@ -28,6 +29,7 @@ mod log_index;
 mod message_tree;
 mod records;
 pub mod schema;
+mod sequenced;
 mod store;
 
 pub use codec::{Codec, CodecError, Json, Nothing, Raw, Rlp, RowKey};
@@ -40,4 +42,5 @@ pub use records::{
     L2MessageRow, Marker, OpenBatchRecord, TxPlace,
 };
 pub use schema::Table;
+pub use sequenced::{Admitted, NewBlock, ProvenCalls, Sequenced, SequencedStore};
 pub use store::{Options, Order, Row, Store};

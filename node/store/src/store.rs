@@ -2,6 +2,7 @@
 
 use crate::{
     Codec, Identity, Marker, MissingPreimage, RowKey, StoreError,
+    changes::Changes,
     schema::{self, Markers, Preimages, SCHEMA_VERSION, Table},
 };
 use alloy_primitives::{B256, Bytes};
@@ -67,32 +68,38 @@ impl Store {
     /// Opens the store of a chain; an empty or missing directory gets the chain's genesis. A
     /// directory that belongs to another chain, schema version or program is refused.
     pub fn open(path: impl AsRef<Path>, config: &ChainConfig, options: Options) -> Result<Self, StoreError> {
-        let path = path.as_ref();
         if config.kind != ChainKind::Evm {
             return Err(StoreError::NotAnEvmChain);
         }
+        let store = Self::open_tables(path.as_ref(), options, schema::TABLES)?;
+        if let Some(changes) = store.check_identity(config)? {
+            store.write_genesis(config, changes)?;
+        }
+        store.restore_journal_order()?;
+        Ok(store)
+    }
+
+    /// Opens a database that has these tables and no others.
+    pub(crate) fn open_tables(path: &Path, options: Options, names: &[&'static str]) -> Result<Self, StoreError> {
         let not_a_store = || StoreError::NotAStore { path: PathBuf::from(path) };
         if path.join("CURRENT").exists() {
             let found = DB::list_cf(&RocksOptions::default(), path)?;
-            let ours = |name: &str| schema::TABLES.contains(&name) || name == DEFAULT_COLUMN_FAMILY_NAME;
+            let ours = |name: &str| names.contains(&name) || name == DEFAULT_COLUMN_FAMILY_NAME;
             if found.iter().any(|name| !ours(name)) {
                 return Err(other_version(path, &found)?.unwrap_or_else(not_a_store));
             }
         }
-        let (database, tables) = rocks_options();
+        let (database, tables) = rocks_options(names);
         let db = DB::open_cf_descriptors(&database, path, tables)?;
         if db.iterator(IteratorMode::Start).next().transpose()?.is_some() {
             return Err(not_a_store());
         }
         let shared = Shared { db, sync: options.sync, journal_next: AtomicU64::new(0) };
-        let store = Self { shared: Arc::new(shared) };
-        store.check_identity(config)?;
-        store.restore_journal_order()?;
-        Ok(store)
+        Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// Compares the directory's schema and chain with what is expected; a new one takes them over.
-    fn check_identity(&self, config: &ChainConfig) -> Result<(), StoreError> {
+    /// Compares the directory's schema and chain with what is expected; what a new one takes over is to be written with its genesis.
+    pub(crate) fn check_identity(&self, config: &ChainConfig) -> Result<Option<Changes>, StoreError> {
         let expected = Identity { chain_id: config.l2_chain_id, config_hash: config.hash() };
         match self.get::<Markers>(&Marker::SchemaVersion)? {
             Some(found) if found != SCHEMA_VERSION => {
@@ -101,13 +108,13 @@ impl Store {
             _ => {}
         }
         match self.get::<schema::Chain>(&0)? {
-            Some(found) if found == expected => Ok(()),
+            Some(found) if found == expected => Ok(None),
             Some(found) => Err(StoreError::OtherChain { found, expected }),
             None => {
                 let mut changes = self.changes();
                 changes.put::<Markers>(&Marker::SchemaVersion, &SCHEMA_VERSION)?;
                 changes.put::<schema::Chain>(&0, &expected)?;
-                self.write_genesis(config, changes)
+                Ok(Some(changes))
             }
         }
     }
@@ -216,7 +223,7 @@ fn other_version(path: &Path, tables: &[String]) -> Result<Option<StoreError>, S
     let key = Marker::SchemaVersion.encode();
     let Some(value) = db.get_cf(markers, &key)? else { return Ok(None) };
     let found = decode_value::<Markers>(&key, &value)?;
-    Ok(Some(StoreError::SchemaVersion { found, expected: SCHEMA_VERSION }))
+    Ok((found != SCHEMA_VERSION).then_some(StoreError::SchemaVersion { found, expected: SCHEMA_VERSION }))
 }
 
 fn decode_value<T: Table>(key: &[u8], value: &[u8]) -> Result<T::Value, StoreError> {
@@ -227,7 +234,7 @@ fn decode_value<T: Table>(key: &[u8], value: &[u8]) -> Result<T::Value, StoreErr
     })
 }
 
-fn rocks_options() -> (RocksOptions, Vec<ColumnFamilyDescriptor>) {
+fn rocks_options(names: &[&'static str]) -> (RocksOptions, Vec<ColumnFamilyDescriptor>) {
     let mut database = RocksOptions::default();
     database.create_if_missing(true);
     database.create_missing_column_families(true);
@@ -239,7 +246,7 @@ fn rocks_options() -> (RocksOptions, Vec<ColumnFamilyDescriptor>) {
     database.set_max_background_jobs(2);
 
     let cache = Cache::new_lru_cache(CACHE_BYTES);
-    let tables = schema::TABLES.iter().map(|name| {
+    let tables = names.iter().map(|name| {
         let mut blocks = BlockBasedOptions::default();
         blocks.set_block_cache(&cache);
         blocks.set_bloom_filter(10.0, false);

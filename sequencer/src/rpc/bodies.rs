@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{Params, RpcContext, RpcError, RpcLimits, arity::parameters_max, dispatch, flag};
+use super::{Params, RpcError, RpcLimits, Service, arity::parameters_max, flag};
 
 /// The answer to one body; none if it held only notifications.
-pub async fn answer(context: &RpcContext, body: &[u8]) -> Option<Value> {
-    match read(context, body) {
-        Ok(Body::Single(request)) => answer_one(context, request).await,
-        Ok(Body::Batch(requests)) => answer_all(context, requests).await,
+pub async fn answer(service: &impl Service, body: &[u8]) -> Option<Value> {
+    match read(service.limits(), body) {
+        Ok(Body::Single(request)) => answer_one(service, request).await,
+        Ok(Body::Batch(requests)) => answer_all(service, requests).await,
         Err(error) => Some(failure(Value::Null, &error)),
     }
 }
@@ -20,11 +20,11 @@ pub enum Body {
 }
 
 /// Parses a body; a batch within the limit, no request looked at yet.
-pub fn read(context: &RpcContext, body: &[u8]) -> Result<Body, RpcError> {
+pub fn read(limits: &RpcLimits, body: &[u8]) -> Result<Body, RpcError> {
     match serde_json::from_slice(body).map_err(|_| RpcError::Parse)? {
         Value::Array(requests) if requests.is_empty() => Err(RpcError::InvalidRequest),
-        Value::Array(requests) if requests.len() > context.limits.batch_max => {
-            Err(RpcError::BatchTooLong { length: requests.len(), limit: context.limits.batch_max })
+        Value::Array(requests) if requests.len() > limits.batch_max => {
+            Err(RpcError::BatchTooLong { length: requests.len(), limit: limits.batch_max })
         }
         Value::Array(requests) => Ok(Body::Batch(requests)),
         request => Ok(Body::Single(request)),
@@ -32,18 +32,18 @@ pub fn read(context: &RpcContext, body: &[u8]) -> Result<Body, RpcError> {
 }
 
 /// The answers to a batch; none if it held only notifications.
-pub async fn answer_all(context: &RpcContext, requests: Vec<Value>) -> Option<Value> {
+pub async fn answer_all(service: &impl Service, requests: Vec<Value>) -> Option<Value> {
     let mut answers = Vec::with_capacity(requests.len());
     for request in requests {
-        answers.extend(answer_one(context, request).await);
+        answers.extend(answer_one(service, request).await);
     }
     (!answers.is_empty()).then_some(Value::Array(answers))
 }
 
 /// The answer to one request; none if it is a notification.
-pub async fn answer_one(context: &RpcContext, request: Value) -> Option<Value> {
+pub async fn answer_one(service: &impl Service, request: Value) -> Option<Value> {
     match Call::new(request) {
-        Ok(Call { id, method, params: Ok(params) }) => reply(id, dispatch(context, &method, params).await),
+        Ok(Call { id, method, params: Ok(params) }) => reply(id, service.dispatch(&method, params).await),
         Ok(Call { id, params: Err(error), .. }) => reply(id, Err(error)),
         Err(invalid) => Some(invalid),
     }

@@ -7,9 +7,9 @@ use tandem_chain::ChainConfig;
 use tandem_l1::{L1Client, L1Heads};
 use tandem_service::Readiness;
 use tandem_store::{Head, Store};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
-use super::{Hosts, Methods, RpcError, RpcLimits, installed::Filters, news::News};
+use super::{Hosts, Methods, RpcError, RpcLimits, Turns, installed::Filters, news::News};
 use crate::engine::EngineHandle;
 
 /// Shared by all requests. Cheap to clone.
@@ -34,24 +34,6 @@ pub struct RpcContext {
     deadline: Option<Instant>,
     /// L1, if callers may move its clock.
     l1_clock: Option<L1Client>,
-}
-
-/// Blocking work of one kind. Semaphores rather than channels: refusal must be immediate.
-#[derive(Clone)]
-struct Turns {
-    /// Counts all of it.
-    waiting: Arc<Semaphore>,
-    /// Counts what is under way.
-    working: Arc<Semaphore>,
-}
-
-impl Turns {
-    fn new(limits: &RpcLimits) -> Self {
-        Self {
-            waiting: Arc::new(Semaphore::new(limits.waiting_max)),
-            working: Arc::new(Semaphore::new(limits.working())),
-        }
-    }
 }
 
 impl RpcContext {
@@ -102,9 +84,16 @@ impl RpcContext {
         self.l1_clock.as_ref()
     }
 
-    /// Why the node is not ready, as its parts say.
-    pub(crate) fn unready(&self) -> Vec<String> {
-        self.readiness.reasons()
+    /// Why the node is not ready: as its parts say, because L1 was not seen yet, or because the head cannot be read.
+    pub(super) fn reasons(&self) -> Vec<String> {
+        let mut reasons = self.readiness.reasons();
+        if self.l1_heads().latest.number == 0 {
+            reasons.push("L1 is not reached yet".into());
+        }
+        if self.head().is_err() {
+            reasons.push("database does not answer".into());
+        }
+        reasons
     }
 
     /// Runs reading or executing work off the network threads.
@@ -130,14 +119,12 @@ impl RpcContext {
         turns: Turns,
         work: impl FnOnce(&Self) -> Result<T, RpcError> + Send + 'static,
     ) -> Result<T, RpcError> {
-        let place = turns.waiting.try_acquire_owned().map_err(|_| RpcError::Overloaded)?;
-        let turn = turns.working.acquire_owned().await.map_err(|_| RpcError::Overloaded)?;
-        let done = tokio::task::spawn_blocking(move || {
-            let _held = (place, turn);
-            self.deadline = Instant::now().checked_add(self.limits.execution_time_max());
+        let limits = self.limits;
+        let work = move |deadline| {
+            self.deadline = deadline;
             work(&self)
-        });
-        done.await.map_err(|error| RpcError::Internal(error.to_string()))?
+        };
+        turns.take(limits, work).await
     }
 
     /// An error once a request has worked for as long as it may.

@@ -178,6 +178,12 @@ pub enum RpcError {
     /// The transaction is for another chain, or too large, or has a bad signature.
     #[error("{0}")]
     RefusedTransaction(&'static str),
+    /// What a chain kind refuses, in its own words.
+    #[error("{0}")]
+    Refused(Box<dyn std::error::Error + Send + Sync>),
+    /// Something that this kind of chain cannot do.
+    #[error("not on a payments chain: {0}")]
+    NotHere(&'static str),
     /// Not accepted by the mempool.
     #[error(transparent)]
     Submit(#[from] AskError),
@@ -236,6 +242,8 @@ impl RpcError {
             | Self::UnknownFilter
             | Self::UnknownSubscriptionId
             | Self::RefusedTransaction(_)
+            | Self::Refused(_)
+            | Self::NotHere(_)
             | Self::Submit(_) => -32000,
             Self::Reverted(_) => 3,
             Self::Simulation { code, .. } => *code,

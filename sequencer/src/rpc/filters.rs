@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tandem_evm::Recovered;
 
 use super::{
-    Params, RpcContext, RpcError, flag,
+    Params, RpcContext, RpcError, RpcLimits, flag,
     installed::{Installed, Wanted},
     news::ChainEvent,
 };
@@ -25,7 +25,7 @@ pub fn new_pending_transaction_filter(context: &RpcContext, params: &Params) -> 
 }
 
 pub fn new_filter(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
-    let filter = filter(context, params, 0)?;
+    let filter = filter(&context.limits, params, 0)?;
     context.filters.install(Wanted::Logs(Box::new(filter)), context.news.chain().end())
 }
 
@@ -38,10 +38,10 @@ pub fn uninstall_filter(context: &RpcContext, params: &Params) -> Result<Value, 
 }
 
 /// The log filter that parameter `index` is.
-pub(crate) fn filter(context: &RpcContext, params: &Params, index: usize) -> Result<Filter, RpcError> {
+pub(crate) fn filter(limits: &RpcLimits, params: &Params, index: usize) -> Result<Filter, RpcError> {
     let filter: Filter = params.required_object(index, "a log filter")?;
     let alternatives = filter.address.len().max(filter.topics.iter().map(|topic| topic.len()).max().unwrap_or(0));
-    let limit = context.limits.filter_max;
+    let limit = limits.filter_max;
     if alternatives > limit {
         let (what, limit) = ("addresses, or topics of one place, in a filter", limit as u64);
         return Err(RpcError::LimitExceeded { what, limit, flag: flag::FILTER });

@@ -19,7 +19,9 @@ mod params;
 mod reverts;
 pub(crate) mod rollup;
 mod server;
+mod service;
 mod subscriptions;
+mod turns;
 mod websocket;
 mod written;
 
@@ -28,12 +30,17 @@ pub use error::RpcError;
 pub use hosts::{HOSTS_FLAG, Host, Hosts};
 pub use limits::{LimitTooSmall, RpcLimits, flag};
 pub use server::serve;
+pub use service::Service;
+pub use turns::Turns;
 
 pub use news::BlockNews;
 pub use params::Params;
 pub(crate) use written::Slot;
 
+use std::sync::Arc;
+
 use alloy::primitives::Bytes;
+use axum::{extract::ws::WebSocketUpgrade, response::Response};
 use serde_json::Value;
 use tandem_evm::{EvmBlock, Recovered};
 
@@ -48,6 +55,34 @@ pub struct Methods {
     pub waiting: fn(&Recovered) -> Result<Value, RpcError>,
     /// Answers a method that only reads; [`RpcError::UnknownMethod`] if the kind has none of this name.
     pub read: fn(&RpcContext, &str, &Params) -> Result<Value, RpcError>,
+}
+
+impl Service for RpcContext {
+    fn limits(&self) -> &RpcLimits {
+        &self.limits
+    }
+
+    fn hosts(&self) -> Arc<Hosts> {
+        self.hosts.clone()
+    }
+
+    fn unready(&self) -> Vec<String> {
+        self.reasons()
+    }
+
+    async fn dispatch(&self, method: &str, params: Params) -> Result<Value, RpcError> {
+        dispatch(self, method, params).await
+    }
+
+    fn upgrade(self, upgrade: WebSocketUpgrade) -> Response {
+        let upgrade = upgrade.max_message_size(self.limits.body_bytes_max);
+        upgrade.on_upgrade(|socket| websocket::serve(socket, self))
+    }
+
+    async fn accompany(self) {
+        let (store, head) = (self.store.clone(), self.engine.head());
+        self.news.clone().follow(self.methods, store, head).await;
+    }
 }
 
 /// Answers one request by its method.

@@ -20,26 +20,25 @@ use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Hosts, RpcContext, RpcError, RpcLimits,
+    Hosts, RpcError, RpcLimits, Service,
     bodies::{answer, failure, too_large},
     connections::Bounded,
-    websocket,
 };
 
 /// Serves until `cancel` is cancelled.
-pub async fn serve(listener: TcpListener, context: RpcContext, cancel: CancellationToken) -> std::io::Result<()> {
-    let limits = context.limits;
-    let gate = Gate { limits, hosts: context.hosts.clone() };
+pub async fn serve<S: Service>(listener: TcpListener, service: S, cancel: CancellationToken) -> std::io::Result<()> {
+    let limits = *service.limits();
+    let gate = Gate { limits, hosts: service.hosts() };
     // Ends with the server.
-    let mut news = JoinSet::new();
-    news.spawn(context.news.clone().follow(context.methods, context.store.clone(), context.engine.head()));
+    let mut company = JoinSet::new();
+    company.spawn(service.clone().accompany());
     let router = Router::new()
-        .route("/", post(http).get(upgrade))
+        .route("/", post(http::<S>).get(upgrade::<S>))
         .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
+        .route("/readyz", get(ready::<S>))
         .layer(DefaultBodyLimit::max(limits.body_bytes_max))
         .layer(middleware::from_fn_with_state(gate, cross_origin))
-        .with_state(context);
+        .with_state(service);
     let listener = Bounded::new(listener, limits.connections_max, limits.silence_max());
     axum::serve(listener, router).with_graceful_shutdown(cancel.cancelled_owned()).await
 }
@@ -98,38 +97,32 @@ async fn bounded(limits: &RpcLimits, request: axum::extract::Request, next: Next
     }
 }
 
-/// Ready when L1 was seen, the head can be read, and nothing keeps the node from its work; else it says why.
-async fn ready(State(context): State<RpcContext>) -> (StatusCode, String) {
-    let mut reasons = context.unready();
-    if context.l1_heads().latest.number == 0 {
-        reasons.push("L1 is not reached yet".into());
-    }
-    if context.head().is_err() {
-        reasons.push("database does not answer".into());
-    }
+/// Ready when nothing keeps the node from its work; else it says why.
+async fn ready<S: Service>(State(service): State<S>) -> (StatusCode, String) {
+    let reasons = service.unready();
     match reasons.is_empty() {
         true => (StatusCode::OK, "ready\n".into()),
         false => (StatusCode::SERVICE_UNAVAILABLE, reasons.join("\n") + "\n"),
     }
 }
 
-async fn http(State(context): State<RpcContext>, body: Result<Bytes, BytesRejection>) -> Response {
+async fn http<S: Service>(State(service): State<S>, body: Result<Bytes, BytesRejection>) -> Response {
     let body = match body {
         Ok(body) => body,
         Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            return refusal(rejection.status(), &too_large(&context.limits));
+            return refusal(rejection.status(), &too_large(service.limits()));
         }
         Err(rejection) => return rejection.into_response(),
     };
-    match answer(&context, &body).await {
+    match answer(&service, &body).await {
         Some(answer) => Json(answer).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
     }
 }
 
 /// A WebSocket; or, to a GET that wants none, that there is somebody, as load balancers ask.
-async fn upgrade(
-    State(context): State<RpcContext>,
+async fn upgrade<S: Service>(
+    State(service): State<S>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
@@ -138,7 +131,7 @@ async fn upgrade(
         Err(rejection) if headers.contains_key(header::UPGRADE) => return rejection.into_response(),
         Err(_) => return "JSON-RPC: post a request, or open a WebSocket\n".into_response(),
     };
-    upgrade.max_message_size(context.limits.body_bytes_max).on_upgrade(|socket| websocket::serve(socket, context))
+    service.upgrade(upgrade)
 }
 
 /// An answer to a request that was not even read.

@@ -175,7 +175,7 @@ impl Subscriptions {
 /// A filter of logs yet to come, so without a range.
 fn log_filter(context: &RpcContext, params: &Params) -> Result<Filter, RpcError> {
     let filter = match params.has(1) {
-        true => filters::filter(context, params, 1)?,
+        true => filters::filter(&context.limits, params, 1)?,
         false => Filter::default(),
     };
     let FilterBlockOption::Range { from_block, to_block } = filter.block_option else {

@@ -86,7 +86,7 @@ impl Connection {
 
     /// Takes a body: what concerns subscriptions is answered here and at once, everything else whenever it is done.
     async fn take(&mut self, body: &[u8]) -> Result<(), Closed> {
-        match bodies::read(&self.context, body) {
+        match bodies::read(&self.context.limits, body) {
             Err(error) => self.answer(Some(bodies::failure(Value::Null, &error))).await,
             Ok(Body::Single(request)) => match self.own(&request) {
                 Some(answer) => self.answer(answer).await,

@@ -8,3 +8,4 @@ mod force;
 mod life;
 mod prove;
 mod reorg;
+mod sequenced;

@@ -65,6 +65,17 @@ impl KeySet {
         &self.0
     }
 
+    /// The circuits that it has keys of (PAY-CIRCUIT), ascending.
+    pub fn circuits(&self) -> Vec<u8> {
+        let (mut rest, mut circuits) = (self.0.as_ref(), Vec::new());
+        while let Some(circuit) = rest.get(31).copied() {
+            let points = inputs_of(circuit).map_or(0, |inputs| inputs + 1);
+            circuits.push(circuit);
+            rest = rest.get(KEY_HEAD_BYTES + points * POINT_BYTES..).unwrap_or_default();
+        }
+        circuits
+    }
+
     /// The hash by which a schedule entry names the set.
     pub fn hash(&self) -> B256 {
         keccak256(&self.0)
@@ -145,7 +156,8 @@ mod tests {
         let all = [key(1, 19), key(2, 19), key(3, 3), key(4, 3)];
         let taken = set(&all).unwrap();
         assert_eq!((taken.bytes().len(), taken.hash()), (all.concat().len(), keccak256(all.concat())));
-        assert!(set(&[key(2, 19), key(4, 3)]).is_ok());
+        assert_eq!(taken.circuits(), [1, 2, 3, 4]);
+        assert_eq!(set(&[key(2, 19), key(4, 3)]).unwrap().circuits(), [2, 4]);
         assert_eq!(set(&[key(3, 3), key(4, 3)]), Err(KeySetError::NoApply));
 
         assert_eq!(set(&[]), Err(KeySetError::Empty));

@@ -3,7 +3,7 @@
 use super::genesis;
 use crate::{
     bindings::{Inbox, ValiditySettlement, payments::BatchEnv},
-    client::{L1Client, L1Header, RpcFailure},
+    client::{BlockRef, L1Client, L1Header, RpcFailure},
 };
 use alloy::{
     eips::BlockId,
@@ -150,21 +150,8 @@ pub async fn read(
     start_block: u64,
     blocks_max: u64,
 ) -> Result<History, HistoryError> {
-    let head = client.latest().await?;
-    let logs = logs(client, chain, start_block, head.id.number, blocks_max.max(1)).await?;
-    let again = client.header(BlockId::number(head.id.number)).await?;
-    if again.is_none_or(|header| header.id != head.id) {
-        return Err(HistoryError::Moved { number: head.id.number });
-    }
-    let mut history = History { head, messages: Vec::new(), batches: Vec::new() };
-    for log in &logs {
-        history.push(chain, log).map_err(|source| HistoryError::Event {
-            block: log.block_number,
-            transaction: log.transaction_hash,
-            source,
-        })?;
-    }
-    history.check_complete(client, chain).await?;
+    let mut history = History::empty();
+    history.extend(client, chain, start_block, client.latest().await?, blocks_max).await?;
     Ok(history)
 }
 
@@ -197,6 +184,44 @@ async fn logs(
 }
 
 impl History {
+    /// Of a chain of which nothing was read.
+    pub(super) fn empty() -> Self {
+        let head = L1Header { id: BlockRef::default(), parent_hash: B256::ZERO, timestamp: 0, base_fee: 0 };
+        Self { head, messages: Vec::new(), batches: Vec::new() }
+    }
+
+    /// Reads on from block `first` to `head`. After an error, what was read of it may be there.
+    pub(super) async fn extend(
+        &mut self,
+        client: &L1Client,
+        chain: &ChainConfig,
+        first: u64,
+        head: L1Header,
+        blocks_max: u64,
+    ) -> Result<(), HistoryError> {
+        let logs = logs(client, chain, first, head.id.number, blocks_max.max(1)).await?;
+        let again = client.header(BlockId::number(head.id.number)).await?;
+        if again.is_none_or(|header| header.id != head.id) {
+            return Err(HistoryError::Moved { number: head.id.number });
+        }
+        self.head = head;
+        for log in &logs {
+            self.push(chain, log).map_err(|source| HistoryError::Event {
+                block: log.block_number,
+                transaction: log.transaction_hash,
+                source,
+            })?;
+        }
+        self.check_complete(client, chain).await
+    }
+
+    /// Forgets what came after a block; everything, if none is given.
+    pub(super) fn unwind(&mut self, to: Option<u64>) {
+        let stands = |block: u64| to.is_some_and(|to| block <= to);
+        self.messages.truncate(self.messages.partition_point(|message| stands(message.block)));
+        self.batches.truncate(self.batches.partition_point(|batch| stands(batch.block)));
+    }
+
     fn push(&mut self, chain: &ChainConfig, log: &Log) -> Result<(), BadRecord> {
         let is_of = |address: Address, signature| log.address() == address && log.topic0() == Some(&signature);
         if is_of(chain.inbox, Inbox::MessageEnqueued::SIGNATURE_HASH) {
@@ -278,8 +303,7 @@ fn check_index(next: usize, found: u64) -> Result<(), BadRecord> {
 
 #[cfg(test)]
 pub(super) fn history_of(chain: &ChainConfig, logs: &[Log]) -> Result<History, BadRecord> {
-    let head = L1Header { id: Default::default(), parent_hash: B256::ZERO, timestamp: 0, base_fee: 0 };
-    let mut history = History { head, messages: Vec::new(), batches: Vec::new() };
+    let mut history = History::empty();
     for log in logs {
         history.push(chain, log)?;
     }

@@ -13,7 +13,7 @@ use super::{chain::TRIES, json};
 use crate::rpc::{Params, RpcContext, RpcError, filters::filter, flag};
 
 pub fn logs(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
-    find(context, &filter(context, params, 0)?)
+    find(context, &filter(&context.limits, params, 0)?)
 }
 
 /// The logs that fit a filter, in order.

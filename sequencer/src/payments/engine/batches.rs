@@ -1,0 +1,251 @@
+//! The open batch: what goes into it, and when it closes.
+
+use std::{fmt::Display, sync::Arc, time::Duration};
+
+use alloy::primitives::B256;
+
+use tandem_payments::{
+    leaf::Key,
+    ledger::{Env, Refused},
+    state::State,
+};
+use tandem_store::{Admitted, NewBlock};
+use tracing::{info, warn};
+
+use super::{Closed, Engine, EngineError, Open, Tip};
+use crate::payments::{
+    draft::{Draft, NotTaken, Sealed},
+    l1::L1View,
+    records::{Block, Origin},
+    signed::Signed,
+    view::{Heads, Pending},
+};
+
+/// How often it is looked through what waits for what waits in vain.
+const LOOK_THROUGH_EVERY: Duration = Duration::from_secs(5);
+
+impl Engine {
+    /// Whether a further batch may close.
+    pub(super) fn has_room(&self) -> bool {
+        self.closed.len() < self.config.waiting_batches_max
+    }
+
+    /// Puts into batches what waits and fits, messages first. A full batch closes if there is room for it among the closed ones.
+    pub(super) fn fill(&mut self) -> Result<(), EngineError> {
+        while let Some(view) = self.view.clone() {
+            self.take_messages(&view);
+            self.take_operations(&view)?;
+            let is_full = self.open.as_ref().is_some_and(|open| open.is_full);
+            if !is_full || !self.has_room() || !self.close("full")? {
+                break;
+            }
+        }
+        // One that was opened in vain would only grow old.
+        self.open.take_if(|open| open.draft.is_empty());
+        Ok(())
+    }
+
+    /// The open batch, a new one if there is none.
+    fn open(&mut self, view: &L1View) -> &mut Open {
+        let (chain, config, tip, clock) = (&self.chain, &self.config, &self.tip, &self.clock);
+        self.open.get_or_insert_with(|| {
+            let timestamp = view.head.timestamp.max(tip.timestamp);
+            let env = Env { operator: config.operator, timestamp };
+            let draft = Draft::new(chain, &config.rules, State::clone(&tip.state), tip.start, env);
+            Open { draft, since: clock.moment(), is_full: false }
+        })
+    }
+
+    fn take_messages(&mut self, view: &L1View) {
+        loop {
+            let next = self.open.as_ref().map_or(self.tip.start.queue_start, |open| open.draft.queue_end());
+            let queued = usize::try_from(next).ok().and_then(|next| view.messages.get(next));
+            let is_deep = |block: u64| block.saturating_add(self.config.l1_depth) <= view.head.id.number;
+            let Some(queued) = queued.filter(|queued| is_deep(queued.block)) else { return };
+            let chain = self.chain.clone();
+            let open = self.open(view);
+            match open.draft.message(&chain, queued) {
+                Ok(()) => {}
+                Err(NotTaken::Full) => {
+                    open.is_full = true;
+                    return;
+                }
+                Err(NotTaken::NotNext) => return,
+            }
+        }
+    }
+
+    /// Takes what waits and whose turn it is. What the ledger refuses is given up.
+    fn take_operations(&mut self, view: &L1View) -> Result<(), EngineError> {
+        let mut gone = Vec::new();
+        'senders: for first in self.pool.first_of_each() {
+            let sender = first.sender();
+            let mut turn = Some(first);
+            while let Some(signed) = turn.take() {
+                let next = self.state().get(Key::eth(sender)).map_or(0, |leaf| leaf.nonce);
+                if signed.nonce() > next {
+                    break;
+                }
+                if self.open.as_ref().is_some_and(|open| open.is_full) {
+                    break 'senders;
+                }
+                // What was admitted under a lower quote is held to what was signed.
+                let price = self.config.gas_price.min(signed.operation.max_fee_per_gas);
+                let open = self.open(view);
+                match open.draft.operation(&signed, price) {
+                    Err(Refused::BatchFull { .. }) if !open.draft.is_empty() => {
+                        open.is_full = true;
+                        break 'senders;
+                    }
+                    Ok(()) => {}
+                    Err(refused) => gone.push((signed.hash, refused.to_string())),
+                }
+                self.pool.remove(sender, signed.nonce());
+                turn = self.pool.of(sender).next().cloned().map(Arc::new);
+            }
+        }
+        self.drop_all(gone)
+    }
+
+    /// Takes operations out of the journal, and remembers why.
+    pub(super) fn drop_all(&mut self, gone: Vec<(B256, String)>) -> Result<(), EngineError> {
+        if gone.is_empty() {
+            return Ok(());
+        }
+        self.store.journal_remove(&gone.iter().map(|(hash, _)| *hash).collect::<Vec<_>>())?;
+        for (hash, reason) in &gone {
+            info!(%hash, %reason, "transaction dropped");
+        }
+        self.dropped.extend(gone);
+        Ok(())
+    }
+
+    /// Gives up what has waited for too long for a nonce before its own.
+    pub(super) fn expire_waiting(&mut self) -> Result<(), EngineError> {
+        if self.clock.since(self.looked_through) < LOOK_THROUGH_EVERY {
+            return Ok(());
+        }
+        self.looked_through = self.clock.moment();
+        let after_s = self.config.mempool.expiry_s;
+        let state = self.open.as_ref().map_or(self.tip.state.as_ref(), |open| open.draft.state());
+        let next = |sender| state.get(Key::eth(sender)).map_or(0, |leaf| leaf.nonce);
+        let gone = self.pool.expire(self.clock.ago(Duration::from_secs(after_s)), next);
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let reason = |signed: &Signed| format!("waited {after_s} s for a nonce before {}", signed.nonce());
+        self.drop_all(gone.iter().map(|signed| (signed.hash, reason(signed))).collect())?;
+        self.publish()
+    }
+
+    /// Closes the open batch when it is old enough, prover or not.
+    pub(super) fn close_if_due(&mut self) -> Result<(), EngineError> {
+        let is_due = self.open.as_ref().is_some_and(|open| self.clock.since(open.since) >= self.config.open_max);
+        if is_due && self.has_room() && self.close("due")? {
+            self.fill()?;
+            self.publish()?;
+        }
+        Ok(())
+    }
+
+    /// Closes the open batch: the block and the removal from the journal are one atomic write. False if there is nothing in it.
+    pub(super) fn close(&mut self, why: &'static str) -> Result<bool, EngineError> {
+        let Some(open) = self.open.take().filter(|open| !open.draft.is_empty()) else { return Ok(false) };
+        let sealed = open.draft.seal();
+        self.extend(&sealed.block)?;
+        let Block { number, hash, queue_end, .. } = sealed.block;
+        let transactions = sealed.block.transactions.as_ref().map_or(0, Vec::len);
+        info!(batch = number, %hash, transactions, queue_end, waiting = self.closed.len() + 1, why, "batch closed");
+        self.push_closed(sealed)?;
+        Ok(true)
+    }
+
+    /// Puts a batch that the store has behind the closed ones.
+    pub(super) fn push_closed(&mut self, sealed: Sealed) -> Result<(), EngineError> {
+        let start = sealed.next();
+        let Sealed { block, state, segments } = sealed;
+        let (state, proven) = (Arc::new(state), self.store.proven(block.hash)?);
+        self.tip = Tip { start, state: state.clone(), timestamp: block.timestamp };
+        self.closed.push_back(Closed { block: Arc::new(block), segments, state, proven, is_handed: false });
+        Ok(())
+    }
+
+    /// Adds a block to the store's chain.
+    pub(super) fn extend(&self, block: &Block) -> Result<(), EngineError> {
+        let transactions: Vec<_> = block.transactions.iter().flatten().map(|transaction| transaction.hash).collect();
+        let new = NewBlock { number: block.number, hash: block.hash, block, transactions: &transactions };
+        Ok(self.store.extend(new)?)
+    }
+
+    /// Takes the batches above a number off the chain; their operations wait again, before all others. The tip is for the caller to set.
+    pub(super) fn unwind(&mut self, to: u64, why: &dyn Display) -> Result<(), EngineError> {
+        let (head, _) = self.store.last()?;
+        let (mut gone, mut waiting) = (Vec::new(), Vec::new());
+        for number in (to..=head).skip(1) {
+            for transaction in self.stored(number)?.transactions.into_iter().flatten() {
+                gone.push(transaction.hash);
+                if let Origin::Operation { envelope: bytes, .. } = transaction.origin {
+                    waiting.push(Admitted { hash: transaction.hash, sender: transaction.from, bytes });
+                }
+            }
+        }
+        if head > to {
+            warn!(from = head, to, operations = waiting.len(), %why, "closed batches are taken back, their operations wait again");
+        }
+        self.store.unwind(to, &gone, &waiting)?;
+        self.closed.retain(|closed| closed.block.number <= to);
+        self.open = None;
+        Ok(())
+    }
+
+    /// The chain's block with a number.
+    pub(super) fn stored(&self, number: u64) -> Result<Block, EngineError> {
+        let missing = EngineError::BlockMissing { number };
+        let Some(hash) = self.store.hash(number)? else { return Err(missing) };
+        self.store.block(hash)?.ok_or(missing)
+    }
+
+    /// Fills the pool from the journal: what was acknowledged and is in no batch. What the open batch held is among it.
+    pub(super) fn reload(&mut self) -> Result<(), EngineError> {
+        self.open = None;
+        self.pool.clear();
+        let mut gone = Vec::new();
+        for Admitted { hash, sender, bytes } in self.store.journal()? {
+            let next = self.tip.state.get(Key::eth(sender)).map_or(0, |leaf| leaf.nonce);
+            match Signed::known(&bytes) {
+                Ok(signed) if signed.nonce() >= next => self.pool.insert(Arc::new(signed), self.clock.moment()),
+                Ok(signed) => gone.push((hash, format!("nonce {} was used, the account is at {next}", signed.nonce()))),
+                Err(error) => gone.push((hash, error.to_string())),
+            }
+        }
+        self.drop_all(gone)
+    }
+
+    /// Shows everybody how things stand.
+    pub(super) fn publish(&mut self) -> Result<(), EngineError> {
+        let (latest, latest_hash) = self.store.last()?;
+        let settled = self.view.as_ref().map_or(0, L1View::last);
+        let unproven = self.closed.iter().filter(|closed| closed.proven.is_none()).count() as u64;
+        let queue_index = self.tip.start.queue_start;
+        let heads = Heads { latest, latest_hash, settled, finalized: self.finalized, unproven, queue_index };
+        let pending = self.open.as_ref().map(|open| Pending {
+            number: self.tip.start.number,
+            timestamp: open.draft.env().timestamp,
+            transactions: open.draft.transactions().to_vec(),
+        });
+        let touched = self.open.as_ref().map(|open| open.draft.touched().clone()).unwrap_or_default();
+        let (changes, dropped) = (self.pool.take_changes(), std::mem::take(&mut self.dropped));
+        let (state, view) = (self.tip.state.clone(), self.view.as_ref());
+        self.records.publish(|published| {
+            (published.heads, published.pending, published.touched, published.latest) =
+                (heads, pending, touched, state);
+            published.apply(changes);
+            dropped.into_iter().for_each(|(hash, reason)| published.drop(hash, reason));
+            if let Some(view) = view {
+                published.landed = view.batches.clone();
+                published.ledger = Some(view.ledger.clone());
+            }
+        });
+        Ok(())
+    }
+}

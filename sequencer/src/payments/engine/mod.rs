@@ -1,0 +1,239 @@
+//! The engine of a payments chain: the one owner of the chain's head, of what waits, and of the open batch.
+//!
+//! ```text
+//!  submit -> check -> journal -> pool -> open batch -> closed batches -> proven -> L1
+//!                                 ^          ^               |
+//!                                 |          +-- messages    | displaced, or its time ran out
+//!                                 +--------------------------+
+//! ```
+//! It runs on a thread of its own and takes commands from a bounded channel. What it promises is in the store before it answers. A batch is on L1 only with its proofs,
+//! so that L1's word is final here: what L1 has overrules what was closed.
+//!
+//! Invariants: the store's chain is L1's batches and then `closed`; `tip` is the state after the last of them; the open batch stands on `tip`. Every operation that was
+//! acknowledged is in a block of that chain or in the journal, until it is told why it was given up.
+
+mod admission;
+mod batches;
+mod follow;
+mod handle;
+mod proving;
+mod refusal;
+mod submissions;
+
+pub use handle::{AskError, BatchId, EngineHandle, Hopeless, NotProven, ProvenBatch, Taken, ToPost};
+pub use refusal::NotAdmitted;
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::Duration,
+};
+
+use alloy::primitives::{Address, B256, Bytes};
+use tandem_chain::ChainConfig;
+use tandem_payments::state::State;
+use tandem_store::{SequencedStore, StoreError};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use self::{handle::Command, submissions::Submissions};
+use super::{
+    draft::{Draft, Rules, Start},
+    l1::L1View,
+    pool::Pool,
+    records::Block,
+    view::Records,
+};
+use crate::{
+    clock::{Clock, Moment},
+    mempool::MempoolLimits,
+};
+
+/// How often it is looked whether the open batch is old enough.
+const TICK: Duration = Duration::from_millis(100);
+/// Submissions that share one journal write.
+const GROUP_MAX: usize = 512;
+
+/// How the engine works.
+#[derive(Clone, Copy, Debug)]
+pub struct EngineConfig {
+    /// Who is credited the fees.
+    pub operator: Address,
+    /// What the operator asks, in wei per gas.
+    pub gas_price: u64,
+    /// Closed batches that L1 does not have: as many as these may be.
+    pub waiting_batches_max: usize,
+    /// The open batch closes at this age, whether a prover is free or not.
+    pub open_max: Duration,
+    /// L1 blocks that must lie on a message before it is taken.
+    pub l1_depth: u64,
+    /// How old a batch may be on L1, in seconds (PAY-TIME).
+    pub batch_age_max_s: u64,
+    /// What waits.
+    pub mempool: MempoolLimits,
+    /// What batches are built for.
+    pub rules: Rules,
+}
+
+/// What ends the engine.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The database cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A block of the chain is not in the store.
+    #[error(
+        "block {number} is not in the database: delete the data directory, L1 has everything but what is not proven yet"
+    )]
+    BlockMissing {
+        /// Its number.
+        number: u64,
+    },
+}
+
+/// A batch that takes nothing more and that L1 does not have.
+struct Closed {
+    block: Arc<Block>,
+    segments: [Vec<u8>; 3],
+    /// After it.
+    state: Arc<State>,
+    /// The arguments of the call that proves it.
+    proven: Option<Bytes>,
+    /// Whether a prover has it since this process began.
+    is_handed: bool,
+}
+
+/// Where the next batch begins.
+struct Tip {
+    start: Start,
+    state: Arc<State>,
+    /// Time of the batch before, in seconds.
+    timestamp: u64,
+}
+
+/// The open batch.
+struct Open {
+    draft: Draft,
+    since: Moment,
+    /// Whether something did not fit any more.
+    is_full: bool,
+}
+
+/// The engine with all that it owns; the module says what that is.
+pub struct Engine {
+    chain: ChainConfig,
+    config: EngineConfig,
+    store: SequencedStore,
+    clock: Clock,
+    records: Records,
+    /// L1 as it was told last; none until it was read to its end once.
+    view: Option<L1View>,
+    closed: VecDeque<Closed>,
+    tip: Tip,
+    open: Option<Open>,
+    pool: Pool,
+    /// When it was looked last for what waits in vain.
+    looked_through: Moment,
+    /// Given up and not published yet.
+    dropped: Vec<(B256, String)>,
+    /// The last batch whose proof no reorganisation can ask for again.
+    finalized: u64,
+    /// Told when there may be something to post.
+    postable: Arc<Notify>,
+    commands: Receiver<Command>,
+}
+
+impl Engine {
+    /// Over a store. It begins to work when it is told what L1 is. `postable` is notified when there may be something to post.
+    pub fn new(
+        chain: ChainConfig,
+        config: EngineConfig,
+        store: SequencedStore,
+        clock: Clock,
+        postable: Arc<Notify>,
+    ) -> (Self, EngineHandle, Records) {
+        let (handle, commands) = EngineHandle::new(config.mempool.submissions_max);
+        let records = Records::new(store.clone());
+        let start = Start { number: 1, parent_hash: chain.hash(), queue_start: 0, queue_hash: B256::ZERO };
+        let tip = Tip { start, state: Arc::default(), timestamp: chain.genesis_timestamp };
+        let engine = Self {
+            pool: Pool::new(config.mempool),
+            records: records.clone(),
+            view: None,
+            closed: VecDeque::new(),
+            tip,
+            open: None,
+            looked_through: clock.moment(),
+            dropped: Vec::new(),
+            finalized: 0,
+            chain,
+            config,
+            store,
+            clock,
+            postable,
+            commands,
+        };
+        (engine, handle, records)
+    }
+
+    /// Works until `cancel`, or until the store fails.
+    pub fn run(mut self, cancel: &CancellationToken) -> Result<(), EngineError> {
+        while !cancel.is_cancelled() {
+            match self.commands.recv_timeout(TICK) {
+                Ok(command) => self.handle_group(command)?,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            self.close_if_due()?;
+            self.expire_waiting()?;
+        }
+        Ok(())
+    }
+
+    /// Handles a command and the submissions that wait behind it, which share one write to the journal and are answered after it.
+    fn handle_group(&mut self, first: Command) -> Result<(), EngineError> {
+        let mut group = Submissions::default();
+        let mut next = Some(first);
+        while let Some(command) = next.take() {
+            match command {
+                Command::Submit { signed, reply } => self.admit(*signed, reply, &mut group),
+                other => {
+                    self.acknowledge(&mut group)?;
+                    self.handle(other)?;
+                }
+            }
+            if group.len() < GROUP_MAX {
+                next = self.commands.try_recv().ok();
+            }
+        }
+        self.acknowledge(&mut group)
+    }
+
+    /// Whoever asked may be gone; what was done is done all the same.
+    fn handle(&mut self, command: Command) -> Result<(), EngineError> {
+        match command {
+            Command::Submit { .. } => {}
+            Command::L1 { view, reply } => {
+                self.follow(*view)?;
+                let _ = reply.send(());
+            }
+            Command::NextBatch { held, reply } => {
+                let _ = reply.send(self.next_batch(held)?);
+            }
+            Command::Proven { proven, reply } => {
+                let _ = reply.send(self.take_proven(&proven)?);
+            }
+            Command::NextToPost { reply } => {
+                let _ = reply.send(self.next_to_post());
+            }
+            Command::GiveUp { id, why, reply } => {
+                self.give_up(id, why)?;
+                let _ = reply.send(());
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,134 @@
+//! Batches go to provers and come back with their proofs; what is next for L1.
+//!
+//! Adversarial: provers. What they bring counts if it is this node's own batch; whether its proofs hold is for L1 to say, before it is sent.
+
+use std::sync::Arc;
+
+use alloy::{primitives::Bytes, sol_types::SolValue};
+use tandem_l1::bindings::payments::{ApplyChunk, AuthoriseChunk, BatchEnv};
+use tracing::{error, info};
+
+use super::{
+    Closed, Engine, EngineError,
+    handle::{BatchId, Hopeless, NotProven, ProvenBatch, Taken, ToPost},
+};
+use crate::payments::records::Block;
+
+/// A proven call, as Solidity encodes it after where the batch lands.
+type Arguments = (BatchEnv, [Bytes; 3], Vec<ApplyChunk>, Vec<AuthoriseChunk>);
+
+impl Closed {
+    fn id(&self) -> BatchId {
+        BatchId { number: self.block.number, hash: self.block.hash }
+    }
+}
+
+impl Engine {
+    /// The oldest closed batch without a proof; if the prover holds some of them, the one after. A prover that holds none is free, and the open batch closes for it.
+    pub(super) fn next_batch(&mut self, held: Option<BatchId>) -> Result<Option<Arc<Block>>, EngineError> {
+        let holds = |closed: &Closed| held.is_some_and(|held| closed.id() == held && closed.proven.is_none());
+        let after = self.closed.iter().any(holds).then_some(held).flatten().map(|held| held.number);
+        self.renew_stale(after)?;
+        let next =
+            |closed: &&mut Closed| closed.proven.is_none() && after.is_none_or(|after| closed.block.number > after);
+        let found = self.closed.iter_mut().find(next);
+        if found.is_none() && after.is_none() && self.has_room() && self.close("a prover is free")? {
+            self.fill()?;
+            self.publish()?;
+        }
+        let found = self.closed.iter_mut().find(next);
+        Ok(found.map(|closed| {
+            closed.is_handed = true;
+            closed.block.clone()
+        }))
+    }
+
+    /// A batch that waited for a prover until half of its time had passed is closed anew with what is in it, so that its proof has time to get to L1 (PAY-TIME).
+    fn renew_stale(&mut self, held: Option<u64>) -> Result<(), EngineError> {
+        let Some(now) = self.view.as_ref().map(|view| view.head.timestamp) else { return Ok(()) };
+        let is_stale = |closed: &&Closed| {
+            let is_held = closed.is_handed && held.is_some_and(|held| closed.block.number <= held);
+            let age_s = now.saturating_sub(closed.block.timestamp);
+            closed.proven.is_none() && !is_held && age_s > self.config.batch_age_max_s / 2
+        };
+        if let Some(number) = self.closed.iter().find(is_stale).map(|closed| closed.block.number) {
+            self.take_back(number, &"they waited for a prover for so long that L1 might not take them any more")?;
+            self.fill()?;
+            self.publish()?;
+        }
+        Ok(())
+    }
+
+    /// A batch with its proofs.
+    pub(super) fn take_proven(&mut self, proven: &ProvenBatch) -> Result<Result<Taken, NotProven>, EngineError> {
+        let Some(closed) = self.closed.iter_mut().find(|closed| closed.id() == proven.id) else {
+            let is_landed = self.store.hash(proven.id.number)? == Some(proven.id.hash);
+            return Ok(Ok(if is_landed { Taken::Known } else { Taken::Unwanted }));
+        };
+        if closed.proven.is_some() {
+            return Ok(Ok(Taken::Known));
+        }
+        if let Err(why) = check(closed, proven) {
+            return Ok(Err(why));
+        }
+        self.store.put_proven(proven.id.hash, &proven.arguments)?;
+        closed.proven = Some(proven.arguments.clone());
+        info!(batch = proven.id.number, bytes = proven.arguments.len(), "batch is proven");
+        self.publish()?;
+        self.postable.notify_one();
+        Ok(Ok(Taken::Kept))
+    }
+
+    /// The oldest closed batch, if it has its proofs.
+    pub(super) fn next_to_post(&self) -> Option<ToPost> {
+        let closed = self.closed.front()?;
+        Some(ToPost { block: closed.block.clone(), arguments: closed.proven.clone()? })
+    }
+
+    /// L1 will never take a batch as it is.
+    pub(super) fn give_up(&mut self, id: BatchId, why: Hopeless) -> Result<(), EngineError> {
+        let Some(closed) = self.closed.iter_mut().find(|closed| closed.id() == id) else { return Ok(()) };
+        match why {
+            Hopeless::Proofs => {
+                error!(
+                    batch = id.number,
+                    "L1 refuses the proofs of this batch: see that the prover has the chain's keys, and who else reaches --proving; it is handed out again"
+                );
+                closed.proven = None;
+                closed.is_handed = false;
+                self.store.forget_proven(&[id.hash])?;
+            }
+            Hopeless::Batch => {
+                self.take_back(id.number, &"L1 does not take it any more")?;
+                self.fill()?;
+            }
+        }
+        self.publish()
+    }
+}
+
+/// Holds what a prover brings to the batch that it was handed.
+fn check(closed: &Closed, proven: &ProvenBatch) -> Result<(), NotProven> {
+    let arguments = Arguments::abi_decode_params_validate(&proven.arguments).map_err(|_| NotProven::Malformed)?;
+    // L1 takes other encodings too; here there is one, so that its size is known.
+    if arguments.abi_encode_params() != proven.arguments {
+        return Err(NotProven::Malformed);
+    }
+    let (env, segments, applied, _) = arguments;
+    if (env.timestamp, env.operator) != (closed.block.timestamp, closed.block.operator) {
+        return Err(NotProven::OtherEnv);
+    }
+    for (segment, (expected, found)) in closed.segments.iter().zip(&segments).enumerate() {
+        if expected.as_slice() != found.as_ref() {
+            return Err(NotProven::OtherSegment { segment, expected: expected.len(), found: found.len() });
+        }
+    }
+    let root_out = applied.last().ok_or(NotProven::NoChunks)?.rootOut;
+    let expected = closed.block.state_root;
+    for found in [proven.root_after, root_out.into()] {
+        if found != expected {
+            return Err(NotProven::OtherRoot { expected, found });
+        }
+    }
+    Ok(())
+}

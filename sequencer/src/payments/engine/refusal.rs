@@ -1,0 +1,111 @@
+//! Why an operation is not admitted, in the words that wallets know.
+
+use alloy::primitives::Address;
+
+use crate::payments::pool::NoPlace;
+
+/// Why an operation is not admitted. Nothing was kept of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotAdmitted {
+    /// L1 is not read to its end yet.
+    #[error("the node reads L1: try again in a moment")]
+    Syncing,
+    /// Closed batches wait for proofs, as many as may, and the open one is full.
+    #[error("the prover is behind: {waiting} batches wait to be proven, try again later (--waiting-batches-max)")]
+    Behind {
+        /// How many closed batches L1 does not have.
+        waiting: usize,
+    },
+    /// The sender has no account.
+    #[error("insufficient funds: {account} has no account here, deposit to it on L1 first")]
+    NoAccount {
+        /// The sender.
+        account: Address,
+    },
+    /// The account's session key is another one, or it has none.
+    #[error(
+        "the key that signed is not the session key of {account}: set it on L1 (setSessionKey of the bridge), and wait until the chain has the message"
+    )]
+    OtherKey {
+        /// The sender.
+        account: Address,
+    },
+    /// The nonce was used.
+    #[error("nonce too low: next nonce {next}, tx nonce {nonce}")]
+    NonceTooLow {
+        /// The next nonce of the account.
+        next: u64,
+        /// The nonce that was signed.
+        nonce: u64,
+    },
+    /// The nonce is too far ahead.
+    #[error("nonce too high: next nonce {next}, tx nonce {nonce} (--mempool-nonce-gap-max)")]
+    NonceTooHigh {
+        /// The next nonce of the account.
+        next: u64,
+        /// The nonce that was signed.
+        nonce: u64,
+    },
+    /// The operator asks more than was signed.
+    #[error("transaction underpriced: max fee per gas {signed}, the operator asks {asked}")]
+    Underpriced {
+        /// What was signed, in wei per gas.
+        signed: u64,
+        /// What is asked, in wei per gas.
+        asked: u64,
+    },
+    /// The gas limit is below what the operation takes.
+    #[error("intrinsic gas too low: gas limit {limit}, it takes {gas}")]
+    GasTooLow {
+        /// The gas limit that was signed.
+        limit: u64,
+        /// What the operation takes.
+        gas: u64,
+    },
+    /// The gas limit is too far above it: no circuit takes so much (PAY-USER).
+    #[error("exceeds block gas limit: gas limit {limit}, it must be below {max}")]
+    GasTooHigh {
+        /// The gas limit that was signed.
+        limit: u64,
+        /// Where limits end.
+        max: u64,
+    },
+    /// It has expired.
+    #[error("expired at {expiry}, it is {now}")]
+    Expired {
+        /// The last second at which it was valid.
+        expiry: u64,
+        /// The time of L1.
+        now: u64,
+    },
+    /// The balance does not cover it, beside what waits of the sender.
+    #[error("insufficient funds for gas * price + value: balance {balance}, tx cost {cost}")]
+    Funds {
+        /// What the account holds.
+        balance: u128,
+        /// What this operation and those that wait take.
+        cost: u128,
+    },
+    /// The token balance does not cover it, beside what waits of the sender.
+    #[error("transfer amount exceeds balance: {balance} of token {token}, {cost} needed")]
+    TokenFunds {
+        /// The token.
+        token: Address,
+        /// What the account holds of it.
+        balance: u128,
+        /// What this operation and those that wait take.
+        cost: u128,
+    },
+    /// What is sent there would be lost.
+    #[error("{to} takes no transfers: what is sent there is lost")]
+    BadRecipient {
+        /// The recipient.
+        to: Address,
+    },
+    /// The state has no room for a further account.
+    #[error("the chain has no room for further accounts")]
+    TreeFull,
+    /// The mempool has no place for it.
+    #[error(transparent)]
+    NoPlace(#[from] NoPlace),
+}

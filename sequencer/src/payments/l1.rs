@@ -1,0 +1,59 @@
+//! L1 as the engine is told of it: queue, batches, and the state after the last of them.
+
+use std::sync::Arc;
+
+use alloy::primitives::{B256, TxHash};
+use tandem_l1::{
+    BlockRef, L1Header,
+    payments::{Ledger, QueuedRecord},
+};
+
+use super::records::Block;
+
+/// A batch that L1 has, and that is therefore proven.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Landed {
+    /// As far as L1 tells of it. A node that saw its operations has them by its hash.
+    pub block: Arc<Block>,
+    /// The L1 block that has it.
+    pub l1_block: BlockRef,
+    /// The L1 transaction that appended it.
+    pub transaction: TxHash,
+    /// The output's hash (L1-OUT-1).
+    pub output: B256,
+}
+
+/// What L1 is at a block of it. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct L1View {
+    /// The last block that was read.
+    pub head: L1Header,
+    /// The newest block that L1 has finalised, 0 if it tells of none.
+    pub finalized: u64,
+    /// Every message of the queue, by index.
+    pub messages: Arc<Vec<QueuedRecord>>,
+    /// Every batch by index; the first is the chain's beginning.
+    pub batches: Arc<Vec<Landed>>,
+    /// The state after the last batch.
+    pub ledger: Arc<Ledger>,
+}
+
+impl L1View {
+    /// Index of the last batch.
+    pub fn last(&self) -> u64 {
+        self.batches.len().saturating_sub(1) as u64
+    }
+
+    /// The hash of a batch as a block.
+    pub fn hash(&self, number: u64) -> Option<B256> {
+        self.batches.get(usize::try_from(number).ok()?).map(|landed| landed.block.hash)
+    }
+
+    /// The queue's hash after so many messages (L1-MSG-2), if it has as many.
+    pub fn queue_hash(&self, end: u64) -> Option<B256> {
+        match end.checked_sub(1) {
+            None => Some(B256::ZERO),
+            Some(last) => self.messages.get(usize::try_from(last).ok()?).map(|queued| queued.queue_hash),
+        }
+    }
+}

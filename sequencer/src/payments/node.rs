@@ -1,0 +1,145 @@
+//! Wiring of a payments chain's parts.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use tandem_l1::{
+    Deployment, L1Client,
+    deploy::KeySet,
+    payments::{RulesError, rules},
+    submit::{FileJournal, SubmitError, Submitter, SubmitterConfig},
+};
+use tandem_payments::batch::{ApplyCircuit, AuthoriseCircuit, BatchLimits, Circuits};
+use tandem_service::Readiness;
+use tandem_store::{Options, SequencedStore, StoreError};
+use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use super::{
+    draft::Rules,
+    engine::{Engine, EngineConfig, EngineError},
+    poster::{Poster, PosterError},
+    proving::ProvingService,
+    rpc::PaymentsContext,
+    watcher::{Watcher, WatcherError},
+};
+use crate::{SequencerFlags, clock::Clock, rpc};
+
+/// Why the parts cannot start, or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum PaymentsError {
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What L1 says of new batches cannot be read.
+    #[error("rules on L1: {0}")]
+    Rules(#[from] RulesError),
+    /// Transactions to L1 cannot be sent.
+    #[error("L1 transactions: {0}")]
+    Submit(#[from] SubmitError),
+    /// The engine ended with an error.
+    #[error("engine: {0}")]
+    Engine(#[from] EngineError),
+    /// The watcher ended with an error.
+    #[error("watcher: {0}")]
+    Watcher(#[from] WatcherError),
+    /// The poster ended with an error.
+    #[error("poster: {0}")]
+    Poster(#[from] PosterError),
+    /// The RPC server ended with an error.
+    #[error("RPC server: {0}")]
+    Rpc(std::io::Error),
+    /// The service for provers ended with an error.
+    #[error("service for provers: {0}")]
+    Proving(#[from] tonic::transport::Error),
+}
+
+/// Where callers and provers are listened to.
+#[derive(Debug)]
+pub struct Listeners {
+    /// For JSON-RPC.
+    pub rpc: TcpListener,
+    /// For provers.
+    pub proving: TcpListener,
+}
+
+/// Starts every part of a payments chain as a task. They run until `cancel`, or until one fails.
+pub async fn start(
+    flags: SequencerFlags,
+    deployment: Deployment,
+    client: L1Client,
+    listeners: Listeners,
+    cancel: CancellationToken,
+) -> Result<JoinSet<Result<(), PaymentsError>>, PaymentsError> {
+    let chain = deployment.chain.clone();
+    let store = SequencedStore::open(flags.data_dir.join("db"), &chain, Options { sync: flags.sync })?;
+    let in_force = rules(&client, deployment.schedule, chain.settlement).await?;
+    let (readiness, postable) = (Readiness::default(), Arc::new(Notify::new()));
+    let journal = FileJournal::new(flags.data_dir.join("l1-transaction.json"));
+    let submitter = Submitter::new(client.clone(), flags.key.signer(), journal, submitter(&flags, &readiness)).await?;
+    let config = EngineConfig {
+        operator: submitter.account(),
+        gas_price: flags.payments.gas_price_wei,
+        waiting_batches_max: flags.payments.waiting_batches_max,
+        open_max: Duration::from_millis(flags.payments.batch_open_max_ms),
+        l1_depth: flags.l1_depth,
+        batch_age_max_s: in_force.batch_age_max_s,
+        mempool: flags.mempool,
+        rules: Rules { circuits: circuits(&in_force.keys), limits: BatchLimits::default() },
+    };
+    let (engine, handle, records) = Engine::new(chain.clone(), config, store, Clock::system(), postable.clone());
+    let interval = Duration::from_millis(flags.l1_poll_ms);
+    let start_block = deployment.start_block;
+    let (watcher, l1_heads) = Watcher::new(chain.clone(), client, start_block, handle.clone(), interval, &readiness);
+    let age_s = flags.checkpoint_age_s.min(in_force.batch_age_max_s / 2);
+    let poster = Poster::new(chain.clone(), handle.clone(), submitter, interval, age_s, postable, &readiness);
+    let askers_max = flags.payments.proving_askers_max;
+    let proving = ProvingService::new(&chain, handle.clone(), records.clone(), askers_max);
+    let (rpc_address, proving_address): (Option<SocketAddr>, Option<SocketAddr>) =
+        (listeners.rpc.local_addr().ok(), listeners.proving.local_addr().ok());
+    info!(chain_id = chain.l2_chain_id, rpc = ?rpc_address, proving = ?proving_address, account = %poster.account(), "payments sequencer started");
+
+    let context = PaymentsContext::new(chain, config, records, handle, l1_heads, flags.limits, readiness)
+        .with_hosts(flags.http_hosts.clone().into());
+    let mut tasks = JoinSet::new();
+    let token = cancel.clone();
+    tasks.spawn_blocking(move || Ok(engine.run(&token)?));
+    let token = cancel.clone();
+    tasks.spawn(async move { Ok(watcher.run(token).await?) });
+    let token = cancel.clone();
+    tasks.spawn(async move { Ok(poster.run(token).await?) });
+    let token = cancel.clone();
+    tasks.spawn(async move { Ok(proving.serve(listeners.proving, token).await?) });
+    tasks.spawn(async move { rpc::serve(listeners.rpc, context, cancel).await.map_err(PaymentsError::Rpc) });
+    Ok(tasks)
+}
+
+fn submitter(flags: &SequencerFlags, readiness: &Readiness) -> SubmitterConfig {
+    SubmitterConfig {
+        poll_interval: Duration::from_millis(flags.l1_poll_ms.min(1_000)),
+        patience: Duration::from_secs(flags.l1_patience_s),
+        readiness: readiness.clone(),
+        ..Default::default()
+    }
+}
+
+/// The circuits that batches are cut for: of each family those that L1 has keys of.
+fn circuits(keys: &KeySet) -> Circuits {
+    let known = keys.circuits();
+    let has = |id: u64| known.iter().any(|circuit| u64::from(*circuit) == id);
+    let (small, large) = (ApplyCircuit::SMALL, ApplyCircuit::LARGE);
+    let apply = match (has(small.id), has(large.id)) {
+        (true, false) => [small; 2],
+        (false, true) => [large; 2],
+        // A set without either is none.
+        (true, true) | (false, false) => [small, large],
+    };
+    let (small, large) = (AuthoriseCircuit::SESSION_SMALL, AuthoriseCircuit::SESSION_LARGE);
+    let session = match (has(small.id), has(large.id)) {
+        (true, true) => Some([small, large]),
+        (true, false) => Some([small; 2]),
+        (false, true) => Some([large; 2]),
+        (false, false) => None,
+    };
+    Circuits { apply, session, ..Circuits::STANDARD }
+}

@@ -1,0 +1,323 @@
+//! The poster: brings proven batches to L1, one after the other.
+//!
+//! Which is next, the engine says, each time anew. L1 judges: the call is simulated before it is sent, and what it says against it decides what becomes of the batch. The
+//! Inbox's compare-and-swap makes posting one twice impossible, the transaction journal makes trying it twice rare.
+
+use std::{sync::Arc, time::Duration};
+
+use alloy::{
+    primitives::{Address, Bytes},
+    rpc::types::Filter,
+    sol_types::{SolCall, SolEvent, SolInterface, SolValue},
+};
+use tandem_chain::{ChainConfig, derive::Policy};
+use tandem_l1::{
+    Backoff, L1Client, RpcFailure,
+    bindings::{
+        AppendArgs, Checkpoint,
+        Inbox::{self, InboxErrors},
+        ValiditySettlement::{self, ValiditySettlementErrors},
+        payments::{AppendArgs as ProvenArgs, ApplyChunk, AuthoriseChunk, BatchEnv},
+    },
+    submit::{FileJournal, L1Call, Outcome, SubmitError, Submitter},
+};
+use tandem_service::{Readiness, Trouble};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::engine::{AskError, BatchId, EngineHandle, Hopeless, ToPost};
+
+/// Longest time between tries while L1 does not let us post.
+const RETRY_INTERVAL_MAX: Duration = Duration::from_secs(60);
+/// Errors and refusals are nothing to speak of until nothing else came for so long: a reorganisation brings some.
+const DELAY_MAX: Duration = Duration::from_secs(60);
+/// L1 blocks in which a stored checkpoint is looked for before another is stored.
+const CHECKPOINT_BLOCKS: u64 = 1_000;
+
+/// What ends the poster, or delays it.
+#[derive(Debug, thiserror::Error)]
+pub enum PosterError {
+    /// The engine is gone.
+    #[error("engine: {0}")]
+    Engine(#[from] AskError),
+    /// The endpoint did not answer.
+    #[error(transparent)]
+    Rpc(#[from] RpcFailure),
+    /// A transaction was not brought to an end.
+    #[error("cannot post to L1: {0}")]
+    Submit(#[from] SubmitError),
+    /// The checkpoint that batches are to name was not stored, or its event is missing.
+    #[error("no checkpoint was stored on L1")]
+    NoCheckpoint,
+    /// What the database has of a batch's proofs is no call: the engine takes no such.
+    #[error("the proven call of batch {index} in the database does not decode")]
+    BadArguments {
+        /// Index of the batch.
+        index: u64,
+    },
+    /// L1 refuses the batch, for now.
+    #[error("L1 refuses batch {index}: {reason}")]
+    Refused {
+        /// Index of the batch.
+        index: u64,
+        /// The contract's error.
+        reason: String,
+    },
+}
+
+impl PosterError {
+    fn is_passing(&self) -> bool {
+        match self {
+            Self::Engine(_) | Self::BadArguments { .. } => false,
+            Self::Rpc(_) | Self::NoCheckpoint | Self::Refused { .. } => true,
+            Self::Submit(error) => error.policy() != Policy::Fatal,
+        }
+    }
+}
+
+/// How a round ended.
+enum Round {
+    /// Nothing is left to do.
+    Idle,
+    /// Something was done: there may be more.
+    Moved,
+}
+
+/// What L1 says against a batch.
+#[derive(Debug, PartialEq, Eq)]
+enum Objection {
+    /// It will never take it.
+    Hopeless(Hopeless),
+    /// The named checkpoint is no good.
+    Checkpoint,
+    /// Another time it may.
+    Passing,
+}
+
+/// The task that brings proven batches to L1.
+pub struct Poster {
+    chain: ChainConfig,
+    engine: EngineHandle,
+    submitter: Submitter<FileJournal>,
+    interval: Duration,
+    /// A new checkpoint is stored on L1 when the newest is this old, in seconds.
+    checkpoint_age_s: u64,
+    postable: Arc<Notify>,
+    checkpoint: Option<Checkpoint>,
+    delayed: Trouble,
+}
+
+impl Poster {
+    /// A poster for the sequencer's key. It looks for work when `postable` is notified, and at every `interval`.
+    pub fn new(
+        chain: ChainConfig,
+        engine: EngineHandle,
+        submitter: Submitter<FileJournal>,
+        interval: Duration,
+        checkpoint_age_s: u64,
+        postable: Arc<Notify>,
+        readiness: &Readiness,
+    ) -> Self {
+        let delayed = readiness.trouble("posting", DELAY_MAX);
+        Self { chain, engine, submitter, interval, checkpoint_age_s, postable, checkpoint: None, delayed }
+    }
+
+    /// Posts until `cancel` is cancelled.
+    pub async fn run(mut self, cancel: CancellationToken) -> Result<(), PosterError> {
+        let mut retry = Backoff::new(self.interval, RETRY_INTERVAL_MAX);
+        loop {
+            let round = tokio::select! {
+                () = cancel.cancelled() => return Ok(()),
+                round = self.post_next() => round,
+            };
+            let delay = match round {
+                Ok(ended) => {
+                    retry.reset();
+                    if let Some(lasted) = self.delayed.is_over() {
+                        info!(?lasted, "batches get to L1 again");
+                    }
+                    match ended {
+                        Round::Moved => continue,
+                        Round::Idle => self.submitter.rest(),
+                    }
+                    self.interval
+                }
+                Err(error) if error.is_passing() => {
+                    if let Some(lasts) = self.delayed.holds(|| error.to_string()) {
+                        warn!(%error, ?lasts, "batches do not get to L1: look after the endpoint, and the account's ether; trying on");
+                    }
+                    retry.delay()
+                }
+                Err(error) => return Err(error),
+            };
+            tokio::select! {
+                () = cancel.cancelled() => return Ok(()),
+                () = self.postable.notified() => {}
+                () = tokio::time::sleep(delay) => {}
+            }
+        }
+    }
+
+    /// Posts the next batch if it has its proofs.
+    async fn post_next(&mut self) -> Result<Round, PosterError> {
+        let Some(next) = self.engine.next_to_post().await? else { return Ok(Round::Idle) };
+        let index = next.block.number;
+        if self.is_on_l1(index).await? {
+            // The watcher has yet to see it.
+            return Ok(Round::Idle);
+        }
+        let call = self.call(&next).await?;
+        let data = match self.submitter.submit(call).await {
+            Ok(Outcome::Included(_)) => return Ok(Round::Idle),
+            // The submitter told.
+            Ok(Outcome::Superseded { .. } | Outcome::Displaced { .. }) => return Ok(Round::Moved),
+            Ok(Outcome::Reverted { data, .. }) | Err(SubmitError::Refused { data }) => data,
+            Err(error) => return Err(error.into()),
+        };
+        let id = BatchId { number: index, hash: next.block.hash };
+        match objection(&data, next.block.timestamp) {
+            Objection::Hopeless(why) => {
+                warn!(index, reason = reason(&data), "L1 does not take the batch as it is");
+                self.engine.give_up(id, why).await?;
+                return Ok(Round::Moved);
+            }
+            Objection::Checkpoint => self.checkpoint = None,
+            Objection::Passing => {}
+        }
+        Err(PosterError::Refused { index, reason: reason(&data) })
+    }
+
+    fn client(&self) -> &L1Client {
+        self.submitter.client()
+    }
+
+    async fn is_on_l1(&self, index: u64) -> Result<bool, RpcFailure> {
+        let inbox = Inbox::new(self.chain.inbox, self.client().provider());
+        Ok(self.client().call(async { inbox.batchCount().call().await }).await? >= index)
+    }
+
+    /// The call that appends a proven batch where L1 is now (PAY-APPEND).
+    async fn call(&mut self, next: &ToPost) -> Result<L1Call, PosterError> {
+        let inbox = Inbox::new(self.chain.inbox, self.client().provider());
+        let parent_content_hash = self.client().call(async { inbox.lastContentHash().call().await }).await?;
+        let args = AppendArgs {
+            index: next.block.number,
+            parentContentHash: parent_content_hash,
+            queueEnd: next.block.queue_end,
+            queueHash: next.block.queue_hash,
+            workGas: 0,
+            checkpoint: self.checkpoint().await?,
+        };
+        let input = append_input(args.into(), &next.arguments);
+        let input = input.ok_or(PosterError::BadArguments { index: next.block.number })?;
+        Ok(L1Call::new(format!("batch {} with its proofs", next.block.number), self.chain.settlement, input))
+    }
+
+    /// A stored checkpoint that is young enough; a new one if there is none.
+    async fn checkpoint(&mut self) -> Result<Checkpoint, PosterError> {
+        let head = self.client().latest().await?;
+        let is_young =
+            |checkpoint: &Checkpoint| head.timestamp.saturating_sub(checkpoint.timestamp) < self.checkpoint_age_s;
+        if let Some(checkpoint) = self.checkpoint.clone().filter(is_young) {
+            return Ok(checkpoint);
+        }
+        let filter = Filter::new()
+            .address(self.chain.inbox)
+            .event_signature(Inbox::CheckpointStored::SIGNATURE_HASH)
+            .from_block(head.id.number.saturating_sub(CHECKPOINT_BLOCKS));
+        let logs = self.client().logs(&filter).await?;
+        let stored = logs.iter().rev().find_map(|log| Inbox::CheckpointStored::decode_log(&log.inner).ok());
+        if let Some(checkpoint) = stored.map(|event| event.data.checkpoint).filter(is_young) {
+            self.checkpoint = Some(checkpoint.clone());
+            return Ok(checkpoint);
+        }
+        let call = L1Call::new("checkpoint", self.chain.inbox, Inbox::checkpointCall {}.abi_encode());
+        let outcome = self.submitter.submit(call).await?;
+        let Outcome::Included(receipt) = outcome else {
+            return Err(PosterError::NoCheckpoint);
+        };
+        let stored = receipt.logs().iter().find_map(|log| Inbox::CheckpointStored::decode_log(&log.inner).ok());
+        let checkpoint = stored.map(|event| event.data.checkpoint);
+        self.checkpoint.clone_from(&checkpoint);
+        checkpoint.ok_or(PosterError::NoCheckpoint)
+    }
+
+    /// The account that posts.
+    pub fn account(&self) -> Address {
+        self.submitter.account()
+    }
+}
+
+/// The input of the call: where the batch lands, and what a prover brought.
+fn append_input(args: ProvenArgs, arguments: &Bytes) -> Option<Vec<u8>> {
+    type Arguments = (BatchEnv, [Bytes; 3], Vec<ApplyChunk>, Vec<AuthoriseChunk>);
+    let (env, segments, applied, authorised) = Arguments::abi_decode_params(arguments).ok()?;
+    let encoded = (args, env, segments, applied, authorised).abi_encode_params();
+    Some([ValiditySettlement::appendCall::SELECTOR.as_slice(), &encoded].concat())
+}
+
+/// The contract's error, in words.
+fn reason(data: &Bytes) -> String {
+    match (ValiditySettlementErrors::abi_decode(data), InboxErrors::abi_decode(data)) {
+        (Ok(error), _) => format!("{error:?}"),
+        (_, Ok(error)) => format!("{error:?}"),
+        _ => data.to_string(),
+    }
+}
+
+/// What an error of the contracts means for a batch with this time.
+fn objection(data: &Bytes, timestamp: u64) -> Objection {
+    use ValiditySettlementErrors as Settlement;
+    if let Ok(error) = InboxErrors::abi_decode(data) {
+        return match error {
+            InboxErrors::Inbox_OverdueMessageLeft(_) => Objection::Hopeless(Hopeless::Batch),
+            InboxErrors::Inbox_UnknownCheckpoint(_)
+            | InboxErrors::Inbox_CheckpointBeforeLast(_)
+            | InboxErrors::Inbox_CheckpointNotEarlier(_)
+            | InboxErrors::Inbox_CheckpointTooOld(_) => Objection::Checkpoint,
+            _ => Objection::Passing,
+        };
+    }
+    match Settlement::abi_decode(data) {
+        Ok(Settlement::ValiditySettlement_TimeOutOfRange(range)) if timestamp < range.min => {
+            Objection::Hopeless(Hopeless::Batch)
+        }
+        // What remains of these is about who posts, about the queue, which the watcher sees to, or about L1's clock.
+        Ok(
+            Settlement::ValiditySettlement_TimeOutOfRange(_)
+            | Settlement::ValiditySettlement_OtherMessages(_)
+            | Settlement::ValiditySettlement_NotSequencer(_)
+            | Settlement::ValiditySettlement_NotPlainAccount(_)
+            | Settlement::ValiditySettlement_NotStarted(_)
+            | Settlement::ValiditySettlement_Frozen(_)
+            | Settlement::Keys_NotStored(_),
+        )
+        | Err(_) => Objection::Passing,
+        Ok(_) => Objection::Hopeless(Hopeless::Proofs),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy::{primitives::U256, sol_types::SolError};
+
+    use super::*;
+
+    #[test]
+    fn what_l1_says_decides_what_becomes_of_a_batch() {
+        let time = |min, max| ValiditySettlement::ValiditySettlement_TimeOutOfRange { timestamp: 5, min, max };
+        for (data, expected) in [
+            (ValiditySettlement::Groth16_InvalidProof {}.abi_encode(), Objection::Hopeless(Hopeless::Proofs)),
+            (ValiditySettlement::Proof_FeeLeft { fee: U256::ONE }.abi_encode(), Objection::Hopeless(Hopeless::Proofs)),
+            (time(6, 9).abi_encode(), Objection::Hopeless(Hopeless::Batch)),
+            (time(1, 4).abi_encode(), Objection::Passing),
+            (Inbox::Inbox_OverdueMessageLeft { index: 1 }.abi_encode(), Objection::Hopeless(Hopeless::Batch)),
+            (Inbox::Inbox_UnknownCheckpoint { number: 1 }.abi_encode(), Objection::Checkpoint),
+            (Inbox::Inbox_WrongIndex { expected: 1, actual: 2 }.abi_encode(), Objection::Passing),
+            (Vec::new(), Objection::Passing),
+        ] {
+            assert_eq!(objection(&data.into(), 5), expected);
+        }
+    }
+}

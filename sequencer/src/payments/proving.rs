@@ -1,0 +1,165 @@
+//! Closed batches to provers and back, over gRPC (`proto/tandem/v1/proving.proto`).
+//!
+//! Adversarial: whoever reaches the address. A message is bounded, questions that wait are counted, and what is brought back counts only if it is this node's own batch.
+
+use std::{sync::Arc, time::Duration};
+
+use alloy::primitives::B256;
+use tandem_chain::ChainConfig;
+use tandem_payments::{eddsa::domain, field::integer};
+use tandem_proto::v1::{
+    ClosedBatch, Entry, NextBatchRequest, NextBatchResponse, ProvenRequest, ProvenResponse, SignedOperation,
+    entry::Entry as Item,
+    proven_response::Outcome,
+    proving_server::{Proving, ProvingServer},
+};
+use tokio::{
+    net::TcpListener,
+    sync::Semaphore,
+    time::{Instant, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+use tonic::{
+    Request, Response, Status,
+    transport::{self, Server, server::TcpIncoming},
+};
+
+use super::{
+    engine::{AskError, BatchId, EngineHandle, ProvenBatch, Taken},
+    records::{Block, Origin},
+    view::Records,
+};
+
+/// The flag that bounds how many provers wait at a time.
+pub const ASKERS_FLAG: &str = "proving-askers-max";
+/// What it is by default.
+pub const ASKERS_MAX: usize = 16;
+
+/// How long a question waits for a batch.
+const WAIT_MAX: Duration = Duration::from_secs(30);
+/// Most bytes of a message that comes in: a call of 128 KiB, and what stands around it.
+const REQUEST_BYTES_MAX: usize = (128 << 10) + 1_024;
+/// Most bytes of a proven call's arguments.
+const ARGUMENTS_BYTES_MAX: usize = 128 << 10;
+
+/// Serves provers from the engine.
+#[derive(Clone)]
+pub struct ProvingService {
+    dom: B256,
+    engine: EngineHandle,
+    records: Records,
+    /// Counts questions that wait. A semaphore rather than a channel: refusal must be immediate.
+    places: Arc<Semaphore>,
+    askers_max: usize,
+}
+
+impl ProvingService {
+    /// For a chain, and so many questions that wait at a time.
+    pub fn new(chain: &ChainConfig, engine: EngineHandle, records: Records, askers_max: usize) -> Self {
+        let dom = integer(domain(chain.l2_chain_id, chain.hash())).into();
+        Self { dom, engine, records, places: Arc::new(Semaphore::new(askers_max)), askers_max }
+    }
+
+    /// Serves until `cancel` is cancelled.
+    pub async fn serve(self, listener: TcpListener, cancel: CancellationToken) -> Result<(), transport::Error> {
+        let service = ProvingServer::new(self).max_decoding_message_size(REQUEST_BYTES_MAX);
+        Server::builder()
+            .http2_keepalive_interval(Some(WAIT_MAX))
+            .add_service(service)
+            .serve_with_incoming_shutdown(TcpIncoming::from(listener), cancel.cancelled_owned())
+            .await
+    }
+}
+
+#[tonic::async_trait]
+impl Proving for ProvingService {
+    async fn next_batch(&self, request: Request<NextBatchRequest>) -> Result<Response<NextBatchResponse>, Status> {
+        let NextBatchRequest { dom, held_index, held_id } = request.into_inner();
+        if hash(&dom, "dom")? != self.dom {
+            return Err(Status::failed_precondition(format!(
+                "this sequencer is that of another chain, with domain {}",
+                self.dom
+            )));
+        }
+        let held = match held_index {
+            0 => None,
+            number => Some(BatchId { number, hash: hash(&held_id, "held_id")? }),
+        };
+        let _place = self.places.try_acquire().map_err(|_| {
+            let askers_max = self.askers_max;
+            Status::resource_exhausted(format!("{askers_max} provers wait already (--{ASKERS_FLAG})"))
+        })?;
+        let deadline = Instant::now() + WAIT_MAX;
+        let mut changed = self.records.watch();
+        loop {
+            changed.borrow_and_update();
+            if let Some(block) = self.engine.next_batch(held).await.map_err(unavailable)? {
+                return Ok(Response::new(NextBatchResponse { batch: Some(closed(&block)) }));
+            }
+            if !matches!(timeout_at(deadline, changed.changed()).await, Ok(Ok(()))) {
+                return Ok(Response::new(NextBatchResponse { batch: None }));
+            }
+        }
+    }
+
+    async fn proven(&self, request: Request<ProvenRequest>) -> Result<Response<ProvenResponse>, Status> {
+        let ProvenRequest { index: number, id, arguments, root_after } = request.into_inner();
+        if arguments.len() > ARGUMENTS_BYTES_MAX {
+            let length = arguments.len();
+            return Err(Status::invalid_argument(format!(
+                "{length} bytes of arguments, at most {ARGUMENTS_BYTES_MAX}"
+            )));
+        }
+        let id = BatchId { number, hash: hash(&id, "id")? };
+        let proven = ProvenBatch { id, arguments: arguments.into(), root_after: hash(&root_after, "root_after")? };
+        let taken = self.engine.proven(proven).await.map_err(unavailable)?;
+        let outcome = match taken.map_err(|error| Status::invalid_argument(error.to_string()))? {
+            Taken::Kept => Outcome::Taken,
+            Taken::Known => Outcome::Known,
+            Taken::Unwanted => Outcome::Unwanted,
+        };
+        Ok(Response::new(ProvenResponse { outcome: outcome.into() }))
+    }
+}
+
+/// A field of 32 bytes.
+fn hash(bytes: &[u8], field: &'static str) -> Result<B256, Status> {
+    B256::try_from(bytes).map_err(|_| Status::invalid_argument(format!("{field} has {} bytes, not 32", bytes.len())))
+}
+
+fn unavailable(error: AskError) -> Status {
+    Status::unavailable(error.to_string())
+}
+
+/// A batch as provers get it.
+fn closed(block: &Block) -> ClosedBatch {
+    let mut entries: Vec<Entry> = Vec::new();
+    for transaction in block.transactions.iter().flatten() {
+        let item = match &transaction.origin {
+            Origin::Operation { envelope, price, .. } => {
+                Item::Operation(SignedOperation { envelope: envelope.to_vec(), price: *price })
+            }
+            Origin::Message { .. } => match entries.last_mut() {
+                // Messages in a row are one entry.
+                Some(Entry { entry: Some(Item::Messages(count)) }) => {
+                    *count = count.saturating_add(1);
+                    continue;
+                }
+                _ => Item::Messages(1),
+            },
+        };
+        entries.push(Entry { entry: Some(item) });
+    }
+    ClosedBatch {
+        index: block.number,
+        id: block.hash.to_vec(),
+        timestamp: block.timestamp,
+        operator: block.operator.to_vec(),
+        entries,
+        queue_start: block.queue_start,
+        queue_end: block.queue_end,
+        queue_hash_end: block.queue_hash.to_vec(),
+        root_before: block.root_before.to_vec(),
+        root_after: block.state_root.to_vec(),
+    }
+}

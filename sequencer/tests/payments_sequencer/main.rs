@@ -1,0 +1,8 @@
+//! The sequencer of a payments chain over an L1 that the test plays: who is refused, what survives, what L1 overrules, and what provers may do.
+
+mod admission;
+mod l1;
+mod proving;
+mod restart;
+mod rig;
+mod rpc;
