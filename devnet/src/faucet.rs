@@ -13,10 +13,14 @@ use axum::{
 };
 use serde_json::{Value, json};
 use tandem_cli::{
+    chain::ChainFlags,
     deploy::ether,
+    report::Report,
+    session::{self, Action, KeyFlags, SendFlags, Until},
     wallet::{Call, Wallet},
 };
-use tandem_l1::L1Client;
+use tandem_chain::ChainKind;
+use tandem_l1::{Deployment, L1Client, PrivateKey};
 use tokio::{net::TcpListener, sync::Mutex, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -33,8 +37,51 @@ pub struct Faucet {
     task: JoinHandle<()>,
 }
 
-/// One transfer at a time, so that nonces follow each other.
-type Giver = Arc<Mutex<(L1Client, PrivateKeySigner)>>;
+/// Who gives ether away on L2.
+pub enum Giver {
+    /// On an EVM chain.
+    Wallet(L1Client, PrivateKeySigner),
+    /// On a payments chain: the node, the devnet's directory, and whose session key signs.
+    Session(Url, PathBuf, PrivateKey),
+}
+
+impl Giver {
+    /// The account of a key, on the devnet's chain in a directory.
+    pub fn new(deployment: &Deployment, dir: &Path, l2: &L1Client, l2_rpc: &Url, key: &PrivateKeySigner) -> anyhow::Result<Self> {
+        Ok(match deployment.chain.kind {
+            ChainKind::Evm => Self::Wallet(l2.clone(), key.clone()),
+            ChainKind::Payments => {
+                Self::Session(l2_rpc.clone(), dir.into(), B256::from(key.to_bytes()).to_string().parse()?)
+            }
+        })
+    }
+
+    /// Gives; the transaction.
+    async fn give(&self, to: Address) -> anyhow::Result<Value> {
+        match self {
+            Self::Wallet(client, key) => {
+                let wallet = Wallet::connect(client.clone(), key.clone(), START_PATIENCE).await?;
+                let receipt = wallet.send(Call::new(to, Vec::new()).value(ether(GIFT_ETHER))).await?;
+                Ok(json!(receipt.transaction_hash))
+            }
+            Self::Session(l2_rpc, dir, key) => {
+                let action = Action::Transfer(EtherFlags { recipient: to, amount: GIFT_ETHER.to_string() });
+                let chain = ChainFlags {
+                    dir: dir.clone(),
+                    deployment: None,
+                    l1_rpc: None,
+                    l2_rpc: Some(l2_rpc.clone()),
+                    l1_beacon: None,
+                    payloads: None,
+                    key: Some(key.clone()),
+                    patience_s: START_PATIENCE.as_secs(),
+                };
+                let told = session::send(&action, &SendFlags::default(), &chain, Some(key), Report { json: true }).await?;
+                Ok(told["transaction"].clone())
+            }
+        }
+    }
+}
 
 impl Faucet {
     /// Listens at a port (0: any free one) and serves from now on.
