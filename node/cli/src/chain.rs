@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tandem_chain::ChainKind;
 pub use tandem_l1::PrivateKey;
-use tandem_l1::{Deployment, L1Client};
+use tandem_l1::{BadKey, Deployment, L1Client};
 use url::Url;
 
 use crate::{devnet_info::DevnetInfo, wallet::Wallet};
@@ -42,6 +42,27 @@ pub struct ChainFlags {
     /// How long to wait at most, in seconds
     #[arg(long, env = "TANDEM_PATIENCE_S", default_value_t = 600, global = true)]
     pub patience_s: u64,
+}
+
+impl ChainFlags {
+    /// The file that names the chain.
+    pub fn deployment_path(&self) -> PathBuf {
+        self.deployment.clone().unwrap_or_else(|| self.dir.join("deployment.json"))
+    }
+
+    /// The address of L2 that is given, or the devnet's.
+    pub fn l2_rpc(&self) -> Option<Url> {
+        self.l2_rpc.clone().or_else(|| Some(DevnetInfo::read(&self.dir).ok()?.l2_rpc))
+    }
+
+    /// The key that is given, or that of the devnet's first account.
+    pub fn key(&self) -> Result<Option<PrivateKey>, BadKey> {
+        match (&self.key, DevnetInfo::read(&self.dir).ok().and_then(|info| info.accounts.into_iter().next())) {
+            (Some(key), _) => Ok(Some(key.clone())),
+            (None, Some(account)) => account.key.parse().map(Some),
+            (None, None) => Ok(None),
+        }
+    }
 }
 
 /// L1's side of a chain, which needs nobody: what commands use that work without a sequencer.
@@ -82,25 +103,25 @@ impl Ground {
     /// Reads the files and connects to L1.
     pub async fn open(flags: &ChainFlags) -> anyhow::Result<Self> {
         let info = DevnetInfo::read(&flags.dir).ok();
-        let path = flags.deployment.clone().unwrap_or_else(|| flags.dir.join("deployment.json"));
-        let deployment = Deployment::read(&path).context("no chain is named: start a devnet, or give --deployment")?;
+        let deployment = Deployment::read(&flags.deployment_path())
+            .context("no chain is named: start a devnet, or give --deployment")?;
         let missing = || format!("--l1-rpc is not given and {} names no devnet", flags.dir.display());
         let l1_rpc = flags.l1_rpc.clone().or(info.as_ref().map(|info| info.l1_rpc.clone())).with_context(missing)?;
-        let key = match (&flags.key, info.as_ref().and_then(|info| info.accounts.first())) {
-            (Some(key), _) => Some(key.clone()),
-            (None, Some(account)) => Some(account.key.parse()?),
-            (None, None) => None,
-        };
         let l1 = connect("L1", &l1_rpc, deployment.chain.l1_chain_id).await?;
         Ok(Self {
             deployment,
             l1,
-            l1_beacon: flags.l1_beacon.clone().or(info.as_ref().map(|info| info.faucet.clone())).unwrap_or(l1_rpc),
+            l1_beacon: flags.l1_beacon.clone().or(info.map(|info| info.faucet)).unwrap_or(l1_rpc),
             payloads: flags.payloads.clone().unwrap_or_else(|| flags.dir.join("payloads")),
             patience: Duration::from_secs(flags.patience_s),
-            l2_rpc: flags.l2_rpc.clone().or(info.map(|info| info.l2_rpc)),
-            key,
+            l2_rpc: flags.l2_rpc(),
+            key: flags.key()?,
         })
+    }
+
+    /// The address of L2, if one is named.
+    pub fn l2_rpc(&self) -> Option<&Url> {
+        self.l2_rpc.as_ref()
     }
 
     /// The sequencer, if one is named and answers for this chain.

@@ -38,7 +38,7 @@ enum Command {
     /// Ends a payments chain whose messages stay unproven, and gets the money out of it
     #[command(subcommand)]
     Escape(EscapeCommand),
-    /// Session keys of the payments chain: derives them, signs with them
+    /// Session keys of the payments chain: derives them, signs and sends with them
     #[command(subcommand)]
     Session(SessionCommand),
     /// How far the chain is
@@ -60,9 +60,7 @@ async fn main() -> std::process::ExitCode {
         Command::Preinstalls => preinstalls::run(&flags.chain, report).await,
         Command::Bridge(command) => bridge::run(command, &flags.chain, report).await,
         Command::Escape(command) => escape::run(command, &flags.chain, report).await,
-        Command::Session(command) => {
-            session::run(&command, flags.chain.key.as_ref(), report).map_err(anyhow::Error::from)
-        }
+        Command::Session(command) => session::run(command, &flags.chain, report).await,
         Command::Status => status::run(&flags.chain, report).await,
     };
     match outcome {

@@ -1,5 +1,7 @@
 //! The commands of a payments chain as a person runs them, against a real L1 with the real contracts, up to its end. Nothing is proven here.
 
+mod common;
+
 use std::{
     path::Path,
     process::{Command, Output},
@@ -11,6 +13,7 @@ use alloy::{
     signers::local::PrivateKeySigner,
     sol_types::SolCall,
 };
+use common::{Answer, FakeNode};
 use serde_json::{Value, json};
 use tandem_chain::ChainKind;
 use tandem_cli::{
@@ -194,11 +197,24 @@ async fn a_chain_that_nobody_proves_gives_everything_back() {
         chain.refused(3, &["bridge", "set-session-key", "--file", file.to_str().unwrap()]).contains("could sign for")
     );
     chain.run(3, &["bridge", "set-session-key", "--remove"]);
+    // The same in one command, which waits for the node if it is told to.
+    let node = FakeNode::start(77, deployment.chain.hash());
+    assert!(chain.refused(2, &["session", "set-key"]).contains("no node is named"));
+    let again = chain.run(2, &["session", "set-key", "--until", "sent"]);
+    assert_eq!((&again["keyHash"], &again["message"]), (&set["keyHash"], &json!(7)));
+    let before = json!({ "latest": { "number": 0 }, "settled": 0, "queueIndex": 8 });
+    node.answer("rollup_status", [Answer::Result(before)]);
+    node.state().queue_index = 9;
+    let again = chain.run(2, &["--l2-rpc", &node.url, "session", "set-key"]);
+    assert_eq!((&again["keyHash"], &again["message"]), (&set["keyHash"], &json!(8)));
+    assert_eq!(node.state().asked.iter().filter(|method| *method == "rollup_status").count(), 2);
+    let of_another = ["session", "set-key", "--until", "sent", "--account", &bob.to_string()];
+    assert!(chain.refused(2, &of_another).contains("the key in TANDEM_KEY is that of"));
 
     for (args, reason) in [
         (&["bridge", "force-withdraw", "1"][..], "everything that the account holds"),
-        (&["bridge", "withdraw", "1"], "tandem session sign"),
-        (&["bridge", "withdraw-erc20", &token.to_string(), "1"], "tandem session sign"),
+        (&["bridge", "withdraw", "1"], "tandem session withdraw"),
+        (&["bridge", "withdraw-erc20", &token.to_string(), "1"], "tandem session withdraw"),
         (&["bridge", "force-call", &bob.to_string()], "no contracts"),
         (&["bridge", "claim", "4294967296"], "L1 has no batch 1"),
         (&["bridge", "claim", "7"], "batch 0 has none at 7"),
@@ -212,7 +228,13 @@ async fn a_chain_that_nobody_proves_gives_everything_back() {
         assert!(found.contains(reason), "{args:?}: {found}");
     }
     let status = chain.run(2, &["status"]);
-    assert_eq!((&status["messagesIn"], &status["frozen"]), (&json!("0 of 7 proven"), &json!(false)));
+    assert_eq!((&status["messagesIn"], &status["frozen"]), (&json!("0 of 9 proven"), &json!(false)));
+    assert!(status.get("node").is_none(), "{status}");
+    let told = chain.run(2, &["--l2-rpc", &node.url, "status"]);
+    let of_node = json!({ "latestBatch": 0, "settledBatch": 0, "waiting": 3, "messagesIn": 9 });
+    assert_eq!((&told["node"], &told["batches"]), (&of_node, &status["batches"]));
+    let told = chain.run(2, &["--l2-rpc", "http://127.0.0.1:9", "status"]);
+    assert!(told["node"]["error"].as_str().unwrap().contains("does not answer"), "{told}");
     assert_eq!(chain.run(2, &["bridge", "claim"])["claimed"], json!([]));
     assert_eq!(chain.run(2, &["bridge", "claims"])["withdrawals"], json!([]));
 

@@ -115,7 +115,7 @@ pub async fn run(command: BridgeCommand, ground: &Ground, report: Report) -> any
         ),
         BridgeCommand::Withdraw { .. } | BridgeCommand::WithdrawErc20 { .. } => refuse(
             "withdraw",
-            "sign one with `tandem session sign ... withdraw` and send it to the sequencer, or use `force-withdraw`",
+            "`tandem session withdraw` and `withdraw-token` send one through a node, `tandem bridge force-withdraw` goes through L1 alone",
         ),
         BridgeCommand::ForceCall { .. } => refuse("force-call", "it has no contracts to call"),
     }
@@ -174,8 +174,13 @@ async fn force_withdrawal(ground: &Ground, token: Address, report: Report) -> an
 }
 
 async fn set_session_key(ground: &Ground, key: &SessionKeyFlags, report: Report) -> anyhow::Result<Value> {
+    let key_hash = key.key_hash(ground.l1_wallet().await?.address())?;
+    queue_session_key(ground, key_hash, report).await
+}
+
+/// Queues the message that sets the session key of the key's own account; zero removes it.
+pub async fn queue_session_key(ground: &Ground, key_hash: U256, report: Report) -> anyhow::Result<Value> {
     let wallet = ground.l1_wallet().await?;
-    let key_hash = key.key_hash(wallet.address())?;
     let call = PaymentsBridge::setSessionKeyCall { keyHash: key_hash };
     let mut told = enqueue(ground, &wallet, U256::ZERO, &call, report).await?;
     (told["account"], told["keyHash"]) = (json!(wallet.address()), json!(key_hash));

@@ -1,11 +1,12 @@
 //! The commands on a payments chain: what `tandem bridge`, `tandem escape` and `tandem status` do there, with L1 alone. Rules: PAY-MESSAGE, PAY-CLAIM, PAY-FREEZE, PAY-ESCAPE.
 //!
-//! Everything is read from L1 and recomputed (`tandem_l1::payments`), so that nobody need be believed or be there.
+//! Everything is read from L1 and recomputed (`tandem_l1::payments`), so that nobody need be believed or be there. What a node says ([`node`]) is told as its word.
 
 pub mod bridge;
 mod claim;
 pub mod escape;
 pub mod keys;
+pub mod node;
 pub mod spec;
 pub mod status;
 
