@@ -208,7 +208,7 @@ impl Devnet {
             deployment
         };
         let beacon = Beacon::new(l1_rpc.clone(), l1_process.archive());
-        let giver = faucet::Giver::new(&deployment.chain, l2.clone(), faucet_key)?;
+        let giver = faucet::Giver::new(&deployment, dir, &l2, &l2_rpc, faucet_key)?;
         let faucet = faucet::Faucet::start(flags.faucet_port, giver, beacon).await?;
         let services_l1_rpc = flags.services_l1_rpc.clone().unwrap_or_else(|| l1_rpc.clone());
         let endpoints = L1Endpoints { rpc: services_l1_rpc, beacon: faucet.url()? };
@@ -241,7 +241,8 @@ impl Devnet {
         let ready = async {
             loop {
                 let queue_index = fund::queue_index(l2).await;
-                if queue_index.is_ok() && (!fresh || fund::has_arrived(l1, l2, users, deployment).await.unwrap_or(false))
+                if queue_index.is_ok()
+                    && (!fresh || fund::has_arrived(l1, l2, users, deployment).await.unwrap_or(false))
                 {
                     return;
                 }

@@ -3,7 +3,7 @@
 use alloy::{primitives::B256, signers::local::PrivateKeySigner, sol_types::SolCall};
 use tandem_chain::ChainConfig;
 use tandem_cli::{
-    session::KeyFlags,
+    session::{ChainName, KeyFlags},
     wallet::{Call, Wallet},
 };
 use tandem_l1::{L1Client, PrivateKey, bindings::PaymentsBridge};
@@ -12,17 +12,16 @@ use tokio::task::JoinSet;
 
 use crate::START_PATIENCE;
 
+/// Which key is meant, of whichever account.
+pub fn first_key() -> KeyFlags {
+    KeyFlags { chain_id: None, genesis: None, index: 0, account: None, wallet_signature: None }
+}
+
 /// The first session key of an account.
-pub fn key(owner: &PrivateKeySigner, chain: &ChainConfig) -> anyhow::Result<SecretKey> {
+fn key(owner: &PrivateKeySigner, chain: &ChainConfig) -> anyhow::Result<SecretKey> {
     let wallet: PrivateKey = B256::from(owner.to_bytes()).to_string().parse()?;
-    let flags = KeyFlags {
-        chain_id: chain.l2_chain_id,
-        genesis: chain.hash(),
-        index: 0,
-        account: None,
-        wallet_signature: None,
-    };
-    Ok(flags.derive(Some(&wallet))?.1)
+    let name = ChainName { chain_id: chain.l2_chain_id, genesis: chain.hash() };
+    Ok(first_key().derive(name, Some(&wallet))?.1)
 }
 
 /// Has each owner set his key, all at once.
