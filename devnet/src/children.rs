@@ -3,41 +3,33 @@
 
 use std::{
     fs::{File, OpenOptions},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::Stdio,
     time::Duration,
 };
 
-use alloy::{primitives::B256, signers::local::PrivateKeySigner};
 use anyhow::Context;
 use tokio::process::{Child, Command};
-use url::Url;
-
-use crate::DevnetFlags;
 
 /// How long a service may take to end in order.
 const END_PATIENCE: Duration = Duration::from_secs(10);
 /// Lines of a log shown when its service ended by itself.
 const LOG_LINES: usize = 12;
 
-/// How to start a service again.
-struct Recipe {
-    name: &'static str,
-    program: PathBuf,
-    arguments: Vec<String>,
-    key: (&'static str, String),
+/// How to start a service, and to start it again.
+pub struct Recipe {
+    /// What people call it.
+    pub name: &'static str,
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// The environment variables that hold its keys, by name.
+    pub keys: Vec<(String, String)>,
     /// Further environment variables of the child, by name.
-    environment: Vec<(String, String)>,
-    log: PathBuf,
-}
-
-/// Where the services find L1.
-#[derive(Clone, Debug)]
-pub struct L1Endpoints {
-    /// The address of L1's JSON-RPC.
-    pub rpc: Url,
-    /// The address of L1's beacon API.
-    pub beacon: Url,
+    pub environment: Vec<(String, String)>,
+    /// Where what it prints goes.
+    pub log: PathBuf,
 }
 
 /// The services as running processes, and how to start them again.
@@ -51,65 +43,13 @@ pub struct Services {
 pub enum Service {
     /// Builds blocks and posts batches.
     Sequencer,
-    /// Derives the chain from L1 and claims outputs.
+    /// Convinces L1 of the result: derives the chain and claims outputs, or proves batches.
     Prover,
 }
 
 impl Services {
-    /// Starts both services and waits for neither.
-    pub fn start(
-        flags: &DevnetFlags,
-        dir: &Path,
-        l1: &L1Endpoints,
-        sequencer: &PrivateKeySigner,
-        proposer: &PrivateKeySigner,
-    ) -> anyhow::Result<Self> {
-        let common = |data: &str| {
-            let mut arguments: Vec<String> =
-                vec!["--deployment".into(), dir.join("deployment.json").display().to_string()];
-            arguments.extend(["--data-dir".into(), dir.join(data).display().to_string()]);
-            arguments.push("--end-with-stdin".into());
-            arguments.extend(["--l1-rpc".into(), l1.rpc.to_string(), "--l1-beacon".into(), l1.beacon.to_string()]);
-            arguments
-        };
-        let mut sequencer_arguments = common("sequencer");
-        let (rpc, block_time_ms) = (format!("127.0.0.1:{}", flags.rpc_port), flags.block_time_ms.to_string());
-        let batch_ages_ms = [flags.batch_age_ms / 2, flags.batch_age_ms].map(|age_ms| age_ms.to_string());
-        for (flag, value) in [
-            ("--rpc", rpc.as_str()),
-            ("--block-time-ms", &block_time_ms),
-            ("--data", &flags.data),
-            ("--l1-depth", "1"),
-            ("--l1-poll-ms", "200"),
-            ("--batch-age-min-ms", &batch_ages_ms[0]),
-            ("--batch-age-max-ms", &batch_ages_ms[1]),
-            ("--heartbeat-ms", "12000"),
-        ] {
-            sequencer_arguments.extend([flag.into(), value.into()]);
-        }
-        sequencer_arguments.push("--l1-clock".into());
-        let mut prover_arguments = common("prover");
-        // A devnet's epochs are small, and computed in seconds once one is contested.
-        prover_arguments.extend(["--l1-poll-ms", "200", "--l1-depth", "1", "--challenge-late"].map(String::from));
-        let hex = |key: &PrivateKeySigner| B256::from(key.to_bytes()).to_string();
-        let recipes = [
-            Recipe {
-                name: "sequencer",
-                program: beside_us("tandem-sequencer")?,
-                arguments: sequencer_arguments,
-                key: ("TANDEM_SEQUENCER_KEY", hex(sequencer)),
-                environment: Vec::new(),
-                log: dir.join("sequencer.log"),
-            },
-            Recipe {
-                name: "prover",
-                program: beside_us("tandem-prover")?,
-                arguments: prover_arguments,
-                key: ("TANDEM_PROPOSER_KEY", hex(proposer)),
-                environment: Vec::new(),
-                log: dir.join("prover.log"),
-            },
-        ];
+    /// Starts both services, the sequencer's recipe first, and waits for neither.
+    pub fn start(recipes: [Recipe; 2]) -> anyhow::Result<Self> {
         let mut services = Self { recipes, children: [None, None] };
         services.restart(Service::Sequencer)?;
         services.restart(Service::Prover)?;
@@ -122,8 +62,7 @@ impl Services {
         let log: File = OpenOptions::new().create(true).append(true).open(&recipe.log)?;
         let child = Command::new(&recipe.program)
             .args(&recipe.arguments)
-            .env(recipe.key.0, &recipe.key.1)
-            .envs(recipe.environment.iter().map(|(name, value)| (name, value)))
+            .envs(recipe.keys.iter().chain(&recipe.environment).map(|(name, value)| (name, value)))
             .env_remove("TANDEM_CONFIG")
             .stdin(Stdio::piped())
             .stdout(log.try_clone()?)
@@ -183,12 +122,4 @@ impl Services {
             }
         }
     }
-}
-
-/// A binary next to our own; next to its directory when we are a test, which cargo puts one deeper.
-fn beside_us(name: &str) -> anyhow::Result<PathBuf> {
-    let own = std::env::current_exe()?;
-    let candidates = own.ancestors().skip(1).take(2).map(|directory| directory.join(name));
-    let found = candidates.into_iter().find(|path| path.is_file());
-    found.with_context(|| format!("{name} is not built: run `make build` (looked beside {})", own.display()))
 }

@@ -7,19 +7,21 @@ use alloy::{
     sol_types::SolCall,
 };
 use anyhow::Context;
+use serde::Deserialize;
 use serde_json::json;
+use tandem_chain::ChainKind;
 use tandem_cli::{
-    chain::{RollupStatus, ask},
+    chain::ask,
     contracts::DevnetToken,
     deploy::ether,
     wallet::{Call, Wallet},
 };
 use tandem_l1::{
     Deployment, L1Client,
-    bindings::{Bridge, Inbox},
+    bindings::{Bridge, Inbox, PaymentsBridge},
 };
 
-use crate::START_PATIENCE;
+use crate::{START_PATIENCE, session};
 
 /// Ether of each user on L2.
 const USER_ETHER: u64 = 100;
@@ -28,7 +30,8 @@ const FAUCET_ETHER: u64 = 5_000;
 /// Tokens of each user on L1.
 const USER_TOKENS: u64 = 1_000_000;
 
-/// Deposits for the users and the faucet, a token that the users hold, and a first checkpoint: all in one L1 block. Returns the token.
+/// Deposits for the users and the faucet, a token that the users hold, and a first checkpoint: all in one L1 block; on a payments chain their session keys after
+/// that. Returns the token.
 pub async fn on_l1(
     l1: &L1Client,
     faucet: &PrivateKeySigner,
@@ -44,7 +47,10 @@ pub async fn on_l1(
     calls.push(Call::new(deployment.chain.inbox, Inbox::checkpointCall {}.abi_encode()).gas_limit(200_000));
     let accounts = users.iter().map(|user| (user.address(), USER_ETHER)).chain([(wallet.address(), FAUCET_ETHER)]);
     for (to, amount) in accounts {
-        let deposit = Bridge::depositETHCall { to, refund: to }.abi_encode();
+        let deposit = match deployment.chain.kind {
+            ChainKind::Evm => Bridge::depositETHCall { to, refund: to }.abi_encode(),
+            ChainKind::Payments => PaymentsBridge::depositETHCall { account: to }.abi_encode(),
+        };
         calls.push(Call::new(deployment.chain.bridge, deposit).value(ether(amount)).gas_limit(400_000));
     }
     for user in users {
@@ -52,7 +58,22 @@ pub async fn on_l1(
         calls.push(Call::new(token, mint).gas_limit(200_000));
     }
     wallet.send_all(calls).await.context("funding the accounts")?;
+    if deployment.chain.kind == ChainKind::Payments {
+        session::register(l1, users.iter().chain([faucet]), &deployment.chain).await.context("setting session keys")?;
+    }
     Ok(token)
+}
+
+/// What `rollup_status` says of the queue on a chain of either kind.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Status {
+    queue_index: u64,
+}
+
+/// How many L1 messages blocks have taken.
+pub async fn queue_index(l2: &L1Client) -> anyhow::Result<u64> {
+    Ok(ask::<Status>(l2, "rollup_status", json!([])).await?.queue_index)
 }
 
 /// Whether all of it is on L2.
@@ -63,8 +84,7 @@ pub async fn has_arrived(
     deployment: &Deployment,
 ) -> anyhow::Result<bool> {
     let queued = Inbox::new(deployment.chain.inbox, l1.provider()).queueLength().call().await?;
-    let status: RollupStatus = ask(l2, "rollup_status", json!([])).await?;
-    if queued < users.len() as u64 || status.queue_index < queued {
+    if queued < users.len() as u64 || queue_index(l2).await? < queued {
         return Ok(false);
     }
     for user in users {

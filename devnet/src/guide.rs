@@ -2,10 +2,12 @@
 
 use std::{fmt::Write as _, io::Write as _, path::Path, time::Duration};
 
+use serde::Deserialize;
 use serde_json::json;
+use tandem_chain::ChainKind;
 use tandem_cli::{
-    chain::{RollupStatus, ask},
-    devnet_info::DevnetInfo,
+    chain::{LatestBlock, RollupStatus, ask},
+    devnet_info::{Account, DevnetInfo},
     status::settled_batch,
 };
 use tandem_l1::{Deployment, L1Client, anvil};
@@ -23,22 +25,37 @@ pub fn text(info: &DevnetInfo, deployment: &Deployment, dir: &Path) -> String {
     line(format!("L2        {}   (chain {})", info.l2_rpc, chain.l2_chain_id));
     line(format!("faucet    {}faucet/ADDRESS   (POST; ether on L2)", info.faucet));
     line(format!("files     {0}/deployment.json (addresses, ABIs), {0}/devnet.json, {0}/*.log", dir.display()));
-    line(format!(
-        "\nBridge    {}\nInbox     {}\nSettlement {}\nDispute   {}\nToken     {}   (ERC-20 on L1)",
-        chain.bridge, chain.inbox, chain.settlement, deployment.dispute, info.token
-    ));
-    line("\nAccounts, with ether on both chains and tokens on L1:".into());
+    line(format!("\nBridge    {}\nInbox     {}\nSettlement {}", chain.bridge, chain.inbox, chain.settlement));
+    if chain.kind == ChainKind::Evm {
+        line(format!("Dispute   {}", deployment.dispute));
+    }
+    line(format!("Token     {}   (ERC-20 on L1)", info.token));
+    line(match chain.kind {
+        ChainKind::Evm => "\nAccounts, with ether on both chains and tokens on L1:".into(),
+        ChainKind::Payments => "\nAccounts, with ether on both chains, a session key on L2, and tokens on L1:".into(),
+    });
     for account in &info.accounts {
         line(format!("  {}  {}", account.address, account.key));
     }
     let [first, second, ..] = info.accounts.as_slice() else { return text };
-    let cast = quoted(&cast());
     let tandem = match dir == Path::new(".devnet") {
         true => quoted(&tandem_name()),
         false => format!("{} --dir {}", quoted(&tandem_name()), quoted(&dir.display().to_string())),
     };
     line("\nTry this:".into());
-    for command in [
+    let commands = match chain.kind {
+        ChainKind::Evm => evm_commands(info, first, second, &tandem),
+        ChainKind::Payments => payments_commands(info, first, second, &tandem),
+    };
+    for command in commands {
+        line(format!("  {command}"));
+    }
+    text
+}
+
+fn evm_commands(info: &DevnetInfo, first: &Account, second: &Account, tandem: &str) -> Vec<String> {
+    let cast = quoted(&cast());
+    vec![
         format!("{cast} balance --ether {} --rpc-url {}", first.address, info.l2_rpc),
         format!("{cast} send {} --value 1ether --private-key {} --rpc-url {}", second.address, first.key, info.l2_rpc),
         format!("curl -X POST {}faucet/{}", info.faucet, second.address),
@@ -48,10 +65,22 @@ pub fn text(info: &DevnetInfo, deployment: &Deployment, dir: &Path) -> String {
         format!("{tandem} bridge withdraw-erc20 {} 40", info.token),
         format!("{tandem} bridge claim      # everything that is not claimed yet"),
         format!("{tandem} status"),
-    ] {
-        line(format!("  {command}"));
-    }
-    text
+    ]
+}
+
+fn payments_commands(info: &DevnetInfo, first: &Account, second: &Account, tandem: &str) -> Vec<String> {
+    vec![
+        format!("{} balance --ether {} --rpc-url {}", quoted(&cast()), first.address, info.l2_rpc),
+        format!("{tandem} session transfer {} 1", second.address),
+        format!("curl -X POST {}faucet/{}", info.faucet, second.address),
+        format!("{tandem} bridge deposit 2.5"),
+        format!("{tandem} bridge deposit-erc20 {} 100", info.token),
+        format!("{tandem} session withdraw {} 0.5", first.address),
+        format!("{tandem} bridge claims     # a withdrawal is there once its batch is proven"),
+        format!("{tandem} bridge claim      # everything that is not claimed yet"),
+        format!("{tandem} bridge force-withdraw   # without the sequencer"),
+        format!("{tandem} status"),
+    ]
 }
 
 /// A word as a shell must be given it; the same word where nothing in it means something to a shell.
@@ -91,24 +120,39 @@ pub async fn live_line(l1: &L1Client, l2: &L1Client, deployment: &Deployment, qu
         if quiet {
             continue;
         }
-        let status = ask::<RollupStatus>(l2, "rollup_status", json!([])).await;
-        let settled = settled_batch(l1, deployment).await;
-        let head = l1.latest().await;
-        let (Ok(status), Ok(settled), Ok(head)) = (status, settled, head) else { continue };
-        let block = match settled {
-            0 => Some(0),
-            index => ask::<serde_json::Value>(l2, "rollup_batch", json!([format!("{index:#x}")]))
-                .await
-                .ok()
-                .and_then(|batch| batch["lastBlock"].as_u64()),
+        let told = match deployment.chain.kind {
+            ChainKind::Evm => claimed(l1, l2, deployment).await,
+            ChainKind::Payments => proven(l2).await,
         };
-        let settled = block.map_or_else(|| "?".into(), |block| block.to_string());
-        eprint!(
-            "\r\x1b[Klatest {}   on L1 {}   settled {settled}   L1 head {}",
-            status.latest.number, status.safe, head.id.number
-        );
+        let (Ok(told), Ok(head)) = (told, l1.latest().await) else { continue };
+        eprint!("\r\x1b[K{told}   L1 head {}", head.id.number);
         let _ = std::io::stderr().flush();
     }
+}
+
+async fn claimed(l1: &L1Client, l2: &L1Client, deployment: &Deployment) -> anyhow::Result<String> {
+    let status = ask::<RollupStatus>(l2, "rollup_status", json!([])).await?;
+    let block = match settled_batch(l1, deployment).await? {
+        0 => Some(0),
+        index => ask::<serde_json::Value>(l2, "rollup_batch", json!([format!("{index:#x}")]))
+            .await
+            .ok()
+            .and_then(|batch| batch["lastBlock"].as_u64()),
+    };
+    let settled = block.map_or_else(|| "?".into(), |block| block.to_string());
+    Ok(format!("latest {}   on L1 {}   settled {settled}", status.latest.number, status.safe))
+}
+
+async fn proven(l2: &L1Client) -> anyhow::Result<String> {
+    let status = ask::<ProvenStatus>(l2, "rollup_status", json!([])).await?;
+    Ok(format!("latest {}   proven on L1 {}", status.latest.number, status.settled))
+}
+
+/// What of `rollup_status` the line tells of a payments chain.
+#[derive(Deserialize)]
+struct ProvenStatus {
+    latest: LatestBlock,
+    settled: u64,
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! The devnet: a local L1, a chain on it, sequencer and prover, with accounts funded by deposits.
+//! The devnet: a local L1, a chain on it, sequencer and prover, with accounts funded by deposits. The chain is an EVM chain, whose outputs are claimed, or a payments
+//! chain, whose batches are proven.
 //!
 //! Everything lives in one directory: `deployment.json` (addresses and ABIs), `devnet.json` (endpoints, accounts, token; written last,
 //! so that its absence means an unfinished start, which is begun anew), Anvil's state, the services' data and logs.
@@ -8,23 +9,27 @@ mod directory;
 mod faucet;
 mod fund;
 mod guide;
+mod keys;
 pub mod l1;
+mod recipes;
+mod session;
+mod spec;
 
 use std::{net::TcpListener, path::Path, time::Duration};
 
 use alloy::{primitives::Address, signers::local::PrivateKeySigner};
 use anyhow::{Context, ensure};
-pub use children::{L1Endpoints, Service, Services};
+pub use children::{Service, Services};
 use l1::{Beacon, L1, L1Options};
+pub use recipes::L1Endpoints;
+use tandem_chain::ChainKind;
 use tandem_cli::{
-    chain::{RollupStatus, ask},
     deploy,
     devnet_info::{Account, DevnetInfo},
     preinstalls,
-    spec::{Limits, Roles, Settlement, SpecFile},
     wallet::Wallet,
 };
-use tandem_l1::{Deployment, L1Client, deploy::DisputeTerms};
+use tandem_l1::{Deployment, L1Client, deploy::ChainSpec};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -35,6 +40,16 @@ const ACCOUNTS: usize = USERS + 4;
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a start may take on a loaded machine.
 const START_PATIENCE: Duration = Duration::from_secs(120);
+
+/// How L1 is convinced of a chain's results.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum SettlementKind {
+    /// An EVM chain: its outputs are claimed, and anybody can dispute them
+    #[default]
+    Fraud,
+    /// A payments chain: its batches are proven
+    Validity,
+}
 
 /// Runs a local L1 and a Tandem chain on it
 #[derive(Clone, Debug, clap::Args)]
@@ -69,6 +84,15 @@ pub struct DevnetFlags {
     /// Time after which L1 messages must be taken, in seconds
     #[arg(long, default_value_t = 120)]
     pub forced_window_s: u64,
+    /// How L1 is convinced of the chain's results, and so which kind of chain it is
+    #[arg(long, env = "SETTLEMENT", value_enum, default_value_t)]
+    pub settlement: SettlementKind,
+    /// Port at which the sequencer of a payments chain serves provers
+    #[arg(long, env = "PROVING_PORT", default_value_t = 9547)]
+    pub proving_port: u16,
+    /// Time for which messages of a payments chain may stay unproven once they are overdue, before anybody can end it, in seconds
+    #[arg(long, default_value_t = 600)]
+    pub escape_delay_s: u64,
     /// No live status line
     #[arg(long)]
     pub quiet: bool,
@@ -141,15 +165,19 @@ impl Devnet {
     /// Starts everything; returns when users have their money on L2 and the RPC answers.
     pub async fn start(flags: &DevnetFlags, dir: &Path) -> anyhow::Result<Self> {
         std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
-        for (what, flag, port) in [
+        let is_proven = flags.settlement == SettlementKind::Validity;
+        let proving = is_proven.then_some(("proving", "--proving-port", flags.proving_port));
+        let ports = [
             ("L1", "--l1-port", flags.l1_port),
             ("L2", "--rpc-port", flags.rpc_port),
             ("faucet", "--faucet-port", flags.faucet_port),
-        ] {
+        ];
+        for (what, flag, port) in ports.into_iter().chain(proving) {
             TcpListener::bind(("127.0.0.1", port)).with_context(|| {
                 format!("port {port} ({what}) is taken: is another devnet running? {flag} chooses another")
             })?;
         }
+        let keys = dir.join("keys");
         let known = DevnetInfo::read(dir).ok();
         if flags.fresh || known.is_none() {
             directory::forget(dir)?;
@@ -165,24 +193,30 @@ impl Devnet {
         let l1 = L1Client::connect(&l1_rpc, TIMEOUT).await?;
         let l2_rpc = Url::parse(&format!("http://127.0.0.1:{}", flags.rpc_port))?;
         let l2 = L1Client::connect(&l2_rpc, TIMEOUT).await?;
-        let beacon = Beacon::new(l1_rpc.clone(), l1_process.archive());
-        let faucet = faucet::Faucet::start(flags.faucet_port, l2.clone(), faucet_key.clone(), beacon).await?;
-
         let path = dir.join("deployment.json");
         let fresh = !path.exists();
         let deployment = if fresh {
-            let deployment = deploy::deploy(&l1, faucet_key, &spec(flags, owner, sequencer).chain_spec()?).await?;
+            let spec = flags.chain_spec(owner, sequencer, &l1, &keys).await?;
+            let deployment = deploy::deploy(&l1, faucet_key, &spec).await?;
             deploy::write(&deployment, &path)?;
             deployment
         } else {
             let deployment = Deployment::read(&path)?;
+            flags.settlement.check(&deployment, dir)?;
             let hint = "the L1 state does not hold this deployment (was the devnet killed?); FRESH=1 begins anew";
             deploy::verify(&l1, &deployment).await.context(hint)?;
             deployment
         };
+        let beacon = Beacon::new(l1_rpc.clone(), l1_process.archive());
+        let giver = faucet::Giver::new(&deployment, dir, &l2, &l2_rpc, faucet_key)?;
+        let faucet = faucet::Faucet::start(flags.faucet_port, giver, beacon).await?;
         let services_l1_rpc = flags.services_l1_rpc.clone().unwrap_or_else(|| l1_rpc.clone());
         let endpoints = L1Endpoints { rpc: services_l1_rpc, beacon: faucet.url()? };
-        let services = Services::start(flags, dir, &endpoints, sequencer, proposer)?;
+        let ground = recipes::Ground { flags, dir, l1: &endpoints, sequencer };
+        let services = Services::start(match flags.settlement {
+            SettlementKind::Fraud => ground.claimed(proposer)?,
+            SettlementKind::Validity => ground.proven(&keys)?,
+        })?;
         let token = match known.filter(|_| !fresh) {
             Some(info) => info.token,
             None => fund::on_l1(&l1, faucet_key, users, &deployment).await?,
@@ -193,9 +227,11 @@ impl Devnet {
         let roles = RoleKeys { faucet: faucet_key, sequencer, proposer, owner };
         let mut devnet = Self { roles, l1_process, services, faucet, info, deployment, users: users.to_vec(), l1, l2 };
         devnet.wait_until_ready(fresh).await?;
-        // Those that are missing: all of a new chain, and what a start that was cut short did not get to.
-        let wallet = Wallet::connect(devnet.l2.clone(), devnet.roles.faucet.clone(), START_PATIENCE).await?;
-        preinstalls::deploy(&wallet).await?;
+        if devnet.deployment.chain.kind == ChainKind::Evm {
+            // Those that are missing: all of a new chain, and what a start that was cut short did not get to.
+            let wallet = Wallet::connect(devnet.l2.clone(), devnet.roles.faucet.clone(), START_PATIENCE).await?;
+            preinstalls::deploy(&wallet).await?;
+        }
         devnet.info.write(dir)?;
         Ok(devnet)
     }
@@ -204,8 +240,10 @@ impl Devnet {
         let (l1, l2, users, deployment) = (&self.l1, &self.l2, &self.users, &self.deployment);
         let ready = async {
             loop {
-                let answer = ask::<RollupStatus>(l2, "rollup_status", serde_json::json!([])).await;
-                if answer.is_ok() && (!fresh || fund::has_arrived(l1, l2, users, deployment).await.unwrap_or(false)) {
+                let queue_index = fund::queue_index(l2).await;
+                if queue_index.is_ok()
+                    && (!fresh || fund::has_arrived(l1, l2, users, deployment).await.unwrap_or(false))
+                {
                     return;
                 }
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -253,79 +291,45 @@ impl Devnet {
     }
 }
 
-/// After so long an epoch may close.
-const EPOCH_SECONDS: u32 = 10;
-/// What it may take to hash every step of a stride: seconds, and more on a machine that builds something else as well.
-const INNER_COMPUTE_SECONDS: u32 = 20;
-/// What a turn of a dispute may take before it costs the clock.
-const TURN_SECONDS: u32 = 10;
+impl SettlementKind {
+    /// Where a devnet is kept if nobody says where.
+    pub fn default_dir(self) -> &'static Path {
+        Path::new(match self {
+            Self::Fraud => ".devnet",
+            Self::Validity => ".devnet-validity",
+        })
+    }
 
-/// The devnet's chain: everything quick, nothing secure.
-fn spec(flags: &DevnetFlags, owner: &PrivateKeySigner, sequencer: &PrivateKeySigner) -> SpecFile {
-    SpecFile {
-        l2_chain_id: 5_454,
-        l1_chain_id: None,
-        genesis_timestamp: None,
-        roles: Roles {
-            owner: owner.address(),
-            sequencer: sequencer.address(),
-            guardian: owner.address(),
-            fee_recipient: None,
-        },
-        limits: Limits::default(),
-        settlement: Settlement {
-            // Every batch is an epoch, so that withdrawals need not wait for the next batch.
-            epoch_weight_gas: 1,
-            epoch_seconds: EPOCH_SECONDS,
-            claim_window_seconds: flags.claim_window_s,
-            checkpoint_age_seconds: 86_400,
-            forced_inclusion_window_seconds: flags.forced_window_s,
-            delay_seconds: flags.delay_s.unwrap_or(flags.forced_window_s),
-            grace_seconds: flags.grace_s.unwrap_or(EPOCH_SECONDS.into()),
-            pause_seconds: 3_600,
-            ..Settlement::default()
-        },
-        dispute: Some(dispute_terms(flags.claim_window_s)),
+    /// Refuses to go on with a chain of the other kind.
+    fn check(self, deployment: &Deployment, dir: &Path) -> anyhow::Result<()> {
+        let (kind, other) = match self {
+            Self::Fraud => (ChainKind::Evm, "a payments chain: SETTLEMENT=validity goes on with it"),
+            Self::Validity => (ChainKind::Payments, "an EVM chain: SETTLEMENT=fraud goes on with it"),
+        };
+        ensure!(
+            deployment.chain.kind == kind,
+            "{} holds {other}, another --dir takes another chain, FRESH=1 begins anew in this one",
+            dir.display()
+        );
+        Ok(())
     }
 }
 
-/// Clocks with which a dispute takes minutes. A claim's window leaves time to compute a commitment and some to lose (DISP-TERMS-3); turns are
-/// free for as long as somebody who looks twice a second takes at the worst.
-fn dispute_terms(claim_window_s: u32) -> DisputeTerms {
-    let compute_seconds = claim_window_s / 2;
-    DisputeTerms {
-        allowance_seconds: claim_window_s.saturating_sub(compute_seconds),
-        compute_seconds,
-        inner_compute_seconds: INNER_COMPUTE_SECONDS,
-        turn_seconds: TURN_SECONDS,
-        sealed_turn_seconds: 2 * TURN_SECONDS,
-        ..DisputeTerms::default()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::Parser as _;
-
-    #[derive(clap::Parser)]
-    struct Command {
-        #[command(flatten)]
-        flags: DevnetFlags,
-    }
-
-    /// Whatever windows are chosen, the longest that L1 takes among them (L1-NOTICE-1): L1 takes the specification, and its epochs fit the machine.
-    #[test]
-    fn the_devnets_chain_is_one_that_works() {
-        let (owner, sequencer) = (PrivateKeySigner::random(), PrivateKeySigner::random());
-        for (claim_window_s, forced_window_s) in
-            [(None, None), (Some(2), Some(1)), (Some(30 * 86_400), Some(3_650 * 86_400))]
-        {
-            let mut flags = Command::parse_from(["devnet"]).flags;
-            flags.claim_window_s = claim_window_s.unwrap_or(flags.claim_window_s);
-            flags.forced_window_s = forced_window_s.unwrap_or(flags.forced_window_s);
-            let spec = spec(&flags, &owner, &sequencer).chain_spec().unwrap();
-            assert!(tandem_chain::epoch::limits::fits_machine(&spec.chain, spec.rules.epoch_weight_gas));
-        }
+impl DevnetFlags {
+    /// The chain to deploy.
+    async fn chain_spec(
+        &self,
+        owner: &PrivateKeySigner,
+        sequencer: &PrivateKeySigner,
+        l1: &L1Client,
+        keys: &Path,
+    ) -> anyhow::Result<ChainSpec> {
+        Ok(match self.settlement {
+            SettlementKind::Fraud => spec::claimed(self, owner, sequencer).chain_spec()?,
+            SettlementKind::Validity => {
+                let keys = keys::verifying(l1.chain_id().await?, keys).await?;
+                spec::proven(self, owner, sequencer).chain_spec(keys)?
+            }
+        })
     }
 }

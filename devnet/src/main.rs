@@ -10,9 +10,9 @@ use tandem_evm::cryptography::{self, Native};
 #[derive(Debug, Parser)]
 #[command(name = "tandem-devnet", version)]
 struct Flags {
-    /// Directory for everything that it writes
-    #[arg(long, env = "TANDEM_DIR", default_value = ".devnet")]
-    dir: PathBuf,
+    /// Directory for everything that it writes; .devnet, or .devnet-validity of a payments chain, if absent
+    #[arg(long, env = "TANDEM_DIR")]
+    dir: Option<PathBuf>,
     #[command(flatten)]
     devnet: DevnetFlags,
 }
@@ -26,7 +26,8 @@ async fn main() -> ExitCode {
     }
     let flags = Flags::parse();
     tandem_service::init_logging(tandem_service::LogFormat::Text);
-    match tandem_devnet::run(flags.devnet, &flags.dir).await {
+    let dir = flags.dir.unwrap_or_else(|| flags.devnet.settlement.default_dir().into());
+    match tandem_devnet::run(flags.devnet, &dir).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("tandem-devnet: {error:#}");

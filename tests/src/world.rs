@@ -21,7 +21,7 @@ use tandem_cli::{
     chain::{RollupStatus, ask},
     wallet::Wallet,
 };
-use tandem_devnet::{Devnet, DevnetFlags};
+use tandem_devnet::{Devnet, DevnetFlags, SettlementKind};
 use tandem_l1::{L1Client, anvil, bindings::FraudSettlement};
 use tempfile::TempDir;
 use url::Url;
@@ -93,6 +93,9 @@ impl World {
             batch_age_ms: options.batch_age_ms,
             claim_window_s: options.claim_window_s,
             forced_window_s: options.forced_window_s,
+            settlement: SettlementKind::Fraud,
+            proving_port: 0,
+            escape_delay_s: 600,
             quiet: true,
             services_l1_rpc: Some(proxy.url.clone()),
             delay_s: options.delay_s,

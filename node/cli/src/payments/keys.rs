@@ -12,7 +12,7 @@ use tandem_circuits::{
     apply::Apply,
     authorise::session::{SessionChunk, SessionChunkError},
     circuit::CircuitId,
-    groth16::{DevnetKeyError, DevnetKeys, Key, key_words},
+    groth16::{DevnetKeyError, DevnetKeys, key_words},
 };
 use tandem_l1::deploy::{DEVNET_CHAIN_IDS, KeySet, KeySetError};
 use tandem_payments::{Fr, batch::ApplyCircuit};
@@ -83,7 +83,7 @@ pub fn from_file(path: &Path, l1_chain_id: u64, cache: &Path) -> Result<KeySet, 
     let set = KeySet::try_from(Bytes::from(bytes)).map_err(|error| KeysError::Set { path: path.into(), error })?;
     if !DEVNET_CHAIN_IDS.contains(&l1_chain_id) {
         // For comparing only; no chain gets them.
-        for (circuit, words) in devnet_keys(DEVNET_CHAIN_IDS[0], cache)? {
+        for (circuit, words) in devnet_keys(DEVNET_CHAIN_IDS[0], cache, &mut |_| ())? {
             if has_mark_of(&set, &words) {
                 return Err(KeysError::Public { path: path.into(), circuit: circuit.name(), l1_chain_id });
             }
@@ -92,24 +92,41 @@ pub fn from_file(path: &Path, l1_chain_id: u64, cache: &Path) -> Result<KeySet, 
     Ok(set)
 }
 
-/// The devnet's keys of all circuits, from `cache` or made there: a minute.
-pub fn devnet(l1_chain_id: u64, cache: &Path) -> Result<KeySet, KeysError> {
-    let words = devnet_keys(l1_chain_id, cache)?.into_values().flatten();
+/// The circuits that a key set is for, with the cost of their keys in thousands of constraints.
+pub const CIRCUITS: [(CircuitId, u64); 4] = [
+    (CircuitId::ApplySmall, 116),
+    (CircuitId::ApplyLarge, 507),
+    (CircuitId::SessionSmall, 30),
+    (CircuitId::SessionLarge, 131),
+];
+
+/// The devnet's keys of all circuits, from `cache` or made there: some minutes. `progress` hears of each of [`CIRCUITS`] before its key is made or read.
+pub fn devnet(l1_chain_id: u64, cache: &Path, progress: &mut dyn FnMut(CircuitId)) -> Result<KeySet, KeysError> {
+    let words = devnet_keys(l1_chain_id, cache, progress)?.into_values().flatten();
     let bytes: Vec<u8> = words.flat_map(|word| word.to_be_bytes::<32>()).collect();
     Ok(KeySet::try_from(Bytes::from(bytes))?)
 }
 
 /// The words of each key, by circuit.
-fn devnet_keys(l1_chain_id: u64, cache: &Path) -> Result<BTreeMap<CircuitId, Vec<U256>>, KeysError> {
+fn devnet_keys(
+    l1_chain_id: u64,
+    cache: &Path,
+    progress: &mut dyn FnMut(CircuitId),
+) -> Result<BTreeMap<CircuitId, Vec<U256>>, KeysError> {
     let keys = DevnetKeys::new(l1_chain_id, cache)?;
-    // One proving key in memory at a time.
-    let words = |key: Key| (key.circuit(), key_words(key.circuit(), key.verifying()));
-    Ok(BTreeMap::from([
-        words(keys.key(&Apply::blank(ApplyCircuit::SMALL))?),
-        words(keys.key(&Apply::blank(ApplyCircuit::LARGE))?),
-        words(keys.key(&SessionChunk::small(Vec::new(), Fr::default())?)?),
-        words(keys.key(&SessionChunk::large(Vec::new(), Fr::default())?)?),
-    ]))
+    let mut all = BTreeMap::new();
+    for (circuit, _) in CIRCUITS {
+        progress(circuit);
+        // One proving key in memory at a time.
+        let key = match circuit {
+            CircuitId::ApplySmall => keys.key(&Apply::blank(ApplyCircuit::SMALL))?,
+            CircuitId::ApplyLarge => keys.key(&Apply::blank(ApplyCircuit::LARGE))?,
+            CircuitId::SessionSmall => keys.key(&SessionChunk::small(Vec::new(), Fr::default())?)?,
+            CircuitId::SessionLarge => keys.key(&SessionChunk::large(Vec::new(), Fr::default())?)?,
+        };
+        all.insert(circuit, key_words(circuit, key.verifying()));
+    }
+    Ok(all)
 }
 
 /// Whether a word for word run of the set is a secret point of this key, whatever circuit it is given out for.
@@ -165,7 +182,7 @@ mod tests {
     #[test]
     fn devnet_keys_are_for_devnets() {
         for chain in [1, 10, 11_155_111] {
-            let found = devnet(chain, Path::new("/nonexistent"));
+            let found = devnet(chain, Path::new("/nonexistent"), &mut |_| ());
             assert!(matches!(found, Err(KeysError::Devnet(DevnetKeyError::ChainRefused(id))) if id == chain));
         }
     }

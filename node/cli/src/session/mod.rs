@@ -21,7 +21,7 @@ pub use action::{Action, EtherFlags, TokenFlags};
 pub use chain_name::ChainName;
 pub use error::SessionError;
 pub use key::KeyFlags;
-pub use send::{SendFlags, Sending, Until};
+pub use send::{MAX_FEE_PER_GAS, SendFlags, Sending, Until};
 pub use set_key::SetKeyFlags;
 
 use crate::chain::{ChainFlags, PrivateKey};
@@ -111,7 +111,8 @@ fn wallet(flags: &KeyFlags, chain: &ChainFlags) -> Result<Option<PrivateKey>, Se
     if names_another { Ok(chain.key.clone()) } else { Ok(chain.key()?) }
 }
 
-async fn send(action: Action, flags: &SendFlags, chain: &ChainFlags, report: Report) -> Result<Value, SessionError> {
+/// Signs an operation with a session key of the flags' account, sends it and waits; what became of it.
+pub async fn send(action: Action, flags: &SendFlags, chain: &ChainFlags, report: Report) -> Result<Value, SessionError> {
     send::send(&action, flags, chain, wallet(&flags.key, chain)?.as_ref(), report).await
 }
 

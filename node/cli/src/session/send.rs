@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// 100 gwei, at which a transfer to a new account costs 0.0042 ether.
-const MAX_FEE_PER_GAS: u64 = 100_000_000_000;
+pub const MAX_FEE_PER_GAS: u64 = 100_000_000_000;
 
 const POLL: Duration = Duration::from_millis(250);
 
