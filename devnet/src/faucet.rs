@@ -19,11 +19,11 @@ use tandem_chain::ChainKind;
 use tandem_cli::{
     chain::ChainFlags,
     deploy::ether,
-    report::Report,
     session::{Action, EtherFlags, MAX_FEE_PER_GAS, SendFlags, Until, send},
     wallet::{Call, Wallet},
 };
 use tandem_l1::{Deployment, L1Client, PrivateKey};
+use tandem_service::Report;
 use tokio::{net::TcpListener, sync::Mutex, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use url::Url;

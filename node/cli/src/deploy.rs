@@ -161,7 +161,9 @@ async fn chain_spec(
                 "taking the devnet's verifying keys (in {}; made there the first time)",
                 cache.display()
             ));
-            keys::devnet(l1_chain_id, &cache, &mut |circuit| report.progress(format_args!("key of {}", circuit.name())))?
+            keys::devnet(l1_chain_id, &cache, &mut |circuit| {
+                report.progress(format_args!("key of {}", circuit.name()))
+            })?
         }
     };
     Ok(payments.chain_spec(keys)?)

@@ -112,7 +112,12 @@ fn wallet(flags: &KeyFlags, chain: &ChainFlags) -> Result<Option<PrivateKey>, Se
 }
 
 /// Signs an operation with a session key of the flags' account, sends it and waits; what became of it.
-pub async fn send(action: Action, flags: &SendFlags, chain: &ChainFlags, report: Report) -> Result<Value, SessionError> {
+pub async fn send(
+    action: Action,
+    flags: &SendFlags,
+    chain: &ChainFlags,
+    report: Report,
+) -> Result<Value, SessionError> {
     send::send(&action, flags, chain, wallet(&flags.key, chain)?.as_ref(), report).await
 }
 
