@@ -7,7 +7,7 @@ BUILT = $(or $(CARGO_TARGET_DIR),target)/debug
 # What operators run and what benchmarks measure.
 RELEASED = $(or $(CARGO_TARGET_DIR),target)/release
 
-.PHONY: help setup build devnet test release install e2e e2e-release e2e-faults e2e-fraud drill-fraud check check-bare guest bench-built bench-build bench-batch bench-engine bench-logs bench-fees bench-rpc compat compat-fees bench-state bench-vm bench-opcodes worst-vm bench-devnet bench-circuits bench-prover bench-validity bench-dispute sim-settlement bench-commitment sim-dispute fuzz-circuits
+.PHONY: help setup build devnet test release install e2e e2e-release e2e-validity e2e-faults e2e-fraud drill-fraud check check-bare guest bench-built bench-build bench-batch bench-engine bench-logs bench-fees bench-rpc compat compat-fees bench-state bench-vm bench-opcodes worst-vm bench-devnet bench-circuits bench-prover bench-validity bench-dispute sim-settlement bench-commitment sim-dispute fuzz-circuits
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -18,7 +18,7 @@ setup: ## install what is missing
 build: setup ## build all programs and tests
 	cargo build --workspace --bins --tests
 
-devnet: ## a local L1 and a Tandem chain on it; FRESH=1 begins anew
+devnet: ## a local L1 and a Tandem chain on it; SETTLEMENT=validity for a payments chain, FRESH=1 begins anew
 	@devnet/build.sh
 	@"$(BUILT)/tandem-devnet" $(if $(FRESH),--fresh)
 
@@ -42,6 +42,9 @@ e2e-release: setup ## the end-to-end scenarios, and node against guest, in progr
 	cargo build --release --workspace --bins
 	cargo test --release --workspace --test e2e -- --nocapture
 	cargo test --release --workspace --test agreement --test precompiles --test epoch --test guest
+
+e2e-validity: build ## a payments chain through its whole life, with the real circuits: ten minutes, and some more when keys are made
+	cargo test --workspace --test e2e_validity -- --include-ignored --nocapture
 
 e2e-faults: build ## kills, reorganisations, outages and wrong clocks under traffic: a quarter of an hour; SEED=n repeats a run
 	@devnet/install.sh faults

@@ -15,7 +15,11 @@ mod recipes;
 mod session;
 mod spec;
 
-use std::{net::TcpListener, path::Path, time::Duration};
+use std::{
+    net::TcpListener,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use alloy::{primitives::Address, signers::local::PrivateKeySigner};
 use anyhow::{Context, ensure};
@@ -93,6 +97,9 @@ pub struct DevnetFlags {
     /// Time for which messages of a payments chain may stay unproven once they are overdue, before anybody can end it, in seconds
     #[arg(long, default_value_t = 600)]
     pub escape_delay_s: u64,
+    /// Folder of a payments chain's proving keys, made there if they are missing; `keys` in the directory if absent
+    #[arg(long, env = "TANDEM_PROVING_KEYS")]
+    pub keys: Option<PathBuf>,
     /// No live status line
     #[arg(long)]
     pub quiet: bool,
@@ -177,7 +184,7 @@ impl Devnet {
                 format!("port {port} ({what}) is taken: is another devnet running? {flag} chooses another")
             })?;
         }
-        let keys = dir.join("keys");
+        let proving_keys = flags.keys.clone().unwrap_or_else(|| dir.join("keys"));
         let known = DevnetInfo::read(dir).ok();
         if flags.fresh || known.is_none() {
             directory::forget(dir)?;
@@ -196,7 +203,7 @@ impl Devnet {
         let path = dir.join("deployment.json");
         let fresh = !path.exists();
         let deployment = if fresh {
-            let spec = flags.chain_spec(owner, sequencer, &l1, &keys).await?;
+            let spec = flags.chain_spec(owner, sequencer, &l1, &proving_keys).await?;
             let deployment = deploy::deploy(&l1, faucet_key, &spec).await?;
             deploy::write(&deployment, &path)?;
             deployment
@@ -215,7 +222,7 @@ impl Devnet {
         let ground = recipes::Ground { flags, dir, l1: &endpoints, sequencer };
         let services = Services::start(match flags.settlement {
             SettlementKind::Fraud => ground.claimed(proposer)?,
-            SettlementKind::Validity => ground.proven(&keys)?,
+            SettlementKind::Validity => ground.proven(&proving_keys)?,
         })?;
         let token = match known.filter(|_| !fresh) {
             Some(info) => info.token,

@@ -44,6 +44,10 @@ pub struct WorldOptions {
     pub delay_s: Option<u64>,
     /// Grace of a new entry and of an upgrade, in seconds, if it is not the devnet's.
     pub grace_s: Option<u64>,
+    /// Which kind of chain it is.
+    pub settlement: SettlementKind,
+    /// Time for which messages of a payments chain may stay unproven once they are overdue, in seconds.
+    pub escape_delay_s: u64,
 }
 
 impl Default for WorldOptions {
@@ -55,6 +59,8 @@ impl Default for WorldOptions {
             forced_window_s: 300,
             delay_s: None,
             grace_s: None,
+            settlement: SettlementKind::Fraud,
+            escape_delay_s: 600,
         }
     }
 }
@@ -80,7 +86,7 @@ impl World {
     pub async fn start(options: WorldOptions) -> anyhow::Result<Self> {
         // A path that needs quoting, as users have.
         let dir = tempfile::Builder::new().prefix("a devnet's ").tempdir()?;
-        let [l1_port, rpc_port, faucet_port] = free_ports()?;
+        let [l1_port, rpc_port, faucet_port, proving_port] = free_ports()?;
         let proxy = L1Proxy::start(Url::parse(&format!("http://127.0.0.1:{l1_port}"))?).await?;
         let flags = DevnetFlags {
             fresh: true,
@@ -93,9 +99,11 @@ impl World {
             batch_age_ms: options.batch_age_ms,
             claim_window_s: options.claim_window_s,
             forced_window_s: options.forced_window_s,
-            settlement: SettlementKind::Fraud,
-            proving_port: 0,
-            escape_delay_s: 600,
+            settlement: options.settlement,
+            proving_port,
+            escape_delay_s: options.escape_delay_s,
+            // Made once for all worlds.
+            keys: Some(proving_keys()),
             quiet: true,
             services_l1_rpc: Some(proxy.url.clone()),
             delay_s: options.delay_s,
@@ -141,6 +149,33 @@ impl World {
             serde_json::from_slice(&output.stdout).with_context(|| format!("tandem {arguments:?} said no JSON"))?;
         ensure!(output.status.success(), "tandem {arguments:?}: {}", answer["error"]);
         Ok(answer)
+    }
+
+    /// `tandem-prover force` by a user, with the keys of the world; what it answers.
+    pub async fn force(&self, user: usize) -> anyhow::Result<Value> {
+        let path = |name: &str| self.dir.path().join(name).display().to_string();
+        let (deployment, data) = (path("deployment.json"), path("stranger"));
+        let (l1_rpc, keys) = (self.devnet.info.l1_rpc.to_string(), proving_keys().display().to_string());
+        let arguments = [
+            "force",
+            "--json",
+            "--deployment",
+            &deployment,
+            "--data-dir",
+            &data,
+            "--l1-rpc",
+            &l1_rpc,
+            "--keys",
+            &keys,
+            "--l1-depth",
+            "1",
+            "--l1-poll-ms",
+            "200",
+        ];
+        let key = B256::from(self.user(user).to_bytes()).to_string();
+        let output = execute(built("tandem-prover")?, &arguments, &[("TANDEM_KEY", &key)]).await?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        serde_json::from_slice(&output.stdout).with_context(|| format!("tandem-prover force said no JSON: {said}"))
     }
 
     /// Foundry's `cast`; what it prints.
@@ -255,7 +290,7 @@ const PORT_MIN: u16 = 12_000;
 const PORT_COUNT: u16 = 20_000;
 
 /// Different ports that nobody listens on now, and that this process gives to nobody else.
-pub fn free_ports() -> anyhow::Result<[u16; 3]> {
+pub fn free_ports<const N: usize>() -> anyhow::Result<[u16; N]> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     // Other test processes begin elsewhere.
     let first = std::process::id().wrapping_mul(331);
@@ -264,8 +299,16 @@ pub fn free_ports() -> anyhow::Result<[u16; 3]> {
         let port = PORT_MIN + u16::try_from(place).ok()?;
         TcpListener::bind(("127.0.0.1", port)).ok().map(|_| port)
     });
-    let mut port = || free.next().context("no port is free");
-    Ok([port()?, port()?, port()?])
+    let mut ports = [0; N];
+    for port in &mut ports {
+        *port = free.next().context("no port is free")?;
+    }
+    Ok(ports)
+}
+
+/// The folder with the proving keys of all worlds and fixtures.
+fn proving_keys() -> PathBuf {
+    std::env::temp_dir().join("tandem-devnet-keys")
 }
 
 /// A binary of this workspace.
