@@ -90,11 +90,13 @@ export interface Receipt {
   readonly gasPrice: bigint;
   /** What was charged in all, in wei. */
   readonly fee: bigint;
+  /** Of a withdrawal: the index by which it is claimed on L1 once it is settled (`tandem bridge claim INDEX`). */
+  readonly withdrawal?: bigint;
 }
 
 /** Where a transaction is, as the node says. */
 export interface TransactionStatus {
-  /** `included`, `waiting`, `pending`, `dropped` or `unknown`. */
+  /** `included`, `waiting`, `dropped` or `unknown`. */
   readonly status: string;
   /** The strongest promise that holds for it, if a batch holds it. */
   readonly promise?: string;
@@ -150,6 +152,7 @@ export class PaymentsClient {
     if (found !== chainId) throw new WrongChainError("chain id", chainId.toString(), found.toString());
     const method = "eth_getBlockByNumber";
     const block = await this.#rpc.request(method, ["0x0", false], signal);
+    if (block === null) throw new UnreachableError("the node has no block 0 yet, because it has not read L1: ask again");
     if (!isFields(block)) throw new MalformedAnswerError(method, "block 0");
     const [genesis, served] = [this.chain.genesisHash.toLowerCase(), word(block["hash"], method)];
     if (served !== genesis) throw new WrongChainError("genesis hash", genesis, served);
@@ -235,7 +238,8 @@ export class PaymentsClient {
     const batch = quantity(answer["blockNumber"], 64, method);
     const gasUsed = quantity(answer["gasUsed"], 64, method);
     const gasPrice = quantity(answer["effectiveGasPrice"], 64, method);
-    return { hash, batch, gasUsed, gasPrice, fee: gasUsed * gasPrice };
+    const withdrawal = isFields(answer["withdrawal"]) ? { withdrawal: quantity(answer["withdrawal"]["index"], 64, method) } : {};
+    return { hash, batch, gasUsed, gasPrice, fee: gasUsed * gasPrice, ...withdrawal };
   }
 
   /**

@@ -186,6 +186,8 @@ test("answers that no node gives are found out", async (t) => {
     node.answers.set("eth_getBlockByNumber", () => block);
     await assert.rejects(client.check(), MalformedAnswerError);
   }
+  node.answers.set("eth_getBlockByNumber", () => null);
+  await assert.rejects(client.check(), (error) => error instanceof UnreachableError && /not read L1/.test(error.message));
   node.answers.set("eth_gasPrice", raw("busy", 503));
   await assert.rejects(client.gasPrice(), (error) => error instanceof UnreachableError && /status 503/.test(error.message));
   node.answers.set("eth_gasPrice", raw('{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"invalid host specified"}}', 403));
@@ -196,7 +198,7 @@ test("receipts that belong to nothing are found out", async (t) => {
   const [node, client] = await start(t);
   const { hash } = await client.send(PAY, FROM);
   const good = { transactionHash: hash, blockHash: UNKNOWN, blockNumber: "0x1", status: "0x1", gasUsed: "0x1", effectiveGasPrice: "0x2" };
-  for (const change of [{ transactionHash: UNKNOWN }, { status: "0x0" }, { blockNumber: 1 }, { gasUsed: "1" }, { effectiveGasPrice: undefined }]) {
+  for (const change of [{ withdrawal: {} }, { transactionHash: UNKNOWN }, { status: "0x0" }, { blockNumber: 1 }, { gasUsed: "1" }, { effectiveGasPrice: undefined }]) {
     node.answers.set("eth_getTransactionReceipt", () => ({ ...good, ...change }));
     await assert.rejects(client.waitForReceipt(hash), MalformedAnswerError, JSON.stringify(change));
   }
@@ -204,6 +206,8 @@ test("receipts that belong to nothing are found out", async (t) => {
   assert.equal(await client.receipt(hash), undefined, "it is in no closed batch");
   node.answers.set("eth_getTransactionReceipt", () => good);
   assert.deepEqual(await client.receipt(hash), { hash, batch: 1n, gasUsed: 1n, gasPrice: 2n, fee: 2n });
+  node.answers.set("eth_getTransactionReceipt", () => ({ ...good, withdrawal: { index: "0x100000002" } }));
+  assert.equal((await client.receipt(hash))?.withdrawal, 2n ** 32n + 2n);
   node.answers.set("rollup_transactionStatus", () => ({}));
   await assert.rejects(client.waitForReceipt(hash, { until: "settled" }), MalformedAnswerError);
   await assert.rejects(client.waitForReceipt("0x12"), RangeError);

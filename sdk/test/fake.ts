@@ -60,7 +60,8 @@ export class FakeNode {
     const { id, method, params } = JSON.parse(text) as { id: number; method: string; params: unknown[] };
     this.asked.push(method);
     try {
-      const result = (await this.answers.get(method)?.(params, response)) ?? this.#answer(method, params);
+      const given = await this.answers.get(method)?.(params, response);
+      const result = given === undefined ? this.#answer(method, params) : given;
       response.end(JSON.stringify({ jsonrpc: "2.0", id, result }));
     } catch (error) {
       if (error instanceof Answered) return;

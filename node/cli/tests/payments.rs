@@ -231,7 +231,9 @@ async fn a_chain_that_nobody_proves_gives_everything_back() {
     assert_eq!((&status["messagesIn"], &status["frozen"]), (&json!("0 of 9 proven"), &json!(false)));
     assert!(status.get("node").is_none(), "{status}");
     let told = chain.run(2, &["--l2-rpc", &node.url, "status"]);
-    let of_node = json!({ "latestBatch": 0, "settledBatch": 0, "waiting": 3, "messagesIn": 9 });
+    let of_node = json!({
+        "latestBatch": 0, "settledBatch": 0, "unprovenBatches": null, "pending": null, "waiting": 3, "messagesIn": 9,
+    });
     assert_eq!((&told["node"], &told["batches"]), (&of_node, &status["batches"]));
     let told = chain.run(2, &["--l2-rpc", "http://127.0.0.1:9", "status"]);
     assert!(told["node"]["error"].as_str().unwrap().contains("does not answer"), "{told}");

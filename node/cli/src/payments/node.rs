@@ -81,6 +81,9 @@ pub enum NodeError {
         /// What the node says.
         found: B256,
     },
+    /// It has read nothing of L1 yet.
+    #[error("the node has no block 0 yet, because it has not read L1: try again in a moment")]
+    NoGenesis,
     /// It answered a transaction with another hash.
     #[error("the node acknowledged {found}, and {expected} was sent: give another --l2-rpc")]
     OtherHash {
@@ -131,12 +134,21 @@ pub struct Receipt {
     pub gas_used: U64,
     /// What was charged, in wei per gas.
     pub effective_gas_price: U64,
+    /// What is to be claimed on L1, if it is a withdrawal.
+    pub withdrawal: Option<Withdrawal>,
+}
+
+/// A withdrawal in its batch.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Withdrawal {
+    /// The index by which it is claimed (PAY-CLAIM).
+    pub index: U64,
 }
 
 /// Where a transaction is.
 #[derive(Clone, Debug, Deserialize)]
 pub struct TransactionStatus {
-    /// `included`, `waiting`, `pending`, `dropped` or `unknown`.
+    /// `included`, `waiting`, `dropped` or `unknown`.
     pub status: String,
     /// The strongest promise that holds, if a batch holds it.
     pub promise: Option<String>,
@@ -154,8 +166,12 @@ pub struct NodeStatus {
     pub settled: u64,
     /// Messages of the queue that closed batches hold.
     pub queue_index: u64,
-    /// Transactions that wait for a batch, if the node tells.
-    pub waiting: Option<u64>,
+    /// Closed batches without a proof.
+    pub unproven_batches: Option<u64>,
+    /// Transactions in the open batch.
+    pub pending_transactions: Option<u64>,
+    /// Transactions that wait for a batch.
+    pub waiting_transactions: Option<u64>,
 }
 
 /// A batch by its number.
@@ -175,7 +191,8 @@ impl Node {
         if found != U256::from(chain_id) {
             return Err(NodeError::OtherChainId { expected: chain_id, found });
         }
-        let Block { hash: found } = node.ask("eth_getBlockByNumber", json!(["0x0", false])).await?;
+        let block: Option<Block> = node.ask("eth_getBlockByNumber", json!(["0x0", false])).await?;
+        let found = block.ok_or(NodeError::NoGenesis)?.hash;
         if found != genesis {
             return Err(NodeError::OtherGenesis { expected: genesis, found });
         }

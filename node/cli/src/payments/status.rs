@@ -43,7 +43,9 @@ async fn of_node(ground: &Ground) -> Option<Value> {
         Ok(status) => json!({
             "latestBatch": status.latest.number,
             "settledBatch": status.settled,
-            "waiting": status.waiting,
+            "unprovenBatches": status.unproven_batches,
+            "pending": status.pending_transactions,
+            "waiting": status.waiting_transactions,
             "messagesIn": status.queue_index,
         }),
         Err(error) => json!({ "error": error.to_string() }),

@@ -189,13 +189,19 @@ impl Sent {
                 Until::Settled => "settled",
             },
         });
-        if let Some(Receipt { block_number: Some(batch), gas_used, effective_gas_price }) = receipt {
+        if let Some(Receipt { block_number: Some(batch), gas_used, effective_gas_price, withdrawal }) = receipt {
             let fee = gas_used.to::<u128>().saturating_mul(effective_gas_price.to());
             told["gasPrice"] = json!(effective_gas_price.to::<u64>().to_string());
             (told["batch"], told["fee"]) = (json!(batch.to::<u64>()), json!(fee.to_string()));
+            if let Some(withdrawal) = withdrawal {
+                told["withdrawal"] = json!(withdrawal.index.to::<u64>());
+            }
         }
         if matches!(call, Call::WithdrawEth { .. } | Call::WithdrawToken { .. }) {
-            let claim = format!("`tandem bridge claim` with the key of {recipient} pays it out on L1");
+            let claim = match told["withdrawal"].as_u64() {
+                Some(index) => format!("`tandem bridge claim {index}` pays it out on L1"),
+                None => format!("`tandem bridge claim` with the key of {recipient} pays it out on L1"),
+            };
             told["next"] = match (until, told["batch"].as_u64()) {
                 (Until::Settled, _) => json!(claim),
                 (_, Some(batch)) => json!(format!("once L1 has batch {batch} (`tandem status`), {claim}")),

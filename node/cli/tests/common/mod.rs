@@ -13,7 +13,7 @@ use std::{
 
 use alloy::primitives::{B256, Bytes};
 use serde_json::{Value, json};
-use tandem_payments::eddsa::SessionTransaction;
+use tandem_payments::{eddsa::SessionTransaction, operation::Call};
 
 /// An answer in place of the node's own.
 #[derive(Clone, Debug)]
@@ -142,7 +142,16 @@ impl State {
             },
             "eth_getTransactionReceipt" => place.map_or(Value::Null, |place| {
                 let (number, price) = (hex(place as u64 + 1), hex(self.price));
-                json!({ "blockNumber": number, "status": "0x1", "gasUsed": "0x5208", "effectiveGasPrice": price })
+                let withdrawal = match self.taken[place].operation.call {
+                    Call::WithdrawEth { .. } | Call::WithdrawToken { .. } => {
+                        json!({ "index": hex((place as u64 + 1) << 32) })
+                    }
+                    _ => Value::Null,
+                };
+                json!({
+                    "blockNumber": number, "status": "0x1", "gasUsed": "0x5208", "effectiveGasPrice": price,
+                    "withdrawal": withdrawal,
+                })
             }),
             "rollup_transactionStatus" => match place {
                 Some(_) => {
@@ -152,7 +161,7 @@ impl State {
             },
             "rollup_status" => {
                 let (latest, settled) = (self.taken.len(), if self.is_proven { self.taken.len() } else { 0 });
-                json!({ "latest": { "number": latest }, "settled": settled, "queueIndex": self.queue_index, "waiting": 3 })
+                json!({ "latest": { "number": latest }, "settled": settled, "queueIndex": self.queue_index, "waitingTransactions": 3 })
             }
             _ => return Answer::Error(-32601, "the method does not exist/is not available"),
         })
