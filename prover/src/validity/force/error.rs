@@ -1,9 +1,7 @@
 //! Why a batch is not forced.
 
-use std::path::PathBuf;
-
 use alloy::primitives::{Address, B256, Bytes, U256};
-use tandem_circuits::groth16::{BatchProveError, DevnetKeyError, ImportedKeyError, KeySetError, ProveError};
+use tandem_circuits::groth16::{BatchProveError, ProveError};
 use tandem_l1::{
     DeploymentError, RpcFailure, SubmitError,
     bindings::{Inbox, ValiditySettlement},
@@ -12,7 +10,7 @@ use tandem_l1::{
 use tandem_payments::ledger::Refused as BatchRefused;
 
 use super::fit::Moved;
-use crate::validity::{coordinator::NoJob, file::BatchFileError, pool::ProvingError};
+use crate::validity::{coordinator::NoJob, file::BatchFileError, keys::KeysError, pool::ProvingError};
 
 /// Why there is no forced batch.
 #[derive(Debug, thiserror::Error)]
@@ -83,52 +81,9 @@ pub enum ForceError {
     /// L1 is not any more what was proven for.
     #[error("{0}; no batch was appended, run it again")]
     Moved(#[source] Moved),
-    /// The schedule names keys that are not there.
-    #[error(
-        "the settlement has no keys of hash {0}, under which alone the next batch can be proven: `tandem deploy --resume` stores a deployment's first keys"
-    )]
-    KeysNotStored(B256),
-    /// The endpoint gives other keys.
-    #[error(
-        "the L1 endpoint gives verifying keys of hash {found}, the schedule names {expected}: use another --l1-rpc"
-    )]
-    OtherKeys {
-        /// What the schedule names.
-        expected: B256,
-        /// What the bytes hash to.
-        found: B256,
-    },
-    /// The keys on L1 cannot be read.
-    #[error("verifying keys on L1: {0}")]
-    KeySet(#[from] KeySetError),
-    /// A proving key is missing.
-    #[error(
-        "there is no proving key of the {circuit} circuit: {path} is missing. Keys of a ceremony are imported once, with `tandem-prover import-key` (docs/ceremony.md)"
-    )]
-    NoProvingKey {
-        /// The circuit's name.
-        circuit: &'static str,
-        /// The file that was looked for.
-        path: PathBuf,
-    },
-    /// A proving key cannot be used.
-    #[error("proving key {0}: import it anew")]
-    ProvingKey(#[source] ImportedKeyError),
-    /// A proving key of other verifying keys than L1's.
-    #[error(
-        "the proving key of the {circuit} circuit in {directory} is not of the deployment's key set {keys_hash}: name the folder with its keys (--keys)"
-    )]
-    OtherProvingKey {
-        /// The circuit's name.
-        circuit: &'static str,
-        /// Where the key is.
-        directory: PathBuf,
-        /// The hash of the set that the schedule names.
-        keys_hash: B256,
-    },
-    /// The devnet's keys cannot be had.
-    #[error("the devnet's proving keys: {0}")]
-    DevnetKeys(#[from] DevnetKeyError),
+    /// Keys cannot be had.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// A message does not fit, which the rules of the schedule should exclude.
     #[error("messages {start} to {end} must be taken together and do not fit a transaction: {source}")]
     TooMuch {

@@ -11,7 +11,6 @@
 mod append;
 mod error;
 mod fit;
-mod keys;
 mod plan;
 mod told;
 pub(super) mod view;
@@ -47,6 +46,7 @@ use crate::{
     validity::{
         coordinator::{Coordinator, CoordinatorConfig},
         file::{BatchFile, Stored},
+        keys::{self, ProvingKeys},
         local::LocalWorker,
         pool,
         worker::Worker,
@@ -213,24 +213,25 @@ impl Command<'_> {
         let missing: BTreeSet<u32> = assembly.missing().collect();
         let jobs = plan.jobs.iter().filter(|job| missing.contains(&job.number));
         let circuits: BTreeSet<_> = jobs.map(|job| job.circuit()).collect();
-        let (directory, l1_chain_id, report) = (self.keys_directory(), self.deployment.chain.l1_chain_id, self.report);
+        let (l1_chain_id, report) = (self.deployment.chain.l1_chain_id, self.report);
+        let proving = ProvingKeys { directory: self.keys_directory(), l1_chain_id };
         let config = ProverConfig {
             threads: self.flags.proving_threads,
             memory_bytes_max: self.flags.proving_memory_mib.saturating_mul(1 << 20),
         };
         let (file, token) = (self.file.clone(), self.token.clone());
-        let proving = move || {
+        let work = move || {
             let mut told = Told::new(report, plan.jobs.len());
             let on_l1 = keys.clone();
             let coordinator = Coordinator::new(assembly, plan.jobs, keys, CoordinatorConfig::default())?;
             let mut workers: Vec<Box<dyn Worker>> = Vec::new();
             if !circuits.is_empty() {
-                let keys = keys::proving(&circuits, &directory, l1_chain_id, &on_l1, keys_hash, report)?;
+                let keys = proving.read(&circuits, &on_l1, keys_hash, &mut |text| report.progress(text))?;
                 workers.push(Box::new(LocalWorker::new(Prover::new(config)?, Arc::new(keys))));
             }
             Ok(pool::prove(coordinator, &file, workers, &token, &mut |event| told.hear(&event))?)
         };
-        tokio::task::spawn_blocking(proving).await?
+        tokio::task::spawn_blocking(work).await?
     }
 
     async fn submitter(&self) -> Result<Submitter<FileJournal>, ForceError> {

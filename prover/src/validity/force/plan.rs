@@ -4,16 +4,13 @@
 
 use alloy::primitives::B256;
 use tandem_chain::ChainConfig;
-use tandem_circuits::{
-    circuit::CircuitId,
-    groth16::{Assembly, ChunkJob, Header, PreparedBatch, VerifyingKeys},
-};
+use tandem_circuits::groth16::{Assembly, ChunkJob, Header, PreparedBatch, VerifyingKeys};
 use tandem_l1::{
     Deployment, L1Client,
     payments::{BatchEvent, History, Ledger, QueuedRecord, posted, read},
 };
 use tandem_payments::{
-    batch::{ApplyCircuit, BatchBuilder, BatchLimits, Circuits, Load},
+    batch::{ApplyCircuit, BatchBuilder, BatchLimits, Load},
     eddsa::domain,
     field::integer,
     ledger::Env,
@@ -25,6 +22,7 @@ use super::{
     fit::{Ends, Moved, timestamp},
     view::View,
 };
+use crate::validity::keys::{self, KeysError};
 
 /// Most blocks of L1 asked for at a time; an endpoint that refuses is asked for fewer.
 const LOG_BLOCKS_MAX: u64 = 10_000;
@@ -115,18 +113,6 @@ fn constraints(job: &ChunkJob) -> u64 {
     known.into_iter().find(|circuit| circuit.id == job.circuit().number()).map_or(0, |circuit| circuit.constraints)
 }
 
-/// The circuits for which L1 has keys; `None` if none of them applies operations.
-fn circuits(keys: &VerifyingKeys) -> Option<Circuits> {
-    let has = |id| keys.contains_key(&id);
-    let apply = match (has(CircuitId::ApplySmall), has(CircuitId::ApplyLarge)) {
-        (true, true) => [ApplyCircuit::SMALL, ApplyCircuit::LARGE],
-        (true, false) => [ApplyCircuit::SMALL; 2],
-        (false, true) => [ApplyCircuit::LARGE; 2],
-        (false, false) => return None,
-    };
-    Some(Circuits { apply, session: None, ethereum: None, register: None })
-}
-
 /// Builds the batch that takes the messages up to `end`.
 ///
 /// # Errors
@@ -142,7 +128,7 @@ pub fn build(
     let (state, start) = (ground.ledger.state(), ground.ledger.output().queue_index);
     let Ends { start: queue_hash_start, end: queue_hash_end } =
         ground.ends(start, end).ok_or(Moved::OtherMessages { start, end })?;
-    let circuits = circuits(keys).ok_or(ForceError::KeysNotStored(view.rules.keys_hash))?;
+    let circuits = keys::circuits(keys).ok_or(KeysError::NotStored(view.rules.keys_hash))?;
     let dom = domain(chain.l2_chain_id, chain.hash());
     // How many proofs it takes is no matter of L1's, and what is overdue must be taken together.
     let limits = BatchLimits { apply_proofs_max: u64::MAX, ..BatchLimits::default() };

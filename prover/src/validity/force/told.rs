@@ -1,26 +1,25 @@
 //! What a person sees while chunks are proven: on a terminal one line that changes with every stage, elsewhere a line for each chunk.
 
-use std::io::{IsTerminal, Write, stderr};
-
 use tandem_circuits::groth16::Stage;
 use tandem_service::Report;
 
-use crate::validity::pool::Event;
+use crate::validity::{
+    pool::Event,
+    progress::{ProgressLine, words},
+};
 
 /// Tells events to standard error.
 #[derive(Debug)]
 pub struct Told {
     report: Report,
-    is_terminal: bool,
     chunks: usize,
-    /// Whether the last line is one that changes.
-    is_open: bool,
+    line: ProgressLine,
 }
 
 impl Told {
     /// For a batch of so many chunks.
     pub fn new(report: Report, chunks: usize) -> Self {
-        Self { report, is_terminal: stderr().is_terminal(), chunks, is_open: false }
+        Self { report, chunks, line: ProgressLine::new(!report.json) }
     }
 
     /// Tells one event.
@@ -50,30 +49,11 @@ impl Told {
     }
 
     fn stage(&mut self, chunk: u32, stage: Stage) {
-        if self.is_terminal && !self.report.json {
-            // Erases what was there before.
-            eprint!("\r\x1b[Kchunk {} of {}: {}", chunk.saturating_add(1), self.chunks, words(stage));
-            // A line that does not show is no reason to stop.
-            let _ = stderr().flush();
-            self.is_open = true;
-        }
+        self.line.show(format_args!("chunk {} of {}: {}", chunk.saturating_add(1), self.chunks, words(stage)));
     }
 
     fn line(&mut self, text: impl std::fmt::Display) {
-        if std::mem::take(&mut self.is_open) {
-            eprint!("\r\x1b[K");
-        }
+        self.line.clear();
         self.report.progress(text);
-    }
-}
-
-fn words(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Witness => "computing the witness (1 of 6)",
-        Stage::Quotient => "dividing (2 of 6)",
-        Stage::A => "multiplying for A (3 of 6)",
-        Stage::B => "multiplying for B (4 of 6)",
-        Stage::C => "multiplying for C (5 of 6)",
-        Stage::Verify => "verifying (6 of 6)",
     }
 }
