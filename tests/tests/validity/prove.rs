@@ -235,7 +235,7 @@ async fn a_prover_derives_survives_and_is_believed_by_l1() {
     let mut evm = chain.deployment.clone();
     evm.chain.kind = ChainKind::Evm;
     fs::write(&deployment, serde_json::to_vec(&evm).unwrap()).unwrap();
-    let (sequencer, [health, ..]) = (Sequencer::default(), free_ports().unwrap());
+    let (sequencer, [health]) = (Sequencer::default(), free_ports().unwrap());
     let url = sequencer.serve().await;
     let mut wrong = Prover::start(&chain, directory.path(), &url, health);
     wait_until("it ends", async || wrong.child.try_wait().unwrap().is_some()).await;
