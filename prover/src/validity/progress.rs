@@ -23,7 +23,8 @@ impl ProgressLine {
     /// Puts words in the place of those before.
     pub fn show(&mut self, words: impl Display) {
         if self.is_shown {
-            eprint!("\r\x1b[K{words}");
+            // Whatever else is written begins where the line does, and takes its place.
+            eprint!("\x1b[K{words}\r");
             // A line that does not show is no reason to stop.
             let _ = stderr().flush();
             self.is_open = true;
@@ -33,7 +34,7 @@ impl ProgressLine {
     /// Erases it, so that other lines can follow.
     pub fn clear(&mut self) {
         if std::mem::take(&mut self.is_open) {
-            eprint!("\r\x1b[K");
+            eprint!("\x1b[K");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
 };
 
 use alloy::{
@@ -76,7 +76,7 @@ fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
 }
 
-/// Tests PAY-APPEND, L1-BATCH-7: kill -9 in the middle, two strangers at once, and every wei where it belongs.
+/// Tests PAY-APPEND, L1-BATCH-7: kill -9 in the middle, a stranger who is overtaken by another, and every wei where it belongs.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_forces_a_withdrawal_with_the_program_alone() {
     let mut chain = Chain::start().await;
@@ -105,24 +105,31 @@ async fn a_stranger_forces_a_withdrawal_with_the_program_alone() {
     let poor = Stranger::new(&chain, &PrivateKeySigner::random(), &at("deployment.json"), at("poor")).refused();
     assert!(poor.contains("fund it"), "{poor}");
 
-    kill_after_the_first_proof(&stranger);
-    // Two strangers go on from it at once: one is first, and the other loses nothing but time.
-    fs::create_dir(at("other")).unwrap();
-    fs::copy(at("data").join("batch.assembly"), at("other").join("batch.assembly")).unwrap();
-    fs::create_dir(at("late")).unwrap();
-    fs::copy(at("data").join("batch.assembly"), at("late").join("batch.assembly")).unwrap();
+    // kill -9 while it proves the second chunk of two; until then nobody else gets at its folder.
+    let (mut killed, said) = until(stranger.force(), "1 of 2 are there");
+    let plan = said.iter().find(|line| line.contains("batch 2 takes 7 of 7 messages"));
+    assert!(plan.is_some_and(|line| line.contains("2 proofs, of which 0 are there")), "{said:#?}");
+    assert!(stranger.refused().contains("another process proves"));
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    for name in ["other", "late"] {
+        fs::create_dir(at(name)).unwrap();
+        fs::copy(at("data").join("batch.assembly"), at(name).join("batch.assembly")).unwrap();
+    }
+    // Somebody else is at it too, and is overtaken: he loses nothing but time.
     let other = Stranger::new(&chain, keys[1], &at("deployment.json"), at("other"));
-    let (first, second) = std::thread::scope(|scope| {
-        let other = scope.spawn(|| other.forced());
-        (stranger.forced(), other.join().unwrap())
-    });
-    assert!(first.status.success() && second.status.success(), "{first:?} {second:?}");
-    let mut told = [json(&first), json(&second)];
-    told.sort_by_key(|told| told["appended"] == true);
-    let [beaten, done] = told;
-    assert!(beaten["appended"] == false && beaten["reason"].as_str().unwrap().contains("somebody else"), "{beaten}");
+    let (overtaken, _) = until(other.force(), "2 proofs, of which 1 are there");
+    signal(&overtaken, "-STOP");
+    let output = stranger.forced();
+    assert!(output.status.success(), "{output:?}");
+    let done = json(&output);
     let figures = ["batch", "firstMessage", "messages", "withdrawals", "proofs", "provenBefore"];
     assert_eq!(figures.map(|name| done[name].as_u64().unwrap()), [2, 2, 7, 2, 2, 1], "{done}");
+    signal(&overtaken, "-CONT");
+    let output = overtaken.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    assert!(told.contains("appended       false") && told.contains("somebody else appended batch 2"), "{told}");
     // A run that was killed after it had sent the batch finds it there.
     let late = Stranger::new(&chain, keys[1], &at("deployment.json"), at("late"));
     assert_eq!(json(&late.forced())["l1Transaction"], done["l1Transaction"]);
@@ -142,21 +149,18 @@ async fn a_stranger_forces_a_withdrawal_with_the_program_alone() {
     assert_eq!((rebuilt.ledger.index(), rebuilt.ledger.output().queue_index), (2, 9));
 }
 
-/// Kills it while it proves the second chunk of two; while it runs nobody else gets at its folder.
-fn kill_after_the_first_proof(stranger: &Stranger<'_>) {
-    let mut child = stranger.force().stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+/// Starts it, and waits until it says some words; what it said until then. What it says later is read and forgotten.
+fn until(mut command: Command, words: &str) -> (Child, Vec<String>) {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let mut said = Vec::new();
-    loop {
-        let line = lines.next().unwrap_or_else(|| panic!("it ended: {said:#?}")).unwrap();
-        said.push(line);
-        if said.last().is_some_and(|line| line.contains("1 of 2 are there")) {
-            break;
-        }
+    let mut said: Vec<String> = Vec::new();
+    while said.last().is_none_or(|line| !line.contains(words)) {
+        said.push(lines.next().unwrap_or_else(|| panic!("it ended: {said:#?}")).unwrap());
     }
-    let plan = said.iter().find(|line| line.contains("batch 2 takes 7 of 7 messages"));
-    assert!(plan.is_some_and(|line| line.contains("2 proofs, of which 0 are there")), "{said:#?}");
-    assert!(stranger.refused().contains("another process proves"));
-    child.kill().unwrap();
-    child.wait().unwrap();
+    std::thread::spawn(move || lines.for_each(drop));
+    (child, said)
+}
+
+fn signal(child: &Child, signal: &str) {
+    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
 }

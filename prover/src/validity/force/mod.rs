@@ -28,7 +28,9 @@ use serde_json::{Value, json};
 use tandem_chain::ChainKind;
 use tandem_circuits::groth16::{Assembly, Header, ProvenBatch, Prover, ProverConfig, VerifyingKeys};
 use tandem_l1::{
-    Deployment, FileJournal, L1Client, Submitter, SubmitterConfig, bindings::ValiditySettlement, payments::BatchEvent,
+    Deployment, FileJournal, L1Client, Submitter, SubmitterConfig,
+    bindings::ValiditySettlement,
+    payments::{BatchEvent, History},
 };
 use tandem_payments::{field::low_address, ledger::Env};
 use tandem_service::Report;
@@ -92,6 +94,15 @@ struct Command<'a> {
     token: CancellationToken,
 }
 
+/// Ends of the queue that a batch can name.
+#[derive(Clone, Copy, Debug)]
+struct Range {
+    /// L1 takes none that ends before.
+    must: u64,
+    /// The one to name.
+    should: u64,
+}
+
 /// What is to be proven, and what of it is there.
 struct Work {
     plan: Plan,
@@ -109,18 +120,22 @@ impl Command<'_> {
         if stored.is_none() {
             check_overdue(&early)?;
         }
-        let ground = plan::rebuild(client, deployment, *report).await?;
-        if let Some(event) = stored.as_ref().and_then(|assembly| ground.appended(assembly)) {
+        report.progress("reading queue and batches from L1");
+        let history = plan::events(client, deployment).await?;
+        if let Some(event) = stored.as_ref().and_then(|assembly| plan::appended(&history, assembly)) {
             report.progress("the batch of these proofs is on L1 already: an earlier run sent it");
             self.file.remove()?;
             return Ok(told_already(event));
         }
-        let view = View::read(client, deployment, ground.history.head).await?;
+        // All that is asked of the state at this block is asked before the replay: L1 nodes forget states within half an hour.
+        let view = View::read(client, deployment, history.head).await?;
         check_overdue(&view)?;
         if view.rules != early.rules {
             return Err(Moved::OtherRules.into());
         }
-        let work = self.work(&ground, &view, keys, stored).await?;
+        let range = self.range(&history, &view).await?;
+        let ground = plan::replay(client, deployment, history, *report).await?;
+        let work = self.work(&ground, &view, range, keys, stored)?;
         self.tell(&work, &view);
         check_funds(client, self.flags.key.address(), &work.plan.load).await?;
         let before = work.assembly.proofs().count();
@@ -159,37 +174,43 @@ impl Command<'_> {
         })
     }
 
+    /// What the batch must and what it should take.
+    async fn range(&self, history: &History, view: &View) -> Result<Range, ForceError> {
+        let Self { client, deployment, flags, .. } = self;
+        let blocks: Vec<u64> = history.messages.iter().map(|queued| queued.block).collect();
+        let (now, ahead) = (view.head.timestamp, view.head.timestamp.saturating_add(OVERDUE_AHEAD_S));
+        Ok(Range {
+            must: view::queue_end(client, deployment, view, &blocks, u64::MAX, now).await?,
+            should: view::queue_end(client, deployment, view, &blocks, flags.l1_depth, ahead).await?,
+        })
+    }
+
     /// The batch: that of an earlier run if L1 still takes it, else a new one.
-    async fn work(
+    fn work(
         &self,
         ground: &Ground,
         view: &View,
+        range: Range,
         keys: VerifyingKeys,
         stored: Option<Assembly>,
     ) -> Result<Work, ForceError> {
-        let Self { client, deployment, report, .. } = self;
-        let blocks: Vec<u64> = ground.history.messages.iter().map(|queued| queued.block).collect();
-        let time = view.head.timestamp;
+        let (chain, report) = (&self.deployment.chain, self.report);
         if let Some(assembly) = stored {
             let header = assembly.statement().header;
-            let must = view::queue_end(client, deployment, view, &blocks, u64::MAX, time).await?;
-            match fits(ground, view, &header, must) {
+            match fits(&ground.history, view, &header, range.must) {
                 Ok(()) => {
                     let env = Env { timestamp: timestamp(&header), operator: operator(&header) };
-                    let plan = plan::build(&deployment.chain, ground, view, &keys, env, header.queue_end)?;
+                    let plan = plan::build(chain, ground, view, &keys, env, header.queue_end)?;
                     if plan.assembly.statement() == assembly.statement() {
                         return Ok(Work { plan, assembly, keys });
                     }
-                    report
-                        .progress("what an earlier run left is another batch than this program builds: starting over");
+                    report.progress("an earlier run left another batch than this program builds: it is not used");
                 }
                 Err(moved) => report.progress(format_args!("{moved}: what an earlier run left is not used")),
             }
         }
-        let ahead = time.saturating_add(OVERDUE_AHEAD_S);
-        let end = view::queue_end(client, deployment, view, &blocks, self.flags.l1_depth, ahead).await?;
-        let env = Env { timestamp: time, operator: self.flags.key.address() };
-        let plan = plan::build(&deployment.chain, ground, view, &keys, env, end)?;
+        let env = Env { timestamp: view.head.timestamp, operator: self.flags.key.address() };
+        let plan = plan::build(chain, ground, view, &keys, env, range.should)?;
         Ok(Work { assembly: plan.assembly.clone(), plan, keys })
     }
 
@@ -317,9 +338,9 @@ fn check_overdue(view: &View) -> Result<(), ForceError> {
 }
 
 /// Whether a stored batch can be gone on with: L1 takes it, for long enough, and it takes what must be taken.
-fn fits(ground: &Ground, view: &View, header: &Header, must: u64) -> Result<(), Moved> {
+fn fits(history: &History, view: &View, header: &Header, must: u64) -> Result<(), Moved> {
     let (start, end) = (header.queue_start, header.queue_end);
-    let ends = ground.ends(start, end).ok_or(Moved::OtherMessages { start, end })?;
+    let ends = plan::ends(history, start, end).ok_or(Moved::OtherMessages { start, end })?;
     fit::check(header, view, ends)?;
     let (timestamp, max) = (timestamp(header), view.head.timestamp);
     let min = max.saturating_sub(view.rules.age_max_s).saturating_add(TIME_LEFT_MIN_S);

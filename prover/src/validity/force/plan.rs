@@ -31,23 +31,36 @@ const BATCHES_TOLD: u64 = 1_000;
 /// What one prover of two cores proves, in constraints a second (docs/spec/payments.md, PAY-MESSAGE-GAS).
 const CONSTRAINTS_PER_S: u64 = 43_000;
 
-/// The chain as L1 tells it.
+/// The queue, and the state after the last batch.
 #[derive(Debug)]
 pub struct Ground {
     /// State and output after the last batch.
     pub ledger: Ledger,
-    /// Everything that was read: queue and batches.
+    /// Queue and batches, as L1 has them.
     pub history: History,
 }
 
-/// Replays everything that L1 has.
+/// All events of queue and settlement.
 ///
 /// # Errors
-/// If the endpoint does not answer, leaves something out, or gives what does not fit together.
-pub async fn rebuild(client: &L1Client, deployment: &Deployment, report: Report) -> Result<Ground, ForceError> {
-    report.progress("rebuilding the state from L1");
+/// If the endpoint does not answer, or leaves something out.
+pub async fn events(client: &L1Client, deployment: &Deployment) -> Result<History, ForceError> {
+    Ok(read(client, &deployment.chain, deployment.start_block, LOG_BLOCKS_MAX).await?)
+}
+
+/// Replays every batch, and compares every root.
+///
+/// # Errors
+/// If the endpoint does not answer, or gives what does not fit together.
+pub async fn replay(
+    client: &L1Client,
+    deployment: &Deployment,
+    history: History,
+    report: Report,
+) -> Result<Ground, ForceError> {
     let chain = &deployment.chain;
-    let history = read(client, chain, deployment.start_block, LOG_BLOCKS_MAX).await?;
+    let batches = history.batches.len().saturating_sub(1);
+    report.progress(format_args!("rebuilding the state from L1: {batches} batches"));
     let mut ledger = Ledger::genesis(chain);
     for event in history.batches.iter().skip(1) {
         let index = event.index;
@@ -55,36 +68,33 @@ pub async fn rebuild(client: &L1Client, deployment: &Deployment, report: Report)
         let posted = posted.map_err(|source| ForceError::Posted { index, source })?;
         ledger = ledger.apply(event, &posted, &history.messages)?;
         if index.is_multiple_of(BATCHES_TOLD) {
-            report.progress(format_args!("  {index} of {} batches replayed", history.batches.len().saturating_sub(1)));
+            report.progress(format_args!("  {index} of {batches} are replayed"));
         }
     }
-    report.progress(format_args!("{} leaves after batch {}", ledger.leaves().count(), ledger.index()));
     Ok(Ground { ledger, history })
 }
 
-impl Ground {
-    /// The queue's hash before and after some of its messages; none if it does not have them.
-    pub fn ends(&self, start: u64, end: u64) -> Option<Ends> {
-        let hash = |end: u64| match end.checked_sub(1) {
-            None => Some(B256::ZERO),
-            Some(last) => Some(self.history.messages.get(usize::try_from(last).ok()?)?.queue_hash),
-        };
-        Some(Ends { start: hash(start)?, end: hash(end)? })
-    }
+/// The batch of L1 that these proofs made, if it is there already: a process was killed after it had sent it.
+pub fn appended<'a>(history: &'a History, assembly: &Assembly) -> Option<&'a BatchEvent> {
+    let header = assembly.statement().header;
+    let root = assembly.statement().apply.last()?.turn.root_out;
+    let event = history.batches.get(usize::try_from(header.index).ok()?)?;
+    let found = (event.fields.state_root, event.fields.queue_index, event.env.timestamp);
+    (found == (integer(root).into(), header.queue_end, timestamp(&header))).then_some(event)
+}
 
-    /// The batch of L1 that these proofs made, if it is there already: this process was killed after it had sent it.
-    pub fn appended(&self, assembly: &Assembly) -> Option<&BatchEvent> {
-        let header = assembly.statement().header;
-        let root = assembly.statement().apply.last()?.turn.root_out;
-        let event = self.history.batches.get(usize::try_from(header.index).ok()?)?;
-        let found = (event.fields.state_root, event.fields.queue_index, event.env.timestamp);
-        (found == (integer(root).into(), header.queue_end, timestamp(&header))).then_some(event)
-    }
+/// The queue's hash before and after some of its messages; none if it does not have them.
+pub fn ends(history: &History, start: u64, end: u64) -> Option<Ends> {
+    let hash = |end: u64| match end.checked_sub(1) {
+        None => Some(B256::ZERO),
+        Some(last) => Some(history.messages.get(usize::try_from(last).ok()?)?.queue_hash),
+    };
+    Some(Ends { start: hash(start)?, end: hash(end)? })
+}
 
-    fn messages(&self, start: u64, end: u64) -> &[QueuedRecord] {
-        let places = usize::try_from(start).ok().zip(usize::try_from(end).ok());
-        places.and_then(|(start, end)| self.history.messages.get(start..end)).unwrap_or_default()
-    }
+fn messages(history: &History, start: u64, end: u64) -> &[QueuedRecord] {
+    let places = usize::try_from(start).ok().zip(usize::try_from(end).ok());
+    places.and_then(|(start, end)| history.messages.get(start..end)).unwrap_or_default()
 }
 
 /// A batch to prove.
@@ -127,13 +137,13 @@ pub fn build(
 ) -> Result<Plan, ForceError> {
     let (state, start) = (ground.ledger.state(), ground.ledger.output().queue_index);
     let Ends { start: queue_hash_start, end: queue_hash_end } =
-        ground.ends(start, end).ok_or(Moved::OtherMessages { start, end })?;
+        ends(&ground.history, start, end).ok_or(Moved::OtherMessages { start, end })?;
     let circuits = keys::circuits(keys).ok_or(KeysError::NotStored(view.rules.keys_hash))?;
     let dom = domain(chain.l2_chain_id, chain.hash());
     // How many proofs it takes is no matter of L1's, and what is overdue must be taken together.
     let limits = BatchLimits { apply_proofs_max: u64::MAX, ..BatchLimits::default() };
     let mut builder = BatchBuilder::with(state.clone(), env, dom, start, circuits, limits);
-    for queued in ground.messages(start, end) {
+    for queued in messages(&ground.history, start, end) {
         builder.message(&queued.message).map_err(|source| ForceError::TooMuch { start, end, source })?;
     }
     let load = builder.load();

@@ -342,7 +342,6 @@ impl Desk {
     fn brought_back(&mut self, name: Name, outcome: Result<Outcome, Failure>) {
         self.is_bringing = false;
         if outcome.is_ok() {
-            self.troubles.is_there();
             self.troubles.is_brought_back();
             self.backoffs.bringing.reset();
             (self.pause, self.bring_pause) = (Duration::ZERO, Duration::ZERO);
@@ -363,7 +362,7 @@ impl Desk {
                 self.count_unwanted(held, "the sequencer does not want what was proven");
             }
             Err(failure @ Failure::Away(_)) => {
-                self.troubles.is_away(&failure);
+                self.troubles.no_delivery(&failure);
                 self.bring_pause = self.backoffs.bringing.delay();
             }
             Err(failure @ (Failure::Refuses { .. } | Failure::Unknown(_))) => {

@@ -5,7 +5,6 @@
 use std::{sync::Arc, time::Duration};
 
 use alloy::primitives::B256;
-use tandem_chain::OutputFields;
 use tandem_circuits::groth16::VerifyingKeys;
 use tandem_l1::{
     BlockRef, Deployment, L1Client, RpcFailure,
@@ -60,6 +59,8 @@ pub struct Follower {
     poll_interval: Duration,
     trouble: Trouble,
     ledger: Ledger,
+    /// The ledger's chain as it was last given out.
+    base: Option<(B256, Arc<Base>)>,
     /// The block up to which was read.
     head: Option<BlockRef>,
     keys: (B256, Arc<VerifyingKeys>),
@@ -76,7 +77,17 @@ impl Follower {
     ) -> Self {
         let ledger = Ledger::genesis(&deployment.chain);
         let trouble = readiness.trouble("L1", GRACE);
-        Self { client, deployment, depth, poll_interval, trouble, ledger, head: None, keys: Default::default() }
+        Self {
+            client,
+            deployment,
+            depth,
+            poll_interval,
+            trouble,
+            ledger,
+            base: None,
+            head: None,
+            keys: Default::default(),
+        }
     }
 
     /// Follows until `token` is cancelled; `settled` gets what changed.
@@ -137,26 +148,36 @@ impl Follower {
             let index = event.index;
             let posted = posted(&self.client, self.deployment.chain.settlement, event).await;
             let posted = posted.map_err(|source| FollowError::Posted { index, source })?;
-            self.ledger = self.ledger.clone().apply(event, &posted, &history.messages)?;
+            // After an error everything is replayed.
+            let ledger = std::mem::replace(&mut self.ledger, Ledger::genesis(&self.deployment.chain));
+            self.ledger = ledger.apply(event, &posted, &history.messages)?;
             tracing::info!(batch = index, leaves = self.ledger.state().leaf_count(), "batch on L1");
         }
         Ok(())
     }
 
-    fn settled(&self, history: History, view: &View) -> Settled {
-        let OutputFields { queue_index: start, .. } = *self.ledger.output();
+    /// The chain after the ledger's batch, of that time; copied only if it is another than before.
+    fn base(&mut self, timestamp: u64) -> Arc<Base> {
+        let output = self.ledger.output().hash();
+        if let Some((_, base)) = self.base.as_ref().filter(|(known, _)| *known == output) {
+            return base.clone();
+        }
+        let (index, state) = (self.ledger.index(), self.ledger.state().clone());
+        let base = Arc::new(Base { index, state, timestamp, queue_end: self.ledger.output().queue_index });
+        self.base = Some((output, base.clone()));
+        base
+    }
+
+    fn settled(&mut self, history: History, view: &View) -> Settled {
+        let start = self.ledger.output().queue_index;
         let taken = usize::try_from(start).unwrap_or(usize::MAX).min(history.messages.len());
         let hash_start = taken.checked_sub(1).and_then(|last| history.messages.get(last));
         let is_deep = |block: u64| block.saturating_add(self.depth) <= view.head.id.number;
         let deep = history.batches.iter().rev().find(|event| is_deep(event.block));
+        let base = self.base(view.last_timestamp);
         Settled {
             head: view.head,
-            base: Arc::new(Base {
-                index: self.ledger.index(),
-                state: self.ledger.state().clone(),
-                timestamp: view.last_timestamp,
-                queue_end: start,
-            }),
+            base,
             deep: deep.map_or(0, |event| event.index),
             queue: Queue {
                 start,

@@ -120,10 +120,17 @@ pub fn settled(index: u64) -> Settled {
     }
 }
 
-/// The small circuits, a prover for them, and every proof that was made: they are functions of their jobs.
+/// The small circuits, with a prover for them.
 struct Keys {
     verifying: Arc<VerifyingKeys>,
-    proofs: Mutex<(LocalWorker, HashMap<Vec<u8>, Vec<u8>>)>,
+    prover: Mutex<Remembers>,
+}
+
+/// A prover that makes each proof once: they are functions of their jobs.
+struct Remembers {
+    worker: LocalWorker,
+    /// By the job's bytes.
+    proofs: HashMap<Vec<u8>, Vec<u8>>,
 }
 
 static KEYS: LazyLock<Keys> = LazyLock::new(|| {
@@ -133,11 +140,11 @@ static KEYS: LazyLock<Keys> = LazyLock::new(|| {
     let keys: BTreeMap<CircuitId, Key> = [apply, session].map(|key| (key.circuit(), key)).into();
     let verifying = keys.iter().map(|(circuit, key)| (*circuit, key.verifying().clone())).collect();
     let worker = LocalWorker::new(Prover::new(ProverConfig::default()).unwrap(), Arc::new(keys));
-    Keys { verifying: Arc::new(verifying), proofs: Mutex::new((worker, HashMap::new())) }
+    Keys { verifying: Arc::new(verifying), prover: Mutex::new(Remembers { worker, proofs: HashMap::new() }) }
 });
 
 fn proof(job: &[u8]) -> Vec<u8> {
-    let (worker, proofs) = &mut *KEYS.proofs.lock().unwrap();
+    let Remembers { worker, proofs } = &mut *KEYS.prover.lock().unwrap();
     proofs.entry(job.to_vec()).or_insert_with(|| worker.prove(job, &mut |_| ()).unwrap()).clone()
 }
 

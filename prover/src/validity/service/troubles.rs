@@ -18,6 +18,7 @@ pub struct Troubles {
     behind: Trouble,
     batch: Trouble,
     workers: Trouble,
+    delivery: Trouble,
     call: Trouble,
 }
 
@@ -33,6 +34,7 @@ impl Troubles {
             behind: in_time("batch that cannot be derived yet"),
             batch: at_once("false batch"),
             workers: at_once("workers"),
+            delivery: in_time("delivery to the sequencer"),
             call: at_once("proven batch"),
         }
     }
@@ -50,7 +52,7 @@ impl Troubles {
     /// The sequencer does not say what is next.
     pub fn no_answer(&mut self, failure: &Failure) {
         match failure {
-            Failure::Away(_) => self.is_away(failure),
+            Failure::Away(_) => is_away(&mut self.away, failure),
             Failure::Refuses { .. } | Failure::Unknown(_) => {
                 if self.refuses.holds(|| failure.to_string()).is_some() {
                     tracing::error!(error = %failure, "the sequencer does not hand out batches: check --sequencer and --deployment; asking on");
@@ -59,11 +61,9 @@ impl Troubles {
         }
     }
 
-    /// The sequencer is not there.
-    pub fn is_away(&mut self, failure: &Failure) {
-        if let Some(lasts) = self.away.holds(|| failure.to_string()) {
-            tracing::warn!(seconds = lasts.as_secs(), error = %failure, "the sequencer does not answer: check it and --sequencer; what is proven is kept, asking on");
-        }
+    /// The sequencer does not hear of a proven batch.
+    pub fn no_delivery(&mut self, failure: &Failure) {
+        is_away(&mut self.delivery, failure);
     }
 
     /// The sequencer answers.
@@ -133,6 +133,14 @@ impl Troubles {
 
     /// It took one.
     pub fn is_brought_back(&mut self) {
+        self.delivery.is_over();
         self.call.is_over();
+    }
+}
+
+/// The sequencer is not there.
+fn is_away(trouble: &mut Trouble, failure: &Failure) {
+    if let Some(lasts) = trouble.holds(|| failure.to_string()) {
+        tracing::warn!(seconds = lasts.as_secs(), error = %failure, "the sequencer does not answer: check it and --sequencer; what is proven is kept, asking on");
     }
 }
