@@ -9,11 +9,51 @@ use tandem_store::{Store, StoreError};
 /// Blocks that a follower may have to take back; no reorganisation of unposted blocks is longer.
 const REMEMBERED_MAX: usize = 8_192;
 
+/// A chain that can be followed: one for each kind.
+pub trait Chain {
+    /// Its blocks, cheap to hand on.
+    type Block;
+
+    /// The hash of the block with a number.
+    fn hash(&self, number: u64) -> Result<Option<B256>, StoreError>;
+
+    /// The block with a number.
+    fn block(&self, number: u64) -> Result<Option<Followed<Self::Block>>, StoreError>;
+}
+
+/// A block in its place.
+#[derive(Debug)]
+pub struct Followed<B> {
+    /// Its hash.
+    pub hash: B256,
+    /// The hash of the one before.
+    pub parent_hash: B256,
+    /// The block.
+    pub block: B,
+}
+
+impl Chain for Store {
+    type Block = Box<EvmBlock>;
+
+    fn hash(&self, number: u64) -> Result<Option<B256>, StoreError> {
+        self.block_hash(number)
+    }
+
+    fn block(&self, number: u64) -> Result<Option<Followed<Self::Block>>, StoreError> {
+        let block = Store::block(self, number)?;
+        Ok(block.map(|block| Followed {
+            hash: block.hash,
+            parent_hash: block.header.parent_hash,
+            block: Box::new(block),
+        }))
+    }
+}
+
 /// What a follower comes to next.
 #[derive(Debug)]
-pub enum Step {
+pub enum Step<B> {
     /// A block on top of those before.
-    Block(Box<EvmBlock>),
+    Block(B),
     /// The block that was told of last is not the chain's any more.
     TakenBack {
         /// Hash of that block.
@@ -41,24 +81,24 @@ impl Follower {
     }
 
     /// The next step; none at the head.
-    pub fn step(&mut self, store: &Store) -> Result<Option<Step>, StoreError> {
+    pub fn step<C: Chain>(&mut self, chain: &C) -> Result<Option<Step<C::Block>>, StoreError> {
         if let Some((number, hash)) = self.told.back().copied()
-            && store.block_hash(number)? != Some(hash)
+            && chain.hash(number)? != Some(hash)
         {
             self.told.pop_back();
             self.next = number;
             return Ok(Some(Step::TakenBack { hash }));
         }
-        let Some(block) = store.block(self.next)? else { return Ok(None) };
+        let Some(Followed { hash, parent_hash, block }) = chain.block(self.next)? else { return Ok(None) };
         // A reorganisation came between the two reads: whoever follows is woken when it is complete.
-        if self.told.back().is_some_and(|(_, hash)| *hash != block.header.parent_hash) {
+        if self.told.back().is_some_and(|(_, last)| *last != parent_hash) {
             return Ok(None);
         }
         if self.told.len() == REMEMBERED_MAX {
             self.told.pop_front();
         }
-        self.told.push_back((self.next, block.hash));
+        self.told.push_back((self.next, hash));
         self.next = self.next.saturating_add(1);
-        Ok(Some(Step::Block(Box::new(block))))
+        Ok(Some(Step::Block(block)))
     }
 }

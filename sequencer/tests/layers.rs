@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Lines outside `src/evm` that may name the EVM, by file: a transaction as it waits, a block as it is handed on, and the process' cryptography.
-const ALLOWED: [(&str, &str); 12] = [
+const ALLOWED: [(&str, &str); 11] = [
     ("main.rs", "use tandem_evm::cryptography::{self, Native};"),
     ("engine/admission.rs", "use tandem_evm::{EvmBlock, Recovered};"),
     ("engine/blocks.rs", "use tandem_evm::EvmBlock;"),
@@ -17,9 +17,8 @@ const ALLOWED: [(&str, &str); 12] = [
     ("mempool.rs", "use tandem_evm::{Recovered, payload::bytes_max};"),
     ("mempool/refused.rs", "use revm::context::result::InvalidTransaction;"),
     ("mempool/view.rs", "use tandem_evm::Recovered;"),
-    ("rpc/filters.rs", "use tandem_evm::Recovered;"),
+    ("rpc/context.rs", "use tandem_evm::Recovered;"),
     ("rpc/mod.rs", "use tandem_evm::{EvmBlock, Recovered};"),
-    ("rpc/news.rs", "use tandem_evm::Recovered;"),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

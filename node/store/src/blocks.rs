@@ -1,7 +1,7 @@
 //! Blocks, their indices, the state below them, and the messages that they send to L1.
 
 use crate::{
-    BlockBody, Codec, CodecError, Head, Marker, OpenBatchRecord, Rlp, RowKey, Store, StoreError, TxPlace,
+    BlockBody, Codec, CodecError, Head, Identity, Marker, OpenBatchRecord, Rlp, RowKey, Store, StoreError, TxPlace,
     changes::Changes,
     log_index::{remove_logs, write_logs},
     message_tree::{TreeGrowth, remove_leaf},
@@ -166,8 +166,9 @@ impl Store {
         Ok(unwound)
     }
 
-    /// Adds the genesis block to `changes` and commits them.
-    pub(crate) fn write_genesis(&self, config: &ChainConfig, mut changes: Changes) -> Result<(), StoreError> {
+    /// Writes whose the directory is, and its genesis block.
+    pub(crate) fn write_genesis(&self, config: &ChainConfig, identity: &Identity) -> Result<(), StoreError> {
+        let mut changes = self.first_changes(identity)?;
         let genesis = tandem_evm::genesis(config).map_err(|_| StoreError::Genesis)?;
         write_preimages(&mut changes, &genesis.preimages)?;
         let block = EvmBlock {

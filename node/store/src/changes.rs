@@ -1,6 +1,9 @@
 //! Writes that happen all together or not at all.
 
-use crate::{Codec, RowKey, Store, StoreError, schema::Table};
+use crate::{
+    Codec, Identity, Marker, RowKey, Store, StoreError,
+    schema::{Chain, Markers, SCHEMA_VERSION, Table},
+};
 
 /// Changes that are written all together or not at all. Dropped without [`Self::commit`], nothing
 /// is written. Reads of the store do not see them before.
@@ -13,6 +16,14 @@ impl Store {
     /// Begins an atomic write.
     pub(crate) fn changes(&self) -> Changes {
         Changes { store: self.clone(), batch: rocksdb::WriteBatch::default() }
+    }
+
+    /// Begins the first write of a directory: with its schema, and whose it is.
+    pub(crate) fn first_changes(&self, identity: &Identity) -> Result<Changes, StoreError> {
+        let mut changes = self.changes();
+        changes.put::<Markers>(&Marker::SchemaVersion, &SCHEMA_VERSION)?;
+        changes.put::<Chain>(&0, identity)?;
+        Ok(changes)
     }
 }
 

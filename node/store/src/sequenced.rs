@@ -81,7 +81,8 @@ impl SequencedStore {
             return Err(StoreError::NotAPaymentsChain);
         }
         let store = Store::open_tables(path.as_ref(), options, TABLES)?;
-        if let Some(mut changes) = store.check_identity(config)? {
+        if let Some(identity) = store.new_identity(config)? {
+            let mut changes = store.first_changes(&identity)?;
             changes.put::<BlockHashes>(&0, &config.hash())?;
             changes.put::<BlockNumbers>(&config.hash(), &0)?;
             changes.commit()?;

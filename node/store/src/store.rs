@@ -2,7 +2,6 @@
 
 use crate::{
     Codec, Identity, Marker, MissingPreimage, RowKey, StoreError,
-    changes::Changes,
     schema::{self, Markers, Preimages, SCHEMA_VERSION, Table},
 };
 use alloy_primitives::{B256, Bytes};
@@ -72,8 +71,8 @@ impl Store {
             return Err(StoreError::NotAnEvmChain);
         }
         let store = Self::open_tables(path.as_ref(), options, schema::TABLES)?;
-        if let Some(changes) = store.check_identity(config)? {
-            store.write_genesis(config, changes)?;
+        if let Some(identity) = store.new_identity(config)? {
+            store.write_genesis(config, &identity)?;
         }
         store.restore_journal_order()?;
         Ok(store)
@@ -98,8 +97,8 @@ impl Store {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// Compares the directory's schema and chain with what is expected; what a new one takes over is to be written with its genesis.
-    pub(crate) fn check_identity(&self, config: &ChainConfig) -> Result<Option<Changes>, StoreError> {
+    /// Compares the directory's schema and chain with what is expected. A new one has neither: then what it is to be written with.
+    pub(crate) fn new_identity(&self, config: &ChainConfig) -> Result<Option<Identity>, StoreError> {
         let expected = Identity { chain_id: config.l2_chain_id, config_hash: config.hash() };
         match self.get::<Markers>(&Marker::SchemaVersion)? {
             Some(found) if found != SCHEMA_VERSION => {
@@ -110,12 +109,7 @@ impl Store {
         match self.get::<schema::Chain>(&0)? {
             Some(found) if found == expected => Ok(None),
             Some(found) => Err(StoreError::OtherChain { found, expected }),
-            None => {
-                let mut changes = self.changes();
-                changes.put::<Markers>(&Marker::SchemaVersion, &SCHEMA_VERSION)?;
-                changes.put::<schema::Chain>(&0, &expected)?;
-                Ok(Some(changes))
-            }
+            None => Ok(Some(expected)),
         }
     }
 

@@ -47,7 +47,7 @@ fn blocks_take_out_of_the_journal_and_give_back_before_all() {
     assert_eq!((store.hash(1).unwrap(), store.number(hash(0xf1)).unwrap()), (None, None));
     // It may come back, and its proof with it.
     assert_eq!(store.block::<String>(hash(0xf2)).unwrap().unwrap(), "block 2");
-    assert_eq!(store.proven(hash(0xf2)).unwrap().unwrap(), b"call"[..]);
+    assert_eq!(store.proven(hash(0xf2)).unwrap(), Some(Bytes::from_static(b"call")));
     assert!(matches!(store.unwind(1, &[], &[]), Err(StoreError::UnwindsForward { target: 1, head: 0 })));
 
     drop(store);

@@ -90,7 +90,8 @@ pub async fn start(
     let (engine, handle, records) = Engine::new(chain.clone(), config, store, Clock::system(), postable.clone());
     let interval = Duration::from_millis(flags.l1_poll_ms);
     let start_block = deployment.start_block;
-    let (watcher, l1_heads) = Watcher::new(chain.clone(), client, start_block, handle.clone(), interval, &readiness);
+    let (watcher, l1_heads) =
+        Watcher::new(chain.clone(), client.clone(), start_block, handle.clone(), interval, &readiness);
     let age_s = flags.checkpoint_age_s.min(in_force.batch_age_max_s / 2);
     let poster = Poster::new(chain.clone(), handle.clone(), submitter, interval, age_s, postable, &readiness);
     let askers_max = flags.payments.proving_askers_max;
@@ -100,7 +101,8 @@ pub async fn start(
     info!(chain_id = chain.l2_chain_id, rpc = ?rpc_address, proving = ?proving_address, account = %poster.account(), "payments sequencer started");
 
     let context = PaymentsContext::new(chain, config, records, handle, l1_heads, flags.limits, readiness)
-        .with_hosts(flags.http_hosts.clone().into());
+        .with_hosts(flags.http_hosts.clone().into())
+        .with_l1(client);
     let mut tasks = JoinSet::new();
     let token = cancel.clone();
     tasks.spawn_blocking(move || Ok(engine.run(&token)?));

@@ -80,6 +80,7 @@ pub fn parameters_max(method: &str) -> Option<usize> {
         | "debug_traceBlockByHash"
         | "debug_traceBlockByNumber"
         | "debug_traceTransaction"
+        | "rollup_account"
         | "rollup_getMessageProof"
         | "rollup_getMessages" => 2,
         "eth_feeHistory" | "eth_getProof" | "eth_getStorageAt" | "debug_traceCall" => 3,

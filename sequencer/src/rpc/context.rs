@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use alloy::eips::{BlockId, BlockNumberOrTag};
 use tandem_chain::ChainConfig;
+use tandem_evm::Recovered;
 use tandem_l1::{L1Client, L1Heads};
 use tandem_service::Readiness;
 use tandem_store::{Head, Store};
@@ -21,7 +22,7 @@ pub struct RpcContext {
     pub(crate) engine: EngineHandle,
     pub(crate) limits: RpcLimits,
     pub(super) hosts: Arc<Hosts>,
-    pub(crate) news: News,
+    pub(crate) news: News<Arc<Recovered>>,
     pub(crate) filters: Filters,
     l1_heads: watch::Receiver<L1Heads>,
     /// What keeps the node from its work.

@@ -179,11 +179,13 @@ pub enum RpcError {
     #[error("{0}")]
     RefusedTransaction(&'static str),
     /// What a chain kind refuses, in its own words.
-    #[error("{0}")]
-    Refused(Box<dyn std::error::Error + Send + Sync>),
-    /// Something that this kind of chain cannot do.
-    #[error("not on a payments chain: {0}")]
-    NotHere(&'static str),
+    #[error("{reason}")]
+    Refused {
+        /// The error's code.
+        code: i64,
+        /// What is refused, and why.
+        reason: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// Not accepted by the mempool.
     #[error(transparent)]
     Submit(#[from] AskError),
@@ -242,11 +244,9 @@ impl RpcError {
             | Self::UnknownFilter
             | Self::UnknownSubscriptionId
             | Self::RefusedTransaction(_)
-            | Self::Refused(_)
-            | Self::NotHere(_)
             | Self::Submit(_) => -32000,
             Self::Reverted(_) => 3,
-            Self::Simulation { code, .. } => *code,
+            Self::Simulation { code, .. } | Self::Refused { code, .. } => *code,
             Self::NotIncludedYet { .. } => 4,
             Self::Execution(_) | Self::CallGas { .. } | Self::InsufficientFunds { .. } => -32000,
             Self::Internal(_) => -32603,

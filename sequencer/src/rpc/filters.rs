@@ -7,31 +7,30 @@ use alloy::{
     rpc::types::{Filter, FilterBlockOption},
 };
 use serde_json::{Value, json};
-use tandem_evm::Recovered;
 
 use super::{
-    Params, RpcContext, RpcError, RpcLimits, flag,
+    Params, RpcError, RpcLimits, Service, flag,
     installed::{Installed, Wanted},
     news::ChainEvent,
 };
 
-pub fn new_block_filter(context: &RpcContext) -> Result<Value, RpcError> {
-    context.filters.install(Wanted::Blocks, context.news.chain().end())
+pub fn new_block_filter(service: &impl Service) -> Result<Value, RpcError> {
+    service.filters().install(Wanted::Blocks, service.news().chain().end())
 }
 
-pub fn new_pending_transaction_filter(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
+pub fn new_pending_transaction_filter(service: &impl Service, params: &Params) -> Result<Value, RpcError> {
     let full = params.optional(0, "true or false")?.unwrap_or(false);
-    context.filters.install(Wanted::Transactions { full }, context.news.pool().end())
+    service.filters().install(Wanted::Transactions { full }, service.news().pool().end())
 }
 
-pub fn new_filter(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
-    let filter = filter(&context.limits, params, 0)?;
-    context.filters.install(Wanted::Logs(Box::new(filter)), context.news.chain().end())
+pub fn new_filter(service: &impl Service, params: &Params) -> Result<Value, RpcError> {
+    let filter = filter(service.limits(), params, 0)?;
+    service.filters().install(Wanted::Logs(Box::new(filter)), service.news().chain().end())
 }
 
-pub fn uninstall_filter(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
+pub fn uninstall_filter(service: &impl Service, params: &Params) -> Result<Value, RpcError> {
     match id(params) {
-        Ok(id) => Ok(context.filters.remove(&id).into()),
+        Ok(id) => Ok(service.filters().remove(&id).into()),
         Err(RpcError::UnknownFilter) => Ok(false.into()),
         Err(error) => Err(error),
     }
@@ -50,40 +49,37 @@ pub(crate) fn filter(limits: &RpcLimits, params: &Params, index: usize) -> Resul
 }
 
 /// Everything that fits a log filter, whenever it was.
-pub fn filter_logs(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
-    match context.filters.ask(&id(params)?)?.wanted {
-        Wanted::Logs(filter) => {
-            let asked = Params::new(Some(json!([filter])))?;
-            (context.methods.read)(context, "eth_getLogs", &asked)
-        }
+pub fn filter_logs(service: &impl Service, params: &Params) -> Result<Value, RpcError> {
+    match service.filters().ask(&id(params)?)?.wanted {
+        Wanted::Logs(filter) => service.logs(&filter),
         Wanted::Blocks | Wanted::Transactions { .. } => Err(RpcError::UnknownFilter),
     }
 }
 
 /// What fits a filter and happened since it was asked last.
-pub fn filter_changes(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
+pub fn filter_changes(service: &impl Service, params: &Params) -> Result<Value, RpcError> {
     let id = id(params)?;
-    let Installed { wanted, mut cursor, .. } = context.filters.ask(&id)?;
-    let changes = changes(context, &wanted, &mut cursor);
+    let Installed { wanted, mut cursor, .. } = service.filters().ask(&id)?;
+    let changes = changes(service, &wanted, &mut cursor);
     match changes {
         Ok(changes) => {
-            context.filters.advance(&id, cursor);
+            service.filters().advance(&id, cursor);
             Ok(Value::Array(changes))
         }
         Err(error) => {
-            context.filters.remove(&id);
+            service.filters().remove(&id);
             Err(error)
         }
     }
 }
 
 /// About as many changes as an answer may have: the rest comes with the next question.
-fn changes(context: &RpcContext, wanted: &Wanted, cursor: &mut u64) -> Result<Vec<Value>, RpcError> {
-    let (news, count_max) = (&context.news, context.limits.logs_max);
+fn changes(service: &impl Service, wanted: &Wanted, cursor: &mut u64) -> Result<Vec<Value>, RpcError> {
+    let (news, count_max) = (service.news(), service.limits().logs_max);
     let mut found = Vec::new();
     if let Wanted::Transactions { full } = wanted {
         for transaction in news.pool().read(cursor, count_max).map_err(|_| RpcError::UnknownFilter)? {
-            found.push(arrival(context, &transaction, *full)?);
+            found.push(service.arrival(&transaction, *full)?);
         }
         return Ok(found);
     }
@@ -97,14 +93,6 @@ fn changes(context: &RpcContext, wanted: &Wanted, cursor: &mut u64) -> Result<Ve
         }
     }
     Ok(found)
-}
-
-/// A transaction that arrived: its hash, or all of it.
-pub fn arrival(context: &RpcContext, transaction: &Recovered, full: bool) -> Result<Value, RpcError> {
-    match full {
-        true => (context.methods.waiting)(transaction),
-        false => Ok(json!(transaction.transaction().hash())),
-    }
 }
 
 /// The logs of an event that fit a filter, those of a block that was taken back marked so.

@@ -4,6 +4,7 @@
 
 mod arity;
 mod bodies;
+pub(crate) mod common;
 mod connections;
 mod context;
 mod error;
@@ -16,6 +17,7 @@ mod limits;
 mod news;
 mod node_info;
 mod params;
+pub(crate) mod percentiles;
 mod reverts;
 pub(crate) mod rollup;
 mod server;
@@ -33,16 +35,20 @@ pub use server::serve;
 pub use service::Service;
 pub use turns::Turns;
 
-pub use news::BlockNews;
+pub(crate) use installed::Filters;
+pub use news::{BlockNews, News};
 pub use params::Params;
 pub(crate) use written::Slot;
 
 use std::sync::Arc;
 
-use alloy::primitives::Bytes;
-use axum::{extract::ws::WebSocketUpgrade, response::Response};
+use alloy::{primitives::Bytes, rpc::types::Filter};
 use serde_json::Value;
+use tandem_chain::ChainConfig;
 use tandem_evm::{EvmBlock, Recovered};
+use tokio::sync::watch;
+
+use crate::engine::HeadInfo;
 
 /// What a chain kind answers: all that depends on what its blocks and transactions are.
 #[derive(Clone, Copy)]
@@ -58,6 +64,12 @@ pub struct Methods {
 }
 
 impl Service for RpcContext {
+    type Arrival = Arc<Recovered>;
+
+    fn chain(&self) -> &ChainConfig {
+        &self.chain
+    }
+
     fn limits(&self) -> &RpcLimits {
         &self.limits
     }
@@ -70,18 +82,46 @@ impl Service for RpcContext {
         self.reasons()
     }
 
+    fn watch_synced(&self) -> watch::Receiver<bool> {
+        self.engine.watch_synced()
+    }
+
+    fn head_number(&self) -> Result<u64, RpcError> {
+        Ok(self.head()?.number)
+    }
+
+    fn namespaces(&self) -> Vec<&'static str> {
+        let names = ["debug", "eth", "net", "rollup", "rpc", "trace", "txpool", "web3"];
+        names.into_iter().chain(self.l1_clock().map(|_| "evm")).collect()
+    }
+
+    fn news(&self) -> &News<Arc<Recovered>> {
+        &self.news
+    }
+
+    fn filters(&self) -> &Filters {
+        &self.filters
+    }
+
     async fn dispatch(&self, method: &str, params: Params) -> Result<Value, RpcError> {
         dispatch(self, method, params).await
     }
 
-    fn upgrade(self, upgrade: WebSocketUpgrade) -> Response {
-        let upgrade = upgrade.max_message_size(self.limits.body_bytes_max);
-        upgrade.on_upgrade(|socket| websocket::serve(socket, self))
+    fn arrival(&self, arrival: &Arc<Recovered>, full: bool) -> Result<Value, RpcError> {
+        match full {
+            true => (self.methods.waiting)(arrival),
+            false => json::value(arrival.transaction().hash()),
+        }
+    }
+
+    fn logs(&self, filter: &Filter) -> Result<Value, RpcError> {
+        (self.methods.read)(self, "eth_getLogs", &Params::new(Some(Value::Array(vec![json::value(filter)?])))?)
     }
 
     async fn accompany(self) {
-        let (store, head) = (self.store.clone(), self.engine.head());
-        self.news.clone().follow(self.methods, store, head).await;
+        let changes = self.engine.head();
+        let HeadInfo { number, hash } = *changes.borrow();
+        self.news.follow(self.store, (number, hash), |block| (self.methods.announce)(block), changes).await;
     }
 }
 
@@ -110,27 +150,12 @@ async fn send_raw_transaction(context: &RpcContext, params: &Params) -> Result<V
     json::value(&context.engine.submit(recovered).await?)
 }
 
-/// Methods that only read. Here are those that every chain kind answers alike; all others are the kind's own.
+/// Methods that only read: those that all chains answer alike, those of chains of blocks in batches, and the kind's own.
 fn read(context: &RpcContext, method: &str, params: &Params) -> Result<Value, RpcError> {
+    if let Some(answer) = common::answer(context, method, params) {
+        return answer;
+    }
     match method {
-        "web3_clientVersion" => Ok(concat!("tandem/", env!("CARGO_PKG_VERSION")).into()),
-        "net_version" => Ok(context.chain.l2_chain_id.to_string().into()),
-        "net_listening" => Ok(true.into()),
-        "net_peerCount" => Ok("0x0".into()),
-        "eth_chainId" => json::quantity(context.chain.l2_chain_id),
-        "eth_syncing" => node_info::syncing(context),
-        "rpc_modules" => Ok(node_info::modules(context)),
-        "eth_newFilter" => filters::new_filter(context, params),
-        "eth_newBlockFilter" => filters::new_block_filter(context),
-        "eth_newPendingTransactionFilter" => filters::new_pending_transaction_filter(context, params),
-        "eth_getFilterChanges" => filters::filter_changes(context, params),
-        "eth_getFilterLogs" => filters::filter_logs(context, params),
-        "eth_uninstallFilter" => filters::uninstall_filter(context, params),
-        // Over a WebSocket these are answered where the connection is.
-        "eth_subscribe" | "eth_unsubscribe" => Err(RpcError::NoNotifications),
-        "eth_accounts" => Ok(Value::Array(Vec::new())),
-        "eth_blockNumber" => json::quantity(context.head()?.number),
-        "rollup_config" => rollup::config(context),
         "rollup_status" => rollup::status(context),
         "rollup_batch" => rollup::batch(context, params),
         "rollup_batchOfBlock" => rollup::batch_of_block(context, params),

@@ -6,15 +6,12 @@ use std::{sync::Arc, time::Duration};
 
 use alloy::primitives::{B256, Bloom, Log};
 use serde_json::Value;
-use tandem_evm::Recovered;
 use tandem_service::Reminder;
-use tandem_store::Store;
 use tokio::sync::watch;
 
-use super::{Methods, RpcError};
+use super::RpcError;
 use crate::{
-    engine::HeadInfo,
-    follow::{Follower, Step},
+    follow::{Chain, Follower, Step},
     ring::Ring,
 };
 
@@ -69,14 +66,14 @@ impl ChainEvent {
 
 /// See the module. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct News {
+pub struct News<A> {
     chain: Arc<Ring<ChainEvent>>,
-    pool: Arc<Ring<Arc<Recovered>>>,
+    pool: Arc<Ring<A>>,
 }
 
-impl News {
+impl<A: Clone> News<A> {
     /// With the arrivals of a pool.
-    pub fn new(pool: Arc<Ring<Arc<Recovered>>>) -> Self {
+    pub fn new(pool: Arc<Ring<A>>) -> Self {
         Self { chain: Arc::new(Ring::new(CHAIN_BYTES_MAX)), pool }
     }
 
@@ -86,19 +83,26 @@ impl News {
     }
 
     /// What arrives in the pool.
-    pub fn pool(&self) -> &Ring<Arc<Recovered>> {
+    pub fn pool(&self) -> &Ring<A> {
         &self.pool
     }
 
-    /// Follows the chain from its head on, for ever. Whoever reads is told of nothing that the store does not have.
-    pub async fn follow(self, methods: Methods, store: Store, mut head: watch::Receiver<HeadInfo>) {
-        let HeadInfo { number, hash } = *head.borrow_and_update();
-        let mut follower = Follower::after(number, hash);
+    /// Follows a chain from after a block on, for as long as somebody tells when its head `changes`. Blocks are told of as `announce` has them, and nothing that
+    /// cannot be read.
+    pub async fn follow<C: Chain, T>(
+        self,
+        chain: C,
+        after: (u64, B256),
+        announce: impl Fn(&C::Block) -> Result<BlockNews, RpcError>,
+        mut changes: watch::Receiver<T>,
+    ) {
+        let mut follower = Follower::after(after.0, after.1);
         let mut failing = Reminder::default();
         loop {
-            match self.step(methods, &store, &mut follower) {
+            changes.borrow_and_update();
+            match self.step(&chain, &announce, &mut follower) {
                 Ok(true) => continue,
-                Ok(false) if head.changed().await.is_err() => return,
+                Ok(false) if changes.changed().await.is_err() => return,
                 Ok(false) => {
                     failing.is_over(std::time::Instant::now());
                 }
@@ -109,16 +113,20 @@ impl News {
                     tokio::time::sleep(RETRY).await;
                 }
             }
-            head.borrow_and_update();
         }
     }
 
     /// Whether there was anything to tell.
-    fn step(&self, methods: Methods, store: &Store, follower: &mut Follower) -> Result<bool, RpcError> {
-        match follower.step(store)? {
+    fn step<C: Chain>(
+        &self,
+        chain: &C,
+        announce: impl Fn(&C::Block) -> Result<BlockNews, RpcError>,
+        follower: &mut Follower,
+    ) -> Result<bool, RpcError> {
+        match follower.step(chain)? {
             None => return Ok(false),
             Some(Step::Block(block)) => {
-                let news = (methods.announce)(&block)?;
+                let news = announce(&block)?;
                 let weight = news.weight();
                 self.chain.push(ChainEvent::Added(Arc::new(news)), weight);
             }

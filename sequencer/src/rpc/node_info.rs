@@ -1,4 +1,4 @@
-//! What every node says of itself, and sending that waits for inclusion.
+//! Sending that waits for inclusion.
 
 use std::time::Duration;
 
@@ -6,26 +6,10 @@ use alloy::primitives::{B256, U64};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
-use super::{Params, RpcContext, RpcError, json, send_raw_transaction};
+use super::{Params, RpcContext, RpcError, send_raw_transaction};
 
 /// Time that `eth_sendRawTransactionSync` waits when it is told none (EIP-7966 leaves it to the node).
 const SYNC_WAIT: Duration = Duration::from_secs(5);
-
-/// The namespaces that are answered, each with its version.
-pub fn modules(context: &RpcContext) -> Value {
-    let names = ["debug", "eth", "net", "rollup", "rpc", "trace", "txpool", "web3"];
-    let names = names.into_iter().chain(context.l1_clock().map(|_| "evm"));
-    names.map(|name| (name.to_owned(), json!("1.0"))).collect::<serde_json::Map<_, _>>().into()
-}
-
-/// False, or how far the node has read while L1 is not read to its end. How far that is, nobody knows before.
-pub fn syncing(context: &RpcContext) -> Result<Value, RpcError> {
-    if *context.engine.watch_synced().borrow() {
-        return Ok(false.into());
-    }
-    let head = json::quantity(context.head()?.number)?;
-    Ok(json!({ "startingBlock": "0x0", "currentBlock": head, "highestBlock": head }))
-}
 
 /// Sends, and waits for the receipt (EIP-7966).
 pub async fn send_raw_transaction_sync(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {

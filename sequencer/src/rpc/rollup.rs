@@ -5,11 +5,6 @@ use serde_json::{Value, json};
 
 use super::{Params, RpcContext, RpcError, json};
 
-/// The chain's configuration with its hash.
-pub fn config(context: &RpcContext) -> Result<Value, RpcError> {
-    Ok(json!({ "config": json::value(context.chain.as_ref())?, "configHash": context.chain.hash() }))
-}
-
 /// How far each promise reaches.
 pub fn status(context: &RpcContext) -> Result<Value, RpcError> {
     let head = context.head()?;

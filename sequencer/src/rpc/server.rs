@@ -23,6 +23,7 @@ use super::{
     Hosts, RpcError, RpcLimits, Service,
     bodies::{answer, failure, too_large},
     connections::Bounded,
+    websocket,
 };
 
 /// Serves until `cancel` is cancelled.
@@ -131,7 +132,8 @@ async fn upgrade<S: Service>(
         Err(rejection) if headers.contains_key(header::UPGRADE) => return rejection.into_response(),
         Err(_) => return "JSON-RPC: post a request, or open a WebSocket\n".into_response(),
     };
-    service.upgrade(upgrade)
+    let upgrade = upgrade.max_message_size(service.limits().body_bytes_max);
+    upgrade.on_upgrade(|socket| websocket::serve(socket, service))
 }
 
 /// An answer to a request that was not even read.

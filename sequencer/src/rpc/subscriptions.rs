@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::{
-    Params, RpcContext, RpcError, filters, flag,
+    Params, RpcError, RpcLimits, Service, filters, flag,
     news::{ChainEvent, News},
 };
 use crate::ring::Overtaken;
@@ -34,8 +34,8 @@ struct Subscription {
 }
 
 /// The subscriptions of one connection.
-pub struct Subscriptions {
-    news: News,
+pub struct Subscriptions<S: Service> {
+    news: News<S::Arrival>,
     synced: watch::Receiver<bool>,
     /// What was told of it last.
     told_synced: bool,
@@ -46,12 +46,12 @@ pub struct Subscriptions {
     count_max: usize,
 }
 
-impl Subscriptions {
+impl<S: Service> Subscriptions<S> {
     /// Of a connection that has subscribed to nothing yet.
-    pub fn new(context: &RpcContext) -> Self {
-        let news = context.news.clone();
+    pub fn new(service: &S) -> Self {
+        let news = service.news().clone();
         let (chain, pool) = (news.chain().watch(), news.pool().watch());
-        let synced = context.engine.watch_synced();
+        let synced = service.watch_synced();
         let told_synced = *synced.borrow();
         Self {
             news,
@@ -60,24 +60,24 @@ impl Subscriptions {
             chain,
             pool,
             open: BTreeMap::new(),
-            count_max: context.limits.subscriptions_max,
+            count_max: service.limits().subscriptions_max,
         }
     }
 
     /// Answers a request that concerns subscriptions; none if it does not.
-    pub fn answer(&mut self, context: &RpcContext, method: &str, params: &Params) -> Option<Result<Value, RpcError>> {
+    pub fn answer(&mut self, service: &S, method: &str, params: &Params) -> Option<Result<Value, RpcError>> {
         match method {
-            "eth_subscribe" => Some(self.subscribe(context, params)),
+            "eth_subscribe" => Some(self.subscribe(service.limits(), params)),
             "eth_unsubscribe" => Some(self.unsubscribe(params)),
             _ => None,
         }
     }
 
-    fn subscribe(&mut self, context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
+    fn subscribe(&mut self, limits: &RpcLimits, params: &Params) -> Result<Value, RpcError> {
         let name: String = params.required(0, "the name of a subscription")?;
         let topic = match name.as_str() {
             "newHeads" => Topic::NewHeads,
-            "logs" => Topic::Logs(Box::new(log_filter(context, params)?)),
+            "logs" => Topic::Logs(Box::new(log_filter(limits, params)?)),
             "newPendingTransactions" => {
                 Topic::NewPendingTransactions { full: params.optional(1, "true or false")?.unwrap_or(false) }
             }
@@ -127,7 +127,7 @@ impl Subscriptions {
     }
 
     /// What is to be told now, some of it if that is much: an empty answer means that nothing is left.
-    pub fn notifications(&mut self, context: &RpcContext) -> Result<Vec<Value>, Overtaken> {
+    pub fn notifications(&mut self, service: &S) -> Result<Vec<Value>, Overtaken> {
         let mut found = Vec::new();
         let synced = *self.synced.borrow();
         let news_of_sync = (synced != self.told_synced).then_some(synced);
@@ -149,7 +149,7 @@ impl Subscriptions {
                 }
                 Topic::NewPendingTransactions { full } => {
                     for transaction in self.news.pool().read(cursor, AT_ONCE)? {
-                        found.extend(filters::arrival(context, &transaction, *full));
+                        found.extend(service.arrival(&transaction, *full));
                     }
                 }
                 Topic::Syncing => found.extend(news_of_sync.map(|synced| json!(!synced))),
@@ -173,9 +173,9 @@ impl Subscriptions {
 }
 
 /// A filter of logs yet to come, so without a range.
-fn log_filter(context: &RpcContext, params: &Params) -> Result<Filter, RpcError> {
+fn log_filter(limits: &RpcLimits, params: &Params) -> Result<Filter, RpcError> {
     let filter = match params.has(1) {
-        true => filters::filter(&context.limits, params, 1)?,
+        true => filters::filter(limits, params, 1)?,
         false => Filter::default(),
     };
     let FilterBlockOption::Range { from_block, to_block } = filter.block_option else {

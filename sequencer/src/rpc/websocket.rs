@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use super::{
-    RpcContext,
+    Service,
     bodies::{self, Body, Call},
     flag,
     subscriptions::Subscriptions,
@@ -31,27 +31,27 @@ type Answering = FuturesUnordered<Pin<Box<dyn Future<Output = Option<Value>> + S
 struct Closed;
 
 /// Serves until the other side goes, falls silent or falls behind.
-pub async fn serve(socket: WebSocket, context: RpcContext) {
+pub async fn serve<S: Service>(socket: WebSocket, service: S) {
     let (sink, mut stream) = socket.split();
     let mut connection =
-        Connection { sink, subscriptions: Subscriptions::new(&context), answering: FuturesUnordered::new(), context };
+        Connection { sink, subscriptions: Subscriptions::new(&service), answering: FuturesUnordered::new(), service };
     // Ends by itself; nobody waits for the reason.
     let Err(Closed) = connection.run(&mut stream).await;
 }
 
-struct Connection {
-    context: RpcContext,
+struct Connection<S: Service> {
+    service: S,
     sink: SplitSink<WebSocket, Message>,
-    subscriptions: Subscriptions,
+    subscriptions: Subscriptions<S>,
     answering: Answering,
 }
 
-impl Connection {
+impl<S: Service> Connection<S> {
     async fn run(
         &mut self,
         stream: &mut (impl Stream<Item = Result<Message, axum::Error>> + Unpin),
     ) -> Result<std::convert::Infallible, Closed> {
-        let silence_max = self.context.limits.silence_max();
+        let silence_max = self.service.limits().silence_max();
         let period = PING.min(silence_max / 3).max(Duration::from_millis(100));
         let mut ping = interval_at(Instant::now() + period, period);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -68,7 +68,7 @@ impl Connection {
                         Some(Ok(Message::Close(_))) | None => return Err(Closed),
                         // Most likely its message was too large; a connection that broke is told nothing.
                         Some(Err(_)) => {
-                            return self.close(CLOSE_TOO_LARGE, &bodies::too_large(&self.context.limits).to_string()).await;
+                            return self.close(CLOSE_TOO_LARGE, &bodies::too_large(self.service.limits()).to_string()).await;
                         }
                     }
                 }
@@ -86,13 +86,13 @@ impl Connection {
 
     /// Takes a body: what concerns subscriptions is answered here and at once, everything else whenever it is done.
     async fn take(&mut self, body: &[u8]) -> Result<(), Closed> {
-        match bodies::read(&self.context.limits, body) {
+        match bodies::read(self.service.limits(), body) {
             Err(error) => self.answer(Some(bodies::failure(Value::Null, &error))).await,
             Ok(Body::Single(request)) => match self.own(&request) {
                 Some(answer) => self.answer(answer).await,
                 None => {
-                    let context = self.context.clone();
-                    self.answering.push(Box::pin(async move { bodies::answer_one(&context, request).await }));
+                    let service = self.service.clone();
+                    self.answering.push(Box::pin(async move { bodies::answer_one(&service, request).await }));
                     Ok(())
                 }
             },
@@ -102,14 +102,14 @@ impl Connection {
                 for request in requests {
                     answers.extend(match self.own(&request) {
                         Some(answer) => answer,
-                        None => bodies::answer_one(&self.context, request).await,
+                        None => bodies::answer_one(&self.service, request).await,
                     });
                 }
                 self.answer((!answers.is_empty()).then_some(Value::Array(answers))).await
             }
             Ok(Body::Batch(requests)) => {
-                let context = self.context.clone();
-                self.answering.push(Box::pin(async move { bodies::answer_all(&context, requests).await }));
+                let service = self.service.clone();
+                self.answering.push(Box::pin(async move { bodies::answer_all(&service, requests).await }));
                 Ok(())
             }
         }
@@ -122,7 +122,7 @@ impl Connection {
         }
         Some(match Call::new(request.clone()) {
             Ok(Call { id, method, params: Ok(params) }) => {
-                bodies::reply(id, self.subscriptions.answer(&self.context, &method, &params)?)
+                bodies::reply(id, self.subscriptions.answer(&self.service, &method, &params)?)
             }
             Ok(Call { id, params: Err(error), .. }) => bodies::reply(id, Err(error)),
             Err(invalid) => Some(invalid),
@@ -139,7 +139,7 @@ impl Connection {
     /// Tells everything that there is to tell by now.
     async fn notify(&mut self) -> Result<(), Closed> {
         loop {
-            let Ok(notifications) = self.subscriptions.notifications(&self.context) else {
+            let Ok(notifications) = self.subscriptions.notifications(&self.service) else {
                 let reason = "subscriber is too slow: it missed what happened; connect and subscribe again";
                 return self.close(CLOSE_TOO_SLOW, reason).await;
             };
@@ -154,7 +154,7 @@ impl Connection {
 
     /// Whoever takes nothing for as long as one may be silent is gone.
     async fn send(&mut self, message: Message) -> Result<(), Closed> {
-        let sent = timeout(self.context.limits.silence_max(), self.sink.send(message)).await;
+        let sent = timeout(self.service.limits().silence_max(), self.sink.send(message)).await;
         if sent.is_err() {
             tracing::debug!("a WebSocket client took nothing for too long (--{}): closed", flag::SILENCE);
         }

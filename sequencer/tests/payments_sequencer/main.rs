@@ -5,4 +5,3 @@ mod l1;
 mod proving;
 mod restart;
 mod rig;
-mod rpc;

@@ -245,8 +245,10 @@ async fn an_operation_goes_from_rpc_to_l1() {
     assert_eq!(found["hash"], first["hash"]);
     let hash = sequencer.ask("rollup_blockStatus", json!(["0x2"])).await.unwrap()["blockHash"].clone();
     assert_eq!(hash, block["hash"]);
-    let refused = sequencer.ask("eth_getBlockByNumber", json!(["0x2", false])).await.unwrap_err();
-    assert!(refused.contains("rebuilt the batch from L1"), "{refused}");
+    let found = sequencer.ask("eth_getBlockByNumber", json!(["0x2", false])).await.unwrap();
+    assert_eq!((&found["hash"], &found["transactionsUnknown"]), (&block["hash"], &json!(true)));
+    let refused = sequencer.ask("eth_getBlockByNumber", json!(["0x2", true])).await.unwrap_err();
+    assert!(refused.contains("not known to this node"), "{refused}");
     sequencer.stop().await;
 }
 

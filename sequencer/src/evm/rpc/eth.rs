@@ -3,7 +3,7 @@
 use alloy::{
     consensus::Header,
     eips::BlockId,
-    primitives::{Address, B256, Bytes, U256, keccak256},
+    primitives::{Address, B256, U256},
 };
 use serde_json::{Value, json};
 use tandem_chain::Checkpoint;
@@ -11,11 +11,6 @@ use tandem_evm::{EvmBlock, WorldState};
 
 use super::{json, pending};
 use crate::rpc::{Params, RpcContext, RpcError, Slot, rollup};
-
-pub fn sha3(params: &Params) -> Result<Value, RpcError> {
-    let data: Bytes = params.required(0, "hex data")?;
-    json::value(&keccak256(data))
-}
 
 pub fn balance(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     let address: Address = params.required(0, "an address")?;

@@ -33,7 +33,6 @@ pub const METHODS: Methods = Methods { recover: pool::recover, announce: json::a
 /// Methods that only read the store and the published pool, or execute on the store.
 fn read(context: &RpcContext, method: &str, params: &Params) -> Result<Value, RpcError> {
     match method {
-        "web3_sha3" => eth::sha3(params),
         "eth_gasPrice" => prices::gas_price(context),
         "eth_maxPriorityFeePerGas" => prices::max_priority_fee(),
         "eth_feeHistory" => prices::fee_history(context, params),

@@ -11,7 +11,7 @@ use tandem_evm::{EvmBlock, Transaction, fees, fees::BaseFee};
 use super::json;
 use crate::{
     clock::Clock,
-    rpc::{Params, RpcContext, RpcError, flag},
+    rpc::{Params, RpcContext, RpcError, percentiles},
 };
 
 /// Tip that blocks which are not full ask for, in wei: none is needed, one shows that tips work.
@@ -54,15 +54,7 @@ pub fn max_priority_fee() -> Result<Value, RpcError> {
 pub fn fee_history(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
     let count: U64 = params.required(0, "a number of blocks")?;
     let newest = params.required_number_or_tag(1)?;
-    let percentiles: Vec<f64> = params.optional(2, "an array of percentiles")?.unwrap_or_default();
-    let are_valid = percentiles.iter().all(|percentile| (0.0..=100.0).contains(percentile)) && percentiles.is_sorted();
-    if !are_valid {
-        return Err(RpcError::InvalidParam { index: 2, expected: "percentiles from 0 to 100 in rising order" });
-    }
-    let limit = context.limits.percentiles_max;
-    if percentiles.len() > limit {
-        return Err(RpcError::LimitExceeded { what: "percentiles", limit: limit as u64, flag: flag::PERCENTILES });
-    }
+    let percentiles = percentiles::wanted(params, &context.limits)?;
     let newest = context.number(newest.into())?.ok_or(RpcError::UnknownBlock)?;
     let count = count.to::<u64>().clamp(1, context.limits.fee_history_max).min(newest + 1);
     let oldest = newest + 1 - count;
@@ -77,7 +69,7 @@ pub fn fee_history(context: &RpcContext, params: &Params) -> Result<Value, RpcEr
         history.blob_gas_used_ratio.push(0.0);
         if !percentiles.is_empty() {
             let block = context.block(number)?.ok_or(RpcError::UnknownBlock)?;
-            rewards.push(tips_at(&block, &percentiles));
+            rewards.push(percentiles::tips(tips(&block), &percentiles));
         }
     }
     let next_base_fee = match context.store.header(newest.saturating_add(1))? {
@@ -90,8 +82,8 @@ pub fn fee_history(context: &RpcContext, params: &Params) -> Result<Value, RpcEr
     json::value(&history)
 }
 
-/// Tips per gas, in wei, at percentiles of the gas that paying transactions used; zeros if there were none.
-fn tips_at(block: &EvmBlock, percentiles: &[f64]) -> Vec<u128> {
+/// The tip that each paying transaction of a block gave for a gas, in wei, and how much gas it used.
+fn tips(block: &EvmBlock) -> Vec<(u128, u64)> {
     let base_fee = block.header.base_fee_per_gas.unwrap_or_default();
     let mut paid: Vec<(u128, u64)> = Vec::new();
     for (index, transaction) in block.transactions.iter().enumerate() {
@@ -100,16 +92,5 @@ fn tips_at(block: &EvmBlock, percentiles: &[f64]) -> Vec<u128> {
             paid.push((tip.unwrap_or_default(), json::gas_used(block, index)));
         }
     }
-    paid.sort_unstable();
-    let gas_total: u64 = paid.iter().map(|(_, gas)| gas).sum();
-    let at = |percentile: &f64| {
-        let threshold = (gas_total as f64 * percentile / 100.0) as u64;
-        let mut gas_so_far = 0;
-        let reached = paid.iter().find(|(_, gas)| {
-            gas_so_far += gas;
-            gas_so_far >= threshold
-        });
-        reached.map_or(0, |(tip, _)| *tip)
-    };
-    percentiles.iter().map(at).collect()
+    paid
 }

@@ -1,58 +1,64 @@
-//! Balances and nonces, at the moments whose state is kept.
+//! What an account has, at the three moments whose states are kept.
 
-use alloy::{
-    eips::{BlockId, BlockNumberOrTag},
-    primitives::{Address, U256},
-};
+use alloy::primitives::{Address, B256, Bytes, U256};
 use serde_json::{Value, json};
 use tandem_payments::{
     ethereum::{ACCOUNTS, BRIDGE},
-    leaf::Key,
+    field::integer,
+    leaf::{Key, Leaf},
 };
 
-use super::{chain::Named, context::PaymentsContext};
-use crate::{
-    payments::view::Moment,
-    rpc::{Params, RpcError},
-};
+use super::{context::PaymentsContext, json};
+use crate::rpc::{Params, RpcError, Slot};
 
-impl PaymentsContext {
-    /// The moment of the state after a block; `latest` if none is named.
-    ///
-    /// # Errors
-    /// If the block does not exist, or its state is not kept.
-    pub(super) fn moment(&self, id: Option<BlockId>) -> Result<Moment, RpcError> {
-        let heads = self.records.heads();
-        match self.named(id.unwrap_or(BlockNumberOrTag::Latest.into()))? {
-            Some(Named::Pending) => Ok(Moment::Pending),
-            Some(Named::Number(number)) if number == heads.latest => Ok(Moment::Latest),
-            Some(Named::Number(number)) if number == heads.settled => Ok(Moment::Settled),
-            Some(Named::Number(_)) => {
-                Err(RpcError::NotHere("states are kept for pending, latest and safe; those of other blocks are not"))
-            }
-            None => Err(RpcError::UnknownBlock),
-        }
-    }
-}
+/// What stands for code where wallets look whether there is any: the instruction that does nothing but fail. Nothing executes it.
+const CODE: Bytes = Bytes::from_static(&[0xfe]);
 
-/// What an account holds, in wei.
+/// The ether of an account, in wei.
 pub fn balance(context: &PaymentsContext, params: &Params) -> Result<Value, RpcError> {
     let account: Address = params.required(0, "an address")?;
-    let moment = context.moment(params.block(1)?)?;
-    let leaf = context.records.leaf(Key::eth(account), moment);
-    Ok(json!(U256::from(leaf.map_or(0, |leaf| leaf.balance))))
+    let leaf = context.at(params.block(1)?, |records, moment| records.leaf(Key::eth(account), moment))?;
+    json::quantity(leaf.map_or(0, |leaf| leaf.balance))
 }
 
-/// How many operations an account has signed; at `pending` what waits without a gap counts.
-pub fn transaction_count(context: &PaymentsContext, params: &Params) -> Result<Value, RpcError> {
+/// The nonce of an account's next operation; at `pending` what waits is counted.
+pub fn nonce(context: &PaymentsContext, params: &Params) -> Result<Value, RpcError> {
     let account: Address = params.required(0, "an address")?;
-    let moment = context.moment(params.block(1)?)?;
-    Ok(json!(U256::from(context.records.nonce(account, moment))))
+    json::quantity(context.at(params.block(1)?, |records, moment| records.nonce(account, moment))?)
 }
 
-/// Accounts have no code; where withdrawals and session keys are called there is one byte, so that wallets know it for a contract.
-pub fn code(context: &PaymentsContext, params: &Params) -> Result<Value, RpcError> {
+/// Code at the addresses that calls are for: the bridge, the accounts, and tokens of L1 as far as L1 is asked. There is none elsewhere, and never any other.
+pub async fn code(context: &PaymentsContext, params: &Params) -> Result<Value, RpcError> {
     let account: Address = params.required(0, "an address")?;
-    context.moment(params.block(1)?)?;
-    Ok(json!(if [BRIDGE, ACCOUNTS].contains(&account) { "0xfe" } else { "0x" }))
+    if let Some(id) = params.block(1)? {
+        // What stands here does so at every block that there is.
+        context.number(id)?.ok_or(RpcError::UnknownBlock)?;
+    }
+    let is_called = account == BRIDGE || account == ACCOUNTS || context.tokens.is_token(account).await?;
+    json::value(&if is_called { CODE } else { Bytes::new() })
+}
+
+/// Nothing is stored anywhere.
+pub fn storage_at(context: &PaymentsContext, params: &Params) -> Result<Value, RpcError> {
+    let _: Address = params.required(0, "an address")?;
+    let Slot(_) = params.required(1, "a storage slot")?;
+    if let Some(id) = params.block(2)? {
+        context.number(id)?.ok_or(RpcError::UnknownBlock)?;
+    }
+    json::value(&B256::ZERO)
+}
+
+/// An account with the hashes of its keys; null if there is none.
+pub fn account(context: &PaymentsContext, params: &Params) -> Result<Value, RpcError> {
+    let account: Address = params.required(0, "an address")?;
+    let leaf = context.at(params.block(1)?, |records, moment| records.leaf(Key::eth(account), moment))?;
+    let hash = |element| Some(B256::from(integer(element))).filter(|hash| !hash.is_zero());
+    Ok(leaf.map_or(Value::Null, |Leaf { nonce, balance, session_hash, key_hash, .. }| {
+        json!({
+            "nonce": U256::from(nonce),
+            "balance": U256::from(balance),
+            "sessionKeyHash": hash(session_hash),
+            "publicKeyHash": hash(key_hash),
+        })
+    }))
 }

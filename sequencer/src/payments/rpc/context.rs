@@ -1,22 +1,30 @@
-//! What every method reads.
+//! What every method reads, and which block and which state a tag means.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
-use alloy::primitives::Bytes;
-use serde_json::Value;
+use alloy::eips::{BlockId, BlockNumberOrTag};
 use tandem_chain::ChainConfig;
-use tandem_l1::L1Heads;
+use tandem_l1::{L1Client, L1Heads};
 use tandem_service::Readiness;
 use tokio::sync::watch;
 
+use super::{refusal::Refusal, tokens::Tokens};
 use crate::{
     payments::{
-        engine::{AskError, EngineConfig, EngineHandle},
+        engine::{EngineConfig, EngineHandle},
+        records::Block,
         signed::Signed,
-        view::Records,
+        view::{Heads, Moment, Records},
     },
-    rpc::{Hosts, Params, RpcError, RpcLimits, Turns},
+    ring::Ring,
+    rpc::{Filters, Hosts, News, RpcError, RpcLimits, Turns},
 };
+
+/// How often a question is asked again whose answer changed meanwhile.
+pub(super) const TRIES: usize = 8;
+
+/// Bytes of operations that arrived lately and are remembered, about.
+const ARRIVALS_BYTES_MAX: usize = 16 << 20;
 
 /// Shared by all requests. Cheap to clone.
 #[derive(Clone)]
@@ -29,10 +37,17 @@ pub struct PaymentsContext {
     pub(super) limits: RpcLimits,
     pub(super) readiness: Readiness,
     pub(super) hosts: Arc<Hosts>,
+    pub(super) news: News<Arc<Signed>>,
+    pub(super) filters: Filters,
+    /// Whether L1 was read to its end once.
+    pub(super) synced: watch::Sender<bool>,
+    pub(super) tokens: Tokens,
     /// For what only reads.
-    pub(super) questions: Turns,
+    questions: Turns,
     /// For transactions that are offered: questions, however many, keep none of them waiting.
     offers: Turns,
+    /// Until when the request that this copy serves may work; none until it begins.
+    deadline: Option<Instant>,
 }
 
 impl PaymentsContext {
@@ -52,11 +67,16 @@ impl PaymentsContext {
             records,
             engine,
             l1_heads,
+            news: News::new(Arc::new(Ring::new(ARRIVALS_BYTES_MAX))),
+            filters: Filters::new(limits.filters_max, limits.filter_idle_max()),
+            synced: watch::Sender::new(false),
+            tokens: Tokens::default(),
             questions: Turns::new(&limits),
             offers: Turns::new(&limits),
             limits,
             readiness,
             hosts: Arc::default(),
+            deadline: None,
         }
     }
 
@@ -65,20 +85,132 @@ impl PaymentsContext {
         Self { hosts: Arc::new(hosts), ..self }
     }
 
-    /// Whether L1 was read to its end once.
-    pub(super) fn is_synced(&self) -> bool {
-        self.l1_heads.borrow().latest.number > 0
+    /// Asks L1 what tokens are called.
+    pub fn with_l1(self, l1: L1Client) -> Self {
+        Self { tokens: Tokens::of(l1, self.chain.bridge), ..self }
     }
 
-    /// Takes a signed transaction, verified off the network threads.
-    pub(super) async fn send_raw_transaction(&self, params: &Params) -> Result<Value, RpcError> {
-        let bytes: Bytes = params.required(0, "a signed transaction")?;
-        let chain = self.chain.clone();
-        let read = move |_| Signed::read(&chain, &bytes).map_err(|error| RpcError::Refused(error.into()));
-        let signed = self.offers.clone().take(self.limits, read).await?;
-        let busy = |error: AskError| RpcError::Refused(error.into());
-        let answer = self.engine.submit(signed).await.map_err(busy)?;
-        let hash = answer.map_err(|error| RpcError::Refused(error.into()))?;
-        serde_json::to_value(hash).map_err(|error| RpcError::Internal(error.to_string()))
+    /// Runs reading work off the network threads.
+    pub(super) async fn blocking<T: Send + 'static>(
+        self,
+        work: impl FnOnce(&Self) -> Result<T, RpcError> + Send + 'static,
+    ) -> Result<T, RpcError> {
+        let turns = self.questions.clone();
+        self.in_turn(turns, work).await
     }
+
+    /// Likewise, for what concerns a transaction that is offered.
+    pub(super) async fn offering<T: Send + 'static>(
+        self,
+        work: impl FnOnce(&Self) -> Result<T, RpcError> + Send + 'static,
+    ) -> Result<T, RpcError> {
+        let turns = self.offers.clone();
+        self.in_turn(turns, work).await
+    }
+
+    async fn in_turn<T: Send + 'static>(
+        mut self,
+        turns: Turns,
+        work: impl FnOnce(&Self) -> Result<T, RpcError> + Send + 'static,
+    ) -> Result<T, RpcError> {
+        let limits = self.limits;
+        let work = move |deadline| {
+            self.deadline = deadline;
+            work(&self)
+        };
+        turns.take(limits, work).await
+    }
+
+    /// An error once a request has worked for as long as it may.
+    pub(super) fn check_time(&self) -> Result<(), RpcError> {
+        match self.deadline {
+            Some(deadline) if Instant::now() > deadline => {
+                Err(RpcError::TakesTooLong { limit_s: self.limits.execution_time_max_s })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether L1 was read to its end once; before that nothing is known of the chain.
+    pub(super) fn is_synced(&self) -> bool {
+        self.records.landed(0).is_some()
+    }
+
+    /// The number that a block id means, if there is such a block; at `pending` that of the last closed one.
+    pub(super) fn number(&self, id: BlockId) -> Result<Option<u64>, RpcError> {
+        let heads = self.records.heads();
+        Ok(match id {
+            BlockId::Hash(hash) => self.records.number(hash.block_hash)?.filter(|number| *number <= heads.latest),
+            BlockId::Number(tag) => number_of(tag, &heads),
+        })
+    }
+
+    /// A block of the chain. The chain's beginning is no batch, but a block that holds nothing.
+    pub(super) fn block(&self, number: u64) -> Result<Option<Arc<Block>>, RpcError> {
+        match number {
+            0 => Ok(self.records.landed(0).map(|landed| landed.block)),
+            _ => Ok(self.records.block(number)?),
+        }
+    }
+
+    /// The block that an id means; at `pending` the last closed one.
+    pub(super) fn block_of(&self, id: BlockId) -> Result<Option<Arc<Block>>, RpcError> {
+        for _ in 0..TRIES {
+            let Some(number) = self.number(id)? else { return Ok(None) };
+            let block = self.block(number)?;
+            let is_named = |block: &Block| match id {
+                BlockId::Hash(hash) => block.hash == hash.block_hash,
+                BlockId::Number(_) => true,
+            };
+            // It may have been taken back since.
+            if let Some(block) = block.filter(|block| is_named(block)) {
+                return Ok(Some(block));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads a state, that after the last closed block if none is named.
+    pub(super) fn at<T>(&self, id: Option<BlockId>, read: impl Fn(&Records, Moment) -> T) -> Result<T, RpcError> {
+        let id = id.unwrap_or_default();
+        let mut found = self.moment(id)?;
+        for _ in 1..TRIES {
+            let value = read(&self.records, found);
+            // A block that was closed meanwhile has moved the states on.
+            let after = self.moment(id)?;
+            if after == found {
+                return Ok(value);
+            }
+            found = after;
+        }
+        Ok(read(&self.records, found))
+    }
+
+    /// The kept state that a block id means.
+    fn moment(&self, id: BlockId) -> Result<Moment, RpcError> {
+        match id {
+            BlockId::Number(BlockNumberOrTag::Pending) => return Ok(Moment::Pending),
+            BlockId::Number(BlockNumberOrTag::Latest) => return Ok(Moment::Latest),
+            BlockId::Number(BlockNumberOrTag::Safe) => return Ok(Moment::Settled),
+            BlockId::Number(_) | BlockId::Hash(_) => {}
+        }
+        let number = self.number(id)?.ok_or(RpcError::UnknownBlock)?;
+        let Heads { latest, settled, .. } = self.records.heads();
+        match number {
+            _ if number == latest => Ok(Moment::Latest),
+            _ if number == settled => Ok(Moment::Settled),
+            _ => Err(Refusal::StateNotKept { number, latest, settled }.into()),
+        }
+    }
+}
+
+/// The number that a tag means, if there is such a block.
+fn number_of(tag: BlockNumberOrTag, heads: &Heads) -> Option<u64> {
+    Some(match tag {
+        BlockNumberOrTag::Latest | BlockNumberOrTag::Pending => heads.latest,
+        BlockNumberOrTag::Earliest => 0,
+        BlockNumberOrTag::Safe => heads.settled,
+        BlockNumberOrTag::Finalized => heads.finalized,
+        BlockNumberOrTag::Number(number) => return Some(number).filter(|number| *number <= heads.latest),
+    })
 }

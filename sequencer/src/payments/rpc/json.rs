@@ -1,120 +1,299 @@
-//! Blocks, transactions and receipts as Ethereum's JSON-RPC shows them. Operations take the forms that Ethereum transactions have for them (PAY-PREDEPLOY), messages
-//! of the queue the type 0x7e of deposits.
+//! Blocks, transactions, receipts and logs as Ethereum's JSON-RPC shows them, in the fields that an EVM chain's have.
+//!
+//! What a batch has no use for is what Ethereum shows of an empty block. There is no base fee (PAY-GAS): what the operator asks is a tip. Roots of lists are zero, which is
+//! the root of none, since a block's hash commits to what is on L1 and to nothing else; those of blocks without transactions are Ethereum's empty ones.
 
 use alloy::{
-    consensus::constants::EMPTY_OMMER_ROOT_HASH,
-    primitives::{Address, B64, B256, Bloom, BloomInput, Bytes, Log, U256},
-    sol,
-    sol_types::{SolCall, SolEvent},
+    consensus::{
+        Header,
+        constants::{EMPTY_OMMER_ROOT_HASH, EMPTY_ROOT_HASH},
+    },
+    eips::eip7685::EMPTY_REQUESTS_HASH,
+    primitives::{Address, B256, Bloom, Bytes, Log, LogData, U256, b256},
+    rlp::{Buf, Decodable, Encodable, Header as RlpHeader},
+    rpc::types::Header as RpcHeader,
 };
 use serde_json::{Value, json};
 use tandem_payments::{
-    eddsa::{SESSION_TX_TYPE, SessionTransaction},
-    ethereum::BRIDGE,
+    batch::{ApplyCircuit, BatchLimits},
     kind::Kind,
     withdrawals,
 };
 
-use super::context::PaymentsContext;
+use super::form::Form;
+pub use crate::rpc::json::{quantity, value};
 use crate::{
     payments::records::{Block, MESSAGE_TYPE, Origin, Transaction},
     rpc::RpcError,
 };
 
-sol! {
-    event Transfer(address indexed from, address indexed to, uint256 value);
+/// `Transfer(address,address,uint256)` of ERC-20.
+pub const TRANSFER_TOPIC: B256 = b256!("ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef");
 
-    function transfer(address to, uint256 amount) external returns (bool);
-    function withdrawETH(address to) external;
-    function withdraw(address token, address to, uint256 amount) external;
-}
+/// The first byte of an operation's envelope.
+const SESSION_TYPE: u8 = tandem_payments::eddsa::SESSION_TX_TYPE;
 
-/// Where a transaction stands: its block, if it is closed, and its index.
+/// Where a transaction is shown to be.
 #[derive(Clone, Copy, Debug)]
-pub struct Position<'a> {
-    /// None for what is pending.
-    pub block: Option<&'a Block>,
-    /// Its index in the block, from 0.
+pub struct Place {
+    /// The hash of its block; none while that is open.
+    pub block_hash: Option<B256>,
+    pub block_number: u64,
+    /// In seconds.
+    pub block_timestamp: u64,
     pub index: usize,
 }
 
-/// What a transaction looks like as a call: callee, wei, input.
-fn as_call(transaction: &Transaction) -> (Address, U256, Bytes) {
-    let Transaction { to, token, amount, .. } = *transaction;
-    let units = U256::from(amount);
-    match transaction.kind() {
-        Some(Kind::TokenTransfer) => (token, U256::ZERO, transferCall { to, amount: units }.abi_encode().into()),
-        Some(Kind::WithdrawEth) => (BRIDGE, units, withdrawETHCall { to }.abi_encode().into()),
-        Some(Kind::WithdrawToken) => {
-            (BRIDGE, U256::ZERO, withdrawCall { token, to, amount: units }.abi_encode().into())
-        }
-        Some(Kind::Deposit) if !token.is_zero() => (to, U256::ZERO, Bytes::new()),
-        _ => (to, units, Bytes::new()),
+impl Place {
+    /// In a block.
+    pub fn of(block: &Block, index: usize) -> Self {
+        Self { block_hash: Some(block.hash), block_number: block.number, block_timestamp: block.timestamp, index }
     }
 }
 
-/// A transaction, in a block or pending.
-pub fn transaction(
-    context: &PaymentsContext,
-    transaction: &Transaction,
-    position: Option<Position<'_>>,
-) -> Result<Value, RpcError> {
-    let (to, value, input) = as_call(transaction);
-    let block = position.and_then(|position| position.block);
-    let mut object = json!({
-        "hash": transaction.hash,
-        "blockHash": block.map(|block| block.hash),
-        "blockNumber": block.map(|block| U256::from(block.number)),
-        "blockTimestamp": block.map(|block| U256::from(block.timestamp)),
-        "transactionIndex": position.map(|position| U256::from(position.index)),
-        "chainId": U256::from(context.chain.l2_chain_id),
-        "from": transaction.from,
-        "to": to,
-        "value": value,
-        "input": input,
-        // Signed with another curve's key, which has no place here.
-        "r": "0x0",
-        "s": "0x0",
-        "v": "0x0",
+/// What a block holds; nothing if this node does not know it.
+pub fn transactions(block: &Block) -> &[Transaction] {
+    block.transactions.as_deref().unwrap_or_default()
+}
+
+/// A block, with transaction hashes or with transactions.
+pub fn block(block: &Block, chain_id: u64, full: bool) -> Result<Value, RpcError> {
+    let transactions = transactions(block);
+    let bytes: usize = transactions.iter().map(|transaction| posted(transaction).len()).sum();
+    let header = header_of(block);
+    let mut object = show(block.hash, &header, Some(header.length().saturating_add(bytes)))?;
+    let shown = transactions.iter().enumerate().map(|(index, item)| match full {
+        true => transaction(item, chain_id, Some(Place::of(block, index))),
+        false => Ok(json!(item.hash)),
     });
-    match &transaction.origin {
-        Origin::Operation { envelope, price, nonce } => {
-            let signed = SessionTransaction::decode(envelope)
-                .map_err(|error| RpcError::Internal(format!("transaction {}: {error}", transaction.hash)))?;
-            object["type"] = json!(U256::from(SESSION_TX_TYPE));
-            object["nonce"] = json!(U256::from(*nonce));
-            object["gas"] = json!(U256::from(signed.operation.gas_limit));
-            object["gasPrice"] = json!(U256::from(*price));
-            object["maxFeePerGas"] = json!(U256::from(signed.operation.max_fee_per_gas));
-            object["maxPriorityFeePerGas"] = json!(U256::from(signed.operation.max_fee_per_gas));
-            object["expiry"] = json!(U256::from(signed.operation.expiry));
-        }
-        Origin::Message { index, record } => {
-            object["type"] = json!(U256::from(MESSAGE_TYPE));
-            object["nonce"] = json!(U256::ZERO);
-            object["gas"] = json!(U256::ZERO);
-            object["gasPrice"] = json!(U256::ZERO);
-            object["input"] = json!(record);
-            object["queueIndex"] = json!(U256::from(*index));
-        }
+    object["transactions"] = shown.collect::<Result<_, _>>()?;
+    object["uncles"] = json!([]);
+    object["withdrawals"] = json!([]);
+    if block.transactions.is_none() {
+        object["transactionsUnknown"] = true.into();
     }
     Ok(object)
 }
 
-/// The ERC-20 transfer of a transaction as a log.
-fn log_of(transaction: &Transaction) -> Option<Log> {
+/// A block without what it holds.
+pub fn header(block: &Block) -> Result<Value, RpcError> {
+    show(block.hash, &header_of(block), None)
+}
+
+fn show(hash: B256, header: &Header, size_bytes: Option<usize>) -> Result<Value, RpcError> {
+    let size = size_bytes.map(U256::from);
+    value(&RpcHeader { hash, inner: header.clone(), total_difficulty: None, size })
+}
+
+/// The bloom of a block's logs.
+pub fn bloom(block: &Block) -> Bloom {
+    let mut bloom = Bloom::ZERO;
+    transactions(block).iter().filter_map(log_of).for_each(|log| bloom.accrue_log(&log));
+    bloom
+}
+
+/// The most gas that a block can use: with as many slots as it may have, each the dearest operation of one slot (PAY-GAS, PAY-LIMITS).
+pub fn gas_limit() -> u64 {
+    let slots = BatchLimits::default().apply_proofs_max.saturating_mul(ApplyCircuit::LARGE.slots as u64);
+    slots.saturating_mul(Kind::WithdrawToken.gas())
+}
+
+/// The gas that a block's operations were charged for.
+pub fn gas_used(block: &Block) -> u64 {
+    transactions(block).iter().fold(0, |sum, transaction| sum.saturating_add(transaction.gas))
+}
+
+fn header_of(block: &Block) -> Header {
+    let is_empty = block.transactions.as_ref().is_some_and(Vec::is_empty);
+    let list_root = if is_empty { EMPTY_ROOT_HASH } else { B256::ZERO };
+    Header {
+        parent_hash: block.parent_hash,
+        ommers_hash: EMPTY_OMMER_ROOT_HASH,
+        beneficiary: block.operator,
+        state_root: block.state_root,
+        transactions_root: list_root,
+        receipts_root: list_root,
+        logs_bloom: bloom(block),
+        number: block.number,
+        gas_limit: gas_limit(),
+        gas_used: gas_used(block),
+        timestamp: block.timestamp,
+        base_fee_per_gas: Some(0),
+        withdrawals_root: Some(EMPTY_ROOT_HASH),
+        blob_gas_used: Some(0),
+        excess_blob_gas: Some(0),
+        parent_beacon_block_root: Some(B256::ZERO),
+        requests_hash: Some(EMPTY_REQUESTS_HASH),
+        ..Default::default()
+    }
+}
+
+/// The envelope of an operation, the record of a message.
+fn posted(transaction: &Transaction) -> &Bytes {
+    match &transaction.origin {
+        Origin::Operation { envelope, .. } => envelope,
+        Origin::Message { record, .. } => record,
+    }
+}
+
+/// The bytes that a sender signed; none of a message.
+pub fn envelope(transaction: &Transaction) -> Option<&Bytes> {
+    match &transaction.origin {
+        Origin::Operation { envelope, .. } => Some(envelope),
+        Origin::Message { .. } => None,
+    }
+}
+
+/// A transaction, in a block or on its way into one.
+pub fn transaction(transaction: &Transaction, chain_id: u64, place: Option<Place>) -> Result<Value, RpcError> {
+    let Form { to, value, input } = Form::of(transaction);
+    let mut object = match &transaction.origin {
+        Origin::Operation { envelope, price, nonce } => {
+            let Terms { gas_limit, max_fee_per_gas, expiry } = Terms::of(envelope).unwrap_or_default();
+            json!({
+                "type": quantity(SESSION_TYPE)?,
+                "chainId": quantity(chain_id)?,
+                "nonce": quantity(*nonce)?,
+                "gas": quantity(gas_limit)?,
+                "gasPrice": quantity(if place.is_some() { *price } else { max_fee_per_gas })?,
+                "maxFeePerGas": quantity(max_fee_per_gas)?,
+                "maxPriorityFeePerGas": quantity(max_fee_per_gas)?,
+                "accessList": [],
+                "expiry": quantity(expiry)?,
+            })
+        }
+        // The fields of the OP stack's deposits, which tools know by this type.
+        Origin::Message { index, .. } => json!({
+            "type": quantity(MESSAGE_TYPE)?,
+            "sourceHash": transaction.hash,
+            "mint": value,
+            "isSystemTx": false,
+            "nonce": "0x0",
+            "gas": "0x0",
+            "gasPrice": "0x0",
+            "queueIndex": quantity(*index)?,
+        }),
+    };
+    object["hash"] = json!(transaction.hash);
+    object["operation"] = name(transaction.kind()).into();
+    object["from"] = json!(transaction.from);
+    object["to"] = json!(to);
+    object["value"] = json!(value);
+    object["input"] = json!(input);
+    for part in ["v", "r", "s"] {
+        object[part] = "0x0".into();
+    }
+    object["blockHash"] = json!(place.and_then(|place| place.block_hash));
+    object["blockNumber"] = json!(place.map(|place| U256::from(place.block_number)));
+    object["blockTimestamp"] = json!(place.map(|place| U256::from(place.block_timestamp)));
+    object["transactionIndex"] = json!(place.map(|place| U256::from(place.index)));
+    Ok(object)
+}
+
+/// What a transaction does, in a word.
+fn name(kind: Option<Kind>) -> &'static str {
+    match kind {
+        Some(Kind::Transfer) => "transfer",
+        Some(Kind::TokenTransfer) => "tokenTransfer",
+        Some(Kind::WithdrawEth) => "withdrawEth",
+        Some(Kind::WithdrawToken) => "withdrawToken",
+        Some(Kind::SetSession) => "setSessionKey",
+        Some(Kind::Register) => "registerKey",
+        Some(Kind::Deposit) => "deposit",
+        Some(Kind::Forced) => "forcedWithdrawal",
+        Some(Kind::L1Key) => "sessionKeyFromL1",
+        _ => "unknown",
+    }
+}
+
+/// What a sender signed about the price.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Terms {
+    gas_limit: u64,
+    max_fee_per_gas: u64,
+    expiry: u64,
+}
+
+impl Terms {
+    /// Out of an envelope that was taken (PAY-SESSION-TX); its key is not looked at again, which takes long.
+    fn of(envelope: &[u8]) -> Option<Self> {
+        let mut items = RlpHeader::decode_bytes(&mut envelope.get(1..)?, true).ok()?;
+        // Chain, sender, nonce, kind, token, recipient, amount.
+        for _ in 0..7 {
+            let RlpHeader { payload_length, .. } = RlpHeader::decode(&mut items).ok()?;
+            items.has_remaining().then(|| items.advance(payload_length.min(items.remaining())))?;
+        }
+        let mut next = || u64::decode(&mut items).ok();
+        Some(Self { gas_limit: next()?, max_fee_per_gas: next()?, expiry: next()? })
+    }
+}
+
+/// The receipt of a block's transaction `index`.
+pub fn receipt(block: &Block, index: usize) -> Result<Option<Value>, RpcError> {
+    let transactions = transactions(block);
+    let Some(transaction) = transactions.get(index) else { return Ok(None) };
+    let (before, _) = transactions.split_at(index);
+    let gas_before = before.iter().fold(0_u64, |sum, earlier| sum.saturating_add(earlier.gas));
+    let position = before.iter().filter(|earlier| earlier.token_transfer().is_some()).count();
+    let found = log_of(transaction);
+    let mut bloom = Bloom::ZERO;
+    found.iter().for_each(|log| bloom.accrue_log(log));
+    let logs: Vec<Value> = found.iter().map(|found| log(block, index, position, found)).collect();
+    let (kind, price) = match transaction.origin {
+        Origin::Operation { price, .. } => (SESSION_TYPE, price),
+        Origin::Message { .. } => (MESSAGE_TYPE, 0),
+    };
+    let mut object = json!({
+        "type": quantity(kind)?,
+        "status": if transaction.took_effect { "0x1" } else { "0x0" },
+        "transactionHash": transaction.hash,
+        "transactionIndex": U256::from(index),
+        "blockHash": block.hash,
+        "blockNumber": U256::from(block.number),
+        "from": transaction.from,
+        "to": Form::of(transaction).to,
+        "contractAddress": null,
+        "cumulativeGasUsed": U256::from(gas_before.saturating_add(transaction.gas)),
+        "gasUsed": U256::from(transaction.gas),
+        "effectiveGasPrice": U256::from(price),
+        "logs": logs,
+        "logsBloom": bloom,
+    });
+    if let Some(index) = transaction.withdrawal.and_then(|place| withdrawals::index(block.number, place)) {
+        // By this index it is claimed on L1 once the batch is there (PAY-CLAIM).
+        object["withdrawal"] = json!({
+            "index": U256::from(index),
+            "recipient": transaction.to,
+            "token": transaction.token,
+            "amount": U256::from(transaction.amount),
+        });
+    }
+    Ok(Some(object))
+}
+
+/// The log of a transaction: that of the token that it moved, at the token's address on L1.
+pub fn log_of(transaction: &Transaction) -> Option<Log> {
     let (from, to, amount) = transaction.token_transfer()?;
-    let event = Transfer { from, to, value: U256::from(amount) };
-    Some(Log { address: transaction.token, data: event.encode_log_data() })
+    let topic = |address: Address| address.into_word();
+    let topics = vec![TRANSFER_TOPIC, topic(from), topic(to)];
+    let data = LogData::new_unchecked(topics, U256::from(amount).to_be_bytes_vec().into());
+    Some(Log { address: transaction.token, data })
 }
 
-/// Every log of a block: the index of its transaction, and the log. Its position in the block is its position here.
-pub fn logs(transactions: &[Transaction]) -> Vec<(usize, Log)> {
-    transactions.iter().enumerate().filter_map(|(index, transaction)| Some((index, log_of(transaction)?))).collect()
+/// A block's logs with how they are shown, in order.
+pub fn logs(block: &Block) -> Vec<(Log, Value)> {
+    let found = transactions(block).iter().enumerate().filter_map(|(index, item)| Some((index, log_of(item)?)));
+    found
+        .enumerate()
+        .map(|(position, (index, found))| {
+            let shown = log(block, index, position, &found);
+            (found, shown)
+        })
+        .collect()
 }
 
-/// A log of a block as an object.
-pub fn log(block: &Block, transaction: &Transaction, index: usize, position: usize, log: &Log) -> Value {
+/// One log; `position` counts in the block.
+fn log(block: &Block, index: usize, position: usize, log: &Log) -> Value {
     json!({
         "address": log.address,
         "topics": log.topics(),
@@ -122,124 +301,12 @@ pub fn log(block: &Block, transaction: &Transaction, index: usize, position: usi
         "blockHash": block.hash,
         "blockNumber": U256::from(block.number),
         "blockTimestamp": U256::from(block.timestamp),
-        "transactionHash": transaction.hash,
+        "transactionHash": transactions(block).get(index).map(|transaction| transaction.hash),
         "transactionIndex": U256::from(index),
         "logIndex": U256::from(position),
         "removed": false,
     })
 }
 
-fn bloom(logs: &[(usize, Log)]) -> Bloom {
-    let mut bloom = Bloom::ZERO;
-    for (_, log) in logs {
-        bloom.accrue(BloomInput::Raw(log.address.as_slice()));
-        log.topics().iter().for_each(|topic| bloom.accrue(BloomInput::Raw(topic.as_slice())));
-    }
-    bloom
-}
-
-/// The receipt of a transaction of a block.
-pub fn receipt(block: &Block, transactions: &[Transaction], index: usize) -> Option<Value> {
-    let transaction = transactions.get(index)?;
-    let (to, _, _) = as_call(transaction);
-    let (kind, price) = match transaction.origin {
-        Origin::Operation { price, .. } => (SESSION_TX_TYPE, price),
-        Origin::Message { .. } => (MESSAGE_TYPE, 0),
-    };
-    let cumulative = transactions.iter().take(index.saturating_add(1)).map(|earlier| earlier.gas).sum::<u64>();
-    let own: Vec<_> = logs(transactions).into_iter().enumerate().filter(|(_, (of, _))| *of == index).collect();
-    let shown = own.iter().map(|(position, (_, item))| log(block, transaction, index, *position, item));
-    let withdrawal = transaction.withdrawal.and_then(|position| withdrawals::index(block.number, position));
-    Some(json!({
-        "transactionHash": transaction.hash,
-        "transactionIndex": U256::from(index),
-        "blockHash": block.hash,
-        "blockNumber": U256::from(block.number),
-        "blockTimestamp": U256::from(block.timestamp),
-        "from": transaction.from,
-        "to": to,
-        "contractAddress": null,
-        "cumulativeGasUsed": U256::from(cumulative),
-        "gasUsed": U256::from(transaction.gas),
-        "effectiveGasPrice": U256::from(price),
-        "logs": shown.collect::<Vec<_>>(),
-        "logsBloom": bloom(&own.iter().map(|(_, item)| item.clone()).collect::<Vec<_>>()),
-        "status": if transaction.took_effect { "0x1" } else { "0x0" },
-        "type": U256::from(kind),
-        // By this index it is claimed on L1 once the batch is proven (PAY-CLAIM).
-        "withdrawal": withdrawal.map(|index| json!({
-            "index": U256::from(index),
-            "recipient": transaction.to,
-            "token": transaction.token,
-            "amount": U256::from(transaction.amount),
-        })),
-    }))
-}
-
-/// A block; its transactions as hashes, or whole.
-pub fn block(context: &PaymentsContext, block: &Block, is_whole: bool) -> Result<Value, RpcError> {
-    let transactions = known(block)?;
-    let mut object = header(context, block.number, block.timestamp, block.operator, transactions);
-    object["hash"] = json!(block.hash);
-    object["parentHash"] = json!(block.parent_hash);
-    object["stateRoot"] = json!(block.state_root);
-    object["queueIndex"] = json!(U256::from(block.queue_end));
-    object["transactions"] = listed(context, transactions, is_whole, Some(block))?;
-    Ok(object)
-}
-
-/// The transactions of a block in order.
-pub fn listed(
-    context: &PaymentsContext,
-    transactions: &[Transaction],
-    is_whole: bool,
-    block: Option<&Block>,
-) -> Result<Value, RpcError> {
-    let shown = transactions.iter().enumerate().map(|(index, item)| match is_whole {
-        true => transaction(context, item, Some(Position { block, index })),
-        false => Ok(json!(item.hash)),
-    });
-    Ok(Value::Array(shown.collect::<Result<_, _>>()?))
-}
-
-/// What every block has, closed or not. What only Ethereum's blocks have is as empty as it is there.
-pub fn header(
-    context: &PaymentsContext,
-    number: u64,
-    timestamp: u64,
-    operator: Address,
-    transactions: &[Transaction],
-) -> Value {
-    let gas_used = transactions.iter().map(|transaction| transaction.gas).sum::<u64>();
-    json!({
-        "number": U256::from(number),
-        "hash": null,
-        "timestamp": U256::from(timestamp),
-        "miner": operator,
-        "gasLimit": U256::from(context.chain.block_gas_limit),
-        "gasUsed": U256::from(gas_used),
-        "baseFeePerGas": "0x0",
-        "logsBloom": bloom(&logs(transactions)),
-        "sha3Uncles": EMPTY_OMMER_ROOT_HASH,
-        "transactionsRoot": B256::ZERO,
-        "receiptsRoot": B256::ZERO,
-        "mixHash": B256::ZERO,
-        "nonce": B64::ZERO,
-        "difficulty": "0x0",
-        "extraData": "0x",
-        "size": "0x0",
-        "uncles": [],
-        "withdrawals": [],
-    })
-}
-
-/// The transactions of a block.
-///
-/// # Errors
-/// If L1 has the batch, and this node never saw who signed what in it.
-pub fn known(block: &Block) -> Result<&[Transaction], RpcError> {
-    let unknown = RpcError::NotHere(
-        "this node has rebuilt the batch from L1, which tells what it did and not the transactions: ask a node that saw them",
-    );
-    block.transactions.as_deref().ok_or(unknown)
-}
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! `eth_getLogs`: ERC-20 transfers of bridged tokens, looked for block by block within bounds.
+//! `eth_getLogs`: the `Transfer` logs of tokens, block by block. A block whose transactions are not known is an error, and never a gap.
 
 use alloy::{
     eips::BlockNumberOrTag,
@@ -6,50 +6,70 @@ use alloy::{
 };
 use serde_json::Value;
 
-use super::{chain::Named, context::PaymentsContext, json};
-use crate::rpc::{Params, RpcError, filters::filter, flag};
+use super::{
+    blocks::known,
+    context::{PaymentsContext, TRIES},
+    json,
+};
+use crate::rpc::{Params, RpcError, filters, flag};
+
+pub fn logs(context: &PaymentsContext, params: &Params) -> Result<Value, RpcError> {
+    find(context, &filters::filter(&context.limits, params, 0)?)
+}
 
 /// The logs that fit a filter, in order.
-pub fn logs(context: &PaymentsContext, params: &Params) -> Result<Value, RpcError> {
-    let filter = filter(&context.limits, params, 0)?;
-    let (first, last) = range(context, &filter)?;
-    let (logs_max, mut found) = (context.limits.logs_max, Vec::new());
-    for number in first..=last {
-        // A reorganisation of L1 took it back meanwhile.
-        let Some(block) = context.closed(number)? else { break };
-        let transactions = json::known(&block)?;
-        for (position, (index, log)) in json::logs(transactions).into_iter().enumerate() {
-            if let Some(transaction) = transactions.get(index).filter(|_| filter.matches(&log)) {
-                found.push(json::log(&block, transaction, index, position, &log));
-            }
-        }
-        if found.len() > logs_max {
-            let (what, limit) = ("logs in one answer; ask for fewer blocks", logs_max as u64);
-            return Err(RpcError::LimitExceeded { what, limit, flag: flag::LOGS });
+pub fn find(context: &PaymentsContext, filter: &Filter) -> Result<Value, RpcError> {
+    let mut found = Vec::new();
+    for _ in 0..TRIES {
+        let (first, last) = range(context, filter)?;
+        // What is found is of one chain if the last block of the range stayed what it was.
+        let before = context.block(last)?.map(|block| block.hash);
+        found = within(context, filter, first, last)?;
+        if before.is_some() && context.block(last)?.map(|block| block.hash) == before {
+            break;
         }
     }
     Ok(Value::Array(found))
 }
 
+fn within(context: &PaymentsContext, filter: &Filter, first: u64, last: u64) -> Result<Vec<Value>, RpcError> {
+    let logs_max = context.limits.logs_max;
+    let mut found = Vec::new();
+    for number in first..=last {
+        context.check_time()?;
+        let Some(block) = context.block(number)? else { return Ok(found) };
+        let logs = json::logs(&*known(block)?).into_iter();
+        found.extend(logs.filter(|(log, _)| filter.matches(log)).map(|(_, shown)| shown));
+        if found.len() > logs_max {
+            let (what, limit) = ("logs in one answer; ask for fewer blocks", logs_max as u64);
+            return Err(RpcError::LimitExceeded { what, limit, flag: flag::LOGS });
+        }
+    }
+    Ok(found)
+}
+
 fn range(context: &PaymentsContext, filter: &Filter) -> Result<(u64, u64), RpcError> {
+    // Asked first: what a tag means may have grown since, and is within the range then.
     let head = context.records.heads().latest;
     let number = |tag: Option<BlockNumberOrTag>| match tag.unwrap_or(BlockNumberOrTag::Latest) {
+        BlockNumberOrTag::Latest | BlockNumberOrTag::Pending => Ok(head),
         BlockNumberOrTag::Number(number) if number > head => Err(RpcError::RangeBeyondHead),
-        tag => match context.named(tag.into())?.ok_or(RpcError::UnknownBlock)? {
-            Named::Number(number) => Ok(number),
-            Named::Pending => Ok(head),
-        },
+        BlockNumberOrTag::Number(number) => Ok(number),
+        tag => context.number(tag.into())?.ok_or(RpcError::UnknownBlock),
     };
-    let (first, last) = match filter.block_option {
+    match filter.block_option {
         FilterBlockOption::AtBlockHash(hash) => {
-            let number = context.records.number(hash)?.ok_or(RpcError::UnknownBlock)?;
-            (number, number)
+            let number = context.number(hash.into())?.ok_or(RpcError::UnknownBlock)?;
+            Ok((number, number))
         }
-        FilterBlockOption::Range { from_block, to_block } => (number(from_block)?, number(to_block)?),
-    };
-    let (count, limit) = (last.checked_sub(first).ok_or(RpcError::ReversedRange)?, context.limits.log_blocks_max);
-    if count >= limit {
-        return Err(RpcError::LimitExceeded { what: "blocks in one query", limit, flag: flag::LOG_BLOCKS });
+        FilterBlockOption::Range { from_block, to_block } => {
+            let (first, last) = (number(from_block)?, number(to_block)?);
+            let count = last.checked_sub(first).ok_or(RpcError::ReversedRange)?;
+            let limit = context.limits.log_blocks_max;
+            if count >= limit {
+                return Err(RpcError::LimitExceeded { what: "blocks in one query", limit, flag: flag::LOG_BLOCKS });
+            }
+            Ok((first, last))
+        }
     }
-    Ok((first, last))
 }

@@ -1,66 +1,48 @@
-//! Answers of a payments chain: Ethereum's JSON-RPC as far as there is something to answer, from batches as blocks.
+//! Answers of a payments chain: Ethereum's, from batches, operations and leaves.
 //!
-//! What the chain cannot do (contracts, storage, traces) is told as an error and not as an empty answer. States are kept at three moments, `pending`, `latest` and
-//! `safe`; a question for another is an error as well.
+//! Block n is batch n. `latest` is the last closed batch, the sequencer's word; `safe` is proven and on L1, final in the settlement; `finalized` is what L1 has finalised of
+//! that; `pending` is the open batch. What wallets read and send has the form of an EVM chain's (PAY-PREDEPLOY); what takes contracts is refused, with the reason.
 
 mod accounts;
+mod blocks;
 mod call;
-mod chain;
 mod context;
+mod form;
 mod json;
 mod logs;
+mod news;
 mod prices;
-mod status;
-mod transactions;
+mod refusal;
+mod rollup;
+mod tokens;
 
 pub use context::PaymentsContext;
 
 use std::sync::Arc;
 
-use axum::{
-    extract::ws::WebSocketUpgrade,
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
+use alloy::{primitives::Bytes, rpc::types::Filter};
 use serde_json::Value;
+use tandem_chain::ChainConfig;
+use tokio::sync::watch;
 
-use crate::rpc::{Hosts, Params, RpcError, RpcLimits, Service, json::quantity};
+use self::refusal::Refusal;
+use crate::{
+    payments::signed::Signed,
+    rpc::{Filters, Hosts, News, Params, RpcError, RpcLimits, Service, common},
+};
 
-/// Methods that only read.
-fn read(context: &PaymentsContext, method: &str, params: &Params) -> Result<Value, RpcError> {
-    match method {
-        "web3_clientVersion" => Ok(concat!("tandem/", env!("CARGO_PKG_VERSION")).into()),
-        "net_version" => Ok(context.chain.l2_chain_id.to_string().into()),
-        "eth_chainId" => quantity(context.chain.l2_chain_id),
-        "eth_accounts" => Ok(Value::Array(Vec::new())),
-        "eth_syncing" => Ok(status::syncing(context)),
-        "eth_blockNumber" => quantity(context.records.heads().latest),
-        "eth_gasPrice" | "eth_maxPriorityFeePerGas" => Ok(prices::gas_price(context)),
-        "eth_feeHistory" => prices::fee_history(context, params),
-        "eth_getBalance" => accounts::balance(context, params),
-        "eth_getTransactionCount" => accounts::transaction_count(context, params),
-        "eth_getCode" => accounts::code(context, params),
-        "eth_getBlockByNumber" | "eth_getBlockByHash" => chain::block(context, params),
-        "eth_getTransactionByHash" => transactions::by_hash(context, params),
-        "eth_getTransactionReceipt" => transactions::receipt(context, params),
-        "eth_getLogs" => logs::logs(context, params),
-        "eth_call" => call::call(context, params),
-        "eth_estimateGas" => call::estimate_gas(context, params),
-        "rollup_config" => status::config(context),
-        "rollup_status" => status::status(context),
-        "rollup_blockStatus" => status::block_status(context, params),
-        "rollup_transactionStatus" => transactions::status(context, params),
-        "eth_getStorageAt" | "eth_getProof" | "eth_createAccessList" | "eth_simulateV1" => {
-            Err(RpcError::NotHere("there are no contracts, and nothing but operations can be called"))
-        }
-        _ if method.starts_with("debug_") || method.starts_with("trace_") => {
-            Err(RpcError::NotHere("there are no contracts, and so no traces"))
-        }
-        _ => Err(RpcError::UnknownMethod { method: method.to_owned() }),
-    }
-}
+/// Characters of a method's name that are repeated to whoever asked for it.
+const METHOD_CHARACTERS_MAX: usize = 100;
+/// Bytes that an operation takes among those that arrived lately, about.
+const ARRIVAL_BYTES: usize = 1_024;
 
 impl Service for PaymentsContext {
+    type Arrival = Arc<Signed>;
+
+    fn chain(&self) -> &ChainConfig {
+        &self.chain
+    }
+
     fn limits(&self) -> &RpcLimits {
         &self.limits
     }
@@ -73,16 +55,100 @@ impl Service for PaymentsContext {
         self.readiness.reasons()
     }
 
-    async fn dispatch(&self, method: &str, params: Params) -> Result<Value, RpcError> {
-        if method == "eth_sendRawTransaction" {
-            return self.send_raw_transaction(&params).await;
-        }
-        let (context, method) = (self.clone(), method.to_owned());
-        self.questions.clone().take(self.limits, move |_| read(&context, &method, &params)).await
+    fn watch_synced(&self) -> watch::Receiver<bool> {
+        self.synced.subscribe()
     }
 
-    fn upgrade(self, _: WebSocketUpgrade) -> Response {
-        let told = "a payments chain has no subscriptions yet: post requests over HTTP\n";
-        (StatusCode::NOT_IMPLEMENTED, told).into_response()
+    fn head_number(&self) -> Result<u64, RpcError> {
+        Ok(self.records.heads().latest)
     }
+
+    fn namespaces(&self) -> Vec<&'static str> {
+        ["eth", "net", "rollup", "rpc", "web3"].into()
+    }
+
+    fn news(&self) -> &News<Arc<Signed>> {
+        &self.news
+    }
+
+    fn filters(&self) -> &Filters {
+        &self.filters
+    }
+
+    async fn dispatch(&self, method: &str, params: Params) -> Result<Value, RpcError> {
+        match method {
+            "eth_sendRawTransaction" => send_raw_transaction(self, &params).await,
+            // These may ask L1.
+            "eth_call" => call::call(self, params).await,
+            "eth_getCode" => accounts::code(self, &params).await,
+            _ => {
+                let method = method.to_owned();
+                self.clone().blocking(move |context| read(context, &method, &params)).await
+            }
+        }
+    }
+
+    fn arrival(&self, arrival: &Arc<Signed>, full: bool) -> Result<Value, RpcError> {
+        news::arrival(self, arrival, full)
+    }
+
+    fn logs(&self, filter: &Filter) -> Result<Value, RpcError> {
+        logs::find(self, filter)
+    }
+
+    async fn accompany(self) {
+        news::follow(self).await;
+    }
+}
+
+async fn send_raw_transaction(context: &PaymentsContext, params: &Params) -> Result<Value, RpcError> {
+    let bytes: Bytes = params.required(0, "a signed transaction")?;
+    let read = move |context: &PaymentsContext| Ok(Signed::read(&context.chain, &bytes).map_err(Refusal::from)?);
+    let signed = context.clone().offering(read).await?;
+    let hash = context.engine.submit(signed.clone()).await.map_err(Refusal::from)?.map_err(Refusal::from)?;
+    context.news.pool().push(Arc::new(signed), ARRIVAL_BYTES);
+    json::value(&hash)
+}
+
+/// Methods that only read what is published and stored.
+fn read(context: &PaymentsContext, method: &str, params: &Params) -> Result<Value, RpcError> {
+    if let Some(answer) = common::answer(context, method, params) {
+        return answer;
+    }
+    match method {
+        "eth_gasPrice" | "eth_maxPriorityFeePerGas" => prices::gas_price(context),
+        "eth_feeHistory" => prices::fee_history(context, params),
+        "eth_getBalance" => accounts::balance(context, params),
+        "eth_getTransactionCount" => accounts::nonce(context, params),
+        "eth_getStorageAt" => accounts::storage_at(context, params),
+        "eth_estimateGas" => call::estimate_gas(context, params),
+        "eth_getBlockByNumber" | "eth_getBlockByHash" => blocks::block(context, params),
+        "eth_getHeaderByNumber" | "eth_getHeaderByHash" => blocks::header(context, params),
+        "eth_getBlockTransactionCountByNumber" | "eth_getBlockTransactionCountByHash" => {
+            blocks::transaction_count(context, params)
+        }
+        "eth_getTransactionByBlockNumberAndIndex" | "eth_getTransactionByBlockHashAndIndex" => {
+            blocks::transaction_by_index(context, params)
+        }
+        "eth_getTransactionByHash" => blocks::transaction_by_hash(context, params),
+        "eth_getRawTransactionByHash" => blocks::raw_transaction_by_hash(context, params),
+        "eth_getTransactionReceipt" => blocks::receipt(context, params),
+        "eth_getBlockReceipts" => blocks::receipts(context, params),
+        "eth_getUncleCountByBlockNumber" | "eth_getUncleCountByBlockHash" => blocks::uncle_count(context, params),
+        "eth_getUncleByBlockNumberAndIndex" | "eth_getUncleByBlockHashAndIndex" => Ok(Value::Null),
+        "eth_getLogs" => logs::logs(context, params),
+        "rollup_status" => rollup::status(context),
+        "rollup_transactionStatus" => rollup::transaction_status(context, params),
+        "rollup_blockStatus" => rollup::block_status(context, params),
+        "rollup_batch" | "rollup_batchOfBlock" => rollup::batch(context, params),
+        "rollup_account" => accounts::account(context, params),
+        "eth_getProof" | "eth_createAccessList" | "eth_simulateV1" | "eth_getStorageValues" => no_method(method),
+        _ if method.starts_with("debug_") || method.starts_with("trace_") => no_method(method),
+        _ => Err(RpcError::UnknownMethod { method: method.to_owned() }),
+    }
+}
+
+/// Refuses a method that an EVM chain has.
+fn no_method(method: &str) -> Result<Value, RpcError> {
+    Err(Refusal::NoMethod { method: method.chars().take(METHOD_CHARACTERS_MAX).collect() }.into())
 }

@@ -1,43 +1,49 @@
-//! Prices: the operator's quote, which is all there is (there is no base fee, PAY-USER).
+//! What gas costs: the operator's price, which is the same for everybody, and a tip as Ethereum knows it, since there is no base fee (PAY-GAS).
 
-use alloy::primitives::{U64, U256};
-use serde_json::{Value, json};
+use alloy::{primitives::U64, rpc::types::FeeHistory};
+use serde_json::Value;
 
-use super::{chain::Named, context::PaymentsContext, json};
-use crate::rpc::{Params, RpcError, flag};
+use super::{context::PaymentsContext, json};
+use crate::{
+    payments::records::{Block, Origin},
+    rpc::{Params, RpcError, percentiles},
+};
 
-/// What the operator asks, in wei per gas.
-pub fn gas_price(context: &PaymentsContext) -> Value {
-    json!(U256::from(context.config.gas_price))
+/// What the operator asks for each gas, in wei.
+pub fn gas_price(context: &PaymentsContext) -> Result<Value, RpcError> {
+    json::quantity(context.config.gas_price)
 }
 
-/// The gas that blocks used; base fees are zero, and every tip is the quote.
 pub fn fee_history(context: &PaymentsContext, params: &Params) -> Result<Value, RpcError> {
     let count: U64 = params.required(0, "a number of blocks")?;
     let newest = params.required_number_or_tag(1)?;
-    let percentiles: Vec<f64> = params.optional(2, "an array of percentiles")?.unwrap_or_default();
-    let limit = context.limits.percentiles_max;
-    if percentiles.len() > limit {
-        return Err(RpcError::LimitExceeded { what: "percentiles", limit: limit as u64, flag: flag::PERCENTILES });
+    let wanted = percentiles::wanted(params, &context.limits)?;
+    let newest = context.number(newest.into())?.ok_or(RpcError::UnknownBlock)?;
+    let end = newest.saturating_add(1);
+    let count = count.to::<u64>().clamp(1, context.limits.fee_history_max).min(end);
+    let oldest = end.saturating_sub(count);
+    let mut history = FeeHistory { oldest_block: oldest, ..Default::default() };
+    let mut rewards = Vec::new();
+    for number in oldest..end {
+        context.check_time()?;
+        let block = context.block(number)?.ok_or(RpcError::UnknownBlock)?;
+        history.base_fee_per_gas.push(0);
+        history.gas_used_ratio.push(json::gas_used(&block) as f64 / json::gas_limit() as f64);
+        history.base_fee_per_blob_gas.push(1);
+        history.blob_gas_used_ratio.push(0.0);
+        rewards.push(percentiles::tips(paid(&block), &wanted));
     }
-    let newest = match context.named(newest.into())? {
-        Some(Named::Number(number)) => number,
-        Some(Named::Pending) => context.records.heads().latest,
-        None => return Err(RpcError::UnknownBlock),
-    };
-    let count = count.to::<u64>().clamp(1, context.limits.fee_history_max).min(newest.saturating_add(1));
-    let oldest = newest.saturating_add(1).saturating_sub(count);
-    let mut used = Vec::new();
-    for number in oldest..=newest {
-        let block = context.closed(number)?.ok_or(RpcError::UnknownBlock)?;
-        let gas: u64 = json::known(&block)?.iter().map(|transaction| transaction.gas).sum();
-        used.push(gas as f64 / context.chain.block_gas_limit.max(1) as f64);
-    }
-    let rewards = vec![vec![gas_price(context); percentiles.len()]; used.len()];
-    Ok(json!({
-        "oldestBlock": U256::from(oldest),
-        "baseFeePerGas": vec!["0x0"; used.len().saturating_add(1)],
-        "gasUsedRatio": used,
-        "reward": if percentiles.is_empty() { Value::Null } else { json!(rewards) },
-    }))
+    history.base_fee_per_gas.push(0);
+    history.base_fee_per_blob_gas.push(1);
+    history.reward = (!wanted.is_empty()).then_some(rewards);
+    json::value(&history)
+}
+
+/// What each operation of a block paid for a gas, in wei, and how much gas it took.
+fn paid(block: &Block) -> Vec<(u128, u64)> {
+    let paid = json::transactions(block).iter().filter_map(|transaction| match transaction.origin {
+        Origin::Operation { price, .. } => Some((price.into(), transaction.gas)),
+        Origin::Message { .. } => None,
+    });
+    paid.collect()
 }
