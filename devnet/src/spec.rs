@@ -45,7 +45,7 @@ pub fn claimed(flags: &DevnetFlags, owner: &PrivateKeySigner, sequencer: &Privat
     }
 }
 
-/// A payments chain. Somebody who comes back to it finds it as the notice allows, which is an hour.
+/// A payments chain. Its notice is the shortest in which everybody can leave (PAY-NOTICE).
 pub fn proven(flags: &DevnetFlags, owner: &PrivateKeySigner, sequencer: &PrivateKeySigner) -> PaymentsSpecFile {
     PaymentsSpecFile {
         kind: Kind::Payments,
@@ -59,7 +59,7 @@ pub fn proven(flags: &DevnetFlags, owner: &PrivateKeySigner, sequencer: &Private
             escape_delay_seconds: flags.escape_delay_s,
             checkpoint_age_seconds: 3_600,
             forced_inclusion_window_seconds: flags.forced_window_s,
-            delay_seconds: flags.delay_s.unwrap_or(flags.forced_window_s),
+            delay_seconds: flags.delay_s.unwrap_or(flags.forced_window_s.saturating_add(flags.escape_delay_s)),
             grace_seconds: flags.grace_s.unwrap_or(EPOCH_SECONDS.into()),
             pause_seconds: 3_600,
         },
@@ -83,12 +83,20 @@ fn dispute_terms(claim_window_s: u32) -> DisputeTerms {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloy::primitives::Bytes;
     use clap::Parser as _;
+    use tandem_l1::deploy::KeySet;
 
     #[derive(clap::Parser)]
     struct Command {
         #[command(flatten)]
         flags: DevnetFlags,
+    }
+
+    fn keys() -> KeySet {
+        let vectors = include_str!("../../tests/vectors/payments/batch.json");
+        let vectors: serde_json::Value = serde_json::from_str(vectors).unwrap();
+        KeySet::try_from(vectors["keys"].as_str().unwrap().parse::<Bytes>().unwrap()).unwrap()
     }
 
     /// Whatever windows are chosen, the longest that L1 takes among them (L1-NOTICE-1): L1 takes the specification, and its epochs fit the machine.
@@ -101,6 +109,7 @@ mod tests {
             let mut flags = Command::parse_from(["devnet"]).flags;
             flags.claim_window_s = claim_window_s.unwrap_or(flags.claim_window_s);
             flags.forced_window_s = forced_window_s.unwrap_or(flags.forced_window_s);
+            proven(&flags, &owner, &sequencer).chain_spec(keys()).unwrap();
             let spec = claimed(&flags, &owner, &sequencer).chain_spec().unwrap();
             assert!(tandem_chain::epoch::limits::fits_machine(&spec.chain, spec.rules.epoch_weight_gas));
         }
