@@ -170,8 +170,8 @@ mod tests {
     #[test]
     fn a_message_is_hashed_as_what_it_is_at_its_place() {
         let Origin::Message { index: 7, record } = deposit(TOKEN).origin else { panic!("a message") };
-        // 0x7e, a list of 65 bytes, 7, a string of 62 bytes.
-        let encoded = [&[0x7e, 0xf8, 64, 7, 0x80 + 55 + 1, 62][..], &record].concat();
+        // 0x7e, a list of 65 bytes: 7, and a string of 62 bytes.
+        let encoded = [&[0x7e, 0xf8, 65, 7, 0xb8, 62][..], &record].concat();
         assert_eq!(deposit(TOKEN).hash, keccak256(encoded));
         assert_ne!(message_transaction_hash(8, &record), deposit(TOKEN).hash);
     }
