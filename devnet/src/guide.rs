@@ -1,6 +1,11 @@
 //! What a user of the devnet reads: endpoints, accounts, commands that work when pasted, and one line that lives.
 
-use std::{fmt::Write as _, io::Write as _, path::Path, time::Duration};
+use std::{
+    fmt::Write as _,
+    io::{IsTerminal as _, Write as _},
+    path::Path,
+    time::Duration,
+};
 
 use serde::Deserialize;
 use serde_json::json;
@@ -117,7 +122,8 @@ fn cast() -> String {
 pub async fn live_line(l1: &L1Client, l2: &L1Client, deployment: &Deployment, quiet: bool) {
     loop {
         tokio::time::sleep(LINE_INTERVAL).await;
-        if quiet {
+        // A line that rewrites itself is one for terminals.
+        if quiet || !std::io::stderr().is_terminal() {
             continue;
         }
         let told = match deployment.chain.kind {
