@@ -90,7 +90,9 @@ async fn nothing_is_lost_to_kills(world: &mut World) -> anyhow::Result<()> {
         tokio::time::sleep(Duration::from_secs(4 * round as u64)).await;
         world.devnet.services.kill(service).await?;
         world.devnet.services.restart(service)?;
-        let is_back = || async { Ok(world.ask::<Value>("rollup_status", json!([])).await.ok()) };
+        // It has read L1, too.
+        let genesis = || world.ask::<Option<Value>>("eth_getBlockByNumber", json!(["0x0", false]));
+        let is_back = || async { Ok(genesis().await.unwrap_or_default()) };
         tandem_tests::wait::wait_until("the node is back", is_back).await?;
         spent += milliether(1);
     }
