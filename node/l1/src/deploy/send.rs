@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 const CREATION_GAS: u64 = 1_500_000;
 /// Gas per byte of a creation: calldata, initcode and code deposit.
 const CREATION_GAS_PER_BYTE: u64 = 300;
+/// A transaction that is not included after so long bids an eighth more, which every pool takes in the place of the other.
+const BID_AFTER: Duration = Duration::from_secs(30);
 
 #[derive(Deserialize)]
 struct Artifact {
@@ -100,13 +102,13 @@ impl Plan {
             let gas_limit = CREATION_GAS.saturating_add(CREATION_GAS_PER_BYTE.saturating_mul(input.len() as u64));
             let to = TxKind::Create;
             let transaction = TxEip1559 { chain_id, nonce, gas_limit, to, input: input.clone(), ..priced(fees) };
-            let transaction = send(client, deployer, transaction).await?;
-            tracing::debug!(contract, %address, %transaction, "deploying");
-            transactions.push((*contract, transaction));
+            let sent = Sent::new(client, deployer, transaction).await?;
+            tracing::debug!(contract, %address, transaction = ?sent.hashes, "deploying");
+            transactions.push((*contract, sent));
         }
         let started = Instant::now();
-        for (contract, transaction) in transactions {
-            wait(client, contract, transaction, started, poll_interval, patience).await?;
+        for (contract, sent) in transactions {
+            sent.wait(client, deployer, contract, started, poll_interval, patience).await?;
         }
         Ok(())
     }
@@ -121,36 +123,76 @@ pub(super) fn priced(fees: Fees) -> TxEip1559 {
     }
 }
 
-/// Signs and sends; the transaction's hash.
-pub(super) async fn send(
-    client: &L1Client,
-    deployer: &PrivateKeySigner,
+/// A transaction that was sent, perhaps several times: whichever L1 includes does what was asked, at the same nonce.
+pub(super) struct Sent {
     transaction: TxEip1559,
-) -> Result<TxHash, DeployError> {
-    let signature = deployer.sign_hash_sync(&transaction.signature_hash())?;
+    /// Of every bid that was sent.
+    pub(super) hashes: Vec<TxHash>,
+    bid_at: Instant,
+}
+
+impl Sent {
+    /// Signs and sends.
+    pub(super) async fn new(
+        client: &L1Client,
+        signer: &PrivateKeySigner,
+        transaction: TxEip1559,
+    ) -> Result<Self, DeployError> {
+        let hash = send(client, signer, transaction.clone()).await?;
+        Ok(Self { transaction, hashes: vec![hash], bid_at: Instant::now() })
+    }
+
+    /// Waits until L1 has the transaction that creates `contract`, at most until `patience` after `started`. Bids more from time to time: a pool may have lost it, or
+    /// hold it back although its turn has come.
+    pub(super) async fn wait(
+        mut self,
+        client: &L1Client,
+        signer: &PrivateKeySigner,
+        contract: &'static str,
+        started: Instant,
+        poll_interval: Duration,
+        patience: Duration,
+    ) -> Result<(), DeployError> {
+        loop {
+            for transaction in self.hashes.iter().copied() {
+                if let Some(receipt) = client.receipt(transaction).await? {
+                    return if receipt.status() {
+                        Ok(())
+                    } else {
+                        Err(DeployError::Reverted { contract, transaction })
+                    };
+                }
+            }
+            let waited = started.elapsed();
+            if waited > patience {
+                return Err(DeployError::Late { contract, waited });
+            }
+            if self.bid_at.elapsed() > BID_AFTER {
+                self.bid_more(client, signer, contract).await;
+            }
+            tokio::time::sleep(poll_interval).await;
+        }
+    }
+
+    /// Whatever comes of it, what was sent before may still be included.
+    async fn bid_more(&mut self, client: &L1Client, signer: &PrivateKeySigner, contract: &'static str) {
+        let more = |bid: u128| bid.saturating_add(bid / 8).saturating_add(1);
+        let TxEip1559 { max_fee_per_gas, max_priority_fee_per_gas, .. } = self.transaction;
+        (self.transaction.max_fee_per_gas, self.transaction.max_priority_fee_per_gas) =
+            (more(max_fee_per_gas), more(max_priority_fee_per_gas));
+        self.bid_at = Instant::now();
+        match send(client, signer, self.transaction.clone()).await {
+            Ok(hash) => self.hashes.push(hash),
+            Err(error) => tracing::debug!(contract, %error, "bidding more"),
+        }
+    }
+}
+
+/// Signs and sends; the transaction's hash.
+async fn send(client: &L1Client, signer: &PrivateKeySigner, transaction: TxEip1559) -> Result<TxHash, DeployError> {
+    let signature = signer.sign_hash_sync(&transaction.signature_hash())?;
     let envelope = TxEnvelope::from(transaction.into_signed(signature));
     let raw = envelope.encoded_2718();
     client.request(async { client.provider().send_raw_transaction(&raw).await.map(|_| ()) }).await?;
     Ok(*envelope.tx_hash())
-}
-
-/// Waits until L1 has the transaction that creates `contract`, at most until `patience` after `started`.
-pub(super) async fn wait(
-    client: &L1Client,
-    contract: &'static str,
-    transaction: TxHash,
-    started: Instant,
-    poll_interval: Duration,
-    patience: Duration,
-) -> Result<(), DeployError> {
-    loop {
-        if let Some(receipt) = client.receipt(transaction).await? {
-            return if receipt.status() { Ok(()) } else { Err(DeployError::Reverted { contract, transaction }) };
-        }
-        let waited = started.elapsed();
-        if waited > patience {
-            return Err(DeployError::Late { contract, waited });
-        }
-        tokio::time::sleep(poll_interval).await;
-    }
 }

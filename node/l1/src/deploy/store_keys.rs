@@ -3,7 +3,7 @@
 use super::{
     error::DeployError,
     keys::KeySet,
-    send::{priced, send, wait},
+    send::{Sent, priced},
 };
 use crate::{bindings::ValiditySettlement, client::L1Client, submit::suggest_fees};
 use alloy::{
@@ -49,7 +49,7 @@ pub async fn store_keys(
         input,
         ..priced(suggest_fees(client, false).await?)
     };
-    let transaction = send(client, payer, transaction).await?;
-    tracing::debug!(%keys_hash, %transaction, "storing verifying keys");
-    wait(client, "the data contract of the keys", transaction, Instant::now(), poll_interval, patience).await
+    let sent = Sent::new(client, payer, transaction).await?;
+    tracing::debug!(%keys_hash, transaction = ?sent.hashes, "storing verifying keys");
+    sent.wait(client, payer, "the data contract of the keys", Instant::now(), poll_interval, patience).await
 }
