@@ -61,6 +61,8 @@ export interface Sender {
 /** How one transaction is sent. What is absent is chosen by the client. */
 export interface SendOptions {
   readonly gasLimit?: bigint;
+  /** The operation's nonce: the account's next if absent. Of a payment that is repeated, the one that was signed before. */
+  readonly nonce?: bigint;
   /** The last timestamp at which it may be applied, in seconds: an hour from now if absent. */
   readonly expiry?: bigint;
   readonly signal?: AbortSignal;
@@ -163,7 +165,8 @@ export class PaymentsClient {
    * Signs a call at the price that the node asks, and sends it. Resolves once the node has acknowledged it. Calls of one account take
    * turns, so that each has its own nonce; one that fails leaves its nonce to the next.
    *
-   * Throws WrongChainError, PriceError or NodeError if nothing was sent, and UncertainError where that is not known.
+   * Throws WrongChainError or PriceError if nothing was signed, NodeError if the node says that it did not take the transaction, and UncertainError where that is
+   * not known. What was signed could be applied until it expires, whatever the node says: whoever pays again gives the same `nonce`, and pays once at most.
    */
   async send(call: Call, from: Sender, options: SendOptions = {}): Promise<Sent> {
     const account = address(from.account);
@@ -175,7 +178,7 @@ export class PaymentsClient {
       const operation: Operation = {
         ...call,
         sender: account,
-        nonce: await this.nonce(account, signal),
+        nonce: options.nonce ?? (await this.nonce(account, signal)),
         gasLimit: options.gasLimit ?? GAS_LIMIT[call.kind],
         maxFeePerGas,
         expiry: options.expiry ?? BigInt(Math.floor(Date.now() / 1000) + EXPIRY_S),
@@ -193,6 +196,8 @@ export class PaymentsClient {
     } catch (error) {
       if (!(error instanceof NodeError)) throw error;
       const { status } = await this.status(signed.hash, signal);
+      // A node that has lost its memory may have applied it, and know the nonce alone.
+      if (status === "unknown" && error.reason.includes("nonce too low")) throw new UncertainError(signed, error);
       if (status === "dropped" || status === "unknown") throw error;
     }
   }

@@ -50,7 +50,9 @@ export class JsonRpc {
     }
     const error = answer["error"];
     if (isFields(error) && typeof error["code"] === "number" && typeof error["message"] === "string") {
-      throw new NodeError(method, error["code"], error["message"]);
+      if (answer["id"] === id) throw new NodeError(method, error["code"], error["message"]);
+      // The node may go on with the request, as with one that took too long.
+      throw new UnreachableError(`${method}: ${this.url}: ${error["message"]}`);
     }
     if (error !== undefined || answer["id"] !== id || answer["result"] === undefined) {
       throw new MalformedAnswerError(method, "a result or an error of this request");

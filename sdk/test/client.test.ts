@@ -235,7 +235,8 @@ test("where it is not known whether a node has a transaction, submitting it agai
   await client.submit(lost.transaction);
   assert.deepEqual(node.taken, [lost.transaction.raw]);
   // Never taken, for whatever reason.
-  for (const answer of [hangUp, raw("gone", 502), raw("?"), () => UNKNOWN, refuse("internal error", -32603), refuse("node is shutting down")]) {
+  const slow = '{"jsonrpc":"2.0","id":null,"error":{"code":-32005,"message":"request took longer than 10 seconds"}}';
+  for (const answer of [raw(slow, 408), hangUp, raw("gone", 502), raw("?"), () => UNKNOWN, refuse("internal error", -32603), refuse("node is shutting down")]) {
     node.answers.set("eth_sendRawTransaction", answer);
     const before = node.taken.length;
     const lost = await failure(client.send(PAY, FROM));
@@ -248,6 +249,12 @@ test("where it is not known whether a node has a transaction, submitting it agai
   node.answers.set("eth_sendRawTransaction", refuse("insufficient funds"));
   const signed = { ...lost.transaction, hash: UNKNOWN };
   await assert.rejects(client.submit(signed), NodeError);
+  // A node that knows the nonce and has forgotten the transaction may have applied it.
+  node.answers.set("eth_sendRawTransaction", refuse("nonce too low"));
+  await assert.rejects(client.submit(signed), UncertainError);
+  // Whoever pays again and wants to pay once gives the nonce.
+  node.answers.delete("eth_sendRawTransaction");
+  assert.equal((await client.send(PAY, FROM, { nonce: 3n })).operation.nonce, 3n);
 });
 
 test("waiting ends when the node drops the transaction, when it is proven, or with the time", async (t) => {

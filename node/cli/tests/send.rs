@@ -211,11 +211,15 @@ fn what_may_have_been_sent_is_told_with_its_nonce() {
         Answer::Raw("?"),
         Answer::Error(-32603, "internal error: database"),
         Answer::Error(-32000, "node is shutting down"),
+        Answer::Error(-32005, "the request took longer than 10 s"),
         Answer::Result(json!(B256::repeat_byte(1))),
     ] {
         world.node.answer("eth_sendRawTransaction", [answer]);
         world.refused(&pay, "repeat the command with --nonce 0");
     }
+    // A node that says it did not take what was signed may lie.
+    world.node.answer("eth_sendRawTransaction", [Answer::Error(-32000, "underpriced")]);
+    world.refused(&pay, "with --nonce 0 pays once at most");
     assert_eq!(world.node.state().taken.len(), 0);
     world.run(&[&pay[..], &["--nonce", "0"]].concat());
     world.refused(&[&pay[..], &["--nonce", "0"]].concat(), "was applied");
@@ -244,7 +248,7 @@ fn waiting_is_bounded_and_outlasts_a_node_that_is_away() {
     world.refused(&[&hurried[..], &["latest"]].concat(), "unless with --nonce 4");
     let dropped = json!({ "status": "dropped", "reason": "expired", "message": "it has expired" });
     world.node.answer("rollup_transactionStatus", [Answer::Result(dropped)]);
-    world.refused(&pay, "it has expired. It was not applied");
+    world.refused(&pay, "it has expired. Repeat the command with --nonce 5");
 }
 
 /// On a chain that has a file, keys and offline signatures are for it unless another is named.

@@ -100,9 +100,10 @@ impl NodeError {
         matches!(self, Self::Unreachable { .. } | Self::Refused { code: OVERLOADED, .. })
     }
 
-    /// Whether the node surely kept nothing of a transaction that it answered so. One that fails or stops meanwhile may have kept it.
+    /// Whether an honest node surely kept nothing of a transaction that it answered so. One that fails, stops or runs out of time meanwhile may have kept it.
     pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Refused { code, message, .. } if *code != INTERNAL && !message.contains("shutting down"))
+        let kept = ["shutting down", "took longer than"];
+        matches!(self, Self::Refused { code, message, .. } if *code != INTERNAL && !kept.iter().any(|words| message.contains(words)))
     }
 }
 

@@ -109,12 +109,26 @@ pub enum SessionError {
         error: NodeError,
     },
     /// The node gave it up.
-    #[error("the node dropped transaction {hash}: {reason}. It was not applied: repeat the command")]
+    #[error(
+        "the node dropped transaction {hash}: {reason}. Repeat the command with --nonce {nonce}, so that one of the two at most is applied, whatever the node says"
+    )]
     Dropped {
         /// Hash of what was sent.
         hash: B256,
         /// The node's words.
         reason: String,
+        /// The nonce that was signed.
+        nonce: u64,
+    },
+    /// The node says that it did not take what was signed.
+    #[error(
+        "{error}. It was signed all the same: a command that pays again with --nonce {nonce} pays once at most, whatever the node says"
+    )]
+    Refused {
+        /// The node's words, and what to do about them.
+        error: NodeError,
+        /// The nonce that was signed.
+        nonce: u64,
     },
     /// It takes longer than was to be waited.
     #[error(

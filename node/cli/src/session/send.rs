@@ -110,7 +110,11 @@ pub async fn send(
     let transaction = sign(name, limits, call, account, &key)?;
     let (operation, hash) = (transaction.operation, transaction.hash());
     node.send(transaction.encode().into(), hash).await.map_err(|error| {
-        if error.is_refusal() { error.into() } else { SessionError::Uncertain { hash, nonce, error } }
+        if error.is_refusal() {
+            SessionError::Refused { error, nonce }
+        } else {
+            SessionError::Uncertain { hash, nonce, error }
+        }
     })?;
     let sent = Sent { hash, operation };
     let most = u128::from(operation.gas_limit).saturating_mul(asked.into());
@@ -164,7 +168,7 @@ impl Sent {
         let status = node.transaction(self.hash).await?;
         if status.status == "dropped" {
             let reason = status.message.unwrap_or_else(|| "it does not say why".into());
-            return Err(SessionError::Dropped { hash: self.hash, reason });
+            return Err(SessionError::Dropped { hash: self.hash, reason, nonce: self.operation.nonce });
         }
         let is_proven = status.promise.is_some_and(|promise| PROVEN.contains(&promise.as_str()));
         Ok(receipt.filter(|_| is_proven))
