@@ -14,7 +14,7 @@ import {
   WrongChainError,
 } from "./errors.js";
 import { fromHex, toHex } from "./field.js";
-import { JsonRpc, isFields, quantity, word } from "./rpc.js";
+import { JsonRpc, OVERLOADED, isFields, quantity, word } from "./rpc.js";
 import { type Chain, Kind, type Operation, type SignedTransaction, signOperation } from "./transaction.js";
 import { Turns } from "./turns.js";
 
@@ -35,8 +35,8 @@ const EXPIRY_S = 3600;
 /** Promises that hold for a proven batch alone. */
 const PROVEN = ["safe", "settled", "finalized"];
 
-/** JSON-RPC's code of a fault of the node's own, and that of a request which it has no time for. */
-const [INTERNAL, OVERLOADED] = [-32603, -32005];
+/** JSON-RPC's code of a fault of the node's own. */
+const INTERNAL = -32603;
 
 /** What a client may do. Times in milliseconds. */
 export interface ClientOptions {

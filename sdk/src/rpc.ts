@@ -5,6 +5,9 @@ import { MalformedAnswerError, NodeError, UnreachableError } from "./errors.js";
 /** Most bytes of an answer; those that the client asks for have less than a thousandth of it. */
 const ANSWER_BYTES_MAX = 4 * 2 ** 20;
 
+/** The code of a request that a node has no time for. */
+export const OVERLOADED = -32005;
+
 /** A JSON object whose fields nobody has checked yet. */
 export type Fields = Record<string, unknown>;
 
@@ -50,8 +53,8 @@ export class JsonRpc {
     }
     const error = answer["error"];
     if (isFields(error) && typeof error["code"] === "number" && typeof error["message"] === "string") {
-      if (answer["id"] === id) throw new NodeError(method, error["code"], error["message"]);
-      // The node may go on with the request, as with one that took too long.
+      if (answer["id"] === id || error["code"] !== OVERLOADED) throw new NodeError(method, error["code"], error["message"]);
+      // A request that took too long, which is answered without its id: the node may go on with it.
       throw new UnreachableError(`${method}: ${this.url}: ${error["message"]}`);
     }
     if (error !== undefined || answer["id"] !== id || answer["result"] === undefined) {
