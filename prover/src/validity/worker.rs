@@ -26,4 +26,7 @@ pub enum WorkFailed {
     /// Proving failed.
     #[error(transparent)]
     Prove(#[from] ProveError),
+    /// Its batch was given up while it waited for its turn.
+    #[error("another batch is proven in the place of its own")]
+    Displaced,
 }

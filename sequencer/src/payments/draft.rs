@@ -24,9 +24,6 @@ use super::{
     signed::{NotSigned, Signed},
 };
 
-/// PAY-MESSAGE-GAS: the gas of each slot that a message may take.
-const SLOT_GAS: u64 = 100_000;
-
 /// What batches are built for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
@@ -241,7 +238,7 @@ impl Draft {
             return Err(NotTaken::NotNext);
         }
         let message = &queued.message;
-        let gas = self.message_gas.saturating_add(message_gas(message));
+        let gas = self.message_gas.saturating_add(message.gas());
         let count = self.queue_end.saturating_sub(self.start.queue_start);
         if count >= chain.max_messages_per_batch || gas > chain.max_message_gas_per_batch {
             return Err(NotTaken::Full);
@@ -318,13 +315,5 @@ impl Sealed {
             queue_start: self.block.queue_end,
             queue_hash: self.block.queue_hash,
         }
-    }
-}
-
-/// The gas by which the queue's meter prices a message, and by which batches are held to their limit (PAY-MESSAGE-GAS, L1-BATCH-4).
-fn message_gas(message: &Message) -> u64 {
-    match message {
-        Message::Deposit { .. } => 2 * SLOT_GAS,
-        Message::Forced { .. } | Message::L1Key { .. } => SLOT_GAS,
     }
 }

@@ -46,10 +46,15 @@ impl<'a> Stranger<'a> {
     }
 
     fn force(&self) -> Command {
+        self.force_under(0)
+    }
+
+    /// The same, for whom so many L1 blocks must lie above a batch.
+    fn force_under(&self, depth: u64) -> Command {
         let keys = std::env::temp_dir().join("tandem-devnet-keys");
         let mut command = self.command("tandem-prover");
         command.arg("force").arg("--data-dir").arg(&self.data).arg("--keys").arg(keys);
-        command.args(["--l1-depth", "0", "--l1-poll-ms", "20"]);
+        command.args(["--l1-depth", &depth.to_string(), "--l1-poll-ms", "20"]);
         command
     }
 
@@ -130,9 +135,15 @@ async fn a_stranger_forces_a_withdrawal_with_the_program_alone() {
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{output:?}");
     assert!(told.contains("appended       false") && told.contains("somebody else appended batch 2"), "{told}");
-    // A run that was killed after it had sent the batch finds it there.
+    // A run that was killed after it had sent the batch finds it there, and is done when it lies deep enough.
     let late = Stranger::new(&chain, keys[1], &at("deployment.json"), at("late"));
-    assert_eq!(json(&late.forced())["l1Transaction"], done["l1Transaction"]);
+    let (waiting, _) = until(late.force_under(100), "waiting until 100 blocks lie above it");
+    assert!(at("late").join("batch.assembly").exists());
+    chain.mine(100).await;
+    let output = waiting.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && told.contains(done["l1Transaction"].as_str().unwrap()), "{told}: {output:?}");
+    assert!(!at("late").join("batch.assembly").exists());
     assert!(late.refused().contains("no message waits"));
 
     // The owner claims his own, anybody claims for another, to the wei.

@@ -11,6 +11,9 @@ use alloy_primitives::{Address, U256};
 /// First byte of a withdrawal record.
 const WITHDRAWAL: u8 = 1;
 
+/// Gas of each slot that a message may take (PAY-MESSAGE-GAS). Twin: `PaymentsBridge.SLOT_GAS`.
+const SLOT_GAS: u64 = 100_000;
+
 /// A message of the L1 queue (PAY-MESSAGE).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message {
@@ -36,6 +39,14 @@ pub enum Message {
 }
 
 impl Message {
+    /// The gas by which the queue's meter prices the message, and by which batches are held to their limit (PAY-MESSAGE-GAS, L1-BATCH-4).
+    pub const fn gas(&self) -> u64 {
+        match self {
+            Self::Deposit { .. } => 2 * SLOT_GAS,
+            Self::Forced { .. } | Self::L1Key { .. } => SLOT_GAS,
+        }
+    }
+
     /// The two elements of the message's body (PAY-MESSAGE).
     pub fn encode(&self) -> [Element; 2] {
         let kind = |kind: Kind| (U256::from(kind as u8), 240);

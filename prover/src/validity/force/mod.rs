@@ -121,11 +121,21 @@ impl Command<'_> {
             check_overdue(&early)?;
         }
         report.progress("reading queue and batches from L1");
-        let history = plan::events(client, deployment).await?;
-        if let Some(event) = stored.as_ref().and_then(|assembly| plan::appended(&history, assembly)) {
-            report.progress("the batch of these proofs is on L1 already: an earlier run sent it");
-            self.file.remove()?;
-            return Ok(told_already(event));
+        let mut history = plan::events(client, deployment).await?;
+        while let Some(event) = stored.as_ref().and_then(|assembly| plan::appended(&history, assembly)) {
+            let depth = self.flags.l1_depth;
+            let done_at = event.block.saturating_add(depth);
+            if history.head.id.number >= done_at {
+                report.progress("the batch of these proofs is on L1 already: an earlier run sent it");
+                self.file.remove()?;
+                return Ok(told_already(event));
+            }
+            report.progress(format_args!(
+                "the batch of these proofs is in L1 block {}, an earlier run sent it: waiting until {depth} blocks lie above it",
+                event.block,
+            ));
+            self.wait_for(done_at).await?;
+            history = plan::events(client, deployment).await?;
         }
         // All that is asked of the state at this block is asked before the replay: L1 nodes forget states within half an hour.
         let view = View::read(client, deployment, history.head).await?;
@@ -159,6 +169,14 @@ impl Command<'_> {
             }
             Appended::Moved(moved) => Err(moved.into()),
         }
+    }
+
+    /// Waits until L1 has a block of this number.
+    async fn wait_for(&self, block: u64) -> Result<(), ForceError> {
+        while self.client.latest().await?.id.number < block {
+            tokio::time::sleep(Duration::from_millis(self.flags.l1_poll_ms)).await;
+        }
+        Ok(())
     }
 
     /// What an earlier run left.

@@ -1,4 +1,4 @@
-//! What a closed batch really does, by the rulebook and L1 alone. Rules: PAY-CUT, PAY-LIMITS, PAY-SESSION-TX, PAY-TIME, PAY-TREE, L1-MSG-2.
+//! What a closed batch really does, by the rulebook and L1 alone. Rules: PAY-CUT, PAY-LIMITS, PAY-MESSAGE-GAS, PAY-SESSION-TX, PAY-TIME, PAY-TREE, L1-MSG-2.
 //!
 //! Adversarial: the batch. It is proven only if every entry applies and every claim is what was found; nothing of it is believed.
 
@@ -98,6 +98,14 @@ pub enum Unprovable {
         /// How many it takes.
         found: u64,
         /// How many a batch may take.
+        max: u64,
+    },
+    /// Its messages have more gas than L1 takes in a batch.
+    #[error("its messages have {found} gas, L1 takes {max}")]
+    MessageGas {
+        /// What they have together.
+        found: u64,
+        /// What a batch may have.
         max: u64,
     },
     /// The queue is another.
@@ -253,6 +261,11 @@ fn check_place(settled: &Settled, base: &Base, closed: &Closed) -> Result<(), Un
     let (claimed, found) = (closed.queue_hash_end, hash_at(settled, closed.queue_end)?);
     if claimed != found {
         return Err(Unprovable::QueueHash { claimed, found });
+    }
+    let messages = (closed.queue_start..closed.queue_end).filter_map(|index| settled.queue.get(index));
+    let found = messages.map(|queued| queued.message.gas()).fold(0, u64::saturating_add);
+    if found > settled.rules.message_gas_max {
+        return Err(Unprovable::MessageGas { found, max: settled.rules.message_gas_max });
     }
     let (timestamp, now) = (closed.env.timestamp, settled.head.timestamp);
     let min = base.timestamp.max(now.saturating_sub(settled.rules.age_max_s));

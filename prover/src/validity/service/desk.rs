@@ -25,8 +25,6 @@ use super::{
     work::{Work, WorkError},
 };
 
-/// Batches that are held at a time: one that is proven, and the next.
-const HELD_MAX: usize = 2;
 /// Between questions to a sequencer that has nothing, and says so at once.
 const IDLE: Duration = Duration::from_millis(200);
 /// Between questions of whoever holds enough, and only wants to hear if it is still wanted.
@@ -260,7 +258,7 @@ impl Desk {
         let held = self.line.held_count();
         let answer = self.line.hear((index, closed.id));
         self.count_unwanted(held, "the sequencer has another batch now");
-        if answer == Answer::Known || self.line.held_count() >= HELD_MAX {
+        if answer == Answer::Known || !self.line.has_room() {
             self.pause = ENOUGH;
             return;
         }

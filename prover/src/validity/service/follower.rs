@@ -188,6 +188,7 @@ impl Follower {
                 config_hash: view.rules.config_hash,
                 keys_hash: view.rules.keys_hash,
                 messages_max: view.rules.messages_max,
+                message_gas_max: view.rules.message_gas_max,
                 age_max_s: view.rules.age_max_s,
             },
             keys: self.keys.1.clone(),

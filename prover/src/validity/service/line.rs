@@ -11,6 +11,11 @@ use alloy::primitives::B256;
 
 use super::settled::{Base, Rules, Settled};
 
+/// Batches that are held at a time: one that is proven, and the next.
+const HELD_MAX: usize = 2;
+/// Batches in the line, those that were brought back among them: each has a copy of the state until L1 has the batch.
+const TAKEN_MAX: usize = 16;
+
 /// How far a batch is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stage<W, C> {
@@ -81,6 +86,11 @@ impl<W, C> Line<W, C> {
     /// How many these are.
     pub fn held_count(&self) -> usize {
         self.taken.iter().filter(|taken| taken.is_held()).count()
+    }
+
+    /// Whether another batch may be taken. Behind batches that were brought back it waits for L1 to have some of them.
+    pub fn has_room(&self) -> bool {
+        self.held_count() < HELD_MAX && self.taken.len() < TAKEN_MAX
     }
 
     /// The chain after a batch, if it is in the line; else nothing.
@@ -233,6 +243,17 @@ mod tests {
         let mut ruled = settled(1);
         ruled.rules.keys_hash = id(9);
         assert_eq!(settle(&ruled), [] as [u64; 0]);
+    }
+
+    #[test]
+    fn no_more_is_taken_than_can_be_held() {
+        assert!(line([Stage::BroughtBack, Stage::Proves]).has_room());
+        assert!(!line([Stage::BroughtBack, Stage::Proves, Stage::Waits(3)]).has_room());
+        assert!(line(vec![Stage::BroughtBack; TAKEN_MAX - 1]).has_room());
+        let mut full = line(vec![Stage::BroughtBack; TAKEN_MAX]);
+        assert!(!full.has_room());
+        full.settle(&settled(1));
+        assert!(full.has_room(), "L1 has the first");
     }
 
     #[test]

@@ -67,6 +67,8 @@ pub struct Rules {
     pub keys_hash: B256,
     /// Messages that a batch may take.
     pub messages_max: u64,
+    /// Gas that these may have together.
+    pub message_gas_max: u64,
     /// How old a batch's time may be on L1, in seconds.
     pub age_max_s: u64,
 }

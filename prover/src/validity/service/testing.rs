@@ -107,7 +107,13 @@ pub fn base(index: u64) -> Base {
 
 /// L1 with such a chain, without keys or messages.
 pub fn settled(index: u64) -> Settled {
-    let rules = Rules { config_hash: chain().hash(), keys_hash: B256::ZERO, messages_max: 64, age_max_s: 3_600 };
+    let rules = Rules {
+        config_hash: chain().hash(),
+        keys_hash: B256::ZERO,
+        messages_max: 64,
+        message_gas_max: 8_000_000,
+        age_max_s: 3_600,
+    };
     let id = BlockRef { number: 100 + index, hash: B256::repeat_byte(0x11) };
     Settled {
         head: L1Header { id, parent_hash: B256::ZERO, timestamp: NOW, base_fee: 1 },

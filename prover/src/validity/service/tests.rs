@@ -67,7 +67,7 @@ fn derived(on: &Settled, batch: &ClosedBatch) -> Result<Derived, Unprovable> {
     derive(&chain(), on, &on.base, &Closed::try_from(batch.clone()).unwrap())
 }
 
-/// Tests PAY-SESSION-TX, PAY-TREE, PAY-TIME, PAY-LIMITS, L1-MSG-2: each lie alone, in a batch that is right otherwise.
+/// Tests PAY-SESSION-TX, PAY-TREE, PAY-TIME, PAY-LIMITS, PAY-MESSAGE-GAS, L1-MSG-2: each lie alone, in a batch that is right otherwise.
 #[test]
 fn every_lie_is_found_and_named() {
     let mut author = Author::default();
@@ -130,6 +130,11 @@ fn every_lie_is_found_and_named() {
     let mut frozen = on.clone();
     frozen.frozen_at = 9;
     assert!(matches!(derived(&frozen, &right), Err(Unprovable::Frozen(9))));
+    let mut tight = on.clone();
+    tight.rules.message_gas_max = 200_000;
+    assert!(derived(&tight, &right).is_ok());
+    tight.rules.message_gas_max = 199_999;
+    assert!(matches!(derived(&tight, &right), Err(Unprovable::MessageGas { found: 200_000, max: 199_999 })));
     let mut keyless = on.clone();
     keyless.keys = Default::default();
     assert!(matches!(derived(&keyless, &right), Err(Unprovable::NoCircuits(_))));
