@@ -123,6 +123,14 @@ pub enum RpcError {
     /// A range that reaches beyond the newest block.
     #[error("block range extends beyond current head block")]
     RangeBeyondHead,
+    /// L1 has the effects of a batch, and this node never saw its transactions.
+    #[error(
+        "the transactions of block {number} are not known to this node: L1 tells what they did, not what they were"
+    )]
+    TransactionsUnknown {
+        /// The block that holds them.
+        number: u64,
+    },
     /// No filter has this id, or it was not asked for too long.
     #[error("filter not found")]
     UnknownFilter,
@@ -233,6 +241,7 @@ impl RpcError {
             | Self::Submit(AskError::Overloaded) => -32005,
             Self::UnknownBlock
             | Self::UnknownTransaction
+            | Self::TransactionsUnknown { .. }
             | Self::GenesisNotTraceable
             | Self::NotExecuted
             | Self::TakesTooLong { .. }

@@ -88,21 +88,28 @@ fn changes(service: &impl Service, wanted: &Wanted, cursor: &mut u64) -> Result<
         let Some(event) = events.first() else { break };
         match (wanted, event) {
             (Wanted::Blocks, ChainEvent::Added(block)) => found.push(json!(block.hash)),
-            (Wanted::Logs(filter), event) => found.extend(matching(filter, event)),
+            (Wanted::Logs(filter), event) => found.extend(matching(filter, event)?),
             (Wanted::Blocks | Wanted::Transactions { .. }, _) => {}
         }
     }
     Ok(found)
 }
 
-/// The logs of an event that fit a filter, those of a block that was taken back marked so.
-pub fn matching(filter: &Filter, event: &ChainEvent) -> Vec<Value> {
+/// The logs of an event that fit a filter, those of a block that was taken back marked so. An error if a block was added whose logs are not known, so that nobody
+/// takes them for none; when such a block goes, nothing was told of it that would have to be taken back.
+pub fn matching(filter: &Filter, event: &ChainEvent) -> Result<Vec<Value>, RpcError> {
     let (block, removed) = match event {
         ChainEvent::Added(block) => (block, false),
         ChainEvent::Removed(block) => (block, true),
     };
-    if !is_in_range(filter, block.number) || !filter.matches_bloom(block.bloom) {
-        return Vec::new();
+    if !is_in_range(filter, block.number) {
+        return Ok(Vec::new());
+    }
+    let Some(logs) = &block.logs else {
+        return if removed { Ok(Vec::new()) } else { Err(RpcError::TransactionsUnknown { number: block.number }) };
+    };
+    if !filter.matches_bloom(block.bloom) {
+        return Ok(Vec::new());
     }
     let fits = |(log, object): &(Log, Value)| {
         filter.matches(log).then(|| {
@@ -111,7 +118,7 @@ pub fn matching(filter: &Filter, event: &ChainEvent) -> Vec<Value> {
             object
         })
     };
-    block.logs.iter().filter_map(fits).collect()
+    Ok(logs.iter().filter_map(fits).collect())
 }
 
 /// Whether a block lies where a filter looks, as far as it names numbers.

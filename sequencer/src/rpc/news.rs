@@ -33,16 +33,16 @@ pub struct BlockNews {
     pub bloom: Bloom,
     /// Its header, as subscribers get it.
     pub head: Value,
-    /// Its logs: what filters look at, and what is answered.
-    pub logs: Vec<(Log, Value)>,
+    /// Its logs: what filters look at, and what is answered. None if this node does not know them, which is not to have none.
+    pub logs: Option<Vec<(Log, Value)>>,
 }
 
 impl BlockNews {
     /// Bytes of memory, about: data stands in the log and, in hex, in the answer.
     fn weight(&self) -> usize {
-        let logs =
-            self.logs.iter().map(|(log, _)| OVERHEAD_BYTES.saturating_add(log.data.data.len().saturating_mul(3)));
-        logs.fold(OVERHEAD_BYTES, usize::saturating_add)
+        let logs = self.logs.iter().flatten();
+        let weights = logs.map(|(log, _)| OVERHEAD_BYTES.saturating_add(log.data.data.len().saturating_mul(3)));
+        weights.fold(OVERHEAD_BYTES, usize::saturating_add)
     }
 }
 

@@ -33,6 +33,17 @@ struct Subscription {
     cursor: u64,
 }
 
+/// Why a connection cannot be told everything that it subscribed to. The words fit into the frame that closes a WebSocket: 123 bytes.
+#[derive(Debug, thiserror::Error)]
+pub enum Gap {
+    /// It is behind what is remembered.
+    #[error("subscriber is too slow: it missed what happened; connect and subscribe again")]
+    Overtaken(#[from] Overtaken),
+    /// A block has logs that this node does not know.
+    #[error(transparent)]
+    LogsUnknown(#[from] RpcError),
+}
+
 /// The subscriptions of one connection.
 pub struct Subscriptions<S: Service> {
     news: News<S::Arrival>,
@@ -127,7 +138,7 @@ impl<S: Service> Subscriptions<S> {
     }
 
     /// What is to be told now, some of it if that is much: an empty answer means that nothing is left.
-    pub fn notifications(&mut self, service: &S) -> Result<Vec<Value>, Overtaken> {
+    pub fn notifications(&mut self, service: &S) -> Result<Vec<Value>, Gap> {
         let mut found = Vec::new();
         let synced = *self.synced.borrow();
         let news_of_sync = (synced != self.told_synced).then_some(synced);
@@ -144,7 +155,7 @@ impl<S: Service> Subscriptions<S> {
                 }
                 Topic::Logs(filter) => {
                     for event in self.news.chain().read(cursor, 1)? {
-                        found.extend(filters::matching(filter, &event));
+                        found.extend(filters::matching(filter, &event)?);
                     }
                 }
                 Topic::NewPendingTransactions { full } => {

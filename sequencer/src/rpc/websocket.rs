@@ -17,9 +17,9 @@ use super::{
     subscriptions::Subscriptions,
 };
 
-/// Codes with which a WebSocket closes (RFC 6455): on a message that is too large, and on who does not follow.
+/// Codes with which a WebSocket closes (RFC 6455): on a message that is too large, and on who would miss something unknowingly.
 const CLOSE_TOO_LARGE: u16 = 1009;
-const CLOSE_TOO_SLOW: u16 = 1008;
+const CLOSE_GAP: u16 = 1008;
 /// Requests of one connection that are answered at the same time; further ones are read when one of these is.
 const IN_FLIGHT_MAX: usize = 16;
 /// Time between pings: proxies drop connections that are quiet for a minute.
@@ -139,9 +139,10 @@ impl<S: Service> Connection<S> {
     /// Tells everything that there is to tell by now.
     async fn notify(&mut self) -> Result<(), Closed> {
         loop {
-            let Ok(notifications) = self.subscriptions.notifications(&self.service) else {
-                let reason = "subscriber is too slow: it missed what happened; connect and subscribe again";
-                return self.close(CLOSE_TOO_SLOW, reason).await;
+            let notifications = self.subscriptions.notifications(&self.service);
+            let notifications = match notifications {
+                Ok(notifications) => notifications,
+                Err(gap) => return self.close(CLOSE_GAP, &gap.to_string()).await,
             };
             for notification in notifications {
                 self.send(Message::Text(notification.to_string().into())).await?;

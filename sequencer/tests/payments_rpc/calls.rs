@@ -120,6 +120,10 @@ async fn what_the_rules_refuse_is_refused_with_their_reason() {
         (json!({ "to": BOB, "gas": "0x5208" }), "intrinsic gas too low: gas limit 21000, it takes 42000"),
         (json!({ "to": BOB, "gas": "0x200000000" }), "exceeds block gas limit"),
         (json!({ "to": Address::ZERO, "value": "0x1" }), "takes no transfers"),
+        (
+            json!({ "to": TOKEN, "data": data(transferCall { to: Address::ZERO, amount: U256::from(1) }) }),
+            "takes no transfers",
+        ),
         (json!({ "to": BRIDGE, "value": "0x1" }), "no such function"),
         (json!({ "to": TOKEN, "value": "0x1", "data": units(1) }), "takes no ether"),
         (json!({ "to": BOB, "value": "0x100000000000000000000000000000000" }), "below 2^128"),

@@ -26,7 +26,10 @@ async fn a_wallet_library_follows_heads_logs_and_arrivals() {
     let mut heads = provider.subscribe_blocks().await.unwrap().into_stream();
     let mut arrivals = provider.subscribe_pending_transactions().await.unwrap().into_stream();
     let mut full = provider.subscribe_full_pending_transactions().await.unwrap().into_stream();
-    let mut logs = provider.subscribe_logs(&Filter::new().address(TOKEN)).await.unwrap().into_stream();
+    // On a connection of its own, which is closed when there are logs that the node does not know.
+    let listener =
+        ProviderBuilder::new().network::<AnyNetwork>().connect_ws(WsConnect::new(rig.ws_url())).await.unwrap();
+    let mut logs = listener.subscribe_logs(&Filter::new().address(TOKEN)).await.unwrap().into_stream();
     let ether = rig.send(&to_bob(0, 5)).await;
     let token = rig.send(&signed(operation(1, Call::TokenTransfer { token: TOKEN, recipient: BOB, amount: 5 }))).await;
     for hash in [ether, token] {
@@ -68,6 +71,28 @@ async fn filters_tell_the_same_to_who_asks() {
     assert_eq!(rig.ask("eth_uninstallFilter", json!([logs])).await, json!(true));
     assert_eq!(rig.refused("eth_getFilterChanges", json!([logs])).await, (-32000, "filter not found".into()));
     assert_eq!(rig.refused("eth_getFilterLogs", json!([blocks])).await.1, "filter not found");
+}
+
+#[tokio::test]
+async fn a_filter_is_told_that_logs_are_not_known() {
+    let mut rig = Rig::with_alice().await;
+    rig.wait("sync", async || rig.ask("eth_syncing", json!([])).await == json!(false)).await;
+    rig.send(&to_bob(0, 5)).await;
+    let block = rig.close().await;
+    let blocks = rig.ask("eth_newBlockFilter", json!([])).await;
+    let logs = rig.ask("eth_newFilter", json!([{ "address": TOKEN }])).await;
+    let elsewhere = rig.ask("eth_newFilter", json!([{ "fromBlock": "0x3", "toBlock": "0x9" }])).await;
+    let other = rig.land_unseen(block).await;
+    rig.wait("the other batch", async || {
+        let told = rig.ask("eth_getFilterChanges", json!([blocks])).await;
+        told.as_array().unwrap().contains(&json!(other.hash))
+    })
+    .await;
+    let (code, words) = rig.refused("eth_getFilterChanges", json!([logs])).await;
+    assert!(code == -32000 && words.starts_with("the transactions of block 2 are not known"), "{words}");
+    // A filter with a gap is gone, as one that was overtaken.
+    assert_eq!(rig.refused("eth_getFilterChanges", json!([logs])).await.1, "filter not found");
+    assert_eq!(rig.ask("eth_getFilterChanges", json!([elsewhere])).await, json!([]));
 }
 
 #[tokio::test]

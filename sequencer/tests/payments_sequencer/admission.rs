@@ -2,7 +2,7 @@
 
 use alloy::primitives::{Address, Bytes};
 use tandem_payments::{
-    ethereum::BRIDGE,
+    ethereum::{ACCOUNTS, BRIDGE},
     operation::{Call, Operation},
 };
 use tandem_sequencer::{
@@ -59,6 +59,18 @@ async fn whoever_cannot_be_served_is_refused_with_the_reason() {
         ),
         (
             with(|op| op.call = Call::Transfer { recipient: Address::ZERO, amount: 1 }),
+            NotAdmitted::BadRecipient { to: Address::ZERO },
+        ),
+        (
+            with(|op| op.call = Call::TokenTransfer { token: TOKEN, recipient: BRIDGE, amount: 1 }),
+            NotAdmitted::BadRecipient { to: BRIDGE },
+        ),
+        (
+            with(|op| op.call = Call::TokenTransfer { token: TOKEN, recipient: ACCOUNTS, amount: 1 }),
+            NotAdmitted::BadRecipient { to: ACCOUNTS },
+        ),
+        (
+            with(|op| op.call = Call::TokenTransfer { token: TOKEN, recipient: Address::ZERO, amount: 1 }),
             NotAdmitted::BadRecipient { to: Address::ZERO },
         ),
     ] {

@@ -104,7 +104,7 @@ pub fn announce(block: &EvmBlock) -> Result<BlockNews, RpcError> {
         hash: block.hash,
         bloom: block.header.logs_bloom,
         head: header(&block.header, block.hash, None)?,
-        logs,
+        logs: Some(logs),
     })
 }
 

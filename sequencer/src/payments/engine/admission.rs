@@ -5,11 +5,9 @@
 
 use std::sync::Arc;
 
-use alloy::primitives::Address;
 use tandem_payments::{
-    ethereum::{ACCOUNTS, BRIDGE},
     leaf::Key,
-    operation::{Call, GAS_SLACK_BITS, Operation},
+    operation::{GAS_SLACK_BITS, Operation},
     state::State,
 };
 use tandem_store::Admitted;
@@ -79,11 +77,7 @@ impl Engine {
         if expiry < now {
             return Err(NotAdmitted::Expired { expiry, now });
         }
-        if let Call::Transfer { recipient: to, .. } = call
-            && [BRIDGE, ACCOUNTS, Address::ZERO].contains(&to)
-        {
-            return Err(NotAdmitted::BadRecipient { to });
-        }
+        NotAdmitted::check_recipient(&call)?;
         let creates = self.creates(signed);
         if creates && self.state().is_full() {
             return Err(NotAdmitted::TreeFull);

@@ -1,6 +1,10 @@
 //! Why an operation is not admitted, in the words that wallets know.
 
 use alloy::primitives::Address;
+use tandem_payments::{
+    ethereum::{ACCOUNTS, BRIDGE},
+    operation::Call,
+};
 
 use crate::payments::pool::NoPlace;
 
@@ -108,4 +112,18 @@ pub enum NotAdmitted {
     /// The mempool has no place for it.
     #[error(transparent)]
     NoPlace(#[from] NoPlace),
+}
+
+impl NotAdmitted {
+    /// Refuses a call that credits an address for which nobody signs, with ether or with a token.
+    pub fn check_recipient(call: &Call) -> Result<(), Self> {
+        match *call {
+            Call::Transfer { recipient: to, .. } | Call::TokenTransfer { recipient: to, .. }
+                if [BRIDGE, ACCOUNTS, Address::ZERO].contains(&to) =>
+            {
+                Err(Self::BadRecipient { to })
+            }
+            _ => Ok(()),
+        }
+    }
 }

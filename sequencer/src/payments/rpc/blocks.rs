@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use super::{
     context::PaymentsContext,
     json::{self, Place},
-    refusal::Refusal,
     rollup,
 };
 use crate::{
@@ -96,7 +95,7 @@ fn named(context: &PaymentsContext, params: &Params) -> Result<Option<Arc<Block>
 pub fn known(block: Arc<Block>) -> Result<Arc<Block>, RpcError> {
     match block.transactions {
         Some(_) => Ok(block),
-        None => Err(Refusal::TransactionsUnknown { number: block.number }.into()),
+        None => Err(RpcError::TransactionsUnknown { number: block.number }),
     }
 }
 

@@ -162,9 +162,9 @@ fn operation(asked: &Asked) -> Result<Call, Refusal> {
 
 /// The gas of an operation that the rules would take now, whoever signed it. A sender that is not named has everything.
 fn simulate(context: &PaymentsContext, asked: &Asked, call: Call) -> Result<u64, RpcError> {
+    NotAdmitted::check_recipient(&call).map_err(Refusal::from)?;
     let leaf = |key| context.at(asked.block, |records, moment| records.leaf(key, moment));
     let (credited, wei, units) = match call {
-        Call::Transfer { recipient: to, .. } if to.is_zero() => return refuse(NotAdmitted::BadRecipient { to }),
         Call::Transfer { recipient, amount } => (Some(Key::eth(recipient)), amount, None),
         Call::TokenTransfer { token, recipient, amount } => {
             (Some(Key { address: recipient, token }), 0, Some((token, amount)))

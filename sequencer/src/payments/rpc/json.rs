@@ -282,9 +282,15 @@ pub fn log_of(transaction: &Transaction) -> Option<Log> {
 
 /// A block's logs with how they are shown, in order.
 pub fn logs(block: &Block) -> Vec<(Log, Value)> {
+    logs_that(block, |_| true)
+}
+
+/// Those of a block's logs that fit. The others are counted, and nothing is made of them that would be shown.
+pub fn logs_that(block: &Block, fits: impl Fn(&Log) -> bool) -> Vec<(Log, Value)> {
     let found = transactions(block).iter().enumerate().filter_map(|(index, item)| Some((index, log_of(item)?)));
     found
         .enumerate()
+        .filter(|(_, (_, found))| fits(found))
         .map(|(position, (index, found))| {
             let shown = log(block, index, position, &found);
             (found, shown)

@@ -9,9 +9,13 @@ use serde_json::Value;
 use super::{
     blocks::known,
     context::{PaymentsContext, TRIES},
-    json,
+    json::{self, TRANSFER_TOPIC},
+    refusal::Refusal,
 };
 use crate::rpc::{Params, RpcError, filters, flag};
+
+/// Blocks in the range of one request. There is no index: each of them is read.
+const BLOCKS_MAX: u64 = 10_000;
 
 pub fn logs(context: &PaymentsContext, params: &Params) -> Result<Value, RpcError> {
     find(context, &filters::filter(&context.limits, params, 0)?)
@@ -35,11 +39,16 @@ pub fn find(context: &PaymentsContext, filter: &Filter) -> Result<Value, RpcErro
 fn within(context: &PaymentsContext, filter: &Filter, first: u64, last: u64) -> Result<Vec<Value>, RpcError> {
     let logs_max = context.limits.logs_max;
     let mut found = Vec::new();
+    // No token has other logs.
+    let [topic, ..] = &filter.topics;
+    if !topic.matches(&TRANSFER_TOPIC) {
+        return Ok(found);
+    }
     for number in first..=last {
         context.check_time()?;
         let Some(block) = context.block(number)? else { return Ok(found) };
-        let logs = json::logs(&*known(block)?).into_iter();
-        found.extend(logs.filter(|(log, _)| filter.matches(log)).map(|(_, shown)| shown));
+        let logs = json::logs_that(&*known(block)?, |log| filter.matches(log));
+        found.extend(logs.into_iter().map(|(_, shown)| shown));
         if found.len() > logs_max {
             let (what, limit) = ("logs in one answer; ask for fewer blocks", logs_max as u64);
             return Err(RpcError::LimitExceeded { what, limit, flag: flag::LOGS });
@@ -64,12 +73,42 @@ fn range(context: &PaymentsContext, filter: &Filter) -> Result<(u64, u64), RpcEr
         }
         FilterBlockOption::Range { from_block, to_block } => {
             let (first, last) = (number(from_block)?, number(to_block)?);
-            let count = last.checked_sub(first).ok_or(RpcError::ReversedRange)?;
-            let limit = context.limits.log_blocks_max;
-            if count >= limit {
-                return Err(RpcError::LimitExceeded { what: "blocks in one query", limit, flag: flag::LOG_BLOCKS });
-            }
+            check_count(first, last, context.limits.log_blocks_max)?;
             Ok((first, last))
+        }
+    }
+}
+
+/// Refuses a range of more blocks than the operator's limit, or this chain's, whichever is less.
+fn check_count(first: u64, last: u64, limit: u64) -> Result<(), RpcError> {
+    let further = last.checked_sub(first).ok_or(RpcError::ReversedRange)?;
+    if further >= limit {
+        return Err(RpcError::LimitExceeded { what: "blocks in one query", limit, flag: flag::LOG_BLOCKS });
+    }
+    if further >= BLOCKS_MAX {
+        return Err(Refusal::LogRange { limit: BLOCKS_MAX }.into());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_has_at_most_as_many_blocks_as_are_read_for_one_request() {
+        let refused = |first, last, limit| check_count(first, last, limit).map_err(|error| error.to_string()).err();
+        let flagged = "blocks in one query: at most 5 (--rpc-log-blocks-max)";
+        let bound = "blocks in one query: at most 10000 on this chain; ask for the range in parts";
+        for (first, last, limit, expected) in [
+            (1, 10_000, 1_000_000, None),
+            (0, 10_000, 1_000_000, Some(bound)),
+            (0, u64::MAX, u64::MAX, Some(bound)),
+            (7, 11, 5, None),
+            (7, 12, 5, Some(flagged)),
+            (8, 7, 5, Some("invalid block range params")),
+        ] {
+            assert_eq!(refused(first, last, limit).as_deref(), expected, "{first}..={last}, at most {limit}");
         }
     }
 }

@@ -40,14 +40,14 @@ pub async fn follow(context: PaymentsContext) {
     context.news.follow(context.records.clone(), (heads.latest, heads.latest_hash), announce, changes).await;
 }
 
-/// A block as subscribers are told of it. Of one whose transactions are not known there are no logs to tell of.
+/// A block as subscribers are told of it. The logs of one whose transactions are not known are not known either.
 fn announce(block: &Block) -> Result<BlockNews, RpcError> {
     Ok(BlockNews {
         number: block.number,
         hash: block.hash,
         bloom: shown::bloom(block),
         head: shown::header(block)?,
-        logs: shown::logs(block),
+        logs: block.transactions.is_some().then(|| shown::logs(block)),
     })
 }
 

@@ -62,14 +62,6 @@ pub enum Refusal {
         /// The last one on L1.
         settled: u64,
     },
-    /// L1 has the effects of a batch, and this node never saw its operations.
-    #[error(
-        "the transactions of block {number} are not known to this node: L1 tells what they did, not what they were"
-    )]
-    TransactionsUnknown {
-        /// The block that holds them.
-        number: u64,
-    },
     /// What only L1 knows of a token, where no L1 is asked.
     #[error("{token} is a token of L1, which this node does not ask for names and decimals: ask L1")]
     NoL1 {
@@ -88,15 +80,21 @@ pub enum Refusal {
         /// The token.
         token: Address,
     },
-    /// L1 is asked by as many as may ask it at a time.
+    /// L1 is asked by as many as may ask it at a time, or was asked as much as it may be lately.
     #[error("L1 is asked for many tokens at a time: try again")]
     L1Busy,
+    /// Logs of more blocks than are read for one request, whatever the operator's flag says.
+    #[error("blocks in one query: at most {limit} on this chain; ask for the range in parts")]
+    LogRange {
+        /// How many blocks may be asked for.
+        limit: u64,
+    },
 }
 
 impl Refusal {
     fn code(&self) -> i64 {
         match self {
-            Self::Ask(AskError::Overloaded) | Self::L1Busy => LIMIT,
+            Self::Ask(AskError::Overloaded) | Self::L1Busy | Self::LogRange { .. } => LIMIT,
             Self::NoMethod { .. } => METHOD,
             _ => SERVER,
         }

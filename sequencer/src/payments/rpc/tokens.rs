@@ -1,7 +1,7 @@
 //! What tokens are called. A token has the same address here as on L1 (PAY-PREDEPLOY), and what it is called is asked there; nothing here depends on it.
 //!
-//! Adversarial: callers, who may ask for any address, and tokens, which may answer anything. So L1 is asked for few addresses at a time, for a bounded answer, and once
-//! for what does not change.
+//! Adversarial: callers, who may ask for any address, and tokens, which may answer anything. So L1 is asked for few addresses at a time and few
+//! in a second, for a bounded answer, and once for what does not change. Nothing that is asked makes this node forget what it knows of tokens.
 
 use std::{
     collections::HashMap,
@@ -40,7 +40,11 @@ sol! {
 
 /// Questions to L1 at a time.
 const ASKED_MAX: usize = 8;
-/// Answers that are remembered; when there are more, all are forgotten.
+/// Questions to L1 at once after a quiet time.
+const BURST: u32 = 64;
+/// Time after which there may be one more.
+const EVERY: Duration = Duration::from_millis(200);
+/// Answers that are remembered. Those that hold for ever stay; when there is no room beside them, an answer is given and not remembered.
 const KNOWN_MAX: usize = 4_096;
 /// Bytes of an answer.
 const ANSWER_BYTES_MAX: usize = 1_024;
@@ -49,8 +53,28 @@ const GAS: u64 = 200_000;
 /// How long an address stays none of a token.
 const UNKNOWN: Duration = Duration::from_secs(60);
 
-/// What L1 said, or that it had no answer, and when.
-type Answer = (Option<Bytes>, Instant);
+/// How long what the Bridge holds is told again without asking.
+const ESCROW: Duration = Duration::from_secs(5);
+
+/// What is asked: about which token, by which call of the token's.
+type Question = (Address, [u8; 4]);
+
+/// What L1 said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Answer {
+    /// None if L1 had no answer.
+    bytes: Option<Bytes>,
+    /// When it has to be asked again. None for what never changes.
+    until: Option<Instant>,
+}
+
+/// What is remembered of L1.
+#[derive(Default)]
+struct Known {
+    answers: HashMap<Question, Answer>,
+    /// When there may be [`BURST`] questions at once again. None before the first.
+    rested: Option<Instant>,
+}
 
 /// Asks L1 about tokens, where there is one to be asked. Cheap to clone.
 #[derive(Clone, Default)]
@@ -59,8 +83,8 @@ pub struct Tokens(Option<Arc<OnL1>>);
 struct OnL1 {
     client: L1Client,
     bridge: Address,
-    /// By address and call. A lock, since every request may add to it; held for look-ups alone.
-    known: Mutex<HashMap<(Address, [u8; 4]), Answer>>,
+    /// A lock, since every request may add to it; held for look-ups alone.
+    known: Mutex<Known>,
     turns: Semaphore,
 }
 
@@ -88,29 +112,42 @@ impl Tokens {
     pub async fn escrow(&self, token: Address) -> Result<Bytes, Refusal> {
         let l1 = self.0.as_ref().ok_or(Refusal::NoL1 { token })?;
         let call = Escrow::escrowOfCall { token }.abi_encode();
-        l1.ask(token, l1.bridge, call.into()).await?.ok_or(Refusal::NoToken { token })
+        let question = (token, Erc20::totalSupplyCall::SELECTOR);
+        l1.answer(question, l1.bridge, call.into(), Some(ESCROW)).await?.ok_or(Refusal::NoToken { token })
     }
 }
 
 impl OnL1 {
     async fn constant(&self, token: Address, selector: [u8; 4]) -> Result<Option<Bytes>, Refusal> {
-        let key = (token, selector);
-        let is_fresh = |(answer, since): &Answer| answer.is_some() || since.elapsed() < UNKNOWN;
-        if let Some((answer, _)) = self.known().get(&key).filter(|answer| is_fresh(answer)) {
-            return Ok(answer.clone());
+        self.answer((token, selector), token, selector.into(), None).await
+    }
+
+    /// The answer to a question, remembered for as long as it holds: for ever if no time is given.
+    async fn answer(
+        &self,
+        question: Question,
+        to: Address,
+        input: Bytes,
+        holds: Option<Duration>,
+    ) -> Result<Option<Bytes>, Refusal> {
+        let remembered = self.known().get(question, Instant::now());
+        if let Some(answer) = remembered {
+            return Ok(answer.bytes);
         }
-        let answer = self.ask(token, token, selector.into()).await?;
-        let mut known = self.known();
-        if known.len() >= KNOWN_MAX {
-            known.clear();
-        }
-        known.insert(key, (answer.clone(), Instant::now()));
-        Ok(answer)
+        let (token, _) = question;
+        let bytes = self.ask(token, to, input).await?;
+        let holds = if bytes.is_some() { holds } else { Some(UNKNOWN) };
+        let answer = Answer { bytes: bytes.clone(), until: holds.map(|holds| Instant::now() + holds) };
+        self.known().insert(question, answer);
+        Ok(bytes)
     }
 
     /// An answer within bounds; none if the call fails or gives nothing.
     async fn ask(&self, token: Address, to: Address, input: Bytes) -> Result<Option<Bytes>, Refusal> {
         let _turn = self.turns.try_acquire().map_err(|_| Refusal::L1Busy)?;
+        if !self.known().may_ask(Instant::now()) {
+            return Err(Refusal::L1Busy);
+        }
         let input = TransactionInput::new(input);
         let request = TransactionRequest { to: Some(TxKind::Call(to)), input, gas: Some(GAS), ..Default::default() };
         match self.client.simulate(request, BlockId::latest()).await {
@@ -124,8 +161,36 @@ impl OnL1 {
     }
 
     // What a panic left is whole: no change is made by halves.
-    fn known(&self) -> MutexGuard<'_, HashMap<(Address, [u8; 4]), Answer>> {
+    fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    /// An answer that holds.
+    fn get(&self, question: Question, now: Instant) -> Option<Answer> {
+        let answer = self.answers.get(&question)?;
+        answer.until.is_none_or(|until| now < until).then(|| answer.clone())
+    }
+
+    /// Remembers an answer. What holds for a time only makes room for it.
+    fn insert(&mut self, question: Question, answer: Answer) {
+        if self.answers.len() >= KNOWN_MAX && !self.answers.contains_key(&question) {
+            self.answers.retain(|_, answer| answer.until.is_none());
+        }
+        if self.answers.len() < KNOWN_MAX || self.answers.contains_key(&question) {
+            self.answers.insert(question, answer);
+        }
+    }
+
+    /// Whether there may be one more question now, which is counted then.
+    fn may_ask(&mut self, now: Instant) -> bool {
+        let rested = self.rested.map_or(now, |rested| rested.max(now)) + EVERY;
+        let may_ask = rested.duration_since(now) <= EVERY * BURST;
+        if may_ask {
+            self.rested = Some(rested);
+        }
+        may_ask
     }
 }
 
@@ -134,4 +199,52 @@ fn is_refusal(error: &RpcFailure) -> bool {
     error
         .error_response()
         .is_some_and(|response| response.as_revert_data().is_some() || response.message.contains("revert"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn question(number: usize) -> Question {
+        (Address::left_padding_from(&number.to_be_bytes()), Erc20::nameCall::SELECTOR)
+    }
+
+    #[test]
+    fn questions_beyond_the_burst_come_one_by_one() {
+        let (mut known, now) = (Known::default(), Instant::now());
+        let asked = |known: &mut Known, now| (0..1_000).filter(|_| known.may_ask(now)).count();
+        assert_eq!(asked(&mut known, now), 64);
+        assert_eq!(asked(&mut known, now + Duration::from_millis(199)), 0);
+        assert_eq!(asked(&mut known, now + Duration::from_secs(1)), 5);
+        assert_eq!(asked(&mut known, now + Duration::from_secs(3_600)), 64, "no more after any rest");
+    }
+
+    #[test]
+    fn no_question_makes_known_tokens_forgotten() {
+        let (mut known, now) = (Known::default(), Instant::now());
+        let lasting = Answer { bytes: Some(Bytes::from_static(b"Gold")), until: None };
+        let passing = Answer { bytes: None, until: Some(now + UNKNOWN) };
+        known.insert(question(0), lasting.clone());
+        for number in 1..3 * KNOWN_MAX {
+            known.insert(question(number), passing.clone());
+            assert!(known.answers.len() <= KNOWN_MAX);
+        }
+        assert_eq!(known.get(question(0), now), Some(lasting.clone()));
+        // Full of what holds for ever: what is new is not remembered.
+        for number in 0..KNOWN_MAX {
+            known.insert(question(number), lasting.clone());
+        }
+        known.insert(question(KNOWN_MAX), lasting.clone());
+        assert_eq!(known.get(question(KNOWN_MAX), now), None);
+        assert_eq!(known.get(question(KNOWN_MAX - 1), now), Some(lasting));
+    }
+
+    #[test]
+    fn what_holds_for_a_time_is_asked_again() {
+        let (mut known, now) = (Known::default(), Instant::now());
+        let passing = Answer { bytes: None, until: Some(now + ESCROW) };
+        known.insert(question(0), passing.clone());
+        assert_eq!(known.get(question(0), now), Some(passing));
+        assert_eq!(known.get(question(0), now + ESCROW), None);
+    }
 }
