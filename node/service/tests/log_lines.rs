@@ -27,6 +27,16 @@ const LINES: &[(&str, Shown)] = &[
         "L1 takes no more work or bytes for now (L1-WORK-3): batches wait until its bucket has drained",
         Test("a_full_bucket_is_one_state_however_many_batches_come_up_against_it"),
     ),
+    (
+        "batches do not get to L1: look after the endpoint, and the account's ether; trying on",
+        Argument("as on an EVM chain, of which the tests show it"),
+    ),
+    ("L1 does not take the batch as it is", Test("an_operation_goes_from_rpc_to_l1")),
+    (
+        "L1 refuses the proofs of this batch: see that the prover has the chain's keys, and who else reaches --proving; it is handed out again",
+        Test("an_operation_goes_from_rpc_to_l1"),
+    ),
+    ("closed batches are taken back, their operations wait again", Test("another_authors_batch_displaces_closed_ones")),
     ("another batch was first on L1", Test("a_call_is_forced_and_spends_what_is_on_l2")),
     (
         "the batch waited too long for the Inbox to take it: re-sequencing",
