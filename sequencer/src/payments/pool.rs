@@ -1,7 +1,7 @@
 //! Operations that wait for a batch: because no batch has room, or for a nonce before theirs.
 //!
 //! Owned by the engine. Bounds: all together, of one sender, and how far ahead of its account's nonce an operation may be. Nobody can be displaced: the price is the
-//! operator's quote for all, so that what came first goes first.
+//! operator's quote for all, so that what came first goes first. The bounds hold for what waits for a nonce: whoever's turn it is does not stay here.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -9,6 +9,7 @@ use std::{
 };
 
 use alloy::primitives::Address;
+use tandem_payments::Fr;
 
 use super::signed::Signed;
 use crate::{clock::Moment, mempool::MempoolLimits};
@@ -64,13 +65,15 @@ pub struct Pool {
     waiting: HashMap<Address, BTreeMap<u64, Waiting>>,
     count: usize,
     next: u64,
+    /// Whether what waits was applied once, and is applied again.
+    is_replayed: bool,
     changes: Vec<Change>,
 }
 
 impl Pool {
     /// An empty pool.
     pub fn new(limits: MempoolLimits) -> Self {
-        Self { limits, waiting: HashMap::new(), count: 0, next: 0, changes: Vec::new() }
+        Self { limits, waiting: HashMap::new(), count: 0, next: 0, is_replayed: false, changes: Vec::new() }
     }
 
     /// How many wait.
@@ -83,7 +86,8 @@ impl Pool {
         self.count == 0
     }
 
-    /// Whether there is a place for an operation. For the one that is next of its sender there is, however many of him wait for it.
+    /// Whether there is a place for an operation. For the one that is next of its sender there is, however many wait: it is taken at once, and what waits for other
+    /// nonces costs nobody anything.
     pub fn check(&self, signed: &Signed, is_next: bool) -> Result<(), NoPlace> {
         let (own, nonce) = (self.waiting.get(&signed.sender()), signed.nonce());
         match own.and_then(|own| own.get(&nonce)) {
@@ -95,7 +99,7 @@ impl Pool {
         if count >= self.limits.per_sender_max && !is_next {
             return Err(NoPlace::SenderFull { count });
         }
-        if self.count >= self.limits.transactions_max {
+        if self.count >= self.limits.transactions_max && !is_next {
             return Err(NoPlace::Full { count: self.count });
         }
         Ok(())
@@ -140,6 +144,13 @@ impl Pool {
         gone
     }
 
+    /// Takes out what waits of a sender and another key signed than the one with this hash.
+    pub fn remove_other_keys(&mut self, sender: Address, key_hash: Fr) -> Vec<Arc<Signed>> {
+        let other: Vec<_> =
+            self.of(sender).filter(|signed| signed.signer.key_hash != key_hash).map(Signed::nonce).collect();
+        other.into_iter().filter_map(|nonce| self.remove(sender, nonce)).collect()
+    }
+
     /// Takes everything out.
     pub fn clear(&mut self) {
         for (_, own) in self.waiting.drain() {
@@ -153,11 +164,30 @@ impl Pool {
         self.waiting.get(&sender).into_iter().flat_map(BTreeMap::values).map(|waiting| waiting.signed.as_ref())
     }
 
-    /// The first of every sender, what came first before others.
-    pub fn first_of_each(&self) -> Vec<Arc<Signed>> {
-        let mut first: Vec<_> = self.waiting.values().filter_map(|own| own.values().next()).collect();
-        first.sort_by_key(|waiting| waiting.sequence);
-        first.into_iter().map(|waiting| waiting.signed.clone()).collect()
+    /// What waits first of a sender, and its place in the order of admission.
+    pub fn first(&self, sender: Address) -> Option<(u64, &Arc<Signed>)> {
+        let first = self.waiting.get(&sender)?.values().next()?;
+        Some((first.sequence, &first.signed))
+    }
+
+    /// Every sender, with the place that what waits first of him has in the order of admission.
+    pub fn heads(&self) -> impl Iterator<Item = (u64, Address)> {
+        self.waiting.iter().filter_map(|(sender, own)| Some((own.values().next()?.sequence, *sender)))
+    }
+
+    /// What waits was applied once, and is applied again: until [`Self::end_replay`] it comes before messages wherever it can.
+    pub fn begin_replay(&mut self) {
+        self.is_replayed = true;
+    }
+
+    /// Messages come before what waits.
+    pub fn end_replay(&mut self) {
+        self.is_replayed = false;
+    }
+
+    /// Whether what waits was applied once, and is applied again.
+    pub fn is_replayed(&self) -> bool {
+        self.is_replayed
     }
 
     /// What changed since this was asked last.
@@ -188,6 +218,13 @@ mod tests {
         Arc::new(Signed { hash, envelope: vec![mark].into(), operation, signer })
     }
 
+    /// The nonces of what waits first of each sender, in order of admission.
+    fn firsts(pool: &Pool) -> Vec<u64> {
+        let mut heads: Vec<_> = pool.heads().collect();
+        heads.sort_unstable();
+        heads.iter().filter_map(|(_, sender)| pool.first(*sender)).map(|(_, signed)| signed.nonce()).collect()
+    }
+
     fn pool() -> Pool {
         Pool::new(MempoolLimits { transactions_max: 3, per_sender_max: 2, ..MempoolLimits::DEFAULT })
     }
@@ -199,11 +236,10 @@ mod tests {
             pool.check(&signed, false).unwrap();
             pool.insert(signed, Clock::system().moment());
         }
-        let first: Vec<u64> = pool.first_of_each().iter().map(|signed| signed.nonce()).collect();
-        assert_eq!(first, [5, 7]);
+        assert_eq!(firsts(&pool), [5, 7]);
         assert_eq!(pool.of(Address::repeat_byte(1)).map(Signed::nonce).collect::<Vec<_>>(), [7, 8]);
         assert_eq!(pool.remove(Address::repeat_byte(1), 7).unwrap().nonce(), 7);
-        assert_eq!(pool.first_of_each().iter().map(|signed| signed.nonce()).collect::<Vec<_>>(), [5, 8]);
+        assert_eq!(firsts(&pool), [5, 8]);
         assert_eq!((pool.len(), pool.take_changes().len()), (2, 4));
         pool.clear();
         assert!(pool.is_empty() && pool.take_changes().len() == 2);
@@ -220,6 +256,20 @@ mod tests {
         assert_eq!(pool.check(&signed(1, 2, 4), true), Ok(()), "the others wait for it");
         pool.insert(signed(2, 0, 5), moment);
         assert_eq!(pool.check(&signed(3, 0, 6), false), Err(NoPlace::Full { count: 3 }));
+        assert_eq!(pool.check(&signed(3, 0, 6), true), Ok(()), "it does not stay");
+    }
+
+    #[test]
+    fn what_another_key_signed_goes_and_nothing_else() {
+        let (mut pool, moment) = (pool(), Clock::system().moment());
+        let mut other = Signed::clone(&signed(1, 1, 2));
+        other.signer.key_hash = Fr::from(2u64);
+        for signed in [signed(1, 0, 1), Arc::new(other), signed(2, 1, 3)] {
+            pool.insert(signed, moment);
+        }
+        let gone = pool.remove_other_keys(Address::repeat_byte(1), Fr::from(1u64));
+        assert_eq!(gone.iter().map(|signed| signed.nonce()).collect::<Vec<_>>(), [1]);
+        assert_eq!(pool.len(), 2);
     }
 
     #[test]

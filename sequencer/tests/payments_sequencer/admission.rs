@@ -131,6 +131,37 @@ async fn nonces_may_come_in_any_order_within_bounds() {
     assert_eq!((rig.records.waiting_count(), rig.records.nonce(user(1), Moment::Pending)), (0, 3));
 }
 
+/// What waits for nonces that do not come keeps nobody else out.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_his_turn_is_taken_however_many_wait() {
+    let limits = MempoolLimits { transactions_max: 1, ..MempoolLimits::DEFAULT };
+    let (rig, _l1, _directory) = rig(EngineConfig { mempool: limits, ..config() }).await;
+    rig.transfer(1, 1, 3, 1).await;
+    let early = rig.send(&signed(2, operation(2, 1, transfer(3, 1)))).await;
+    assert_eq!(early, Err(NotAdmitted::NoPlace(NoPlace::Full { count: 1 })));
+    let hash = rig.transfer(2, 0, 3, 1).await;
+    assert!(matches!(rig.records.transaction(hash).unwrap(), Some(Place::Pending(..))));
+    rig.transfer(1, 0, 3, 1).await;
+    assert_eq!((rig.records.waiting_count(), rig.balance(3, Moment::Pending)), (0, 3));
+}
+
+/// Whoever had the key and has it no more has no hold on the account: neither on its funds nor on its nonces.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_key_frees_the_account_of_what_the_old_one_signed() {
+    let (rig, mut l1, _directory) = rig(config()).await;
+    let stolen = rig.transfer(1, 1, 3, ETHER / 10 * 9).await;
+    assert!(matches!(rig.records.transaction(stolen).unwrap(), Some(Place::Waiting(_))));
+    l1.set_key(1, 9);
+    rig.tell(&l1).await;
+    let place = rig.records.transaction(stolen).unwrap();
+    assert!(matches!(&place, Some(Place::Dropped(why)) if why.contains("session key")), "{place:?}");
+    assert!(rig.store.journal().unwrap().is_empty());
+    for (nonce, amount) in [(1, 1), (0, ETHER / 2)] {
+        rig.send(&signed(9, operation(1, nonce, transfer(4, amount)))).await.unwrap();
+    }
+    assert_eq!((rig.balance(4, Moment::Pending), rig.balance(3, Moment::Pending)), (ETHER / 2 + 1, 0));
+}
+
 /// A flood beyond what is proven: bounded, told, and nothing that was acknowledged is lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_backlog_is_bounded_and_everything_acknowledged_is_proven() {

@@ -110,6 +110,30 @@ async fn batches_whose_messages_are_others_now_are_closed_anew() {
     assert_eq!((rig.balance(9, Moment::Settled), rig.balance(2, Moment::Settled)), (4, 7));
 }
 
+/// Messages that L1 lacks for a moment, because an endpoint lags or blocks are replaced, undo nothing; those that do not come back do.
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_may_be_missing_for_a_while() {
+    let (rig, mut l1, _directory) = rig(config()).await;
+    let lagging = l1.clone();
+    l1.queue(Message::Deposit { key: tandem_payments::leaf::Key::eth(user(9)), amount: 3 });
+    rig.tell(&l1).await;
+    let hash = rig.transfer(1, 0, 2, 7).await;
+    let closed = rig.next().await.unwrap();
+    for number in [lagging.number, l1.number + 15] {
+        rig.tell(&L1 { number, ..lagging.clone() }).await;
+        assert_eq!(rig.next().await.unwrap(), closed, "they may come again");
+    }
+    rig.tell(&l1).await;
+    assert_eq!(rig.next().await.unwrap(), closed, "they did");
+
+    let mut l1 = L1 { number: l1.number + 16, branch: 1, ..lagging };
+    rig.tell(&l1).await;
+    assert_eq!(rig.records.heads().latest, 1);
+    assert!(matches!(rig.records.transaction(hash).unwrap(), Some(Place::Pending(..))));
+    rig.settle_next(&mut l1).await;
+    assert_eq!((rig.balance(9, Moment::Settled), rig.balance(2, Moment::Settled)), (0, 7));
+}
+
 /// Messages wait until L1 is deep enough above them.
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_are_taken_at_their_depth() {

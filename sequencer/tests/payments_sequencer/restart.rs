@@ -1,11 +1,11 @@
 //! kill -9 at every stage: what was promised is there again, once.
 
 use tandem_sequencer::payments::{
-    engine::Taken,
+    engine::{Hopeless, Taken},
     view::{Moment, Place},
 };
 
-use super::rig::{ETHER, L1, Rig, config, id, user};
+use super::rig::{ETHER, L1, Rig, config, id, operation, signed, transfer, user};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_or_doubled_whenever_the_process_ends() {
@@ -55,6 +55,68 @@ async fn nothing_is_lost_or_doubled_whenever_the_process_ends() {
     rig.transfer(1, 1, 2, 1).await;
     rig.settle_next(&mut l1).await;
     assert_eq!(rig.balance(2, Moment::Settled), 8);
+}
+
+/// Money that goes from hand to hand: what spends it is applied after what pays it, whenever that is done again.
+#[tokio::test(flavor = "multi_thread")]
+async fn operations_are_applied_again_in_the_order_in_which_they_came() {
+    let (mut l1, directory) = (L1::new(), tempfile::tempdir().unwrap());
+    l1.fund(1, ETHER);
+    l1.fund(2, ETHER);
+    let rig = Rig::start(directory.path(), config(), &l1).await;
+    rig.settle_next(&mut l1).await;
+    let tenth = ETHER / 10;
+    let hashes = [
+        rig.transfer(1, 0, 2, 9 * tenth).await,
+        rig.transfer(2, 0, 1, 15 * tenth).await,
+        rig.transfer(1, 1, 3, 12 * tenth).await,
+    ];
+    let check = |rig: &Rig| {
+        for (expected, hash) in hashes.iter().enumerate() {
+            let place = rig.records.transaction(*hash).unwrap();
+            assert!(matches!(&place, Some(Place::Pending(_, index)) if *index == expected), "{expected}: {place:?}");
+        }
+    };
+    check(&rig);
+    rig.stop();
+    let rig = Rig::start(directory.path(), config(), &l1).await;
+    check(&rig);
+    // Also those of a batch that is taken back.
+    let closed = rig.next().await.unwrap();
+    rig.engine.give_up(id(&closed), Hopeless::Batch).await.unwrap();
+    check(&rig);
+    rig.settle_next(&mut l1).await;
+    assert_eq!(rig.balance(3, Moment::Settled), 12 * tenth);
+}
+
+/// An operation that came before a message which would forbid it, and after those that allow it, is applied there again.
+#[tokio::test(flavor = "multi_thread")]
+async fn operations_stay_between_the_messages_between_which_they_came() {
+    let (mut l1, directory) = (L1::new(), tempfile::tempdir().unwrap());
+    l1.fund(1, ETHER);
+    let rig = Rig::start(directory.path(), config(), &l1).await;
+    let before = rig.transfer(1, 0, 2, 7).await;
+    l1.set_key(1, 9);
+    rig.tell(&l1).await;
+    let after = rig.send(&signed(9, operation(1, 1, transfer(2, 1)))).await.unwrap();
+    rig.stop();
+    let rig = Rig::start(directory.path(), config(), &l1).await;
+    assert!(matches!(rig.records.transaction(before).unwrap(), Some(Place::Pending(_, 2))));
+    assert!(matches!(rig.records.transaction(after).unwrap(), Some(Place::Pending(_, 4))));
+    // Also in a batch that is closed anew because no prover brought it back in time.
+    let old = rig.next().await.unwrap();
+    l1.timestamp += 1_801;
+    l1.number += 1;
+    rig.tell(&l1).await;
+    let fresh = rig.next().await.unwrap();
+    assert_eq!((fresh.number, fresh.timestamp), (old.number, l1.timestamp));
+    for (hash, expected) in [(before, 2), (after, 4)] {
+        let place = rig.records.transaction(hash).unwrap();
+        assert!(
+            matches!(&place, Some(Place::Block(block, index)) if block.hash == fresh.hash && *index == expected),
+            "{place:?}"
+        );
+    }
 }
 
 /// A directory of another chain is refused, and so is an EVM's.

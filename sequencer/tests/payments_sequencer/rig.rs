@@ -148,7 +148,12 @@ impl L1 {
     /// An account with a session key.
     pub fn fund(&mut self, i: u8, amount: u128) {
         self.queue(Message::Deposit { key: Key::eth(user(i)), amount });
-        self.queue(Message::L1Key { account: user(i), key: integer(session_key(i).public().hash()) });
+        self.set_key(i, i);
+    }
+
+    /// User `i` has the session key `key` from here on.
+    pub fn set_key(&mut self, i: u8, key: u8) {
+        self.queue(Message::L1Key { account: user(i), key: integer(session_key(key).public().hash()) });
     }
 
     pub fn fund_token(&mut self, i: u8, amount: u128) {

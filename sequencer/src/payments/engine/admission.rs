@@ -58,8 +58,7 @@ impl Engine {
 
     fn check(&self, signed: &Signed) -> Result<(), NotAdmitted> {
         let view = self.view.as_ref().ok_or(NotAdmitted::Syncing)?;
-        let is_full = self.open.as_ref().is_some_and(|open| open.is_full);
-        if is_full && !self.has_room() {
+        if self.is_full() && !self.has_room() {
             return Err(NotAdmitted::Behind { waiting: self.closed.len() });
         }
         self.check_signed(signed, view.head.timestamp)?;
@@ -91,7 +90,7 @@ impl Engine {
         }
     }
 
-    /// Key, nonce and funds of the account, what waits of it reckoned in. Whether the nonce is the account's next.
+    /// Key, nonce and funds of the account, what waits of it and the same key signed reckoned in. Whether the nonce is the account's next.
     fn check_account(&self, signed: &Signed) -> Result<bool, NotAdmitted> {
         let (account, nonce) = (signed.sender(), signed.nonce());
         let leaf = self.state().get(Key::eth(account)).ok_or(NotAdmitted::NoAccount { account })?;
@@ -105,7 +104,8 @@ impl Engine {
         if nonce.saturating_sub(leaf.nonce) > self.config.mempool.nonce_gap_max {
             return Err(NotAdmitted::NonceTooHigh { next: leaf.nonce, nonce });
         }
-        let own = || self.pool.of(account).filter(|waiting| waiting.nonce() != nonce);
+        let counts = |waiting: &&Signed| waiting.nonce() != nonce && waiting.signer == signed.signer;
+        let own = || self.pool.of(account).filter(counts);
         let wei = |signed: &Signed| signed.wei(self.config.gas_price, self.creates(signed));
         let cost = own().fold(wei(signed), |sum, waiting| sum.saturating_add(wei(waiting)));
         if cost > leaf.balance {

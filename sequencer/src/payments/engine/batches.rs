@@ -1,10 +1,11 @@
 //! The open batch: what goes into it, and when it closes.
 
-use std::{fmt::Display, sync::Arc, time::Duration};
+use std::{cmp::Reverse, collections::BinaryHeap, fmt::Display, sync::Arc, time::Duration};
 
-use alloy::primitives::B256;
+use alloy::primitives::{Address, B256};
 
 use tandem_payments::{
+    data::Message,
     leaf::Key,
     ledger::{Env, Refused},
     state::State,
@@ -24,25 +25,52 @@ use crate::payments::{
 /// How often it is looked through what waits for what waits in vain.
 const LOOK_THROUGH_EVERY: Duration = Duration::from_secs(5);
 
+/// Operations that are given up, and why.
+type Gone = Vec<(B256, String)>;
+
 impl Engine {
     /// Whether a further batch may close.
     pub(super) fn has_room(&self) -> bool {
         self.closed.len() < self.config.waiting_batches_max
     }
 
-    /// Puts into batches what waits and fits, messages first. A full batch closes if there is room for it among the closed ones.
+    /// Whether something did not fit into the open batch any more.
+    pub(super) fn is_full(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.is_full)
+    }
+
+    /// Puts into batches what waits and fits. A full batch closes if there is room for it among the closed ones.
     pub(super) fn fill(&mut self) -> Result<(), EngineError> {
         while let Some(view) = self.view.clone() {
-            self.take_messages(&view);
-            self.take_operations(&view)?;
-            let is_full = self.open.as_ref().is_some_and(|open| open.is_full);
-            if !is_full || !self.has_room() || !self.close("full")? {
+            let mut gone = Gone::new();
+            self.take_all(&view, &mut gone);
+            self.drop_all(gone)?;
+            if !self.is_full() || !self.has_room() || !self.close("full")? {
                 break;
             }
         }
         // One that was opened in vain would only grow old.
         self.open.take_if(|open| open.draft.is_empty());
         Ok(())
+    }
+
+    /// Messages first, then operations. Operations that are applied again may have come before some of the messages, and depend on it (their key, their balance): until
+    /// all messages are taken they are tried before each, and what is refused waits on.
+    fn take_all(&mut self, view: &L1View, gone: &mut Gone) {
+        if self.pool.is_replayed() {
+            self.take_operations(view, None);
+            while !self.is_full() && self.take_message(view, gone) {
+                self.take_operations(view, None);
+            }
+            if self.is_full() {
+                return;
+            }
+            self.pool.end_replay();
+            let senders: Vec<_> = self.pool.heads().map(|(_, sender)| sender).collect();
+            senders.into_iter().for_each(|sender| self.give_up_other_keys(sender, gone));
+        }
+        while self.take_message(view, gone) {}
+        self.take_operations(view, Some(gone));
     }
 
     /// The open batch, a new one if there is none.
@@ -56,59 +84,79 @@ impl Engine {
         })
     }
 
-    fn take_messages(&mut self, view: &L1View) {
-        loop {
-            let next = self.open.as_ref().map_or(self.tip.start.queue_start, |open| open.draft.queue_end());
-            let queued = usize::try_from(next).ok().and_then(|next| view.messages.get(next));
-            let is_deep = |block: u64| block.saturating_add(self.config.l1_depth) <= view.head.id.number;
-            let Some(queued) = queued.filter(|queued| is_deep(queued.block)) else { return };
-            let chain = self.chain.clone();
+    /// Takes the next message of the queue, if it is deep enough and fits. Whether it did.
+    fn take_message(&mut self, view: &L1View, gone: &mut Gone) -> bool {
+        let next = self.open.as_ref().map_or(self.tip.start.queue_start, |open| open.draft.queue_end());
+        let queued = usize::try_from(next).ok().and_then(|next| view.messages.get(next));
+        let is_deep = |block: u64| block.saturating_add(self.config.l1_depth) <= view.head.id.number;
+        let Some(queued) = queued.filter(|queued| is_deep(queued.block)) else { return false };
+        let chain = self.chain.clone();
+        let open = self.open(view);
+        match open.draft.message(&chain, queued) {
+            Ok(()) => {}
+            Err(NotTaken::Full) => {
+                open.is_full = true;
+                return false;
+            }
+            Err(NotTaken::NotNext) => return false,
+        }
+        if let Message::L1Key { account, .. } = queued.message
+            && !self.pool.is_replayed()
+            && self.pool.first(account).is_some()
+        {
+            // What is applied again may have been signed with a key that comes only later in the queue.
+            let mut later = view.messages.iter().rev().take_while(|later| later.index > queued.index);
+            let is_again =
+                |message: &Message| matches!(message, Message::L1Key { account: other, .. } if *other == account);
+            if !later.any(|later| is_again(&later.message)) {
+                self.give_up_other_keys(account, gone);
+            }
+        }
+        true
+    }
+
+    /// Gives up what waits of an account and its present key did not sign: whoever sets another key is rid of what the old one signed.
+    fn give_up_other_keys(&mut self, account: Address, gone: &mut Gone) {
+        let Some(key_hash) = self.state().get(Key::eth(account)).map(|leaf| leaf.session_hash) else { return };
+        for signed in self.pool.remove_other_keys(account, key_hash) {
+            gone.push((signed.hash, format!("the key that signed is not the session key of {account} any more")));
+        }
+    }
+
+    /// Takes what waits and whose turn it is, in the order in which it came, so that it finds what was paid before it. What the ledger refuses is `gone`, or waits on if
+    /// there is no such.
+    fn take_operations(&mut self, view: &L1View, mut gone: Option<&mut Gone>) {
+        let mut turns: BinaryHeap<_> = self.pool.heads().map(Reverse).collect();
+        while let Some(Reverse((_, sender))) = turns.pop() {
+            let Some(signed) = self.pool.first(sender).map(|(_, signed)| signed.clone()) else { continue };
+            let next = self.state().get(Key::eth(sender)).map_or(0, |leaf| leaf.nonce);
+            if signed.nonce() > next {
+                continue;
+            }
+            if self.is_full() {
+                return;
+            }
+            // What was admitted under a lower quote is held to what was signed.
+            let price = self.config.gas_price.min(signed.operation.max_fee_per_gas);
             let open = self.open(view);
-            match open.draft.message(&chain, queued) {
-                Ok(()) => {}
-                Err(NotTaken::Full) => {
+            match open.draft.operation(&signed, price) {
+                Err(Refused::BatchFull { .. }) if !open.draft.is_empty() => {
                     open.is_full = true;
                     return;
                 }
-                Err(NotTaken::NotNext) => return,
+                Ok(()) => {}
+                Err(refused) => match gone.as_deref_mut() {
+                    Some(gone) => gone.push((signed.hash, refused.to_string())),
+                    None => continue,
+                },
             }
+            self.pool.remove(sender, signed.nonce());
+            turns.extend(self.pool.first(sender).map(|(sequence, _)| Reverse((sequence, sender))));
         }
-    }
-
-    /// Takes what waits and whose turn it is. What the ledger refuses is given up.
-    fn take_operations(&mut self, view: &L1View) -> Result<(), EngineError> {
-        let mut gone = Vec::new();
-        'senders: for first in self.pool.first_of_each() {
-            let sender = first.sender();
-            let mut turn = Some(first);
-            while let Some(signed) = turn.take() {
-                let next = self.state().get(Key::eth(sender)).map_or(0, |leaf| leaf.nonce);
-                if signed.nonce() > next {
-                    break;
-                }
-                if self.open.as_ref().is_some_and(|open| open.is_full) {
-                    break 'senders;
-                }
-                // What was admitted under a lower quote is held to what was signed.
-                let price = self.config.gas_price.min(signed.operation.max_fee_per_gas);
-                let open = self.open(view);
-                match open.draft.operation(&signed, price) {
-                    Err(Refused::BatchFull { .. }) if !open.draft.is_empty() => {
-                        open.is_full = true;
-                        break 'senders;
-                    }
-                    Ok(()) => {}
-                    Err(refused) => gone.push((signed.hash, refused.to_string())),
-                }
-                self.pool.remove(sender, signed.nonce());
-                turn = self.pool.of(sender).next().cloned().map(Arc::new);
-            }
-        }
-        self.drop_all(gone)
     }
 
     /// Takes operations out of the journal, and remembers why.
-    pub(super) fn drop_all(&mut self, gone: Vec<(B256, String)>) -> Result<(), EngineError> {
+    pub(super) fn drop_all(&mut self, gone: Gone) -> Result<(), EngineError> {
         if gone.is_empty() {
             return Ok(());
         }
@@ -209,7 +257,8 @@ impl Engine {
     pub(super) fn reload(&mut self) -> Result<(), EngineError> {
         self.open = None;
         self.pool.clear();
-        let mut gone = Vec::new();
+        self.pool.begin_replay();
+        let mut gone = Gone::new();
         for Admitted { hash, sender, bytes } in self.store.journal()? {
             let next = self.tip.state.get(Key::eth(sender)).map_or(0, |leaf| leaf.nonce);
             match Signed::known(&bytes) {

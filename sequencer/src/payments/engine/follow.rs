@@ -16,9 +16,20 @@ use crate::payments::{
     records::Block,
 };
 
+/// L1 blocks for which messages that were taken may be missing before they count as lost: an endpoint that lags has them later, and most reorganisations bring them back.
+const REQUEUE_BLOCKS: u64 = 16;
+
 impl Engine {
     /// L1 is this now.
     pub(super) fn follow(&mut self, view: L1View) -> Result<(), EngineError> {
+        if self.may_catch_up(&view)? {
+            warn!(
+                head = view.head.id.number,
+                messages = view.messages.len(),
+                "L1 lacks messages that batches took: nothing is taken back yet, they may come again"
+            );
+            return Ok(());
+        }
         let before = self.view.as_ref().map(L1View::last);
         let (head, last) = (self.store.last()?.0, view.last());
         let mut common = head.min(last);
@@ -44,6 +55,19 @@ impl Engine {
         self.publish()?;
         self.postable.notify_one();
         Ok(())
+    }
+
+    /// Whether this is what L1 told before, without some of the messages that were taken, and not for long. Then what it told before still holds.
+    fn may_catch_up(&self, view: &L1View) -> Result<bool, EngineError> {
+        let Some(before) = &self.view else { return Ok(false) };
+        let taken = self.open.as_ref().map_or(self.tip.start.queue_start, |open| open.draft.queue_end());
+        let (told, last) = (view.messages.len() as u64, view.last());
+        let is_over = view.head.id.number >= before.head.id.number.saturating_add(REQUEUE_BLOCKS);
+        if told >= taken || is_over || view.queue_hash(told) != before.queue_hash(told) {
+            return Ok(false);
+        }
+        // Its last batch is one of the chain, and so are those before.
+        Ok(self.store.hash(last)? == view.hash(last))
     }
 
     /// Our batches are on L1.
@@ -92,7 +116,7 @@ impl Engine {
         self.reload()
     }
 
-    /// Takes back the batches whose messages L1 does not have any more, and the open one if it holds such.
+    /// Takes back the batches whose messages L1 has lost or replaced, and the open one if it holds such.
     fn check_messages(&mut self) -> Result<(), EngineError> {
         let Some(view) = self.view.clone() else { return Ok(()) };
         let has = |end: u64, hash| view.queue_hash(end) == Some(hash);

@@ -99,7 +99,13 @@ impl Engine {
                 self.store.forget_proven(&[id.hash])?;
             }
             Hopeless::Batch => {
+                let timestamp = closed.block.timestamp;
                 self.take_back(id.number, &"L1 does not take it any more")?;
+                let age_s = self.view.as_ref().map_or(0, |view| view.head.timestamp.saturating_sub(timestamp));
+                if age_s <= self.config.batch_age_max_s / 2 {
+                    // It is not too old, so it leaves overdue messages: they go before operations now.
+                    self.pool.end_replay();
+                }
                 self.fill()?;
             }
         }
