@@ -9,13 +9,14 @@ use alloy::primitives::B256;
 use tandem_chain::ChainConfig;
 use tandem_l1::payments::QueuedRecord;
 use tandem_payments::{
-    batch::{BatchBuilder, BatchLimits, Circuits},
+    batch::{BatchBuilder, BatchLimits, Circuits, cut_signatures},
     data::{Message, bytes},
     eddsa::domain,
     field::integer,
     kind::Kind,
     leaf::{Key, Leaf},
     ledger::{Env, KeyOrder, Refused, key_order},
+    operation::SignatureKind,
     state::State,
 };
 
@@ -88,6 +89,7 @@ pub enum NotAgain {
 #[derive(Clone, Debug)]
 pub struct Draft {
     builder: BatchBuilder,
+    circuits: Circuits,
     start: Start,
     env: Env,
     root_before: B256,
@@ -110,6 +112,8 @@ pub struct Sealed {
     pub state: State,
     /// What it posts: effects, withdrawals, messages.
     pub segments: [Vec<u8>; 3],
+    /// Numbers of the circuits that prove it, in the order of the cut (PAY-CUT): those of Apply, those of Authorise.
+    pub circuits: [Vec<u64>; 2],
 }
 
 impl Draft {
@@ -120,6 +124,7 @@ impl Draft {
         let builder = BatchBuilder::with(state, env, dom, start.queue_start, rules.circuits, rules.limits);
         Self {
             builder,
+            circuits: rules.circuits,
             start,
             env,
             root_before,
@@ -269,6 +274,7 @@ impl Draft {
 
     /// Ends the batch.
     pub fn seal(self) -> Sealed {
+        let authorise = self.authorise_circuits();
         let (batch, state) = self.builder.finish();
         let segments = [&batch.effects, &batch.withdrawals, &batch.messages].map(|elements| bytes(elements));
         let Start { number, parent_hash, queue_start, .. } = self.start;
@@ -286,7 +292,18 @@ impl Draft {
             queue_hash: self.queue_hash,
             transactions: Some(self.transactions),
         };
-        Sealed { block, state, segments }
+        let apply = batch.chunks.iter().map(|chunk| chunk.circuit.id).collect();
+        Sealed { block, state, segments, circuits: [apply, authorise] }
+    }
+
+    /// Numbers of the circuits that verify the signatures, as provers cut them.
+    fn authorise_circuits(&self) -> Vec<u64> {
+        let kinds = [SignatureKind::Session, SignatureKind::Ethereum, SignatureKind::Register];
+        let cut = kinds.into_iter().filter_map(|kind| {
+            let count = self.operations.iter().filter(|signed| signed.signer.kind == kind).count();
+            self.circuits.authorise(kind).map(|circuits| cut_signatures(count, circuits))
+        });
+        cut.flatten().map(|circuit| circuit.id).collect()
     }
 
     /// The place of the withdrawal that the last entry made, if it made one.

@@ -1,6 +1,7 @@
 //! Closed batches to provers and back, over gRPC (`proto/tandem/v1/proving.proto`).
 //!
-//! Adversarial: whoever reaches the address. A message is bounded, questions that wait are counted, and what is brought back counts only if it is this node's own batch.
+//! Adversarial: whoever reaches the address. Messages are bounded, in bytes and in number, before they are read; questions that wait are counted, and what is
+//! brought back counts only if it is this node's own batch.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,6 +22,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tonic::{
     Request, Response, Status,
+    service::interceptor::InterceptedService,
     transport::{self, Server, server::TcpIncoming},
 };
 
@@ -37,6 +39,10 @@ pub const ASKERS_MAX: usize = 16;
 
 /// How long a question waits for a batch.
 const WAIT_MAX: Duration = Duration::from_secs(30);
+/// Requests that are served at a time beyond the questions that wait: batches that are brought back.
+const REQUESTS_BEYOND_ASKERS: usize = 16;
+/// How long a request may take, from its first byte to the answer: whoever stalls gives up the place.
+const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
 /// Most bytes of a message that comes in: a call of 128 KiB, and what stands around it.
 const REQUEST_BYTES_MAX: usize = (128 << 10) + 1_024;
 /// Most bytes of a proven call's arguments.
@@ -62,8 +68,21 @@ impl ProvingService {
 
     /// Serves until `cancel` is cancelled.
     pub async fn serve(self, listener: TcpListener, cancel: CancellationToken) -> Result<(), transport::Error> {
+        let requests_max = self.askers_max.saturating_add(REQUESTS_BEYOND_ASKERS).min(Semaphore::MAX_PERMITS);
+        let places = Arc::new(Semaphore::new(requests_max));
+        // Before the body is read. The place goes with the request and is free again when that is dropped.
+        let admit = move |mut request: Request<()>| -> Result<Request<()>, Status> {
+            let place = places.clone().try_acquire_owned().map_err(|_| {
+                Status::resource_exhausted(format!("{requests_max} requests are served already (--{ASKERS_FLAG})"))
+            })?;
+            request.extensions_mut().insert(Arc::new(place));
+            Ok(request)
+        };
         let service = ProvingServer::new(self).max_decoding_message_size(REQUEST_BYTES_MAX);
+        let service = InterceptedService::new(service, admit);
         Server::builder()
+            .timeout(REQUEST_TIME_MAX)
+            .max_concurrent_streams(u32::try_from(requests_max).unwrap_or(u32::MAX))
             .http2_keepalive_interval(Some(WAIT_MAX))
             .add_service(service)
             .serve_with_incoming_shutdown(TcpIncoming::from(listener), cancel.cancelled_owned())
@@ -74,7 +93,9 @@ impl ProvingService {
 #[tonic::async_trait]
 impl Proving for ProvingService {
     async fn next_batch(&self, request: Request<NextBatchRequest>) -> Result<Response<NextBatchResponse>, Status> {
-        let NextBatchRequest { dom, held_index, held_id } = request.into_inner();
+        // Among the extensions is the request's place.
+        let (_, _extensions, request) = request.into_parts();
+        let NextBatchRequest { dom, held_index, held_id } = request;
         if hash(&dom, "dom")? != self.dom {
             return Err(Status::failed_precondition(format!(
                 "this sequencer is that of another chain, with domain {}",
@@ -103,7 +124,9 @@ impl Proving for ProvingService {
     }
 
     async fn proven(&self, request: Request<ProvenRequest>) -> Result<Response<ProvenResponse>, Status> {
-        let ProvenRequest { index: number, id, arguments, root_after } = request.into_inner();
+        // Among the extensions is the request's place.
+        let (_, _extensions, request) = request.into_parts();
+        let ProvenRequest { index: number, id, arguments, root_after } = request;
         if arguments.len() > ARGUMENTS_BYTES_MAX {
             let length = arguments.len();
             return Err(Status::invalid_argument(format!(

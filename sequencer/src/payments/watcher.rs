@@ -83,6 +83,8 @@ pub struct Watcher {
     /// Those that `ledger` has, the chain's beginning first.
     batches: Arc<Vec<Landed>>,
     ledger: Arc<Ledger>,
+    /// What was polled last has not got to everybody yet: the round after it failed.
+    unfinished: bool,
     silence: Trouble,
     /// L1 is not read to its end yet.
     reading: Trouble,
@@ -103,6 +105,7 @@ impl Watcher {
             tracker: Tracker::new(client.clone(), chain.clone(), start_block, BLOCKS_MAX),
             batches: Arc::new(vec![beginning(&chain)]),
             ledger: Arc::new(Ledger::genesis(&chain)),
+            unfinished: false,
             silence: readiness.trouble("L1", SILENCE_MAX),
             reading: readiness.trouble("sync", Duration::ZERO),
             chain,
@@ -149,11 +152,16 @@ impl Watcher {
         }
     }
 
-    /// Reads on, and tells the engine if there is anything new.
+    /// Reads on, and tells the engine if there is anything new. What a round that failed has left undone, the next does.
     async fn round(&mut self) -> Result<(), RoundError> {
-        let Some(tracked) = self.tracker.poll().await? else { return Ok(()) };
-        if tracked.batches_kept < self.batches.len() && self.batches.len() > 1 {
-            warn!(from = self.batches.len() - 1, to = tracked.batches_kept, "L1 reorganised: the state is rebuilt");
+        let batches_kept = match self.tracker.poll().await? {
+            Some(tracked) => tracked.batches_kept,
+            None if self.unfinished => self.batches.len(),
+            None => return Ok(()),
+        };
+        self.unfinished = true;
+        if batches_kept < self.batches.len() && self.batches.len() > 1 {
+            warn!(from = self.batches.len() - 1, to = batches_kept, "L1 reorganised: the state is rebuilt");
             self.batches = Arc::new(vec![beginning(&self.chain)]);
             self.ledger = Arc::new(Ledger::genesis(&self.chain));
         }
@@ -180,6 +188,7 @@ impl Watcher {
         self.engine.l1(view).await.map_err(WatcherError::from)?;
         let safe = tagged(BlockNumberOrTag::Safe).await?;
         self.heads.send_replace(L1Heads { latest: head.id, safe, finalized });
+        self.unfinished = false;
         Ok(())
     }
 

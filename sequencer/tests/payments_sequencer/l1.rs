@@ -24,7 +24,7 @@ async fn another_authors_batch_displaces_closed_ones() {
     let first = rig.transfer(1, 0, 2, 7).await;
     let closed = rig.next().await.unwrap();
     let sealed = l1.derive(&closed);
-    rig.bring_back(&closed, &sealed.segments).await;
+    rig.bring_back(&closed, &sealed).await;
     let second = rig.transfer(1, 1, 2, 1).await;
     let open = rig.next().await.unwrap();
     assert_eq!((closed.number, open.number), (2, 3));
@@ -39,7 +39,7 @@ async fn another_authors_batch_displaces_closed_ones() {
     assert_eq!(rig.balance(9, Moment::Settled), 3);
     // Both wait for the next batch, in their order.
     assert!(rig.engine.next_to_post().await.unwrap().is_none());
-    assert_eq!(rig.bring_back(&closed, &sealed.segments).await, Taken::Unwanted);
+    assert_eq!(rig.bring_back(&closed, &sealed).await, Taken::Unwanted);
     for hash in [first, second] {
         assert!(matches!(rig.records.transaction(hash).unwrap(), Some(Place::Pending(..))));
     }

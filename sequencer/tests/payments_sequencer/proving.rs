@@ -54,19 +54,19 @@ async fn what_is_not_the_batch_is_refused() {
     rig.transfer(1, 0, 2, 7).await;
     let block = rig.next().await.unwrap();
     let sealed = l1.derive(&block);
-    let good = proven(&block, &sealed.segments);
+    let good = proven(&block, &sealed);
     let mut env = (*block).clone();
     env.timestamp += 1;
     let mut root = (*block).clone();
     root.state_root = B256::ZERO;
-    let mut other = sealed.segments.clone();
-    other[0].pop();
+    let mut other = sealed.clone();
+    other.segments[0].pop();
     let expected = sealed.segments[0].len();
     let padded = Bytes::from([good.arguments.as_ref(), &[0; 32]].concat());
     for (offered, refusal) in [
-        (proven(&env, &sealed.segments), NotProven::OtherEnv),
+        (proven(&env, &sealed), NotProven::OtherEnv),
         (proven(&block, &other), NotProven::OtherSegment { segment: 0, expected, found: expected - 1 }),
-        (proven(&root, &sealed.segments), NotProven::OtherRoot { expected: block.state_root, found: B256::ZERO }),
+        (proven(&root, &sealed), NotProven::OtherRoot { expected: block.state_root, found: B256::ZERO }),
         (
             ProvenBatch { root_after: B256::ZERO, ..good.clone() },
             NotProven::OtherRoot { expected: block.state_root, found: B256::ZERO },
@@ -104,6 +104,8 @@ async fn time_that_runs_out_costs_no_operation() {
     rig.tell(&l1).await;
     let held = Some(id(&old));
     assert!(rig.engine.next_batch(held).await.unwrap().is_none(), "its prover may still bring it back");
+    assert_eq!(rig.next().await.unwrap(), old, "whoever else asks");
+    rig.clock.advance(Duration::from_secs(1_800));
     let fresh = rig.next().await.unwrap();
     assert_eq!((fresh.number, fresh.timestamp), (2, l1.timestamp));
     assert!(matches!(rig.records.transaction(hash).unwrap(), Some(Place::Block(block, 0)) if block.hash == fresh.hash));
@@ -169,7 +171,7 @@ async fn provers_are_served_over_grpc() {
     assert_eq!(batch.root_after, block.state_root.to_vec());
 
     let sealed = l1.derive(&block);
-    let good = proven(&block, &sealed.segments);
+    let good = proven(&block, &sealed);
     let request = |arguments: Vec<u8>, id: &[u8]| ProvenRequest {
         index: 2,
         id: id.to_vec(),

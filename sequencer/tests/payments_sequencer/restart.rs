@@ -35,10 +35,10 @@ async fn nothing_is_lost_or_doubled_whenever_the_process_ends() {
 
     // Proven, and not on L1.
     let sealed = l1.derive(&closed);
-    assert_eq!(rig.bring_back(&closed, &sealed.segments).await, Taken::Kept);
+    assert_eq!(rig.bring_back(&closed, &sealed).await, Taken::Kept);
     rig.stop();
     let rig = start(&l1).await;
-    assert_eq!(rig.bring_back(&closed, &sealed.segments).await, Taken::Known);
+    assert_eq!(rig.bring_back(&closed, &sealed).await, Taken::Known);
     let next = rig.engine.next_to_post().await.unwrap().expect("it is next");
     assert_eq!(id(&next.block), id(&closed));
 
@@ -47,7 +47,7 @@ async fn nothing_is_lost_or_doubled_whenever_the_process_ends() {
     l1.land(&sealed);
     let rig = start(&l1).await;
     assert!(rig.engine.next_to_post().await.unwrap().is_none() && rig.next().await.is_none());
-    assert_eq!(rig.bring_back(&closed, &sealed.segments).await, Taken::Known);
+    assert_eq!(rig.bring_back(&closed, &sealed).await, Taken::Known);
     assert_eq!((rig.balance(2, Moment::Settled), rig.records.heads().settled), (7, 2));
     assert!(matches!(rig.records.transaction(hash).unwrap(), Some(Place::Block(block, 0)) if block.number == 2));
 

@@ -306,15 +306,15 @@ impl Rig {
     }
 
     /// Brings a batch back, with proofs that only the test's L1 takes.
-    pub async fn bring_back(&self, block: &Block, segments: &[Vec<u8>; 3]) -> Taken {
-        self.engine.proven(proven(block, segments)).await.unwrap().unwrap()
+    pub async fn bring_back(&self, block: &Block, sealed: &Sealed) -> Taken {
+        self.engine.proven(proven(block, sealed)).await.unwrap().unwrap()
     }
 
     /// A prover takes the next batch and brings it back, and it lands.
     pub async fn settle_next(&self, l1: &mut L1) -> Arc<Block> {
         let block = self.next().await.expect("there is a batch");
         let sealed = l1.derive(&block);
-        assert_eq!(self.bring_back(&block, &sealed.segments).await, Taken::Kept);
+        assert_eq!(self.bring_back(&block, &sealed).await, Taken::Kept);
         let next = self.engine.next_to_post().await.unwrap().expect("it is next");
         assert_eq!(next.block.hash, block.hash);
         l1.land(&sealed);
@@ -338,10 +338,20 @@ pub fn id(block: &Block) -> BatchId {
 }
 
 /// What a prover brings back, its proofs left out.
-pub fn proven(block: &Block, segments: &[Vec<u8>; 3]) -> ProvenBatch {
-    let applied = ApplyChunk {
-        circuit: U256::ONE,
-        rootOut: block.state_root.into(),
+pub fn proven(block: &Block, sealed: &Sealed) -> ProvenBatch {
+    let [apply, authorise] = &sealed.circuits;
+    let applied: Vec<_> = apply.iter().map(|circuit| apply_chunk(*circuit, block.state_root)).collect();
+    let authorised: Vec<_> = authorise.iter().map(|circuit| authorise_chunk(*circuit)).collect();
+    let env = BatchEnv { timestamp: block.timestamp, operator: block.operator };
+    let segments = sealed.segments.each_ref().map(|segment| Bytes::copy_from_slice(segment));
+    let arguments = (env, segments, applied, authorised).abi_encode_params();
+    ProvenBatch { id: id(block), arguments: arguments.into(), root_after: block.state_root }
+}
+
+fn apply_chunk(circuit: u64, root_out: B256) -> ApplyChunk {
+    ApplyChunk {
+        circuit: U256::from(circuit),
+        rootOut: root_out.into(),
         countsOut: U256::ZERO,
         feeOut: U256::ZERO,
         dataDigest: U256::ZERO,
@@ -349,9 +359,9 @@ pub fn proven(block: &Block, segments: &[Vec<u8>; 3]) -> ProvenBatch {
         evaluationsOut: [U256::ZERO; 3],
         product: U256::ONE,
         proof: [U256::ZERO; 8],
-    };
-    let env = BatchEnv { timestamp: block.timestamp, operator: block.operator };
-    let segments = segments.each_ref().map(|segment| Bytes::copy_from_slice(segment));
-    let arguments = (env, segments, vec![applied], Vec::<AuthoriseChunk>::new()).abi_encode_params();
-    ProvenBatch { id: id(block), arguments: arguments.into(), root_after: block.state_root }
+    }
+}
+
+fn authorise_chunk(circuit: u64) -> AuthoriseChunk {
+    AuthoriseChunk { circuit: U256::from(circuit), valueDigest: U256::ZERO, product: U256::ONE, proof: [U256::ZERO; 8] }
 }

@@ -211,10 +211,10 @@ impl Engine {
     /// Puts a batch that the store has behind the closed ones.
     pub(super) fn push_closed(&mut self, sealed: Sealed) -> Result<(), EngineError> {
         let start = sealed.next();
-        let Sealed { block, state, segments } = sealed;
+        let Sealed { block, state, segments, circuits } = sealed;
         let (state, proven) = (Arc::new(state), self.store.proven(block.hash)?);
         self.tip = Tip { start, state: state.clone(), timestamp: block.timestamp };
-        self.closed.push_back(Closed { block: Arc::new(block), segments, state, proven, is_handed: false });
+        self.closed.push_back(Closed { block: Arc::new(block), segments, circuits, state, proven, handed_at: None });
         Ok(())
     }
 

@@ -67,6 +67,18 @@ pub enum NotProven {
         /// Bytes of the one that came.
         found: usize,
     },
+    /// It is cut for other circuits than the batch is: it could be too large for L1.
+    #[error(
+        "the {family} chunks are not those of the batch's own cut: {found} came, expected {expected}, each for its circuit"
+    )]
+    OtherCut {
+        /// The family of circuits, in words for people.
+        family: &'static str,
+        /// Chunks of the batch's own cut.
+        expected: usize,
+        /// Chunks of the call that came.
+        found: usize,
+    },
     /// The root is not the one that this node computed: prover and sequencer disagree on the rules.
     #[error("the root after the batch is {found}, here it is {expected}")]
     OtherRoot {

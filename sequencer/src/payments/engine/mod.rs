@@ -54,7 +54,7 @@ use crate::{
 
 /// How often it is looked whether the open batch is old enough.
 const TICK: Duration = Duration::from_millis(100);
-/// Submissions that share one journal write.
+/// Commands that are handled before the open batch is looked after; the submissions among them share one journal write.
 const GROUP_MAX: usize = 512;
 
 /// How the engine works.
@@ -98,12 +98,14 @@ pub enum EngineError {
 struct Closed {
     block: Arc<Block>,
     segments: [Vec<u8>; 3],
+    /// Numbers of the circuits of its own cut: those of Apply, those of Authorise.
+    circuits: [Vec<u64>; 2],
     /// After it.
     state: Arc<State>,
     /// The arguments of the call that proves it.
     proven: Option<Bytes>,
-    /// Whether a prover has it since this process began.
-    is_handed: bool,
+    /// When a prover was handed it first since this process began, or since its last proofs were found bad.
+    handed_at: Option<Moment>,
 }
 
 /// Where the next batch begins.
@@ -193,10 +195,11 @@ impl Engine {
         Ok(())
     }
 
-    /// Handles a command and the submissions that wait behind it, which share one write to the journal and are answered after it.
+    /// Handles a command and those that wait behind it, a bounded number. Submissions in a row share one write to the journal and are answered after it.
     fn handle_group(&mut self, first: Command) -> Result<(), EngineError> {
         let mut group = Submissions::default();
         let mut next = Some(first);
+        let mut handled = 0;
         while let Some(command) = next.take() {
             match command {
                 Command::Submit { signed, reply } => self.admit(*signed, reply, &mut group),
@@ -205,7 +208,8 @@ impl Engine {
                     self.handle(other)?;
                 }
             }
-            if group.len() < GROUP_MAX {
+            handled += 1;
+            if handled < GROUP_MAX {
                 next = self.commands.try_recv().ok();
             }
         }

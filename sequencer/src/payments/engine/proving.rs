@@ -2,9 +2,12 @@
 //!
 //! Adversarial: provers. What they bring counts if it is this node's own batch; whether its proofs hold is for L1 to say, before it is sent.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use alloy::{primitives::Bytes, sol_types::SolValue};
+use alloy::{
+    primitives::{Bytes, U256},
+    sol_types::SolValue,
+};
 use tandem_l1::bindings::payments::{ApplyChunk, AuthoriseChunk, BatchEnv};
 use tracing::{error, info};
 
@@ -26,9 +29,9 @@ impl Closed {
 impl Engine {
     /// The oldest closed batch without a proof; if the prover holds some of them, the one after. A prover that holds none is free, and the open batch closes for it.
     pub(super) fn next_batch(&mut self, held: Option<BatchId>) -> Result<Option<Arc<Block>>, EngineError> {
+        self.renew_stale()?;
         let holds = |closed: &Closed| held.is_some_and(|held| closed.id() == held && closed.proven.is_none());
         let after = self.closed.iter().any(holds).then_some(held).flatten().map(|held| held.number);
-        self.renew_stale(after)?;
         let next =
             |closed: &&mut Closed| closed.proven.is_none() && after.is_none_or(|after| closed.block.number > after);
         let found = self.closed.iter_mut().find(next);
@@ -36,20 +39,24 @@ impl Engine {
             self.fill()?;
             self.publish()?;
         }
+        let now = self.clock.moment();
         let found = self.closed.iter_mut().find(next);
         Ok(found.map(|closed| {
-            closed.is_handed = true;
+            closed.handed_at.get_or_insert(now);
             closed.block.clone()
         }))
     }
 
     /// A batch that waited for a prover until half of its time had passed is closed anew with what is in it, so that its proof has time to get to L1 (PAY-TIME).
-    fn renew_stale(&mut self, held: Option<u64>) -> Result<(), EngineError> {
+    /// One that was handed out stays as long again, whoever asks: its prover may be at work. That it is handed out once more gives it no more time.
+    fn renew_stale(&mut self) -> Result<(), EngineError> {
         let Some(now) = self.view.as_ref().map(|view| view.head.timestamp) else { return Ok(()) };
+        let half_s = self.config.batch_age_max_s / 2;
         let is_stale = |closed: &&Closed| {
-            let is_held = closed.is_handed && held.is_some_and(|held| closed.block.number <= held);
+            let handed_for = closed.handed_at.map(|moment| self.clock.since(moment));
+            let is_in_work = handed_for.is_some_and(|handed_for| handed_for < Duration::from_secs(half_s));
             let age_s = now.saturating_sub(closed.block.timestamp);
-            closed.proven.is_none() && !is_held && age_s > self.config.batch_age_max_s / 2
+            closed.proven.is_none() && !is_in_work && age_s > half_s
         };
         if let Some(number) = self.closed.iter().find(is_stale).map(|closed| closed.block.number) {
             self.take_back(number, &"they waited for a prover for so long that L1 might not take them any more")?;
@@ -95,7 +102,7 @@ impl Engine {
                     "L1 refuses the proofs of this batch: see that the prover has the chain's keys, and who else reaches --proving; it is handed out again"
                 );
                 closed.proven = None;
-                closed.is_handed = false;
+                closed.handed_at = None;
                 self.store.forget_proven(&[id.hash])?;
             }
             Hopeless::Batch => {
@@ -120,7 +127,7 @@ fn check(closed: &Closed, proven: &ProvenBatch) -> Result<(), NotProven> {
     if arguments.abi_encode_params() != proven.arguments {
         return Err(NotProven::Malformed);
     }
-    let (env, segments, applied, _) = arguments;
+    let (env, segments, applied, authorised) = arguments;
     if (env.timestamp, env.operator) != (closed.block.timestamp, closed.block.operator) {
         return Err(NotProven::OtherEnv);
     }
@@ -130,6 +137,9 @@ fn check(closed: &Closed, proven: &ProvenBatch) -> Result<(), NotProven> {
         }
     }
     let root_out = applied.last().ok_or(NotProven::NoChunks)?.rootOut;
+    let [apply, authorise] = &closed.circuits;
+    check_cut("Apply", apply, applied.iter().map(|chunk| chunk.circuit))?;
+    check_cut("Authorise", authorise, authorised.iter().map(|chunk| chunk.circuit))?;
     let expected = closed.block.state_root;
     for found in [proven.root_after, root_out.into()] {
         if found != expected {
@@ -137,4 +147,16 @@ fn check(closed: &Closed, proven: &ProvenBatch) -> Result<(), NotProven> {
         }
     }
     Ok(())
+}
+
+/// Holds the circuits that a call names to those of the batch's own cut. Any other cut may be one that L1 verifies but has no room for.
+fn check_cut(
+    family: &'static str,
+    expected: &[u64],
+    found: impl ExactSizeIterator<Item = U256> + Clone,
+) -> Result<(), NotProven> {
+    if found.clone().eq(expected.iter().copied().map(U256::from)) {
+        return Ok(());
+    }
+    Err(NotProven::OtherCut { family, expected: expected.len(), found: found.len() })
 }

@@ -15,10 +15,3 @@ pub(super) struct Submissions {
     pub accepted: Vec<Admitted>,
     pub replies: Vec<(Reply, Result<B256, NotAdmitted>)>,
 }
-
-impl Submissions {
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.replies.len()
-    }
-}
