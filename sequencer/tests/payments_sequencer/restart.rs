@@ -1,5 +1,7 @@
 //! kill -9 at every stage: what was promised is there again, once.
 
+use std::time::Duration;
+
 use tandem_sequencer::payments::{
     engine::{Hopeless, Taken},
     view::{Moment, Place},
@@ -108,6 +110,7 @@ async fn operations_stay_between_the_messages_between_which_they_came() {
     l1.timestamp += 1_801;
     l1.number += 1;
     rig.tell(&l1).await;
+    rig.clock.advance(Duration::from_secs(1_800));
     let fresh = rig.next().await.unwrap();
     assert_eq!((fresh.number, fresh.timestamp), (old.number, l1.timestamp));
     for (hash, expected) in [(before, 2), (after, 4)] {
