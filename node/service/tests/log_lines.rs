@@ -36,6 +36,10 @@ const LINES: &[(&str, Shown)] = &[
         "L1 refuses the proofs of this batch: see that the prover has the chain's keys, and who else reaches --proving; it is handed out again",
         Test("an_operation_goes_from_rpc_to_l1"),
     ),
+    (
+        "L1 lacks messages that batches took: nothing is taken back yet, they may come again",
+        Test("messages_may_be_missing_for_a_while"),
+    ),
     ("closed batches are taken back, their operations wait again", Test("another_authors_batch_displaces_closed_ones")),
     ("another batch was first on L1", Test("a_call_is_forced_and_spends_what_is_on_l2")),
     (

@@ -82,13 +82,13 @@ fn range(context: &PaymentsContext, filter: &Filter) -> Result<(u64, u64), RpcEr
 /// Refuses a range of more blocks than the operator's limit, or this chain's, whichever is less.
 fn check_count(first: u64, last: u64, limit: u64) -> Result<(), RpcError> {
     let further = last.checked_sub(first).ok_or(RpcError::ReversedRange)?;
-    if further >= limit {
+    if further < limit.min(BLOCKS_MAX) {
+        return Ok(());
+    }
+    if limit < BLOCKS_MAX {
         return Err(RpcError::LimitExceeded { what: "blocks in one query", limit, flag: flag::LOG_BLOCKS });
     }
-    if further >= BLOCKS_MAX {
-        return Err(Refusal::LogRange { limit: BLOCKS_MAX }.into());
-    }
-    Ok(())
+    Err(Refusal::LogRange { limit: BLOCKS_MAX }.into())
 }
 
 #[cfg(test)]
