@@ -95,7 +95,7 @@ pub enum SessionError {
     },
     /// The node does not take it, does not answer, or is another chain's.
     #[error(transparent)]
-    Node(#[from] NodeError),
+    Node(Box<NodeError>),
     /// Whether the node has it is not known.
     #[error(
         "whether the node has transaction {hash} is not known. To try again without paying twice, repeat the command with --nonce {nonce}. {error}"
@@ -106,7 +106,7 @@ pub enum SessionError {
         /// The nonce that it uses.
         nonce: u64,
         /// What happened while it was sent.
-        error: NodeError,
+        error: Box<NodeError>,
     },
     /// The node gave it up.
     #[error(
@@ -126,7 +126,7 @@ pub enum SessionError {
     )]
     Refused {
         /// The node's words, and what to do about them.
-        error: NodeError,
+        error: Box<NodeError>,
         /// The nonce that was signed.
         nonce: u64,
     },
@@ -146,4 +146,10 @@ pub enum SessionError {
         /// The nonce that it uses.
         nonce: u64,
     },
+}
+
+impl From<NodeError> for SessionError {
+    fn from(error: NodeError) -> Self {
+        Self::Node(Box::new(error))
+    }
 }

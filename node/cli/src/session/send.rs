@@ -110,6 +110,7 @@ pub async fn send(
     let transaction = sign(name, limits, call, account, &key)?;
     let (operation, hash) = (transaction.operation, transaction.hash());
     node.send(transaction.encode().into(), hash).await.map_err(|error| {
+        let error = Box::new(error);
         if error.is_refusal() {
             SessionError::Refused { error, nonce }
         } else {

@@ -21,6 +21,7 @@ use std::{
 };
 
 /// What happened to a chunk.
+#[allow(clippy::large_enum_variant, reason = "a few hundred bytes for each chunk")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// A stage of the chunk of this number begins. Those of one chunk come in their order, between them those of others.

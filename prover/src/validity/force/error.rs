@@ -36,7 +36,7 @@ pub enum ForceError {
     Rpc(#[from] RpcFailure),
     /// The chain's events cannot be read.
     #[error(transparent)]
-    History(#[from] HistoryError),
+    History(Box<HistoryError>),
     /// The segments of a batch cannot be had.
     #[error("batch {index}: {source}")]
     Posted {
@@ -142,6 +142,12 @@ pub enum ForceError {
     /// The end was asked for.
     #[error("ended before the batch was on L1; what was proven is kept")]
     Cancelled,
+}
+
+impl From<HistoryError> for ForceError {
+    fn from(error: HistoryError) -> Self {
+        Self::History(Box::new(error))
+    }
 }
 
 impl From<Moved> for ForceError {

@@ -133,7 +133,7 @@ fn points_that_cannot_be_added_by_the_common_rule() {
         let repeated: Vec<_> = (0..BLOCK_ENTRIES + 700).map(|_| some[rng.gen_range(0..some.len())]).collect();
         compare(&repeated, &witness(repeated.len(), 0.7), "repeated");
         compare(&repeated, &integers(vec![Fr::one(); repeated.len()]), "repeated, in one bucket");
-        compare(&vec![infinity; 50], &witness(50, 0.3), "infinity alone");
+        compare(&[infinity; 50], &witness(50, 0.3), "infinity alone");
     }
     check::<g1::Config>();
     check::<g2::Config>();
