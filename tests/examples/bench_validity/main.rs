@@ -18,8 +18,8 @@ use tandem_tests::payments::{Chain, Draft, ESCAPE_DELAY, ETHER, Proving, WINDOW,
 
 /// Accounts that send to each other.
 const ACCOUNTS: usize = 3;
-/// Transfers that fill two large Apply chunks, and sixteen; the last slot credits the fee.
-const TRANSFERS: [usize; 2] = [53, 431];
+/// Transfers that fill four large Apply chunks, and sixteen: the last slot credits the fee, and two of the first batch make the operator's leaf.
+const TRANSFERS: [usize; 2] = [105, 431];
 /// Targets of a whole batch: gas and bytes per transfer, at most.
 const GAS_MAX: f64 = 5_000.0;
 const BYTES_MAX: f64 = 70.0;
