@@ -2,8 +2,8 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use tandem_l1::PrivateKey;
-use tandem_service::LogFormat;
+use tandem_l1::{PrivateKey, submit::SubmitterConfig};
+use tandem_service::{LogFormat, Readiness};
 use url::Url;
 
 use crate::{
@@ -130,6 +130,16 @@ impl SequencerFlags {
                 price_percent: self.batch_price_percent,
             },
             mempool: self.mempool,
+            ..Default::default()
+        }
+    }
+
+    /// How transactions to L1 are sent, and where it is said what keeps them.
+    pub fn submitter(&self, readiness: &Readiness) -> SubmitterConfig {
+        SubmitterConfig {
+            poll_interval: Duration::from_millis(self.l1_poll_ms.min(1_000)),
+            patience: Duration::from_secs(self.l1_patience_s),
+            readiness: readiness.clone(),
             ..Default::default()
         }
     }

@@ -24,11 +24,11 @@ pub trait Chain {
 /// A block in its place.
 #[derive(Debug)]
 pub struct Followed<B> {
-    /// Its hash.
+    /// The block's hash.
     pub hash: B256,
     /// The hash of the one before.
     pub parent_hash: B256,
-    /// The block.
+    /// The block itself.
     pub block: B,
 }
 

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use tandem_chain::{ChainConfig, ChainKind};
 use tandem_l1::{
     Archive, BeaconClient, BlobSource, Deployment, DeploymentError, L1Client, PayloadFetcher, ReaderConfig, RpcFailure,
-    submit::{FileJournal, SubmitError, Submitter, SubmitterConfig},
+    submit::{FileJournal, SubmitError, Submitter},
 };
 use tandem_service::Readiness;
 use tandem_store::{Options, Store, StoreError};
@@ -263,12 +263,6 @@ async fn poster(
     readiness: &Readiness,
 ) -> Result<Poster, NodeError> {
     let journal = FileJournal::new(flags.data_dir.join("l1-transaction.json"));
-    let config = SubmitterConfig {
-        poll_interval: Duration::from_millis(flags.l1_poll_ms.min(1_000)),
-        patience: Duration::from_secs(flags.l1_patience_s),
-        readiness: readiness.clone(),
-        ..Default::default()
-    };
-    let submitter = Submitter::new(client, flags.key.signer(), journal, config).await?;
+    let submitter = Submitter::new(client, flags.key.signer(), journal, flags.submitter(readiness)).await?;
     Ok(Poster::new(deployment.chain.clone(), store, engine, submitter, flags.poster(), signals, readiness))
 }

@@ -23,7 +23,7 @@ use tandem_circuits::{
 use tandem_l1::{Deployment, L1Client, L1Header, RpcFailure, bindings::ValiditySettlement};
 use tandem_payments::{
     Fr,
-    batch::{ApplyCircuit, AuthoriseCircuit, Circuits},
+    batch::{ApplyCircuit, Circuits},
 };
 
 /// Why there are no keys.
@@ -111,28 +111,13 @@ pub async fn verifying(
 
 /// The circuits that batches are cut for where L1 has these keys; `None` if none of them applies operations.
 pub fn circuits(keys: &VerifyingKeys) -> Option<Circuits> {
-    let of = |small, large| match (keys.contains_key(&small), keys.contains_key(&large)) {
-        (true, true) => Some([true, false]),
-        (true, false) => Some([true; 2]),
-        (false, true) => Some([false; 2]),
-        (false, false) => None,
-    };
-    let apply = of(CircuitId::ApplySmall, CircuitId::ApplyLarge)?;
-    let session = of(CircuitId::SessionSmall, CircuitId::SessionLarge);
-    let apply_of = |small| if small { ApplyCircuit::SMALL } else { ApplyCircuit::LARGE };
-    let session_of = |small| if small { AuthoriseCircuit::SESSION_SMALL } else { AuthoriseCircuit::SESSION_LARGE };
-    Some(Circuits {
-        apply: apply.map(apply_of),
-        session: session.map(|session| session.map(session_of)),
-        ethereum: None,
-        register: None,
-    })
+    Circuits::among(|id| keys.keys().any(|circuit| circuit.number() == id))
 }
 
 /// Where proving keys are, and what they must be of.
 #[derive(Clone, Debug)]
 pub struct ProvingKeys {
-    /// The folder.
+    /// The folder that was looked into.
     pub directory: PathBuf,
     /// The L1 on which the chain settles: on a devnet's, keys that are missing are made.
     pub l1_chain_id: u64,

@@ -3,10 +3,7 @@
 use alloy::primitives::B256;
 use tandem_store::StoreError;
 
-use crate::{
-    evm::ExecutionError,
-    mempool::{Refused, flag},
-};
+use crate::{commands::NoAnswer, evm::ExecutionError, mempool::Refused};
 
 /// What ends the engine: nothing a user or L1 says can cause it.
 #[derive(Debug, thiserror::Error)]
@@ -46,10 +43,7 @@ pub enum AskError {
     /// The mempool refuses the transaction.
     #[error(transparent)]
     Refused(#[from] Refused),
-    /// The engine has more to do than it can: try again.
-    #[error("node is overloaded, try again (--{})", flag::SUBMISSIONS)]
-    Overloaded,
-    /// The engine is stopping.
-    #[error("node is shutting down")]
-    Stopped,
+    /// The engine does not answer.
+    #[error(transparent)]
+    NoAnswer(#[from] NoAnswer),
 }

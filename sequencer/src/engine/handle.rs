@@ -1,12 +1,6 @@
 //! How the rest of the node talks to the engine.
 
-use std::{
-    sync::{
-        Arc,
-        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
-    },
-    time::Duration,
-};
+use std::sync::{Arc, mpsc::Receiver};
 
 use alloy::primitives::{B256, U256};
 use tandem_chain::{BatchHeader, Checkpoint, Message, derive::L1Batch};
@@ -14,7 +8,7 @@ use tandem_evm::Recovered;
 use tokio::sync::{oneshot, watch};
 
 use super::AskError;
-use crate::mempool::PoolView;
+use crate::{commands::Commands, mempool::PoolView};
 
 /// Commands that may wait at least, whatever the limit of submissions: L1 has some to give too.
 const COMMANDS_MIN: usize = 16;
@@ -99,7 +93,7 @@ pub struct L1Tip {
 /// How the rest of the node talks to the engine.
 #[derive(Clone)]
 pub struct EngineHandle {
-    commands: SyncSender<Command>,
+    commands: Commands<Command>,
     head: watch::Receiver<HeadInfo>,
     synced: watch::Receiver<bool>,
     pool: Arc<PoolView>,
@@ -113,13 +107,13 @@ impl EngineHandle {
         synced: watch::Receiver<bool>,
         pool: Arc<PoolView>,
     ) -> (Self, Receiver<Command>) {
-        let (commands, received) = sync_channel(submissions_max.max(COMMANDS_MIN));
+        let (commands, received) = Commands::new(submissions_max.max(COMMANDS_MIN));
         (Self { commands, head, synced, pool }, received)
     }
 
     /// Offers a transaction. When it is accepted, it is in the journal and survives kill -9.
     pub async fn submit(&self, transaction: Recovered) -> Result<B256, AskError> {
-        self.ask(|reply| Command::Submit { transaction, reply }).await?
+        self.commands.ask(|reply| Command::Submit { transaction, reply }).await?
     }
 
     /// What waits and what was dropped. Asks nothing of the engine.
@@ -139,57 +133,38 @@ impl EngineHandle {
 
     /// A batch of ours is on L1.
     pub async fn landed(&self, landed: Landed) -> Result<Landing, AskError> {
-        self.tell(|reply| Command::Landed { landed, reply }).await
+        Ok(self.commands.tell(|reply| Command::Landed { landed, reply }).await?)
     }
 
     /// A batch that is not the next of ours is on L1.
     pub async fn foreign(&self, batch: L1Batch, messages: Vec<Message>, place: L1Place) -> Result<Adoption, AskError> {
-        self.tell(|reply| Command::Foreign { batch: Box::new(batch.clone()), messages: messages.clone(), place, reply })
-            .await
+        let batch = Box::new(batch);
+        let command = |reply| Command::Foreign { batch: batch.clone(), messages: messages.clone(), place, reply };
+        Ok(self.commands.tell(command).await?)
     }
 
     /// L1 has one more block with these messages, which are in the store. `tip` is its newest block, which may be a later one.
     pub async fn l1_block(&self, messages: Vec<(u64, Message)>, tip: L1Tip) -> Result<(), AskError> {
-        self.tell(|reply| Command::L1Messages { messages: messages.clone(), tip, reply }).await
+        Ok(self.commands.tell(|reply| Command::L1Messages { messages: messages.clone(), tip, reply }).await?)
     }
 
     /// The Inbox will never take the closed batches: sequences everything after the last batch on L1 again.
     pub async fn resequence(&self) -> Result<(), AskError> {
-        self.tell(|reply| Command::Resequence { reply }).await
+        Ok(self.commands.tell(|reply| Command::Resequence { reply }).await?)
     }
 
     /// L1 was read to its end.
     pub async fn synced(&self) -> Result<(), AskError> {
-        self.tell(|reply| Command::Synced { reply }).await
+        Ok(self.commands.tell(|reply| Command::Synced { reply }).await?)
     }
 
     /// The next block shall not wait until something is to be put in. Forgotten while the engine has too much to do: then it builds blocks.
     pub fn want_block(&self) {
-        let _ = self.commands.try_send(Command::WantBlock);
+        self.commands.hint(Command::WantBlock);
     }
 
     /// Everything on L1 above `to` is void.
     pub async fn l1_reorg(&self, to: u64) -> Result<(), AskError> {
-        self.tell(|reply| Command::L1Reorg { to, reply }).await
-    }
-
-    /// One question, one answer. Never waits for room in the channel.
-    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, AskError> {
-        let (reply, answer) = oneshot::channel();
-        self.commands.try_send(command(reply)).map_err(|error| match error {
-            TrySendError::Full(_) => AskError::Overloaded,
-            TrySendError::Disconnected(_) => AskError::Stopped,
-        })?;
-        answer.await.map_err(|_| AskError::Stopped)
-    }
-
-    /// As [`EngineHandle::ask`], but what L1 says is never dropped: waits until the engine has room.
-    async fn tell<T>(&self, mut command: impl FnMut(oneshot::Sender<T>) -> Command) -> Result<T, AskError> {
-        loop {
-            match self.ask(&mut command).await {
-                Err(AskError::Overloaded) => tokio::time::sleep(Duration::from_millis(20)).await,
-                answer => return answer,
-            }
-        }
+        Ok(self.commands.tell(|reply| Command::L1Reorg { to, reply }).await?)
     }
 }

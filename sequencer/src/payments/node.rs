@@ -1,14 +1,13 @@
 //! Wiring of a payments chain's parts.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tandem_l1::{
     Deployment, L1Client,
-    deploy::KeySet,
     payments::{RulesError, rules},
-    submit::{FileJournal, SubmitError, Submitter, SubmitterConfig},
+    submit::{FileJournal, SubmitError, Submitter},
 };
-use tandem_payments::batch::{ApplyCircuit, AuthoriseCircuit, BatchLimits, Circuits};
+use tandem_payments::batch::{BatchLimits, Circuits};
 use tandem_service::Readiness;
 use tandem_store::{Options, SequencedStore, StoreError};
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
@@ -57,9 +56,9 @@ pub enum PaymentsError {
 /// Where callers and provers are listened to.
 #[derive(Debug)]
 pub struct Listeners {
-    /// For JSON-RPC.
+    /// Where callers of JSON-RPC are listened to.
     pub rpc: TcpListener,
-    /// For provers.
+    /// Where provers are listened to.
     pub proving: TcpListener,
 }
 
@@ -74,9 +73,13 @@ pub async fn start(
     let chain = deployment.chain.clone();
     let store = SequencedStore::open(flags.data_dir.join("db"), &chain, Options { sync: flags.sync })?;
     let in_force = rules(&client, deployment.schedule, chain.settlement).await?;
+    let known = in_force.keys.circuits();
+    let has = |id| known.iter().any(|circuit| u64::from(*circuit) == id);
+    // L1 stores no set without a key of Apply (PAY-KEYS).
+    let circuits = Circuits::among(has).unwrap_or(Circuits::STANDARD);
     let (readiness, postable) = (Readiness::default(), Arc::new(Notify::new()));
     let journal = FileJournal::new(flags.data_dir.join("l1-transaction.json"));
-    let submitter = Submitter::new(client.clone(), flags.key.signer(), journal, submitter(&flags, &readiness)).await?;
+    let submitter = Submitter::new(client.clone(), flags.key.signer(), journal, flags.submitter(&readiness)).await?;
     let config = EngineConfig {
         operator: submitter.account(),
         gas_price: flags.payments.gas_price_wei,
@@ -85,7 +88,7 @@ pub async fn start(
         l1_depth: flags.l1_depth,
         batch_age_max_s: in_force.batch_age_max_s,
         mempool: flags.mempool,
-        rules: Rules { circuits: circuits(&in_force.keys), limits: BatchLimits::default() },
+        rules: Rules { circuits, limits: BatchLimits::default() },
     };
     let (engine, handle, records) = Engine::new(chain.clone(), config, store, Clock::system(), postable.clone());
     let interval = Duration::from_millis(flags.l1_poll_ms);
@@ -96,9 +99,9 @@ pub async fn start(
     let poster = Poster::new(chain.clone(), handle.clone(), submitter, interval, age_s, postable, &readiness);
     let askers_max = flags.payments.proving_askers_max;
     let proving = ProvingService::new(&chain, handle.clone(), records.clone(), askers_max);
-    let (rpc_address, proving_address): (Option<SocketAddr>, Option<SocketAddr>) =
-        (listeners.rpc.local_addr().ok(), listeners.proving.local_addr().ok());
-    info!(chain_id = chain.l2_chain_id, rpc = ?rpc_address, proving = ?proving_address, account = %poster.account(), "payments sequencer started");
+    let address = |listener: &TcpListener| listener.local_addr().map_err(PaymentsError::Rpc);
+    let (rpc, proving_at) = (address(&listeners.rpc)?, address(&listeners.proving)?);
+    info!(chain_id = chain.l2_chain_id, %rpc, proving = %proving_at, account = %poster.account(), "payments sequencer started");
 
     let context = PaymentsContext::new(chain, config, records, handle, l1_heads, flags.limits, readiness)
         .with_hosts(flags.http_hosts.clone().into())
@@ -114,34 +117,4 @@ pub async fn start(
     tasks.spawn(async move { Ok(proving.serve(listeners.proving, token).await?) });
     tasks.spawn(async move { rpc::serve(listeners.rpc, context, cancel).await.map_err(PaymentsError::Rpc) });
     Ok(tasks)
-}
-
-fn submitter(flags: &SequencerFlags, readiness: &Readiness) -> SubmitterConfig {
-    SubmitterConfig {
-        poll_interval: Duration::from_millis(flags.l1_poll_ms.min(1_000)),
-        patience: Duration::from_secs(flags.l1_patience_s),
-        readiness: readiness.clone(),
-        ..Default::default()
-    }
-}
-
-/// The circuits that batches are cut for: of each family those that L1 has keys of.
-fn circuits(keys: &KeySet) -> Circuits {
-    let known = keys.circuits();
-    let has = |id: u64| known.iter().any(|circuit| u64::from(*circuit) == id);
-    let (small, large) = (ApplyCircuit::SMALL, ApplyCircuit::LARGE);
-    let apply = match (has(small.id), has(large.id)) {
-        (true, false) => [small; 2],
-        (false, true) => [large; 2],
-        // A set without either is none.
-        (true, true) | (false, false) => [small, large],
-    };
-    let (small, large) = (AuthoriseCircuit::SESSION_SMALL, AuthoriseCircuit::SESSION_LARGE);
-    let session = match (has(small.id), has(large.id)) {
-        (true, true) => Some([small, large]),
-        (true, false) => Some([small; 2]),
-        (false, true) => Some([large; 2]),
-        (false, false) => None,
-    };
-    Circuits { apply, session, ..Circuits::STANDARD }
 }

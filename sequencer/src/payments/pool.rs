@@ -43,7 +43,7 @@ pub enum NoPlace {
 /// What changed, for whoever shows it.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// One waits.
+    /// One more operation waits.
     Added(Arc<Signed>),
     /// One does not wait any more.
     Removed(Arc<Signed>),

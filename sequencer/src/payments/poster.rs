@@ -26,7 +26,8 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::engine::{AskError, BatchId, EngineHandle, Hopeless, ToPost};
+use super::engine::{BatchId, EngineHandle, Hopeless, ToPost};
+use crate::commands::NoAnswer;
 
 /// Longest time between tries while L1 does not let us post.
 const RETRY_INTERVAL_MAX: Duration = Duration::from_secs(60);
@@ -40,7 +41,7 @@ const CHECKPOINT_BLOCKS: u64 = 1_000;
 pub enum PosterError {
     /// The engine is gone.
     #[error("engine: {0}")]
-    Engine(#[from] AskError),
+    Engine(#[from] NoAnswer),
     /// The endpoint did not answer.
     #[error(transparent)]
     Rpc(#[from] RpcFailure),

@@ -27,10 +27,11 @@ use tonic::{
 };
 
 use super::{
-    engine::{AskError, BatchId, EngineHandle, ProvenBatch, Taken},
+    engine::{BatchId, EngineHandle, ProvenBatch, Taken},
     records::{Block, Origin},
     view::Records,
 };
+use crate::commands::NoAnswer;
 
 /// The flag that bounds how many provers wait at a time.
 pub const ASKERS_FLAG: &str = "proving-askers-max";
@@ -150,7 +151,7 @@ fn hash(bytes: &[u8], field: &'static str) -> Result<B256, Status> {
     B256::try_from(bytes).map_err(|_| Status::invalid_argument(format!("{field} has {} bytes, not 32", bytes.len())))
 }
 
-fn unavailable(error: AskError) -> Status {
+fn unavailable(error: NoAnswer) -> Status {
     Status::unavailable(error.to_string())
 }
 

@@ -21,7 +21,7 @@ pub const MESSAGE_TYPE: u8 = 0x7e;
 pub struct Block {
     /// Index of the batch.
     pub number: u64,
-    /// See [`block_hash`].
+    /// The hash that [`block_hash`] gives.
     pub hash: B256,
     /// Hash of the block before.
     pub parent_hash: B256,

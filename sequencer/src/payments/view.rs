@@ -43,7 +43,7 @@ pub enum Moment {
 pub struct Heads {
     /// The last closed batch.
     pub latest: u64,
-    /// Its hash.
+    /// The hash of that batch as a block.
     pub latest_hash: B256,
     /// The last batch on L1. What is there is proven and final in the settlement.
     pub settled: u64,
@@ -73,7 +73,7 @@ pub enum Place {
     Block(Arc<Block>, usize),
     /// In the open batch, at an index.
     Pending(Box<Transaction>, usize),
-    /// It waits.
+    /// It waits for its turn.
     Waiting(Arc<Signed>),
     /// It was given up, for this reason.
     Dropped(String),

@@ -25,10 +25,11 @@ use tracing::{info, warn};
 
 use super::{
     draft::{Draft, Rules, Start},
-    engine::{AskError, EngineHandle},
+    engine::EngineHandle,
     l1::{L1View, Landed},
     records::{Block, Transaction, block_hash},
 };
+use crate::commands::NoAnswer;
 
 /// An endpoint that fails for longer is a reason not to be ready, and is told in the log.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
@@ -40,7 +41,7 @@ const BLOCKS_MAX: u64 = 2_000;
 pub enum WatcherError {
     /// The engine is gone.
     #[error(transparent)]
-    Engine(#[from] AskError),
+    Engine(#[from] NoAnswer),
     /// The schedule has other rules for new batches than this node was started with.
     #[error(
         "batch {index} on L1 is under configuration {found}, this node has {expected}: start it with the deployment file of the new entry"

@@ -1,6 +1,6 @@
 //! What every method reads: the store, the engine, and which block a tag means.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use alloy::eips::{BlockId, BlockNumberOrTag};
 use tandem_chain::ChainConfig;
@@ -27,12 +27,7 @@ pub struct RpcContext {
     l1_heads: watch::Receiver<L1Heads>,
     /// What keeps the node from its work.
     readiness: Readiness,
-    /// For what only reads or executes.
-    questions: Turns,
-    /// For transactions that are offered: questions, however many and slow, keep none of them waiting, and have none refused.
-    offers: Turns,
-    /// Until when the request that this copy serves may work; none until it begins.
-    deadline: Option<Instant>,
+    pub(crate) turns: Turns,
     /// L1, if callers may move its clock.
     l1_clock: Option<L1Client>,
 }
@@ -56,10 +51,8 @@ impl RpcContext {
             engine,
             l1_heads,
             readiness: Readiness::default(),
-            questions: Turns::new(&limits),
-            offers: Turns::new(&limits),
+            turns: Turns::new(limits),
             hosts: Arc::default(),
-            deadline: None,
             l1_clock: None,
             limits,
         }
@@ -102,8 +95,7 @@ impl RpcContext {
         self,
         work: impl FnOnce(&Self) -> Result<T, RpcError> + Send + 'static,
     ) -> Result<T, RpcError> {
-        let turns = self.questions.clone();
-        self.in_turn(turns, work).await
+        self.turns.clone().question(move |turns| work(&Self { turns, ..self })).await
     }
 
     /// Likewise, for what concerns a transaction that is offered.
@@ -111,31 +103,7 @@ impl RpcContext {
         self,
         work: impl FnOnce(&Self) -> Result<T, RpcError> + Send + 'static,
     ) -> Result<T, RpcError> {
-        let turns = self.offers.clone();
-        self.in_turn(turns, work).await
-    }
-
-    async fn in_turn<T: Send + 'static>(
-        mut self,
-        turns: Turns,
-        work: impl FnOnce(&Self) -> Result<T, RpcError> + Send + 'static,
-    ) -> Result<T, RpcError> {
-        let limits = self.limits;
-        let work = move |deadline| {
-            self.deadline = deadline;
-            work(&self)
-        };
-        turns.take(limits, work).await
-    }
-
-    /// An error once a request has worked for as long as it may.
-    pub(crate) fn check_time(&self) -> Result<(), RpcError> {
-        match self.deadline {
-            Some(deadline) if Instant::now() > deadline => {
-                Err(RpcError::TakesTooLong { limit_s: self.limits.execution_time_max_s })
-            }
-            _ => Ok(()),
-        }
+        self.turns.clone().offer(move |turns| work(&Self { turns, ..self })).await
     }
 
     /// The newest block, by number and hash.

@@ -6,7 +6,7 @@ use tandem_chain::TransitionError;
 use tandem_store::{MissingPreimage, StoreError};
 
 use super::{flag, hosts::HOSTS_FLAG, reverts::reason};
-use crate::engine::AskError;
+use crate::{commands::NoAnswer, engine::AskError};
 
 /// Characters of an unknown method's name that are repeated to whoever asked for it.
 const METHOD_CHARACTERS_SHOWN: usize = 100;
@@ -238,7 +238,7 @@ impl RpcError {
             Self::LimitExceeded { .. }
             | Self::TooSlow { .. }
             | Self::Overloaded
-            | Self::Submit(AskError::Overloaded) => -32005,
+            | Self::Submit(AskError::NoAnswer(NoAnswer::Overloaded)) => -32005,
             Self::UnknownBlock
             | Self::UnknownTransaction
             | Self::TransactionsUnknown { .. }

@@ -68,6 +68,14 @@ impl Circuits {
         register: None,
     };
 
+    /// Those of [`Circuits::STANDARD`] that L1 has keys of, by their numbers. A family of which it has one key is cut for that circuit alone. None
+    /// without a circuit of Apply.
+    pub fn among(has: impl Fn(u64) -> bool) -> Option<Self> {
+        let Self { apply, session, .. } = Self::STANDARD;
+        let session = session.and_then(|pair| known(pair, |circuit| has(circuit.id)));
+        Some(Self { apply: known(apply, |circuit| has(circuit.id))?, session, ..Self::STANDARD })
+    }
+
     /// The circuits that verify signatures of a kind, none if nothing does.
     pub const fn authorise(&self, kind: SignatureKind) -> Option<[AuthoriseCircuit; 2]> {
         match kind {
@@ -75,6 +83,16 @@ impl Circuits {
             SignatureKind::Ethereum => self.ethereum,
             SignatureKind::Register => self.register,
         }
+    }
+}
+
+/// A family without the circuits that are not known; none if neither is.
+fn known<C: Copy>([small, large]: [C; 2], is_known: impl Fn(&C) -> bool) -> Option<[C; 2]> {
+    match (is_known(&small), is_known(&large)) {
+        (true, true) => Some([small, large]),
+        (true, false) => Some([small; 2]),
+        (false, true) => Some([large; 2]),
+        (false, false) => None,
     }
 }
 

@@ -198,6 +198,26 @@ fn what_does_not_fit_changes_nothing() {
     }
 }
 
+/// PAY-CUT: batches are cut for circuits that L1 has keys of, and for no others.
+#[test]
+fn circuits_without_a_key_are_not_cut_for() {
+    let among = |ids: &[u64]| Circuits::among(|id| ids.contains(&id));
+    assert_eq!(among(&[1, 2, 3, 4]), Some(Circuits::STANDARD));
+    let of = |apply: [u64; 2], session: Option<[u64; 2]>| Some((apply, session));
+    for (ids, expected) in [
+        (&[1][..], of([1, 1], None)),
+        (&[2, 4], of([2, 2], Some([4, 4]))),
+        (&[1, 2, 3], of([1, 2], Some([3, 3]))),
+        (&[3, 4], None),
+        (&[], None),
+    ] {
+        let found = among(ids).map(|circuits| {
+            (circuits.apply.map(|circuit| circuit.id), circuits.session.map(|pair| pair.map(|circuit| circuit.id)))
+        });
+        assert_eq!(found, expected, "{ids:?}");
+    }
+}
+
 /// A full default batch of transfers is bounded by its proofs, one of withdrawals by its bytes; neither comes near the gas cap of
 /// EIP-7825.
 #[test]

@@ -73,7 +73,7 @@ pub fn estimate_gas(context: &RpcContext, params: &Params) -> Result<Value, RpcE
     let mut low = used.saturating_sub(1);
     let mut attempt = spent.saturating_add(CALL_STIPEND).saturating_mul(64) / 63;
     while high - low > high / 64 {
-        context.check_time()?;
+        context.turns.check_time()?;
         let middle = low + (high - low) / 2;
         // Most calls need little more than they used: begin there, and halve the gap only then.
         let gas_limit = attempt.clamp(low + 1, middle.max(low + 1));
@@ -114,7 +114,7 @@ pub fn create_access_list(context: &RpcContext, params: &Params) -> Result<Value
         .collect();
     items.sort_unstable_by_key(|item| item.address);
     simulation.request.access_list = Some(AccessList(items.clone()));
-    context.check_time()?;
+    context.turns.check_time()?;
     let listed = simulation.run(gas_limit)?.result;
     let gas_used = listed.tx_gas_used().max(simulation.data_gas()?);
     let mut answer = serde_json::json!({ "accessList": json::value(&items)?, "gasUsed": json::quantity(gas_used)? });

@@ -43,7 +43,7 @@ fn within(
     let mut search = context.store.search_logs(respects, first..=last)?;
     let mut found = Vec::new();
     loop {
-        context.check_time()?;
+        context.turns.check_time()?;
         let number = match search.step()? {
             Searched::Found(number) => number,
             Searched::Nothing => continue,

@@ -27,7 +27,7 @@ pub fn build(context: &RpcContext) -> Result<(EvmBlock, tandem_chain::Checkpoint
     let mut builder = BlockBuilder::begin(&context.chain, &head, head_hash, attributes, &mut state)?;
     let mut best = pool.best(builder.base_fee());
     while let Some(transaction) = best.next() {
-        if builder.gas_left() < MIN_WORK_GAS || context.check_time().is_err() {
+        if builder.gas_left() < MIN_WORK_GAS || context.turns.check_time().is_err() {
             break;
         }
         // What cannot be executed now waits on, or is dropped by who may.
@@ -44,7 +44,7 @@ fn waiting(context: &RpcContext, state: &mut WorldState<tandem_store::Store>) ->
     let mut pool = Mempool::new(MempoolLimits::DEFAULT);
     let waiting = context.engine.pool().content(usize::MAX).unwrap_or_default();
     for (transaction, is_executable) in waiting {
-        context.check_time()?;
+        context.turns.check_time()?;
         if is_executable {
             let nonce = state.account(transaction.signer())?.map_or(0, |info| info.nonce);
             pool.restore(Arc::clone(&transaction), nonce, Default::default());

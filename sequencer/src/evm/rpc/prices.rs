@@ -61,7 +61,7 @@ pub fn fee_history(context: &RpcContext, params: &Params) -> Result<Value, RpcEr
     let mut history = FeeHistory { oldest_block: oldest, ..Default::default() };
     let mut rewards = Vec::new();
     for number in oldest..=newest {
-        context.check_time()?;
+        context.turns.check_time()?;
         let header = context.header(Some(number.into()))?;
         history.base_fee_per_gas.push(header.base_fee_per_gas.unwrap_or_default().into());
         history.gas_used_ratio.push(header.gas_used as f64 / header.gas_limit.max(1) as f64);

@@ -73,7 +73,7 @@ pub fn replay(
     let queue_index = context.store.queue_index_after(parent.number)?.ok_or(RpcError::UnknownBlock)?;
     let mut messages = queue_index..;
     for (index, transaction) in block.transactions.iter().enumerate().take(count) {
-        context.check_time()?;
+        context.turns.check_time()?;
         // Nobody sees the state after the last one.
         let is_last = index.saturating_add(1) == count;
         match transaction {

@@ -150,7 +150,7 @@ impl Simulated<'_> {
     }
 
     fn call(&mut self, open: &mut Open, request: TransactionRequest) -> Result<(), RpcError> {
-        self.context.check_time()?;
+        self.context.turns.check_time()?;
         let tx = self.tx(open, request)?;
         let mut cfg = tandem_evm::block::cfg_env(self.context.chain.l2_chain_id);
         cfg.disable_nonce_check = !self.validates;

@@ -1,18 +1,15 @@
 //! How the rest of the node talks to the engine.
 
-use std::{
-    sync::{
-        Arc,
-        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
-    },
-    time::Duration,
-};
+use std::sync::{Arc, mpsc::Receiver};
 
 use alloy::primitives::{B256, Bytes};
 use tokio::sync::oneshot;
 
 use super::refusal::NotAdmitted;
-use crate::payments::{l1::L1View, records::Block, signed::Signed};
+use crate::{
+    commands::{Commands, NoAnswer},
+    payments::{l1::L1View, records::Block, signed::Signed},
+};
 
 /// Commands that may wait at least, whatever the limit of submissions: L1 and the prover have some to give too.
 const COMMANDS_MIN: usize = 64;
@@ -20,7 +17,7 @@ const COMMANDS_MIN: usize = 64;
 /// A batch that a prover was handed, by index and hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchId {
-    /// Its index.
+    /// The batch's index.
     pub number: u64,
     /// Its hash as a block.
     pub hash: B256,
@@ -29,7 +26,7 @@ pub struct BatchId {
 /// A batch with its proofs, as it is brought back.
 #[derive(Clone, Debug)]
 pub struct ProvenBatch {
-    /// Which one.
+    /// Which batch it is.
     pub id: BatchId,
     /// `abi.encode(BatchEnv, bytes[3], ApplyChunk[], AuthoriseChunk[])`.
     pub arguments: Bytes,
@@ -82,9 +79,9 @@ pub enum NotProven {
     /// The root is not the one that this node computed: prover and sequencer disagree on the rules.
     #[error("the root after the batch is {found}, here it is {expected}")]
     OtherRoot {
-        /// This node's.
+        /// The root that this node computed.
         expected: B256,
-        /// The prover's.
+        /// The root that the prover brought.
         found: B256,
     },
     /// No Apply chunk: L1 takes no batch without.
@@ -110,17 +107,6 @@ pub enum Hopeless {
     Batch,
 }
 
-/// The engine does not answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AskError {
-    /// It has too much to do.
-    #[error("node is overloaded, try again (--mempool-submissions-max)")]
-    Overloaded,
-    /// The node stops.
-    #[error("node is shutting down")]
-    Stopped,
-}
-
 /// What others ask of the engine.
 pub(super) enum Command {
     Submit { signed: Box<Signed>, reply: oneshot::Sender<Result<B256, NotAdmitted>> },
@@ -133,62 +119,42 @@ pub(super) enum Command {
 
 /// How the rest of the node talks to the engine. Cheap to clone.
 #[derive(Clone)]
-pub struct EngineHandle(SyncSender<Command>);
+pub struct EngineHandle(Commands<Command>);
 
 impl EngineHandle {
     /// For an engine that takes commands from what is returned beside it.
     pub(super) fn new(submissions_max: usize) -> (Self, Receiver<Command>) {
-        let (commands, received) = sync_channel(submissions_max.max(COMMANDS_MIN));
+        let (commands, received) = Commands::new(submissions_max.max(COMMANDS_MIN));
         (Self(commands), received)
     }
 
     /// Offers an operation. When it is admitted, it is in the journal and survives kill -9.
-    pub async fn submit(&self, signed: Signed) -> Result<Result<B256, NotAdmitted>, AskError> {
-        self.ask(|reply| Command::Submit { signed: Box::new(signed), reply }).await
+    pub async fn submit(&self, signed: Signed) -> Result<Result<B256, NotAdmitted>, NoAnswer> {
+        self.0.ask(|reply| Command::Submit { signed: Box::new(signed), reply }).await
     }
 
     /// L1 is this now.
-    pub async fn l1(&self, view: L1View) -> Result<(), AskError> {
-        self.tell(|reply| Command::L1 { view: Box::new(view.clone()), reply }).await
+    pub async fn l1(&self, view: L1View) -> Result<(), NoAnswer> {
+        self.0.tell(|reply| Command::L1 { view: Box::new(view.clone()), reply }).await
     }
 
     /// The oldest closed batch without a proof, or the one after those that the prover holds. Whoever holds none is free: then the open batch closes.
-    pub async fn next_batch(&self, held: Option<BatchId>) -> Result<Option<Arc<Block>>, AskError> {
-        self.ask(|reply| Command::NextBatch { held, reply }).await
+    pub async fn next_batch(&self, held: Option<BatchId>) -> Result<Option<Arc<Block>>, NoAnswer> {
+        self.0.ask(|reply| Command::NextBatch { held, reply }).await
     }
 
     /// A batch with its proofs.
-    pub async fn proven(&self, proven: ProvenBatch) -> Result<Result<Taken, NotProven>, AskError> {
-        self.ask(|reply| Command::Proven { proven, reply }).await
+    pub async fn proven(&self, proven: ProvenBatch) -> Result<Result<Taken, NotProven>, NoAnswer> {
+        self.0.ask(|reply| Command::Proven { proven, reply }).await
     }
 
     /// The batch that L1 is to get next, if it has its proofs.
-    pub async fn next_to_post(&self) -> Result<Option<ToPost>, AskError> {
-        self.tell(|reply| Command::NextToPost { reply }).await
+    pub async fn next_to_post(&self) -> Result<Option<ToPost>, NoAnswer> {
+        self.0.tell(|reply| Command::NextToPost { reply }).await
     }
 
     /// L1 will never take a batch as it is.
-    pub async fn give_up(&self, id: BatchId, why: Hopeless) -> Result<(), AskError> {
-        self.tell(|reply| Command::GiveUp { id, why, reply }).await
-    }
-
-    /// One question, one answer. Never waits for room in the channel.
-    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, AskError> {
-        let (reply, answer) = oneshot::channel();
-        self.0.try_send(command(reply)).map_err(|error| match error {
-            TrySendError::Full(_) => AskError::Overloaded,
-            TrySendError::Disconnected(_) => AskError::Stopped,
-        })?;
-        answer.await.map_err(|_| AskError::Stopped)
-    }
-
-    /// As [`EngineHandle::ask`], but waits until the engine has room.
-    async fn tell<T>(&self, mut command: impl FnMut(oneshot::Sender<T>) -> Command) -> Result<T, AskError> {
-        loop {
-            match self.ask(&mut command).await {
-                Err(AskError::Overloaded) => tokio::time::sleep(Duration::from_millis(20)).await,
-                answer => return answer,
-            }
-        }
+    pub async fn give_up(&self, id: BatchId, why: Hopeless) -> Result<(), NoAnswer> {
+        self.0.tell(|reply| Command::GiveUp { id, why, reply }).await
     }
 }

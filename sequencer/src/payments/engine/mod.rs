@@ -20,7 +20,7 @@ mod proving;
 mod refusal;
 mod submissions;
 
-pub use handle::{AskError, BatchId, EngineHandle, Hopeless, NotProven, ProvenBatch, Taken, ToPost};
+pub use handle::{BatchId, EngineHandle, Hopeless, NotProven, ProvenBatch, Taken, ToPost};
 pub use refusal::NotAdmitted;
 
 use std::{
@@ -72,7 +72,7 @@ pub struct EngineConfig {
     pub l1_depth: u64,
     /// How old a batch may be on L1, in seconds (PAY-TIME).
     pub batch_age_max_s: u64,
-    /// What waits.
+    /// Bounds of what waits.
     pub mempool: MempoolLimits,
     /// What batches are built for.
     pub rules: Rules,
@@ -89,7 +89,7 @@ pub enum EngineError {
         "block {number} is not in the database: delete the data directory, L1 has everything but what is not proven yet"
     )]
     BlockMissing {
-        /// Its number.
+        /// The block's number.
         number: u64,
     },
 }
@@ -100,7 +100,7 @@ struct Closed {
     segments: [Vec<u8>; 3],
     /// Numbers of the circuits of its own cut: those of Apply, those of Authorise.
     circuits: [Vec<u64>; 2],
-    /// After it.
+    /// The state after it.
     state: Arc<State>,
     /// The arguments of the call that proves it.
     proven: Option<Bytes>,

@@ -23,7 +23,7 @@ pub enum NotAdmitted {
     /// The sender has no account.
     #[error("insufficient funds: {account} has no account here, deposit to it on L1 first")]
     NoAccount {
-        /// The sender.
+        /// The account that sends.
         account: Address,
     },
     /// The account's session key is another one, or it has none.
@@ -31,7 +31,7 @@ pub enum NotAdmitted {
         "the key that signed is not the session key of {account}: set it on L1 (setSessionKey of the bridge), and wait until the chain has the message"
     )]
     OtherKey {
-        /// The sender.
+        /// The account that sends.
         account: Address,
     },
     /// The nonce was used.
@@ -93,7 +93,7 @@ pub enum NotAdmitted {
     /// The token balance does not cover it, beside what waits of the sender.
     #[error("transfer amount exceeds balance: {balance} of token {token}, {cost} needed")]
     TokenFunds {
-        /// The token.
+        /// The token on L1.
         token: Address,
         /// What the account holds of it.
         balance: u128,
@@ -103,7 +103,7 @@ pub enum NotAdmitted {
     /// What is sent there would be lost.
     #[error("{to} takes no transfers: what is sent there is lost")]
     BadRecipient {
-        /// The recipient.
+        /// Who would receive it.
         to: Address,
     },
     /// The state has no room for a further account.

@@ -161,7 +161,7 @@ pub fn receipts(context: &PaymentsContext, params: &Params) -> Result<Value, Rpc
     };
     let mut found = Vec::new();
     for index in 0..json::transactions(&block).len() {
-        context.check_time()?;
+        context.turns.check_time()?;
         found.extend(json::receipt(&block, index)?);
     }
     Ok(Value::Array(found))

@@ -1,6 +1,6 @@
 //! What every method reads, and which block and which state a tag means.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use alloy::eips::{BlockId, BlockNumberOrTag};
 use tandem_chain::ChainConfig;
@@ -42,12 +42,7 @@ pub struct PaymentsContext {
     /// Whether L1 was read to its end once.
     pub(super) synced: watch::Sender<bool>,
     pub(super) tokens: Tokens,
-    /// For what only reads.
-    questions: Turns,
-    /// For transactions that are offered: questions, however many, keep none of them waiting.
-    offers: Turns,
-    /// Until when the request that this copy serves may work; none until it begins.
-    deadline: Option<Instant>,
+    pub(super) turns: Turns,
 }
 
 impl PaymentsContext {
@@ -71,12 +66,10 @@ impl PaymentsContext {
             filters: Filters::new(limits.filters_max, limits.filter_idle_max()),
             synced: watch::Sender::new(false),
             tokens: Tokens::default(),
-            questions: Turns::new(&limits),
-            offers: Turns::new(&limits),
+            turns: Turns::new(limits),
             limits,
             readiness,
             hosts: Arc::default(),
-            deadline: None,
         }
     }
 
@@ -95,8 +88,7 @@ impl PaymentsContext {
         self,
         work: impl FnOnce(&Self) -> Result<T, RpcError> + Send + 'static,
     ) -> Result<T, RpcError> {
-        let turns = self.questions.clone();
-        self.in_turn(turns, work).await
+        self.turns.clone().question(move |turns| work(&Self { turns, ..self })).await
     }
 
     /// Likewise, for what concerns a transaction that is offered.
@@ -104,31 +96,7 @@ impl PaymentsContext {
         self,
         work: impl FnOnce(&Self) -> Result<T, RpcError> + Send + 'static,
     ) -> Result<T, RpcError> {
-        let turns = self.offers.clone();
-        self.in_turn(turns, work).await
-    }
-
-    async fn in_turn<T: Send + 'static>(
-        mut self,
-        turns: Turns,
-        work: impl FnOnce(&Self) -> Result<T, RpcError> + Send + 'static,
-    ) -> Result<T, RpcError> {
-        let limits = self.limits;
-        let work = move |deadline| {
-            self.deadline = deadline;
-            work(&self)
-        };
-        turns.take(limits, work).await
-    }
-
-    /// An error once a request has worked for as long as it may.
-    pub(super) fn check_time(&self) -> Result<(), RpcError> {
-        match self.deadline {
-            Some(deadline) if Instant::now() > deadline => {
-                Err(RpcError::TakesTooLong { limit_s: self.limits.execution_time_max_s })
-            }
-            _ => Ok(()),
-        }
+        self.turns.clone().offer(move |turns| work(&Self { turns, ..self })).await
     }
 
     /// Whether L1 was read to its end once; before that nothing is known of the chain.

@@ -14,7 +14,7 @@ use crate::payments::records::{Origin, Transaction};
 pub struct Form {
     /// What is called, or who receives.
     pub to: Address,
-    /// In wei.
+    /// Ether that it moves, in wei.
     pub value: U256,
     /// Call data; of a message its record.
     pub input: Bytes,

@@ -39,7 +39,7 @@ pub struct Place {
     /// The hash of its block; none while that is open.
     pub block_hash: Option<B256>,
     pub block_number: u64,
-    /// In seconds.
+    /// The block's time, in seconds.
     pub block_timestamp: u64,
     pub index: usize,
 }

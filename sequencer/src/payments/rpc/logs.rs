@@ -45,7 +45,7 @@ fn within(context: &PaymentsContext, filter: &Filter, first: u64, last: u64) -> 
         return Ok(found);
     }
     for number in first..=last {
-        context.check_time()?;
+        context.turns.check_time()?;
         let Some(block) = context.block(number)? else { return Ok(found) };
         let logs = json::logs_that(&*known(block)?, |log| filter.matches(log));
         found.extend(logs.into_iter().map(|(_, shown)| shown));

@@ -25,7 +25,7 @@ pub fn fee_history(context: &PaymentsContext, params: &Params) -> Result<Value, 
     let mut history = FeeHistory { oldest_block: oldest, ..Default::default() };
     let mut rewards = Vec::new();
     for number in oldest..end {
-        context.check_time()?;
+        context.turns.check_time()?;
         let block = context.block(number)?.ok_or(RpcError::UnknownBlock)?;
         history.base_fee_per_gas.push(0);
         history.gas_used_ratio.push(json::gas_used(&block) as f64 / json::gas_limit() as f64);

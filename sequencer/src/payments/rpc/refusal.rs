@@ -4,10 +4,8 @@ use alloy::primitives::Address;
 use tandem_payments::ethereum::NotAnOperation;
 
 use crate::{
-    payments::{
-        engine::{AskError, NotAdmitted},
-        signed::NotSigned,
-    },
+    commands::NoAnswer,
+    payments::{engine::NotAdmitted, signed::NotSigned},
     rpc::RpcError,
 };
 
@@ -31,7 +29,7 @@ pub enum Refusal {
     NotAdmitted(#[from] NotAdmitted),
     /// The engine does not answer.
     #[error(transparent)]
-    Ask(#[from] AskError),
+    Ask(#[from] NoAnswer),
     /// A call that is no operation and no read that is answered here.
     #[error("this chain runs no contracts, it has transfers, tokens and the bridge: {0}")]
     NoContracts(#[from] NotAnOperation),
@@ -65,7 +63,7 @@ pub enum Refusal {
     /// What only L1 knows of a token, where no L1 is asked.
     #[error("{token} is a token of L1, which this node does not ask for names and decimals: ask L1")]
     NoL1 {
-        /// The token.
+        /// The token on L1.
         token: Address,
     },
     /// L1 has no token at the address, or one that does not say.
@@ -77,7 +75,7 @@ pub enum Refusal {
     /// L1 does not answer.
     #[error("L1 does not answer what {token} is: try again")]
     L1Silent {
-        /// The token.
+        /// The token on L1.
         token: Address,
     },
     /// L1 is asked by as many as may ask it at a time, or was asked as much as it may be lately.
@@ -94,7 +92,7 @@ pub enum Refusal {
 impl Refusal {
     fn code(&self) -> i64 {
         match self {
-            Self::Ask(AskError::Overloaded) | Self::L1Busy | Self::LogRange { .. } => LIMIT,
+            Self::Ask(NoAnswer::Overloaded) | Self::L1Busy | Self::LogRange { .. } => LIMIT,
             Self::NoMethod { .. } => METHOD,
             _ => SERVER,
         }
