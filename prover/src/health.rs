@@ -1,5 +1,5 @@
-//! `/healthz` (the process answers, and says what it does in disputes), `/readyz` (it keeps up with L1, sees no alarm, and its transactions get to L1; else
-//! it says why), `/status` (how far it is, as JSON), `/metrics` (the same for Prometheus).
+//! `/healthz` (the process answers, and says what it does), `/readyz` (nothing keeps it from its work; else it says what does), `/status` (how far it is, as JSON),
+//! `/metrics` (the same for Prometheus). Of proposer and challenger: they keep up with L1, see no alarm, and their transactions get to L1.
 
 use std::fmt::Write;
 
@@ -12,7 +12,48 @@ use tandem_service::Readiness;
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 
-/// What the answers are made of.
+/// What a service says of itself.
+pub trait Health: Clone + Send + Sync + 'static {
+    /// What `/status` tells, as JSON.
+    type Status: Serialize;
+
+    /// What keeps it from its work; nothing if it is ready.
+    fn unready(&self) -> Vec<String>;
+
+    /// How far it is, for programs.
+    fn status(&self) -> Self::Status;
+
+    /// How far it is, for people.
+    fn health(&self) -> String;
+
+    /// How far it is, for Prometheus.
+    fn metrics(&self) -> String;
+}
+
+/// Serves what a service says of itself until `token` is cancelled.
+///
+/// # Errors
+/// If the address cannot be used.
+pub async fn serve<H: Health>(address: SocketAddr, service: H, token: CancellationToken) -> io::Result<()> {
+    let ready = |State(service): State<H>| async move {
+        let reasons = service.unready();
+        match reasons.is_empty() {
+            true => (StatusCode::OK, "ready\n".into()),
+            false => (StatusCode::SERVICE_UNAVAILABLE, reasons.join("\n") + "\n"),
+        }
+    };
+    let router = Router::new()
+        .route("/healthz", get(|State(service): State<H>| async move { service.health() }))
+        .route("/metrics", get(|State(service): State<H>| async move { service.metrics() }))
+        .route("/readyz", get(ready))
+        .route("/status", get(|State(service): State<H>| async move { Json(service.status()) }))
+        .with_state(service);
+    let listener = TcpListener::bind(address).await?;
+    tracing::info!(address = %listener.local_addr()?, "serving health");
+    axum::serve(listener, router).with_graceful_shutdown(async move { token.cancelled().await }).await
+}
+
+/// What the answers of proposer and challenger are made of.
 #[derive(Clone, Debug)]
 pub struct View {
     /// How far derivation is.
@@ -27,9 +68,10 @@ pub struct View {
     pub confirmations: u64,
 }
 
+/// How far derivation, claims and disputes are.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Status {
+pub struct Status {
     derived_batch: u64,
     l1_block: u64,
     l1_latest: u64,
@@ -38,8 +80,9 @@ struct Status {
     challenger: ChallengerStatus,
 }
 
-impl View {
-    /// Why it is not ready, if it is not.
+impl Health for View {
+    type Status = Status;
+
     fn unready(&self) -> Vec<String> {
         let head = *self.replica.borrow();
         let lag_blocks = head.lag_blocks();
@@ -104,26 +147,6 @@ impl View {
             .map(|(name, value)| format!("# TYPE tandem_prover_{name} gauge\ntandem_prover_{name} {value}\n"))
             .collect()
     }
-}
-
-/// Serves until `token` is cancelled.
-pub async fn serve(address: SocketAddr, view: View, token: CancellationToken) -> io::Result<()> {
-    let ready = |State(view): State<View>| async move {
-        let reasons = view.unready();
-        match reasons.is_empty() {
-            true => (StatusCode::OK, "ready\n".into()),
-            false => (StatusCode::SERVICE_UNAVAILABLE, reasons.join("\n") + "\n"),
-        }
-    };
-    let router = Router::new()
-        .route("/healthz", get(|State(view): State<View>| async move { view.health() }))
-        .route("/metrics", get(|State(view): State<View>| async move { view.metrics() }))
-        .route("/readyz", get(ready))
-        .route("/status", get(|State(view): State<View>| async move { Json(view.status()) }))
-        .with_state(view);
-    let listener = TcpListener::bind(address).await?;
-    tracing::info!(address = %listener.local_addr()?, "serving health");
-    axum::serve(listener, router).with_graceful_shutdown(async move { token.cancelled().await }).await
 }
 
 #[cfg(test)]

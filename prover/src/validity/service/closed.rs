@@ -52,7 +52,7 @@ pub enum NotClosed {
     /// A field has the wrong length.
     #[error("{field} has {found} bytes, not {expected}")]
     Length {
-        /// The field.
+        /// The field's name in the message.
         field: &'static str,
         /// Its length, in bytes.
         found: usize,

@@ -29,7 +29,7 @@ pub enum CrewError {
     Prover(#[from] ProveError),
 }
 
-/// Gives workers.
+/// Gives workers for a batch.
 pub trait Crew: Send + Sync + 'static {
     /// Workers for batches that are judged by these keys, of this hash. Blocks while keys are read.
     ///

@@ -129,7 +129,7 @@ pub enum Unprovable {
     Refused {
         /// Place of the entry, from 0.
         entry: usize,
-        /// Why.
+        /// Why the rules refuse it.
         source: Refused,
     },
     /// The root after it is another.

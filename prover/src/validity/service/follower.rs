@@ -8,7 +8,7 @@ use alloy::primitives::B256;
 use tandem_circuits::groth16::VerifyingKeys;
 use tandem_l1::{
     BlockRef, Deployment, L1Client, RpcFailure,
-    payments::{History, HistoryError, Ledger, LedgerError, PostedError, posted, read},
+    payments::{HistoryError, Ledger, LedgerError, PostedError, Tracker, posted},
 };
 use tandem_service::{Readiness, Trouble};
 use tokio::sync::watch;
@@ -58,10 +58,11 @@ pub struct Follower {
     depth: u64,
     poll_interval: Duration,
     trouble: Trouble,
+    tracker: Tracker,
     ledger: Ledger,
     /// The ledger's chain as it was last given out.
     base: Option<(B256, Arc<Base>)>,
-    /// The block up to which was read.
+    /// The block whose chain was given out last.
     head: Option<BlockRef>,
     keys: (B256, Arc<VerifyingKeys>),
 }
@@ -77,12 +78,15 @@ impl Follower {
     ) -> Self {
         let ledger = Ledger::genesis(&deployment.chain);
         let trouble = readiness.trouble("L1", GRACE);
+        let start_block = deployment.start_block;
+        let tracker = Tracker::new(client.clone(), deployment.chain.clone(), start_block, LOG_BLOCKS_MAX);
         Self {
             client,
             deployment,
             depth,
             poll_interval,
             trouble,
+            tracker,
             ledger,
             base: None,
             head: None,
@@ -121,24 +125,25 @@ impl Follower {
 
     /// Looks at L1; nothing if its newest block is the one that was read.
     async fn look(&mut self) -> Result<Option<Settled>, FollowError> {
-        if self.head == Some(self.client.latest().await?.id) {
+        self.tracker.poll().await?;
+        let head = self.tracker.head();
+        if self.head == Some(head.id) {
             return Ok(None);
         }
-        let history = read(&self.client, &self.deployment.chain, self.deployment.start_block, LOG_BLOCKS_MAX).await?;
-        self.replay(&history).await?;
-        let view = View::read(&self.client, &self.deployment, history.head).await?;
+        self.replay().await?;
+        let view = View::read(&self.client, &self.deployment, head).await?;
         let keys_hash = view.rules.keys_hash;
         if self.keys.0 != keys_hash {
             let keys = keys::verifying(&self.client, &self.deployment, view.head, keys_hash).await?;
             self.keys = (keys_hash, Arc::new(keys));
         }
-        self.head = Some(history.head.id);
-        Ok(Some(self.settled(history, &view)))
+        self.head = Some(head.id);
+        Ok(Some(self.settled(&view)))
     }
 
     /// Applies what L1 has beyond the ledger.
-    async fn replay(&mut self, history: &History) -> Result<(), FollowError> {
-        let at = |index: u64| history.batches.get(usize::try_from(index).ok()?);
+    async fn replay(&mut self) -> Result<(), FollowError> {
+        let at = |index: u64| self.tracker.batches().get(usize::try_from(index).ok()?);
         let is_there = at(self.ledger.index()).is_some_and(|event| event.output == self.ledger.output().hash());
         if !is_there {
             tracing::warn!(batch = self.ledger.index(), "L1 reorganised: the state is rebuilt");
@@ -150,7 +155,7 @@ impl Follower {
             let posted = posted.map_err(|source| FollowError::Posted { index, source })?;
             // After an error everything is replayed.
             let ledger = std::mem::replace(&mut self.ledger, Ledger::genesis(&self.deployment.chain));
-            self.ledger = ledger.apply(event, &posted, &history.messages)?;
+            self.ledger = ledger.apply(event, &posted, self.tracker.messages())?;
             tracing::info!(batch = index, leaves = self.ledger.state().leaf_count(), "batch on L1");
         }
         Ok(())
@@ -168,13 +173,14 @@ impl Follower {
         base
     }
 
-    fn settled(&mut self, history: History, view: &View) -> Settled {
-        let start = self.ledger.output().queue_index;
-        let taken = usize::try_from(start).unwrap_or(usize::MAX).min(history.messages.len());
-        let hash_start = taken.checked_sub(1).and_then(|last| history.messages.get(last));
-        let is_deep = |block: u64| block.saturating_add(self.depth) <= view.head.id.number;
-        let deep = history.batches.iter().rev().find(|event| is_deep(event.block));
+    fn settled(&mut self, view: &View) -> Settled {
         let base = self.base(view.last_timestamp);
+        let start = self.ledger.output().queue_index;
+        let messages = self.tracker.messages();
+        let taken = usize::try_from(start).unwrap_or(usize::MAX).min(messages.len());
+        let hash_start = taken.checked_sub(1).and_then(|last| messages.get(last));
+        let is_deep = |block: u64| block.saturating_add(self.depth) <= view.head.id.number;
+        let deep = self.tracker.batches().iter().rev().find(|event| is_deep(event.block));
         Settled {
             head: view.head,
             base,
@@ -182,7 +188,7 @@ impl Follower {
             queue: Queue {
                 start,
                 hash_start: hash_start.map_or(B256::ZERO, |last| last.queue_hash),
-                messages: history.messages.get(taken..).unwrap_or_default().to_vec(),
+                messages: messages.get(taken..).unwrap_or_default().to_vec(),
             },
             rules: Rules {
                 config_hash: view.rules.config_hash,

@@ -51,6 +51,7 @@ use self::{
 };
 use crate::{
     flags::ProveFlags,
+    health::serve,
     validity::{file::BatchFileError, keys::ProvingKeys},
 };
 
@@ -70,7 +71,7 @@ pub enum ServiceError {
     OtherL1 {
         /// The deployment's chain id.
         expected: u64,
-        /// The endpoint's.
+        /// The chain id that the endpoint tells.
         found: u64,
     },
     /// The endpoint did not answer.
@@ -134,7 +135,7 @@ pub async fn run(flags: ProveFlags, token: CancellationToken) -> Result<(), Serv
     let health = tokio::spawn(async move {
         let _end = end_health;
         match flags.health {
-            Some(address) => health::serve(address, health::View { status: told, readiness }, of_health).await,
+            Some(address) => serve(address, health::View { status: told, readiness }, of_health).await,
             None => {
                 of_health.cancelled().await;
                 Ok(())

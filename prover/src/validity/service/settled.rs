@@ -76,13 +76,13 @@ pub struct Rules {
 /// L1 at one block.
 #[derive(Clone, Debug)]
 pub struct Settled {
-    /// The block.
+    /// The block of L1 as of which all of it holds.
     pub head: L1Header,
     /// The chain after the last batch on L1.
     pub base: Arc<Base>,
     /// The last batch that lies deep enough for nothing to take it back; 0 if none does.
     pub deep: u64,
-    /// What waits.
+    /// The messages that wait.
     pub queue: Queue,
     /// What the next batch obeys.
     pub rules: Rules,

@@ -9,10 +9,7 @@ use std::{
 };
 
 use alloy::primitives::{Address, B256, Bytes, keccak256};
-use tandem_chain::{
-    ChainConfig, ChainKind,
-    config::{CONFIG_VERSION, FORK_OSAKA},
-};
+use tandem_chain::{ChainConfig, ChainKind};
 use tandem_circuits::{
     apply::Apply,
     authorise::session::SessionChunk,
@@ -74,25 +71,10 @@ pub async fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
 
 pub fn chain() -> ChainConfig {
     ChainConfig {
-        version: CONFIG_VERSION,
         kind: ChainKind::Payments,
-        l1_chain_id: 31_337,
-        l2_chain_id: 5_455,
-        inbox: Address::repeat_byte(1),
-        settlement: Address::repeat_byte(2),
-        bridge: Address::repeat_byte(3),
-        l1_fee_recipient: Address::repeat_byte(0xfe),
-        genesis_timestamp: 0,
-        fork: FORK_OSAKA,
-        block_gas_limit: 30_000_000,
-        max_blocks_per_batch: 1,
-        max_transactions_per_batch: 1_000,
-        max_payload_bytes: 122_880,
         max_messages_per_batch: 64,
         max_message_gas_per_batch: 8_000_000,
-        max_work_gas_per_batch: 0,
-        min_base_fee: 1,
-        max_timestamp_drift: 600,
+        ..tandem_support::config()
     }
 }
 

@@ -23,7 +23,7 @@ pub struct Troubles {
 }
 
 impl Troubles {
-    /// None yet.
+    /// Without any trouble yet.
     pub fn new(readiness: &Readiness) -> Self {
         let at_once = |what| readiness.trouble(what, Duration::ZERO);
         let in_time = |what| readiness.trouble(what, GRACE);
@@ -119,7 +119,7 @@ impl Troubles {
         }
     }
 
-    /// They did.
+    /// A batch was proven, so that it is over.
     pub fn is_proven(&mut self) {
         self.workers.is_over();
     }
