@@ -20,9 +20,9 @@ const LOG_LINES: usize = 12;
 pub struct Recipe {
     /// What people call it.
     pub name: &'static str,
-    /// The program.
+    /// The program, by its path.
     pub program: PathBuf,
-    /// Its arguments.
+    /// Its arguments, as a shell would give them.
     pub arguments: Vec<String>,
     /// The environment variables that hold its keys, by name.
     pub keys: Vec<(String, String)>,

@@ -62,7 +62,7 @@ pub struct Admitted {
 pub struct NewBlock<'a, B> {
     /// Its number: one more than the last's.
     pub number: u64,
-    /// Its hash.
+    /// The hash by which it is kept.
     pub hash: B256,
     /// What is kept of it.
     pub block: &'a B,

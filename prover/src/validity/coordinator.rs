@@ -44,7 +44,7 @@ pub enum Fault {
     /// It said nothing for as long as a lease.
     #[error("it was not heard of any more")]
     Lost,
-    /// It ended.
+    /// The worker ended by itself.
     #[error("it ended")]
     Ended,
     /// It has no proof.

@@ -17,7 +17,7 @@ pub enum BatchFileError {
     /// The file cannot be read or written.
     #[error("{path}: {error}")]
     Io {
-        /// The path.
+        /// The file's path.
         path: PathBuf,
         /// What the operating system said.
         #[source]
@@ -26,7 +26,7 @@ pub enum BatchFileError {
     /// Another process has the folder.
     #[error("another process proves in {directory}: wait for its end, or give another --data-dir")]
     InUse {
-        /// The folder.
+        /// The folder that it has.
         directory: PathBuf,
     },
 }
@@ -85,7 +85,7 @@ impl BatchFolder {
 #[derive(Debug)]
 pub struct BatchFile {
     path: PathBuf,
-    /// The folder's.
+    /// Keeps other processes out of the folder.
     _lock: Arc<File>,
 }
 

@@ -33,7 +33,7 @@ pub enum Event<'a> {
     Stage {
         /// Number of the chunk.
         chunk: u32,
-        /// What begins.
+        /// The stage that begins.
         stage: Stage,
     },
     /// A chunk is proven, and the proof on disk.
@@ -49,7 +49,7 @@ pub enum Event<'a> {
     Faulty {
         /// Number of the chunk.
         chunk: u32,
-        /// The worker.
+        /// The worker that it is about.
         worker: WorkerId,
         /// What it did.
         fault: &'a Fault,
@@ -102,7 +102,7 @@ enum Said {
     Stage(WorkerId, u32, Stage),
     /// It has nothing to do any more.
     Done(WorkerId, u32, Result<Vec<u8>, WorkFailed>),
-    /// It ended.
+    /// The worker ended by itself.
     Gone(WorkerId),
 }
 

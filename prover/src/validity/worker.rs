@@ -23,7 +23,7 @@ pub enum WorkFailed {
     /// It has no key for the job's circuit.
     #[error("it has no key for the {0} circuit")]
     NoKey(&'static str),
-    /// Proving failed.
+    /// The chunk could not be proven.
     #[error(transparent)]
     Prove(#[from] ProveError),
     /// Its batch was given up while it waited for its turn.

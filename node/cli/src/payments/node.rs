@@ -45,12 +45,12 @@ pub enum NodeError {
         /// What happened to the connection.
         why: RpcFailure,
     },
-    /// It refused.
+    /// The node refused the request.
     #[error("the node refuses {method}: {message}{}", advice(message))]
     Refused {
         /// What was asked.
         method: &'static str,
-        /// JSON-RPC's code.
+        /// The error's code in JSON-RPC.
         code: i64,
         /// The node's words.
         message: String,

@@ -35,7 +35,7 @@ pub enum KeySetError {
     /// Another number of inputs than the circuit's.
     #[error("the key of {circuit:?} has {found} inputs")]
     Inputs {
-        /// The circuit.
+        /// The circuit whose key it is.
         circuit: CircuitId,
         /// Inputs of the key.
         found: U256,
@@ -43,7 +43,7 @@ pub enum KeySetError {
     /// A point is off its curve or outside its subgroup.
     #[error("the key of {circuit:?} has a point that is none")]
     Point {
-        /// The circuit.
+        /// The circuit whose key it is.
         circuit: CircuitId,
     },
 }

@@ -49,13 +49,13 @@ pub enum Appended {
 pub struct Sending<'a> {
     /// The connection to L1.
     pub client: &'a L1Client,
-    /// The chain.
+    /// The chain that the batch is for.
     pub deployment: &'a Deployment,
     /// The stranger's way to L1.
     pub submitter: Submitter<FileJournal>,
     /// Time between looks at L1.
     pub poll_interval: Duration,
-    /// Ends it.
+    /// Ends the attempt when it is cancelled.
     pub token: CancellationToken,
 }
 

@@ -28,7 +28,7 @@ pub enum ForceError {
     OtherL1 {
         /// The deployment's chain id.
         expected: u64,
-        /// The endpoint's.
+        /// The chain id that the endpoint tells.
         found: u64,
     },
     /// The endpoint did not answer.
@@ -165,7 +165,7 @@ pub enum Refusal {
     /// The settlement's error.
     #[error("{0:?}")]
     Settlement(ValiditySettlement::ValiditySettlementErrors),
-    /// The Inbox's.
+    /// The Inbox's error.
     #[error("{0:?}")]
     Inbox(Inbox::InboxErrors),
     /// No error that is known.

@@ -102,7 +102,7 @@ fn messages(history: &History, start: u64, end: u64) -> &[QueuedRecord] {
 pub struct Plan {
     /// The batch without proofs.
     pub assembly: Assembly,
-    /// Its chunks.
+    /// Its chunks, those of Apply first.
     pub jobs: Vec<ChunkJob>,
     /// What it takes on L1.
     pub load: Load,

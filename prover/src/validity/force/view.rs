@@ -27,7 +27,7 @@ pub struct Rules {
 /// L1 at one block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct View {
-    /// The block.
+    /// The block of L1 as of which all of it holds.
     pub head: L1Header,
     /// When the chain was frozen, in seconds; zero if it is not.
     pub frozen_at: u64,

@@ -12,7 +12,7 @@ pub enum WireError {
     TooLong {
         /// How many there are.
         bytes: usize,
-        /// The limit.
+        /// How many are taken at most.
         max: usize,
     },
     /// Not an encoding of the message.
@@ -30,9 +30,9 @@ pub enum WireError {
     /// A part has the wrong length or number.
     #[error("{field} has {found} bytes or items, not {expected}")]
     Length {
-        /// The part.
+        /// The part's name in the message.
         field: &'static str,
-        /// Its length.
+        /// Its length, in bytes or items.
         found: usize,
         /// The length that it has.
         expected: usize,
@@ -40,11 +40,11 @@ pub enum WireError {
     /// A part repeats more often than it can.
     #[error("{field} repeats {found} times, at most {max} are taken")]
     TooMany {
-        /// The part.
+        /// The part's name in the message.
         field: &'static str,
         /// How often it is there.
         found: usize,
-        /// The limit.
+        /// How many are taken at most.
         max: usize,
     },
     /// A value is out of its range.
