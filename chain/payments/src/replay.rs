@@ -7,6 +7,7 @@ use crate::data::{DataError, Effect, Message, Withdrawal, elements};
 use crate::ledger::{Env, Ledger, Refused, Spend, Spending};
 use crate::slot::{Bid, Slot};
 use crate::state::State;
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use alloy_primitives::Address;
 use ark_bn254::Fr;
@@ -50,6 +51,8 @@ pub struct Replayed {
     pub state: State,
     /// What can be claimed on L1.
     pub withdrawals: Vec<Withdrawal>,
+    /// The leaves that it changed or made, by index.
+    pub changed: BTreeSet<u32>,
 }
 
 /// Applies the effects and messages segments of a batch, as posted.
@@ -66,8 +69,13 @@ pub fn replay(
     let effects = Effect::decode_all(&elements(effects)?)?;
     let posted = Withdrawal::decode_all(&elements(withdrawals)?)?;
     let messages = Message::decode_all(&elements(messages)?)?;
-    let mut replay =
-        Replay { ledger: Ledger::new(state, env, Fr::zero()), posted: posted.iter(), messages: messages.iter() };
+    let before = state.clone();
+    let mut replay = Replay {
+        ledger: Ledger::new(state, env, Fr::zero()),
+        posted: posted.iter(),
+        messages: messages.iter(),
+        opened: BTreeSet::new(),
+    };
     for (index, effect) in effects.iter().enumerate() {
         replay.step(index, effect, effects.get(index.saturating_add(1)))?;
     }
@@ -76,13 +84,17 @@ pub fn replay(
     if left > 0 || fee > 0 || replay.posted.len() > 0 || replay.ledger.is_pending() {
         return Err(ReplayError::Unfinished { messages: left, fee });
     }
-    Ok(Replayed { state: replay.ledger.into_state(), withdrawals: posted })
+    let (mut changed, state) = (replay.opened, replay.ledger.into_state());
+    changed.retain(|&index| state.leaf(index) != before.leaf(index));
+    Ok(Replayed { state, withdrawals: posted, changed })
 }
 
 struct Replay<'a> {
     ledger: Ledger,
     posted: core::slice::Iter<'a, Withdrawal>,
     messages: core::slice::Iter<'a, Message>,
+    /// The leaves of all slots: no other is written.
+    opened: BTreeSet<u32>,
 }
 
 impl Replay<'_> {
@@ -105,7 +117,9 @@ impl Replay<'_> {
             },
             _ => self.spend(effect, next).and_then(|spend| self.ledger.spend(&spend)),
         };
-        self.check_withdrawal(&slot.map_err(refused)?, index)
+        let slot = slot.map_err(refused)?;
+        self.opened.extend([slot.a.index, slot.b.index]);
+        self.check_withdrawal(&slot, index)
     }
 
     fn next_message(&mut self, effect: &Effect) -> Option<Message> {

@@ -1,7 +1,7 @@
 //! The state tree (PAY-NODE, PAY-TREE): sixteen levels of arity four over Poseidon, sparse and incremental.
 //!
-//! Twin: `prover/circuits/src/apply/tree.rs`. Nodes are kept in a map by (level, index); a store with another
-//! medium replaces `node` and `set`.
+//! Twin: `prover/circuits/src/apply/tree.rs`. Nodes are kept by (level, position) in a map whose copies share what they have in common, so that a tree is copied at no
+//! cost, and only what a batch changes is there twice.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
@@ -9,10 +9,11 @@
 )]
 
 use crate::{poseidon, tags};
-use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use ark_bn254::Fr;
 use ark_ff::Zero;
+use rpds::RedBlackTreeMapSync;
 
 /// Children of a node.
 pub const ARITY: usize = 4;
@@ -45,11 +46,14 @@ pub fn cap_root(cap: &Cap) -> Fr {
     node(&core::array::from_fn(|i| node(&core::array::from_fn(|j| cap[ARITY * i + j]))))
 }
 
+/// Where a node stands: its level, 0 for leaves' hashes and [`LEVELS`] for the root, and its position there, from the left.
+pub type Place = (u8, u32);
+
 /// The tree as a map of its nodes that are not empty.
 #[derive(Clone, Debug)]
 pub struct Tree {
-    nodes: BTreeMap<(u8, u32), Fr>,
-    empty: Vec<Fr>,
+    nodes: RedBlackTreeMapSync<Place, Fr>,
+    empty: Arc<[Fr]>,
 }
 
 impl Default for Tree {
@@ -60,7 +64,7 @@ impl Default for Tree {
             empty.push(hash);
             hash = node(&[hash; ARITY]);
         }
-        Self { nodes: BTreeMap::new(), empty }
+        Self { nodes: RedBlackTreeMapSync::new_sync(), empty: empty.into() }
     }
 }
 
@@ -72,13 +76,32 @@ impl Tree {
 
     /// Puts a leaf hash in place and recomputes its branch.
     pub fn set(&mut self, index: u32, leaf: Fr) {
-        self.nodes.insert((0, index), leaf);
+        self.nodes.insert_mut((0, index), leaf);
         let mut position = u64::from(index);
         for level in 1..=LEVELS {
             position /= ARITY as u64;
             let hash = node(&self.children(level, position as u32));
-            self.nodes.insert((level as u8, position as u32), hash);
+            self.nodes.insert_mut((level as u8, position as u32), hash);
         }
+    }
+
+    /// A tree of these nodes, as [`node`](Self::node) told them: nothing is hashed.
+    pub fn restore(nodes: impl IntoIterator<Item = (Place, Fr)>) -> Self {
+        let mut tree = Self::default();
+        for (place, hash) in nodes {
+            tree.nodes.insert_mut(place, hash);
+        }
+        tree
+    }
+
+    /// The node at a place; none if no leaf was ever put below it.
+    pub fn node(&self, place: Place) -> Option<Fr> {
+        self.nodes.get(&place).copied()
+    }
+
+    /// The places that a leaf's hash and the nodes above it have, from the leaf to the root: what changes when the leaf does.
+    pub fn branch(index: u32) -> impl Iterator<Item = Place> {
+        (0..=LEVELS).map(move |level| (level as u8, (u64::from(index) >> (2 * level)) as u32))
     }
 
     /// The path of a leaf as it stands.
@@ -130,6 +153,24 @@ mod tests {
             assert_eq!(climb(&tree.path(index), index, leaf), Some(tree.cap()[(index >> 28) as usize]));
         }
         assert_eq!(cap_root(&tree.cap()), tree.root());
+    }
+
+    /// Tests PAY-TREE.
+    #[test]
+    fn copies_are_apart_and_a_branch_is_what_differs() {
+        let mut tree = Tree::default();
+        tree.set(5, Fr::from(1u64));
+        let before = tree.clone();
+        tree.set(1 << 20, Fr::from(2u64));
+        assert_ne!(tree.root(), before.root());
+        let changed: Vec<_> = Tree::branch(1 << 20).filter(|&place| tree.node(place) != before.node(place)).collect();
+        assert_eq!(changed.len(), LEVELS + 1);
+        let others: Vec<_> = Tree::branch(5).filter(|place| !changed.contains(place)).collect();
+        assert!(!others.is_empty());
+        assert!(others.into_iter().all(|place| tree.node(place) == before.node(place)));
+        let nodes = Tree::branch(5).chain(Tree::branch(1 << 20));
+        let again = Tree::restore(nodes.map(|place| (place, tree.node(place).unwrap())));
+        assert_eq!((again.root(), again.full_path(5)), (tree.root(), tree.full_path(5)));
     }
 
     #[test]

@@ -121,6 +121,8 @@ proptest! {
         let replayed = replay(start.clone(), ENV, &effects, &out, &messages).unwrap();
         prop_assert_eq!(replayed.state.root(), state.root());
         prop_assert_eq!(replayed.withdrawals, withdrawals);
+        let indices = 0..u32::try_from(state.leaf_count()).unwrap();
+        prop_assert!(replayed.changed.iter().eq(indices.filter(|&index| state.leaf(index) != start.leaf(index)).collect::<Vec<_>>().iter()));
         if !messages.is_empty() {
             let short = replay(start, ENV, &effects, &out, &messages[..messages.len() - 62]);
             let refused = matches!(short, Err(ReplayError::WrongMessage { .. } | ReplayError::Refused { .. }));
