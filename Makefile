@@ -43,7 +43,7 @@ e2e-release: setup ## the end-to-end scenarios, and node against guest, in progr
 	cargo test --release --workspace --test e2e -- --nocapture
 	cargo test --release --workspace --test agreement --test precompiles --test epoch --test guest
 
-e2e-validity: build ## a payments chain through its whole life, with the real circuits: ten minutes, and some more when keys are made
+e2e-validity: build ## a payments chain through its whole life and through a flood, with the real circuits: ten minutes, and some more when keys are made
 	cargo test --workspace --test e2e_validity -- --include-ignored --nocapture
 
 e2e-faults: build ## kills, reorganisations, outages and wrong clocks under traffic: a quarter of an hour; SEED=n repeats a run
@@ -129,7 +129,7 @@ bench-circuits: bench-built ## constraints per operation
 bench-prover: bench-built ## session transactions per second, keys, memory
 	$(RELEASED)/examples/bench_prover
 
-bench-validity: bench-built ## L1 gas and bytes per transfer of proven batches, and of an escape; FLAGS=--third-size measures larger chunks
+bench-validity: bench-built ## L1 gas and bytes per transfer of proven batches, time from sent to proven, transfers proven per second: twenty minutes; FLAGS=--service or --third-size
 	$(RELEASED)/examples/bench_validity $(FLAGS)
 
 fuzz-circuits: ## 2,000 random cases of native rules against circuits (twenty minutes)

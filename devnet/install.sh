@@ -42,6 +42,14 @@ packages() {
   DEBIAN_FRONTEND=noninteractive "${install[@]}" >/dev/null
 }
 
+nats_server() { # the engine of prover farms, which tests start themselves: the package's own service is not wanted here
+  [ -x /usr/sbin/nats-server ] || command -v nats-server >/dev/null && return
+  packages /usr/sbin/nats-server=nats-server
+  if command -v systemctl >/dev/null && systemctl is-active --quiet nats-server 2>/dev/null; then
+    systemctl disable --now --quiet nats-server
+  fi
+}
+
 node_modules() { # FOLDER: what its lock file names
   local folder=$1
   if [ ! -e "$folder/node_modules/.package-lock.json" ] || [ "$folder/package-lock.json" -nt "$folder/node_modules/.package-lock.json" ]; then
@@ -74,6 +82,7 @@ if [ "${1:-}" = faults ]; then packages '/usr/lib/*/faketime/libfaketime.so.1=fa
 node_modules contracts
 if [ "${1:-}" != devnet ]; then
   packages qemu-riscv64=qemu-user
+  nats_server
   node_modules sdk
   node_modules tests/wallets
   node_modules tests/compat

@@ -2,8 +2,8 @@
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=tandem");
-    let descriptors =
-        protox::compile(["tandem/v1/feed.proto", "tandem/v1/prover.proto", "tandem/v1/proving.proto"], ["."])?;
+    let schemas = ["feed", "prover", "proving", "farm"].map(|name| format!("tandem/v1/{name}.proto"));
+    let descriptors = protox::compile(schemas, ["."])?;
     tonic_prost_build::configure().compile_fds(descriptors)?;
     Ok(())
 }

@@ -7,9 +7,12 @@ use std::{
 };
 
 use tandem_circuits::circuit::CircuitId;
-use tandem_cli::payments::keys::{self, CIRCUITS};
+use tandem_cli::payments::keys;
 use tandem_l1::deploy::KeySet;
+use tandem_payments::batch::{ApplyCircuit, AuthoriseCircuit};
 
+/// The circuits of the devnet's chain.
+const CIRCUITS: [CircuitId; 4] = CircuitId::STANDARD;
 /// Width of the bar, in characters.
 const WIDTH: u64 = 40;
 
@@ -19,7 +22,7 @@ pub async fn verifying(l1_chain_id: u64, folder: &Path) -> anyhow::Result<KeySet
     let set = tokio::task::spawn_blocking(move || {
         let started = Instant::now();
         eprintln!("proving keys in {} (made the first time: some minutes)", folder.display());
-        let set = keys::devnet(l1_chain_id, &folder, &mut |circuit| tell(&bar(Some(circuit)), started))?;
+        let set = keys::devnet(l1_chain_id, &folder, &CIRCUITS, &mut |circuit| tell(&bar(Some(circuit)), started))?;
         tell(&bar(None), started);
         if std::io::stderr().is_terminal() {
             eprintln!();
@@ -41,13 +44,21 @@ fn tell(bar: &str, started: Instant) {
 
 /// How far it is when a circuit's turn comes, by what their keys cost; none once all are there.
 fn bar(circuit: Option<CircuitId>) -> String {
-    let all: u64 = CIRCUITS.iter().map(|(_, cost)| cost).sum();
-    let before = CIRCUITS.iter().take_while(|(other, _)| Some(*other) != circuit);
-    let (count, done) = before.fold((0, 0), |(count, done), (_, cost)| (count + 1, done + cost));
+    let all: u64 = CIRCUITS.into_iter().map(cost).sum();
+    let before = CIRCUITS.into_iter().take_while(|other| Some(*other) != circuit);
+    let (count, done) = before.fold((0, 0), |(count, done), circuit| (count + 1, done + cost(circuit)));
     let filled = WIDTH * done / all;
     let what = circuit.map_or("all there", CircuitId::name);
     let blocks = "#".repeat(filled as usize) + &".".repeat((WIDTH - filled) as usize);
     format!("[{blocks}] {count} of {} keys, {what}", CIRCUITS.len())
+}
+
+/// What making a circuit's key costs, in constraints.
+fn cost(circuit: CircuitId) -> u64 {
+    let apply = ApplyCircuit::ALL.map(|circuit| (circuit.id, circuit.constraints));
+    let session = AuthoriseCircuit::SESSION.map(|circuit| (circuit.id, circuit.constraints));
+    let known = apply.into_iter().chain(session).find(|(id, _)| *id == circuit.number());
+    known.map_or(0, |(_, constraints)| constraints)
 }
 
 #[cfg(test)]
@@ -57,8 +68,8 @@ mod tests {
     #[test]
     fn the_bar_begins_empty_and_ends_full() {
         let filled = |circuit| bar(circuit).matches('#').count();
-        assert_eq!(filled(Some(CIRCUITS[0].0)), 0);
-        let steps: Vec<usize> = CIRCUITS.iter().map(|(circuit, _)| filled(Some(*circuit))).collect();
+        assert_eq!(filled(Some(CIRCUITS[0])), 0);
+        let steps: Vec<usize> = CIRCUITS.iter().map(|circuit| filled(Some(*circuit))).collect();
         assert!(steps.is_sorted() && steps.windows(2).any(|pair| pair[0] < pair[1]), "{steps:?}");
         assert_eq!(filled(None), WIDTH as usize);
         assert!(bar(None).contains("4 of 4 keys, all there"), "{}", bar(None));

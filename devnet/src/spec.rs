@@ -53,6 +53,7 @@ pub fn proven(flags: &DevnetFlags, owner: &PrivateKeySigner, sequencer: &Private
         l1_chain_id: None,
         genesis_timestamp: None,
         keys: None,
+        devnet_circuits: None,
         roles: payments::Roles { owner: owner.address(), sequencer: sequencer.address(), guardian: owner.address() },
         limits: payments::Limits::default(),
         settlement: payments::Settlement {

@@ -1,7 +1,7 @@
 //! Schemas (`tandem/v1/*.proto`) as Rust types, clients and servers.
 #![allow(missing_docs)] // generated; the schemas document themselves
 
-/// The block feed, the batches that a sequencer hands to a prover, and the work of provers, version 1.
+/// The block feed, the batches that a sequencer hands to a prover, the work of provers, and what a farm of them tells each other, version 1.
 #[allow(clippy::large_enum_variant, reason = "generated; a job is decoded once and not kept in numbers")]
 pub mod v1 {
     tonic::include_proto!("tandem.v1");

@@ -3,10 +3,14 @@
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
 
 use alloy::primitives::{Address, B256, U256};
+use async_nats::ServerAddr;
 use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
+use tandem_circuits::circuit::CircuitId;
 use tandem_l1::PrivateKey;
 use tandem_service::LogFormat;
 use url::Url;
+
+use crate::validity::farm::WorkerName;
 
 /// What a prover does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -162,7 +166,7 @@ pub struct ProveFlags {
     /// Deployment file that `tandem deploy` wrote
     #[arg(long, env = "TANDEM_DEPLOYMENT")]
     pub deployment: PathBuf,
-    /// Directory for batches that are being proven; created if missing
+    /// Directory for the chain as L1 tells it, and for batches that are being proven; created if missing
     #[arg(long, env = "TANDEM_DATA_DIR")]
     pub data_dir: PathBuf,
     /// Directory with the proving keys, a devnet's being made there; `keys` in the data directory if absent
@@ -195,12 +199,92 @@ pub struct ProveFlags {
     /// Most memory of each worker for a proving key and a proof together, in MiB; the keys are there once for all
     #[arg(long, env = "TANDEM_PROVING_MEMORY_MIB", default_value_t = 4_096)]
     pub proving_memory_mib: u64,
+    /// Prove on other machines, with `tandem-prover work`, and nothing here: servers of NATS with JetStream, nats://[USER:PASSWORD@]HOST[:PORT] or tls://..., separated by commas
+    #[arg(long, env = "TANDEM_FARM", hide_env_values = true, value_delimiter = ',', value_parser = farm_server, conflicts_with = "workers")]
+    pub farm: Vec<ServerAddr>,
+    /// File with the certificates (PEM) that those of the farm's servers are signed by; the system's if absent
+    #[arg(long, env = "TANDEM_FARM_CA", requires = "farm")]
+    pub farm_ca: Option<PathBuf>,
+    /// Time after which a farm's job goes to another worker if its own says nothing, in seconds
+    #[arg(long, env = "TANDEM_FARM_LEASE_S", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub farm_lease_s: u64,
+    /// Time after which a farm's job is put out anew though its worker says that it is at work, in seconds
+    #[arg(long, env = "TANDEM_FARM_PATIENCE_S", default_value_t = 1_200, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub farm_patience_s: u64,
+    /// Give the farm the proving keys of --keys, once, for workers that have none
+    #[arg(long, env = "TANDEM_FARM_SHARE_KEYS", requires = "farm")]
+    pub farm_share_keys: bool,
     /// End when standard input ends: for a process that starts this one and must not leave it behind
     #[arg(long, env = "TANDEM_END_WITH_STDIN")]
     pub end_with_stdin: bool,
     /// How log lines look
     #[arg(long, env = "TANDEM_LOG_FORMAT", value_enum, default_value_t)]
     pub log_format: LogFormat,
+}
+
+/// Proves for a farm: takes jobs from its engine, which `tandem-prover prove --farm` puts there, and brings proofs back.
+///
+/// Runs on any machine, as often as wanted, and may be killed at any moment. Needs neither L1 nor a sequencer, neither a key of an account nor ether.
+#[derive(Clone, Debug, clap::Parser)]
+pub struct WorkFlags {
+    /// TOML file with any of these flags
+    #[arg(long)]
+    pub config: Option<PathBuf>,
+    /// Deployment file that `tandem deploy` wrote: says which chain's jobs are taken
+    #[arg(long, env = "TANDEM_DEPLOYMENT")]
+    pub deployment: PathBuf,
+    /// Directory for proving keys that are fetched from the farm; created if missing
+    #[arg(long, env = "TANDEM_DATA_DIR")]
+    pub data_dir: PathBuf,
+    /// Servers of the farm's engine, NATS with JetStream: nats://[USER:PASSWORD@]HOST[:PORT] or tls://..., separated by commas
+    #[arg(long, env = "TANDEM_FARM", hide_env_values = true, value_delimiter = ',', value_parser = farm_server, required = true)]
+    pub farm: Vec<ServerAddr>,
+    /// File with the certificates (PEM) that those of the farm's servers are signed by; the system's if absent
+    #[arg(long, env = "TANDEM_FARM_CA")]
+    pub farm_ca: Option<PathBuf>,
+    /// Name of this worker, in the coordinator's log and in the subjects on which it speaks; machine and process if absent
+    #[arg(long, env = "TANDEM_WORKER_NAME")]
+    pub name: Option<WorkerName>,
+    /// Directory with the proving keys, a devnet's being made there; fetched from the farm if absent, or if a key is missing
+    #[arg(long, env = "TANDEM_PROVING_KEYS")]
+    pub keys: Option<PathBuf>,
+    /// Jobs that are proven at a time
+    #[arg(long, env = "TANDEM_PROVING_WORKERS", default_value_t = NonZeroUsize::MIN)]
+    pub workers: NonZeroUsize,
+    /// Threads for each job; its share of all cores if absent
+    #[arg(long, env = "TANDEM_PROVING_THREADS")]
+    pub proving_threads: Option<usize>,
+    /// Most memory for each job, a proving key and a proof together, in MiB; the keys are there once for all
+    #[arg(long, env = "TANDEM_PROVING_MEMORY_MIB", default_value_t = 4_096)]
+    pub proving_memory_mib: u64,
+    /// Address for /healthz, /readyz, /status and /metrics; none if absent
+    #[arg(long, env = "TANDEM_PROVER_HEALTH")]
+    pub health: Option<SocketAddr>,
+    /// End when standard input ends: for a process that starts this one and must not leave it behind
+    #[arg(long, env = "TANDEM_END_WITH_STDIN")]
+    pub end_with_stdin: bool,
+    /// How log lines look
+    #[arg(long, env = "TANDEM_LOG_FORMAT", value_enum, default_value_t)]
+    pub log_format: LogFormat,
+}
+
+/// A server that is none of a farm's.
+#[derive(Debug, thiserror::Error)]
+enum NoFarmServer {
+    /// It is no address.
+    #[error(transparent)]
+    Address(#[from] std::io::Error),
+    /// WebSockets are not spoken here.
+    #[error("nats:// or tls:// is asked for, not {0}://")]
+    Scheme(Box<str>),
+}
+
+fn farm_server(text: &str) -> Result<ServerAddr, NoFarmServer> {
+    let server: ServerAddr = text.parse()?;
+    match server.scheme() {
+        "nats" | "tls" => Ok(server),
+        other => Err(NoFarmServer::Scheme(other.into())),
+    }
 }
 
 /// A circuit of the payments chain, by its name.
@@ -214,6 +298,24 @@ pub enum CircuitName {
     SessionSmall,
     /// Session signatures, 35
     SessionLarge,
+    /// Operations, 112 slots
+    ApplyHuge,
+    /// Session signatures, 140
+    SessionHuge,
+}
+
+impl CircuitName {
+    /// The circuit of the name.
+    pub const fn id(self) -> CircuitId {
+        match self {
+            Self::ApplySmall => CircuitId::ApplySmall,
+            Self::ApplyLarge => CircuitId::ApplyLarge,
+            Self::SessionSmall => CircuitId::SessionSmall,
+            Self::SessionLarge => CircuitId::SessionLarge,
+            Self::ApplyHuge => CircuitId::ApplyHuge,
+            Self::SessionHuge => CircuitId::SessionHuge,
+        }
+    }
 }
 
 /// Checks a proving key that a ceremony made (docs/ceremony.md), and puts it where `force` finds it.
@@ -245,6 +347,8 @@ pub enum Invocation {
     Serve(Box<ProverFlags>),
     /// Prove what the sequencer closes.
     Prove(Box<ProveFlags>),
+    /// Prove for a farm.
+    Work(Box<WorkFlags>),
     /// Prove and append what is overdue.
     Force(Box<ForceFlags>),
     /// Import a proving key.
@@ -257,6 +361,7 @@ impl CommandFactory for Invocation {
             .args_conflicts_with_subcommands(true)
             .subcommand_negates_reqs(true)
             .subcommand(ProveFlags::command().name("prove"))
+            .subcommand(WorkFlags::command().name("work"))
             .subcommand(ForceFlags::command().name("force"))
             .subcommand(ImportKeyFlags::command().name("import-key"))
     }
@@ -270,6 +375,7 @@ impl FromArgMatches for Invocation {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         Ok(match matches.subcommand() {
             Some(("prove", matches)) => Self::Prove(Box::new(ProveFlags::from_arg_matches(matches)?)),
+            Some(("work", matches)) => Self::Work(Box::new(WorkFlags::from_arg_matches(matches)?)),
             Some(("force", matches)) => Self::Force(Box::new(ForceFlags::from_arg_matches(matches)?)),
             Some(("import-key", matches)) => Self::ImportKey(ImportKeyFlags::from_arg_matches(matches)?),
             _ => Self::Serve(Box::new(ProverFlags::from_arg_matches(matches)?)),
@@ -314,12 +420,26 @@ mod tests {
         };
         assert_eq!((flags.workers.get(), flags.proving_threads, flags.health), (1, None, None));
         assert!(matches!(parse(&common), Err(FlagsError::Flags(_))), "no sequencer");
+        let farm = |more: &[&str]| parse(&[&common[..], &["--sequencer", "http://s"], more].concat());
+        let Ok(Invocation::Prove(flags)) = farm(&["--farm", "nats://a,tls://u:p@b:7", "--farm-share-keys"]) else {
+            panic!("no farm")
+        };
+        assert_eq!(flags.farm.iter().map(ServerAddr::port).collect::<Vec<_>>(), [4_222, 7]);
+        assert!(flags.farm_share_keys && flags.farm_ca.is_none());
+        for wrong in [&["--farm", "ws://a"][..], &["--farm", "nats://a", "--workers", "2"], &["--farm-share-keys"]] {
+            assert!(matches!(farm(wrong), Err(FlagsError::Flags(_))), "{wrong:?}");
+        }
+        let work = ["work", "--deployment", "d", "--data-dir", "e", "--name", "left", "--farm"];
+        let Ok(Invocation::Work(flags)) = parse(&[&work[..], &["localhost"]].concat()) else { panic!("no worker") };
+        assert_eq!((flags.farm.len(), flags.name.as_ref().map(WorkerName::as_str)), (1, Some("left")));
+        assert!(matches!(parse(&work[..work.len() - 1]), Err(FlagsError::Flags(_))), "no farm");
         // a flag of the one is none of the other's
         let others = [
             &["force", "--retire"][..],
             &["challenge", "--json"],
             &["import-key", "--key", KEY],
             &["prove", "--key", KEY],
+            &["work", "--sequencer", "http://s"],
         ];
         for words in others {
             assert!(matches!(parse(words), Err(FlagsError::Flags(_))), "{words:?}");

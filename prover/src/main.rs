@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use tandem_evm::cryptography::{self, Native};
 use tandem_prover::{
     ProverNode,
-    flags::{Invocation, ProveFlags, ProverFlags},
-    validity::{force, import, service},
+    flags::{Invocation, ProveFlags, ProverFlags, WorkFlags},
+    validity::{farm, force, import, service},
 };
 use tandem_service::{
     FlagsError, LogFormat, Report, init_logging, parse_with_file, print_completions_if_asked, shutdown_on_signal,
@@ -29,6 +29,7 @@ async fn main() -> anyhow::Result<()> {
         Err(error) => Err(error.into()),
         Ok(Invocation::Serve(flags)) => serve(*flags, token).await,
         Ok(Invocation::Prove(flags)) => end_service(prove(*flags, token).await),
+        Ok(Invocation::Work(flags)) => end_service(work(*flags, token).await),
         Ok(Invocation::Force(flags)) => {
             init_logging(flags.log_format);
             shutdown_on_signal(token.clone());
@@ -61,6 +62,16 @@ async fn prove(flags: ProveFlags, token: CancellationToken) -> anyhow::Result<()
         shutdown_with_stdin(token.clone());
     }
     service::run(flags, token).await.context("the prover had to stop")
+}
+
+/// Proves for a farm until it is told to end.
+async fn work(flags: WorkFlags, token: CancellationToken) -> anyhow::Result<()> {
+    init_logging(flags.log_format);
+    shutdown_on_signal(token.clone());
+    if flags.end_with_stdin {
+        shutdown_with_stdin(token.clone());
+    }
+    farm::work::run(flags, token).await.context("the worker had to stop")
 }
 
 /// Ends at once: no proof or key that is under way holds that up.

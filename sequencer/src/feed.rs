@@ -1,4 +1,4 @@
-//! The block feed over gRPC: every sequenced block, as it comes (`proto/tandem/v1/feed.proto`).
+//! The block feed over gRPC: every sequenced block, as it comes (`proto/tandem/v1/feed.proto`). What is in a block, the kind of chain says.
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
@@ -7,7 +7,6 @@ use tandem_proto::v1::{
     Block, FollowRequest,
     block_feed_server::{BlockFeed, BlockFeedServer},
 };
-use tandem_store::Store;
 use tokio::{
     net::TcpListener,
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
@@ -20,11 +19,7 @@ use tonic::{
     transport::{self, Server, server::TcpIncoming},
 };
 
-use crate::{
-    engine::HeadInfo,
-    evm,
-    follow::{Follower, Step},
-};
+use crate::follow::{Chain, Follower, Step};
 
 /// Blocks on their way to one follower; a slower one is waited for, it holds up nobody else.
 const IN_FLIGHT_MAX: usize = 64;
@@ -34,20 +29,32 @@ pub const FOLLOWERS_FLAG: &str = "feed-followers-max";
 /// What it is by default.
 pub const FOLLOWERS_MAX: usize = 64;
 
-/// Serves the feed from the store, told of new heads by the engine.
+/// A chain whose blocks are fed: one for each kind. Copies read the same chain.
+pub trait Fed: Chain + Clone + Send + Sync + 'static {
+    /// Number of the first block that there is to feed.
+    const FIRST: u64;
+
+    /// A block with what followers get of it.
+    fn to_feed(block: &Self::Block) -> Block;
+}
+
+/// Serves the feed of a chain; whoever extends the chain sends a `T` to say that it did.
 #[derive(Clone)]
-pub struct Feed {
-    store: Store,
-    head: watch::Receiver<HeadInfo>,
+pub struct Feed<C, T> {
+    chain: C,
+    head: watch::Receiver<T>,
     places: Arc<Semaphore>,
     followers_max: usize,
     patience: Duration,
 }
 
-impl Feed {
-    /// Over a node's store, for so many followers at a time. One that takes nothing, or answers no ping, for as long as `patience` loses its place.
-    pub fn new(store: Store, head: watch::Receiver<HeadInfo>, followers_max: usize, patience: Duration) -> Self {
-        Self { store, head, places: Arc::new(Semaphore::new(followers_max)), followers_max, patience }
+impl<C: Fed, T: Clone + Send + Sync + 'static> Feed<C, T>
+where
+    C::Block: Send,
+{
+    /// Over a node's chain, for so many followers at a time. One that takes nothing, or answers no ping, for as long as `patience` loses its place.
+    pub fn new(chain: C, head: watch::Receiver<T>, followers_max: usize, patience: Duration) -> Self {
+        Self { chain, head, places: Arc::new(Semaphore::new(followers_max)), followers_max, patience }
     }
 
     /// Serves until `cancel` is cancelled. While there are no blocks, only pings tell that a follower is not there any more.
@@ -64,7 +71,10 @@ impl Feed {
 }
 
 #[tonic::async_trait]
-impl BlockFeed for Feed {
+impl<C: Fed, T: Clone + Send + Sync + 'static> BlockFeed for Feed<C, T>
+where
+    C::Block: Send,
+{
     type FollowStream = Pin<Box<dyn Stream<Item = Result<Block, Status>> + Send>>;
 
     async fn follow(&self, request: Request<FollowRequest>) -> Result<Response<Self::FollowStream>, Status> {
@@ -73,13 +83,16 @@ impl BlockFeed for Feed {
             Status::resource_exhausted(format!("{followers_max} followers already (--{FOLLOWERS_FLAG})"))
         })?;
         let (sender, receiver) = mpsc::channel(IN_FLIGHT_MAX);
-        let follower = Follower::from_number(request.into_inner().from_number);
+        let follower = Follower::from_number(request.into_inner().from_number.max(C::FIRST));
         tokio::spawn(self.clone().send(follower, sender, place));
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 }
 
-impl Feed {
+impl<C: Fed, T: Clone + Send + Sync + 'static> Feed<C, T>
+where
+    C::Block: Send,
+{
     async fn send(
         mut self,
         mut follower: Follower,
@@ -88,8 +101,8 @@ impl Feed {
     ) {
         loop {
             self.head.borrow_and_update();
-            let item = match follower.step(&self.store) {
-                Ok(Some(Step::Block(block))) => Ok(evm::to_feed(&block)),
+            let item = match follower.step(&self.chain) {
+                Ok(Some(Step::Block(block))) => Ok(C::to_feed(&block)),
                 // What replaces a block has its number, which says as much.
                 Ok(Some(Step::TakenBack { .. })) => continue,
                 Ok(None) => {

@@ -97,9 +97,7 @@ impl Proving {
             keys.insert(key.circuit(), key);
         }
         for circuit in circuits.session.into_iter().flatten() {
-            let small = circuit == AuthoriseCircuit::SESSION_SMALL;
-            let blank = if small { SessionChunk::small } else { SessionChunk::large };
-            let key = cache.key(&blank(Vec::new(), Fr::from(0u64)).unwrap()).unwrap();
+            let key = cache.key(&SessionChunk::blank(circuit)).unwrap();
             keys.insert(key.circuit(), key);
         }
         let prover = Mutex::new(Prover::new(ProverConfig::default()).unwrap());
@@ -418,7 +416,8 @@ impl Chain {
 
     pub fn prove(&self, draft: Draft) -> Proven {
         let (built, state, env, authorisations, messages) = draft.finish();
-        let prepared = PreparedBatch::new(self.header(env, messages), &built, &authorisations).unwrap();
+        let (header, circuits) = (self.header(env, messages), &self.proving.circuits);
+        let prepared = PreparedBatch::new(header, &built, &authorisations, circuits).unwrap();
         let batch = prepared.prove(&self.proving.prover.lock().unwrap(), &self.proving.keys, &mut |_, _| ()).unwrap();
         Proven { withdrawals: batch.segments[1].clone(), batch, state, env, messages }
     }

@@ -16,11 +16,11 @@ pub const ACCOUNTS: Address = address!("5400000000000000000000000000000000000007
 
 /// `transfer(address to, uint256 amount)` of ERC-20.
 pub const TRANSFER: [u8; 4] = [0xa9, 0x05, 0x9c, 0xbb];
-/// `withdrawETH(address to)`.
+/// Selector of `withdrawETH(address to)`.
 pub const WITHDRAW_ETH: [u8; 4] = [0x69, 0x0d, 0x83, 0x20];
 /// `withdraw(address token, address to, uint256 amount)`.
 pub const WITHDRAW: [u8; 4] = [0xd9, 0xca, 0xed, 0x12];
-/// `setSessionKey(uint256 keyHash)`.
+/// Selector of `setSessionKey(uint256 keyHash)`.
 pub const SET_SESSION_KEY: [u8; 4] = [0xaa, 0x5d, 0x3d, 0x3d];
 
 /// Why a transaction is no operation.

@@ -28,7 +28,15 @@ library Field {
         assembly ("memory-safe") {
             let r := R
             let end := add(data.offset, data.length)
-            for { let cursor := data.offset } lt(cursor, end) { cursor := add(cursor, 31) } {
+            let cursor := data.offset
+            // Four elements at a time, which halves what the loop itself takes: a full batch has some 1,700.
+            for { } lt(add(cursor, 93), end) { cursor := add(cursor, 124) } {
+                sum := addmod(mulmod(sum, z, r), shr(8, calldataload(cursor)), r)
+                sum := addmod(mulmod(sum, z, r), shr(8, calldataload(add(cursor, 31))), r)
+                sum := addmod(mulmod(sum, z, r), shr(8, calldataload(add(cursor, 62))), r)
+                sum := addmod(mulmod(sum, z, r), shr(8, calldataload(add(cursor, 93))), r)
+            }
+            for { } lt(cursor, end) { cursor := add(cursor, 31) } {
                 sum := addmod(mulmod(sum, z, r), shr(8, calldataload(cursor)), r)
             }
         }

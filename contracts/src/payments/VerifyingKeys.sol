@@ -2,7 +2,7 @@
 pragma solidity ^0.8.30;
 
 /// @dev One more than the highest circuit id (PAY-CIRCUIT).
-uint256 constant KEY_SLOTS = 9;
+uint256 constant KEY_SLOTS = 11;
 
 /// @title A set of verifying keys, held as the code of a data contract.
 /// @notice A key is `circuit id, number of inputs, alpha (2), beta (4), gamma (4), delta (4)` and one point (2) for the
@@ -30,20 +30,31 @@ library VerifyingKeys {
     error Keys_InvalidPoint(uint256 circuit);
     error Keys_NotDistinct(uint256 circuit);
     error Keys_IsGenerator(uint256 circuit);
+    error Keys_SharedDelta(uint256 first, uint256 second);
     error Keys_NoApply();
     error Keys_NotStored();
 
     /// @notice Public inputs of a circuit; 0 if there is no such circuit (PAY-PUBLIC).
     function inputCount(uint256 circuit) internal pure returns (uint256) {
-        if (circuit == 1 || circuit == 2) return 19;
-        if (circuit == 3 || circuit == 4) return 3;
+        if (isApply(circuit)) return 19;
+        if (isAuthorise(circuit)) return 3;
         return 0;
+    }
+
+    /// @notice Whether a circuit applies operations (PAY-CIRCUIT).
+    function isApply(uint256 circuit) internal pure returns (bool) {
+        return circuit == 1 || circuit == 2 || circuit == 9;
+    }
+
+    /// @notice Whether a circuit authorises them (PAY-CIRCUIT).
+    function isAuthorise(uint256 circuit) internal pure returns (bool) {
+        return circuit == 3 || circuit == 4 || circuit == 10;
     }
 
     /// @notice Checks a set and stores it (PAY-KEY). Reverts on a malformed one, on points off the curve or outside the subgroup, and on
     /// identities: among the inputs' points one would leave that input free. Reverts unless beta, gamma and delta differ pairwise up to
     /// sign, and on beta or delta the generator: with any of these anybody could forge proofs (the last two with the powers of tau: keys to
-    /// which phase 1 or phase 2 contributed nothing).
+    /// which phase 1 or phase 2 contributed nothing). Reverts on two keys with the same delta up to sign, so that no proof mixes two circuits.
     /// @return set address of the data contract
     function store(bytes memory keys) internal returns (address set) {
         check(keys);
@@ -83,6 +94,7 @@ library VerifyingKeys {
     function check(bytes memory keys) internal view {
         uint256 offset = 0;
         uint256 last = 0;
+        bool hasApply = false;
         if (keys.length == 0) revert Keys_Truncated();
         while (offset < keys.length) {
             if (keys.length - offset < POINTS) revert Keys_Truncated();
@@ -94,11 +106,13 @@ library VerifyingKeys {
             if (inputCount(circuit) != inputs) revert Keys_WrongInputCount(circuit, inputs);
             if (keys.length - offset < length(inputs)) revert Keys_Truncated();
             _checkPoints(key, circuit, inputs);
+            _checkDelta(keys, key, circuit);
+            hasApply = hasApply || isApply(circuit);
             last = circuit;
             offset += length(inputs);
         }
         // Every batch has an Apply chunk: under a set without such a key none could be proven.
-        if (word(pointerTo(keys), ID) > 2) revert Keys_NoApply();
+        if (!hasApply) revert Keys_NoApply();
     }
 
     function _checkPoints(uint256 key, uint256 circuit, uint256 inputs) private view {
@@ -117,6 +131,16 @@ library VerifyingKeys {
         if (_hasX(key, GAMMA, word(key, DELTA), word(key, DELTA + 0x20))) revert Keys_NotDistinct(circuit);
         if (_hasX(key, BETA, GENERATOR_X1, GENERATOR_X0)) revert Keys_IsGenerator(circuit);
         if (_hasX(key, DELTA, GENERATOR_X1, GENERATOR_X0)) revert Keys_IsGenerator(circuit);
+    }
+
+    /// @dev No key before this one in the set has its delta, or the opposite: where beta and tau are the same too, as in keys of one ceremony, whoever proves
+    /// could take what is private in one circuit for what is private in the other.
+    function _checkDelta(bytes memory keys, uint256 key, uint256 circuit) private pure {
+        for (uint256 other = pointerTo(keys); other < key; other += length(word(other, INPUTS))) {
+            if (_hasX(other, DELTA, word(key, DELTA), word(key, DELTA + 0x20))) {
+                revert Keys_SharedDelta(word(other, ID), circuit);
+            }
+        }
     }
 
     /// @dev Whether a point of G2 has these coordinates x, and so is a given point or its opposite.

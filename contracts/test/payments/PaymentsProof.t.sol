@@ -9,6 +9,7 @@ import { VerifyingKeys } from "../../src/payments/VerifyingKeys.sol";
 import { Test } from "../utils/Test.sol";
 import { vm } from "../utils/Vm.sol";
 import { FixtureKeys } from "./FixtureKeys.sol";
+import { NaiveGroth16Batch } from "./NaiveProof.sol";
 
 /// @title The library as a contract.
 contract PaymentsProofHarness {
@@ -34,8 +35,24 @@ contract PaymentsProofHarness {
         return (Field.evaluate(data, z), Field.count(data));
     }
 
-    function verifyClaims(bytes memory keys, Groth16Batch.Claim[] memory claims, bytes32 transcript) external view {
-        Groth16Batch.verify(keys, claims, transcript);
+    function verifyClaims(bytes memory keys, NaiveGroth16Batch.Claim[] calldata claims, bytes32 transcript)
+        external
+        view
+    {
+        uint256 circuits = 0;
+        for (uint256 i = 0; i < claims.length; ++i) {
+            circuits |= 1 << claims[i].circuit;
+        }
+        Groth16Batch.Batch memory batch = Groth16Batch.start(keys, circuits, claims.length, transcript);
+        for (uint256 i = 0; i < claims.length; ++i) {
+            bytes memory inputs = abi.encodePacked(uint256(1), claims[i].inputs);
+            uint256 first;
+            assembly ("memory-safe") {
+                first := add(inputs, 0x20)
+            }
+            Groth16Batch.add(batch, claims[i].circuit, first, claims[i].inputs.length, claims[i].proof);
+        }
+        Groth16Batch.finish(batch);
     }
 }
 
@@ -278,14 +295,14 @@ contract PaymentsProofTest is PaymentsFixture {
     }
 
     function test_refuses_circuitsOfTheOtherFamily() external {
-        uint256[5] memory wrong = [uint256(0), 3, 4, 5, type(uint256).max];
+        uint256[7] memory wrong = [uint256(0), 3, 4, 5, 8, 10, type(uint256).max];
         for (uint256 i = 0; i < wrong.length; ++i) {
             Batch memory batch = honest();
             batch.applied[0].circuit = wrong[i];
             vm.expectRevert(abi.encodeWithSelector(PaymentsProof.Proof_NotApply.selector, wrong[i]));
             verify(batch);
         }
-        wrong = [uint256(0), 1, 2, 5, type(uint256).max];
+        wrong = [uint256(0), 1, 2, 5, 9, 11, type(uint256).max];
         for (uint256 i = 0; i < wrong.length; ++i) {
             Batch memory batch = honest();
             batch.authorised[0].circuit = wrong[i];
@@ -295,6 +312,18 @@ contract PaymentsProofTest is PaymentsFixture {
         Batch memory large = honest();
         large.applied[0].circuit = 2;
         vm.assertFalse(accepts(large), "no key, and another transcript");
+    }
+
+    /// @notice PAY-CIRCUIT: the huge circuits are of their families, and here without keys.
+    function test_refuses_circuitsWithoutAKey() external {
+        Batch memory batch = honest();
+        batch.applied[0].circuit = 9;
+        vm.expectRevert(abi.encodeWithSelector(Groth16Batch.Groth16_NoKey.selector, 9));
+        verify(batch);
+        batch = honest();
+        batch.authorised[0].circuit = 10;
+        vm.expectRevert(abi.encodeWithSelector(Groth16Batch.Groth16_NoKey.selector, 10));
+        verify(batch);
     }
 
     function test_refuses_aProductOfZero() external {
@@ -438,8 +467,11 @@ contract PaymentsPartsTest is PaymentsFixture {
 
         vm.expectRevert(VerifyingKeys.Keys_Truncated.selector);
         harness.store("");
-        vm.expectRevert(abi.encodeWithSelector(VerifyingKeys.Keys_UnknownCircuit.selector, 9));
-        harness.store(_set(0, 9));
+        uint256[3] memory unknown = [uint256(5), 8, 11];
+        for (uint256 i = 0; i < unknown.length; ++i) {
+            vm.expectRevert(abi.encodeWithSelector(VerifyingKeys.Keys_UnknownCircuit.selector, unknown[i]));
+            harness.store(_set(0, unknown[i]));
+        }
         vm.expectRevert(abi.encodeWithSelector(VerifyingKeys.Keys_NotAscending.selector, 1));
         harness.store(_set(second, 1));
         vm.expectRevert(abi.encodeWithSelector(VerifyingKeys.Keys_WrongInputCount.selector, 1, 18));
@@ -450,6 +482,47 @@ contract PaymentsPartsTest is PaymentsFixture {
         harness.store{ gas: 20_000_000 }(_set(0x80, _word(0x80) ^ 1));
         vm.expectRevert(abi.encodeWithSelector(VerifyingKeys.Keys_InvalidPoint.selector, 3));
         harness.store{ gas: 20_000_000 }(_set(second + 0x200, _word(second + 0x200) ^ 1));
+    }
+
+    /// @notice PAY-KEY: no proof may mix what is private in two circuits.
+    function test_keySet_refusesASharedDelta() external {
+        uint256 second = VerifyingKeys.length(19);
+        bytes memory shared = keys;
+        for (uint256 i = 0; i < 0x80; ++i) {
+            shared[second + 0x180 + i] = keys[0x180 + i];
+        }
+        vm.expectRevert(abi.encodeWithSelector(VerifyingKeys.Keys_SharedDelta.selector, 1, 3));
+        harness.store{ gas: 20_000_000 }(shared);
+        // Its opposite has the same x.
+        uint256 p = 21888242871839275222246405745257275088696311157297823662689037894645226208583;
+        for (uint256 at = second + 0x1e0; at < second + 0x220; at += 0x20) {
+            uint256 y;
+            assembly ("memory-safe") {
+                let place := add(shared, at)
+                y := sub(p, mload(place))
+                mstore(place, y)
+            }
+        }
+        vm.expectRevert(abi.encodeWithSelector(VerifyingKeys.Keys_SharedDelta.selector, 1, 3));
+        harness.store{ gas: 20_000_000 }(shared);
+    }
+
+    /// @notice PAY-KEY: a set may have its only key of Apply last, as that of the huge circuit is.
+    function test_keySet_takesTheHugeCircuits() external {
+        bytes memory all = keys;
+        uint256 applyLength = VerifyingKeys.length(19);
+        bytes memory huge = new bytes(all.length);
+        uint256 sessionLength = all.length - applyLength;
+        for (uint256 i = 0; i < all.length; ++i) {
+            huge[i] = i < sessionLength ? all[applyLength + i] : all[i - sessionLength];
+        }
+        huge[sessionLength + 31] = bytes1(uint8(9));
+        vm.assertEq(keccak256(harness.load(harness.store(huge))), keccak256(huge));
+        // Its session circuit's key in the huge one's place, behind it.
+        huge = all;
+        huge[31] = bytes1(uint8(9));
+        huge[applyLength + 31] = bytes1(uint8(10));
+        vm.assertEq(keccak256(harness.load(harness.store(huge))), keccak256(huge));
     }
 
     function test_keySet_refusesTruncation() external {
@@ -467,7 +540,7 @@ contract PaymentsPartsTest is PaymentsFixture {
         for (uint256 pair = 0; pair < 3; ++pair) {
             for (uint256 sign = 0; sign < 2; ++sign) {
                 bytes memory changed = _withEqualSecrets(pair, sign == 1);
-                Groth16Batch.Claim[] memory claims = new Groth16Batch.Claim[](1);
+                NaiveGroth16Batch.Claim[] memory claims = new NaiveGroth16Batch.Claim[](1);
                 claims[0] = _forgery(changed, pair, sign == 1);
                 harness.verifyClaims(changed, claims, bytes32(uint256(1)));
                 vm.expectRevert(abi.encodeWithSelector(VerifyingKeys.Keys_NotDistinct.selector, 3));
@@ -495,7 +568,7 @@ contract PaymentsPartsTest is PaymentsFixture {
     function _forgery(bytes memory changed, uint256 pair, bool opposite)
         private
         view
-        returns (Groth16Batch.Claim memory claim)
+        returns (NaiveGroth16Batch.Claim memory claim)
     {
         uint256 second = VerifyingKeys.length(19);
         claim.circuit = 3;
@@ -608,7 +681,7 @@ contract PaymentsPartsTest is PaymentsFixture {
         vm.assertEq(elements, count);
     }
 
-    function _claim() private view returns (Groth16Batch.Claim memory claim) {
+    function _claim() private view returns (NaiveGroth16Batch.Claim memory claim) {
         Batch memory batch = honest();
         claim.circuit = batch.authorised[0].circuit;
         claim.inputs = new uint256[](3);
@@ -619,13 +692,13 @@ contract PaymentsPartsTest is PaymentsFixture {
     }
 
     function testFuzz_claims_holdUnderAnyCoefficients(bytes32 transcript) external view {
-        Groth16Batch.Claim[] memory claims = new Groth16Batch.Claim[](3);
+        NaiveGroth16Batch.Claim[] memory claims = new NaiveGroth16Batch.Claim[](3);
         (claims[0], claims[1], claims[2]) = (_claim(), _claim(), _claim());
         harness.verifyClaims(keys, claims, transcript);
     }
 
     function test_claims_refuseAnErrorSharedByTwoProofs() external {
-        Groth16Batch.Claim[] memory claims = new Groth16Batch.Claim[](2);
+        NaiveGroth16Batch.Claim[] memory claims = new NaiveGroth16Batch.Claim[](2);
         (claims[0], claims[1]) = (_claim(), _claim());
         // C + G in one proof, C - G in the other: with equal coefficients nobody would notice.
         (claims[0].proof[6], claims[0].proof[7]) = _add(claims[0].proof[6], claims[0].proof[7], 1, 2);
@@ -642,8 +715,8 @@ contract PaymentsPartsTest is PaymentsFixture {
 
     function test_claims_refuseWrongNumbers() external {
         vm.expectRevert(Groth16Batch.Groth16_Empty.selector);
-        harness.verifyClaims(keys, new Groth16Batch.Claim[](0), 0);
-        Groth16Batch.Claim[] memory claims = new Groth16Batch.Claim[](1);
+        harness.verifyClaims(keys, new NaiveGroth16Batch.Claim[](0), 0);
+        NaiveGroth16Batch.Claim[] memory claims = new NaiveGroth16Batch.Claim[](1);
         claims[0] = _claim();
         claims[0].inputs = new uint256[](4);
         vm.expectRevert(abi.encodeWithSelector(Groth16Batch.Groth16_WrongInputCount.selector, 3, 4));
@@ -659,7 +732,7 @@ contract PaymentsPartsTest is PaymentsFixture {
 
     /// The precompiles are what refuses points: A and C when they are multiplied, B in the pairing.
     function testFuzz_claims_refuseOtherPoints(uint256 which, uint256 value) external {
-        Groth16Batch.Claim[] memory claims = new Groth16Batch.Claim[](1);
+        NaiveGroth16Batch.Claim[] memory claims = new NaiveGroth16Batch.Claim[](1);
         claims[0] = _claim();
         which = bound(which, 0, 7);
         // No other coordinate of a point than its own and, of y, the opposite gives a point.
@@ -680,7 +753,7 @@ contract PaymentsPartsTest is PaymentsFixture {
     }
 
     function testFuzz_claims_refuseOtherInputs(uint256 which, uint256 value) external {
-        Groth16Batch.Claim[] memory claims = new Groth16Batch.Claim[](1);
+        NaiveGroth16Batch.Claim[] memory claims = new NaiveGroth16Batch.Claim[](1);
         claims[0] = _claim();
         which = bound(which, 0, 2);
         value = bound(value, 0, Field.R - 1);

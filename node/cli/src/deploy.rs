@@ -149,19 +149,20 @@ async fn chain_spec(
     };
     let l1_chain_id = client.chain_id().await?;
     let cache = chain.dir.join("keys");
+    let circuits = payments.devnet_circuits()?;
     let keys = match &payments.keys {
         Some(path) => {
             // Relative to the specification that names it.
             let path = flags.spec.parent().unwrap_or(Path::new("")).join(path);
             report.progress(format_args!("taking the verifying keys in {}", path.display()));
-            keys::from_file(&path, l1_chain_id, &cache)?
+            keys::from_file(&path, l1_chain_id)?
         }
         None => {
             report.progress(format_args!(
                 "taking the devnet's verifying keys (in {}; made there the first time)",
                 cache.display()
             ));
-            keys::devnet(l1_chain_id, &cache, &mut |circuit| {
+            keys::devnet(l1_chain_id, &cache, &circuits, &mut |circuit| {
                 report.progress(format_args!("key of {}", circuit.name()))
             })?
         }

@@ -36,6 +36,15 @@ pub enum SpecError {
         /// The field's name in the specification.
         field: &'static str,
     },
+    /// A circuit that does not exist.
+    #[error("chain specification: there is no circuit `{name}` (apply-small, apply-large, apply-huge, session-small, session-large, session-huge)")]
+    Circuit {
+        /// The name in `devnet-circuits`.
+        name: String,
+    },
+    /// Keys of a file and of the devnet at once.
+    #[error("chain specification: `keys` names the verifying keys, so that `devnet-circuits` means nothing")]
+    KeysTwice,
     /// The contracts would refuse it, or the chain would not work.
     #[error("chain specification: {0}")]
     Refused(#[from] DeployError),

@@ -202,6 +202,23 @@ const LINES: &[(&str, Shown)] = &[
     ("stored proofs are damaged, or of other keys: proving again", Test("a_restart_proves_nothing_again")),
     ("a worker has no proof: the chunk goes to another, or again", Test("bad_workers_cost_time")),
     (
+        "the farm's engine does not do its work: check NATS, --farm, and that the coordinator runs; nothing is lost, trying on",
+        Test("an_engine_that_is_killed_loses_nothing_that_it_has_confirmed"),
+    ),
+    (
+        "nobody takes the farm's jobs: start workers (tandem-prover work), or look at their logs",
+        Argument("said of jobs that wait while no worker was heard of at all, for two minutes, which no test spends"),
+    ),
+    (
+        "a worker of the farm only costs time: take its credentials away, or look after its machine; until this batch is proven nothing more is said of it",
+        Test("a_liar_costs_only_time"),
+    ),
+    ("a job of the farm cannot be proven", Test("a_job_that_is_none_is_answered_and_does_not_come_again")),
+    (
+        "there are no proving keys for a job of the farm, which goes back: give them with --keys, or have the coordinator share its own (--farm-share-keys)",
+        Test("a_worker_without_keys_gives_its_jobs_back"),
+    ),
+    (
         "a worker says nothing, and no other is free: nothing moves",
         Argument("what the pool tells when a lease of minutes has ended and every other worker is busy or gone"),
     ),

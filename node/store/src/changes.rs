@@ -5,6 +5,9 @@ use crate::{
     schema::{Chain, Markers, SCHEMA_VERSION, Table},
 };
 
+/// Above every key that a cleared table has: all of them are shorter, or begin with a lower byte.
+const ABOVE_ALL_KEYS: [u8; 16] = [0xff; 16];
+
 /// Changes that are written all together or not at all. Dropped without [`Self::commit`], nothing
 /// is written. Reads of the store do not see them before.
 pub(crate) struct Changes {
@@ -42,6 +45,12 @@ impl Changes {
     /// Removes a row, if it is there.
     pub(crate) fn delete<T: Table>(&mut self, key: &T::Key) -> Result<(), StoreError> {
         self.batch.delete_cf(self.store.table::<T>()?, key.encode());
+        Ok(())
+    }
+
+    /// Removes all rows of a table. What this write puts afterwards is kept.
+    pub(crate) fn clear<T: Table>(&mut self) -> Result<(), StoreError> {
+        self.batch.delete_range_cf(self.store.table::<T>()?, [].as_slice(), ABOVE_ALL_KEYS.as_slice());
         Ok(())
     }
 

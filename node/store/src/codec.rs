@@ -22,6 +22,29 @@ impl RowKey for u64 {
     }
 }
 
+impl RowKey for u32 {
+    fn encode(&self) -> Vec<u8> {
+        self.to_be_bytes().to_vec()
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self::from_be_bytes)
+    }
+}
+
+/// Level and position of a node in the state tree of a payments chain.
+impl RowKey for tandem_payments::tree::Place {
+    fn encode(&self) -> Vec<u8> {
+        let (level, position) = self;
+        [[*level].as_slice(), &position.to_be_bytes()].concat()
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (level, position) = bytes.split_first()?;
+        Some((*level, <u32 as RowKey>::decode(position)?))
+    }
+}
+
 impl RowKey for B256 {
     fn encode(&self) -> Vec<u8> {
         self.to_vec()
@@ -54,6 +77,21 @@ pub enum CodecError {
     NotNothing {
         /// Bytes of the value.
         bytes: usize,
+    },
+    /// Not as many bytes as a row of fixed width has.
+    #[error("{bytes} bytes, which are no row of this width")]
+    Width {
+        /// Bytes of the value.
+        bytes: usize,
+    },
+    /// An integer that is no element of the scalar field.
+    #[error("an integer that is not below the modulus")]
+    NotAnElement,
+    /// A byte that says neither that something was there nor that nothing was.
+    #[error("byte {byte:#04x}, which says neither that there was a value nor that there was none")]
+    Presence {
+        /// The byte that was found.
+        byte: u8,
     },
     /// Not a message of the L1 queue.
     #[error("not a message: {0}")]

@@ -3,6 +3,7 @@
 use crate::{CodecError, Identity};
 use alloy_primitives::{B256, Bytes};
 use std::path::PathBuf;
+use tandem_payments::state::NoState;
 
 /// An error of the store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,6 +76,21 @@ pub enum StoreError {
         table: &'static str,
         /// The key of the missing row.
         number: u64,
+    },
+    /// The rows of a ledger are no state.
+    #[error("the ledger's rows are no state: {0}; delete the ledger's directory, L1 has everything")]
+    NoState(#[from] NoState),
+    /// The rows of a ledger are another state than the one after its last batch.
+    #[error(
+        "the ledger's rows have root {found}, batch {index} has {expected}; delete the ledger's directory, L1 has everything"
+    )]
+    OtherRoot {
+        /// Index of the last batch that was applied; 0 for genesis.
+        index: u64,
+        /// The root that the batch's output has.
+        expected: B256,
+        /// The root of what is stored.
+        found: B256,
     },
     /// The block is not the one after the head.
     #[error("block {number} does not follow the head {head}")]

@@ -3,6 +3,7 @@
 //!
 //! * [`schema`]: every table, its key and its value, in one block.
 //! * [`SequencedStore`]: what the sequencer of a payments chain keeps, in a database of its own.
+//! * [`LedgerStore`]: a payments chain as L1 alone tells it, with its state, in a database of its own.
 //! * [`Store`]: cheap to clone; any thread may read. Blocks and journal, L1, and batches are each
 //!   written by one task.
 //!
@@ -25,6 +26,7 @@ mod error;
 mod journal;
 mod keys;
 mod l1;
+mod ledger;
 mod log_index;
 mod message_tree;
 mod records;
@@ -35,6 +37,10 @@ mod store;
 pub use codec::{Codec, CodecError, Json, Nothing, Raw, Rlp, RowKey};
 pub use error::{MissingPreimage, StoreError};
 pub use keys::{LogPlace, LogTerm, NodePlace};
+pub use ledger::{
+    AppliedBatch, LedgerPoll, LedgerRows, LedgerStore, UNDO_MAX, Unwound,
+    rows::{Fixed, ProvenRow, QueueRow, UndoRow},
+};
 pub use log_index::{LogSearch, Searched};
 pub use message_tree::MessageProof;
 pub use records::{

@@ -34,10 +34,15 @@ pub enum Marker {
     L1Processed = 2,
     /// Number of the next closed batch, by the sequencer's own counter.
     NextJob = 3,
+    /// Index of the batch after which a ledger's state is; 0 for genesis.
+    LedgerTip = 4,
+    /// Index of the first batch that a ledger can undo; one more than the tip if it can undo none.
+    LedgerUndoFirst = 5,
 }
 
 impl Marker {
-    const ALL: [Self; 4] = [Self::SchemaVersion, Self::Head, Self::L1Processed, Self::NextJob];
+    const ALL: [Self; 6] =
+        [Self::SchemaVersion, Self::Head, Self::L1Processed, Self::NextJob, Self::LedgerTip, Self::LedgerUndoFirst];
 }
 
 impl RowKey for Marker {

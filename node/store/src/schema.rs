@@ -44,6 +44,7 @@ macro_rules! tables {
         pub const TABLES: &[&str] = &[$($name),*];
     };
 }
+pub(crate) use tables;
 
 tables! {
     /// Which chain the directory belongs to: one row, with key 0.

@@ -15,13 +15,13 @@ use ark_relations::{
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, fs, path::PathBuf, time::Instant};
 use tandem_circuits::{
-    apply::Apply,
+    any::AnyChunk,
     authorise::session::{Authorisation, SessionChunk},
     circuit::{Chunk, CircuitId},
     groth16::{DevnetKeys, Header, Key, PreparedBatch, Prover, ProverConfig, msm},
 };
 use tandem_payments::{
-    batch::{ApplyCircuit, Batch, BatchBuilder},
+    batch::{ApplyCircuit, AuthoriseCircuit, Batch, BatchBuilder, Circuits},
     data::Message,
     eddsa::SecretKey,
     field::integer,
@@ -41,7 +41,7 @@ fn main() {
     let cache = DevnetKeys::new(31337, target.join("devnet-keys")).expect("a devnet");
 
     let mut keys = BTreeMap::new();
-    for circuit in CircuitId::ALL {
+    for circuit in CircuitId::STANDARD {
         let started = Instant::now();
         let key = load(&cache, circuit);
         figures.add(&format!("prover.key_ready_s.{}", circuit.name()), started.elapsed().as_secs_f64(), "s");
@@ -59,14 +59,7 @@ fn main() {
 }
 
 fn load(cache: &DevnetKeys, circuit: CircuitId) -> Key {
-    let empty = |make: fn(Vec<Authorisation>, Fr) -> Result<SessionChunk, _>| make(vec![], Fr::zero()).expect("empty");
-    match circuit {
-        CircuitId::ApplySmall => cache.key(&Apply::blank(ApplyCircuit::SMALL)),
-        CircuitId::ApplyLarge => cache.key(&Apply::blank(ApplyCircuit::LARGE)),
-        CircuitId::SessionSmall => cache.key(&empty(SessionChunk::small)),
-        CircuitId::SessionLarge => cache.key(&empty(SessionChunk::large)),
-    }
-    .expect("a key")
+    cache.key(&AnyChunk::blank(circuit)).expect("a key")
 }
 
 /// From files on disk to the proof of the smallest batch.
@@ -75,7 +68,7 @@ fn first_proof(figures: &mut Figures, prover: &Prover, cache: &DevnetKeys) {
     let started = Instant::now();
     let circuits = [CircuitId::ApplySmall, CircuitId::SessionSmall];
     let keys: BTreeMap<_, _> = circuits.map(|circuit| (circuit, load(cache, circuit))).into();
-    let prepared = PreparedBatch::new(header, &batch, &authorisations).expect("an honest batch");
+    let prepared = PreparedBatch::new(header, &batch, &authorisations, &Circuits::STANDARD).expect("an honest batch");
     prepared.prove(prover, &keys, &mut |_, _| ()).expect("a proof");
     figures.add("prover.first_proof_s", started.elapsed().as_secs_f64(), "s");
 }
@@ -85,7 +78,7 @@ fn throughput(figures: &mut Figures, prover: &Prover, keys: &BTreeMap<CircuitId,
     let count = ApplyCircuit::LARGE.slots - 1; // the last slot credits the fee
     let (header, batch, authorisations) = transfers(count);
     let (started, cpu) = (Instant::now(), cpu_seconds());
-    let prepared = PreparedBatch::new(header, &batch, &authorisations).expect("an honest batch");
+    let prepared = PreparedBatch::new(header, &batch, &authorisations, &Circuits::STANDARD).expect("an honest batch");
     let prepared_s = started.elapsed().as_secs_f64();
     let circuits: Vec<_> = prepared.circuits().map(CircuitId::name).collect();
     let proven = prepared.prove(prover, keys, &mut |_, _| ()).expect("a proof");
@@ -162,7 +155,7 @@ fn transfers(count: usize) -> (Header, Batch, Vec<Authorisation>) {
 fn per_constraint(figures: &mut Figures, prover: &Prover, key: &Key) {
     let (_, _, mut authorisations) = transfers(26);
     authorisations.extend_from_within(..9);
-    let chunk = SessionChunk::large(authorisations, Fr::from(5u64)).expect("signatures");
+    let chunk = SessionChunk::of(AuthoriseCircuit::SESSION_LARGE, authorisations, Fr::from(5u64)).expect("signatures");
     let constraints = key.shape().constraints();
     let started = Instant::now();
     prover.prove(key, chunk.clone(), &mut |_| ()).expect("a proof");

@@ -15,11 +15,51 @@ pub enum CircuitId {
     SessionSmall = 3,
     /// Session-key signatures, many slots.
     SessionLarge = 4,
+    /// The Apply circuit of 112 slots, which takes more memory than the others.
+    ApplyHuge = 9,
+    /// Session-key signatures, 140 slots.
+    SessionHuge = 10,
+}
+
+/// What a circuit proves, whatever its size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// Operations, applied to the state.
+    Apply,
+    /// Signatures of session keys.
+    Session,
 }
 
 impl CircuitId {
     /// All circuits that exist.
-    pub const ALL: [Self; 4] = [Self::ApplySmall, Self::ApplyLarge, Self::SessionSmall, Self::SessionLarge];
+    pub const ALL: [Self; 6] = [
+        Self::ApplySmall,
+        Self::ApplyLarge,
+        Self::SessionSmall,
+        Self::SessionLarge,
+        Self::ApplyHuge,
+        Self::SessionHuge,
+    ];
+    /// Those that a chain has unless its operator chooses others.
+    pub const STANDARD: [Self; 4] = [Self::ApplySmall, Self::ApplyLarge, Self::SessionSmall, Self::SessionLarge];
+
+    /// The circuit of a number, if there is one.
+    pub fn numbered(number: u64) -> Option<Self> {
+        Self::ALL.into_iter().find(|circuit| circuit.number() == number)
+    }
+
+    /// The circuit of a name, if there is one.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|circuit| circuit.name() == name)
+    }
+
+    /// What it proves.
+    pub const fn family(self) -> Family {
+        match self {
+            Self::ApplySmall | Self::ApplyLarge | Self::ApplyHuge => Family::Apply,
+            Self::SessionSmall | Self::SessionLarge | Self::SessionHuge => Family::Session,
+        }
+    }
 
     /// The id as it enters hashes.
     pub const fn number(self) -> u64 {
@@ -33,22 +73,24 @@ impl CircuitId {
             Self::ApplyLarge => "apply-large",
             Self::SessionSmall => "session-small",
             Self::SessionLarge => "session-large",
+            Self::ApplyHuge => "apply-huge",
+            Self::SessionHuge => "session-huge",
         }
     }
 
     /// Public inputs that the transcript absorbs before the challenges are drawn; the others follow.
     pub const fn inputs_before_challenge(self) -> usize {
-        match self {
-            Self::ApplySmall | Self::ApplyLarge => 10,
-            Self::SessionSmall | Self::SessionLarge => 1,
+        match self.family() {
+            Family::Apply => 10,
+            Family::Session => 1,
         }
     }
 
     /// How many public inputs the circuit has.
     pub const fn inputs(self) -> usize {
-        match self {
-            Self::ApplySmall | Self::ApplyLarge => 19,
-            Self::SessionSmall | Self::SessionLarge => 3,
+        match self.family() {
+            Family::Apply => 19,
+            Family::Session => 3,
         }
     }
 }

@@ -3,12 +3,11 @@
 //! In the large circuits, everything included: slots of Apply, and for what a session key signs a slot of Authorise. The
 //! benchmark prints these figures and a test pins them.
 
-use crate::apply::Apply;
-use crate::authorise::session::{LARGE_SLOTS, SessionChunk};
+use crate::any::AnyChunk;
+use crate::circuit::CircuitId;
 use ark_bn254::Fr;
-use ark_ff::Zero;
 use ark_relations::gr1cs::{ConstraintSynthesizer, ConstraintSystem, SynthesisError, SynthesisMode};
-use tandem_payments::batch::ApplyCircuit;
+use tandem_payments::batch::{ApplyCircuit, AuthoriseCircuit};
 
 /// Size of a circuit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,10 +64,14 @@ pub const OPERATIONS: [Operation; 9] = [
 /// The sizes of all circuits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Figures {
+    /// The Apply circuit with the most slots.
+    pub apply_huge: Size,
     /// The Apply circuit with many slots.
     pub apply_large: Size,
     /// The Apply circuit with few slots.
     pub apply_small: Size,
+    /// Authorise for session keys, the most slots.
+    pub session_huge: Size,
     /// Authorise for session keys, many slots.
     pub session_large: Size,
     /// Authorise for session keys, few slots.
@@ -78,27 +81,32 @@ pub struct Figures {
 impl Figures {
     /// Synthesises every circuit and counts.
     pub fn measure() -> Result<Self, SynthesisError> {
-        let session = |chunk: Result<SessionChunk, _>| Size::of(chunk.map_err(|_| SynthesisError::Unsatisfiable)?);
+        let size = |circuit| Size::of(AnyChunk::blank(circuit));
         Ok(Self {
-            apply_large: Size::of(Apply::blank(ApplyCircuit::LARGE))?,
-            apply_small: Size::of(Apply::blank(ApplyCircuit::SMALL))?,
-            session_large: session(SessionChunk::large(vec![], Fr::zero()))?,
-            session_small: session(SessionChunk::small(vec![], Fr::zero()))?,
+            apply_huge: size(CircuitId::ApplyHuge)?,
+            apply_large: size(CircuitId::ApplyLarge)?,
+            apply_small: size(CircuitId::ApplySmall)?,
+            session_huge: size(CircuitId::SessionHuge)?,
+            session_large: size(CircuitId::SessionLarge)?,
+            session_small: size(CircuitId::SessionSmall)?,
         })
     }
 
     /// Constraints of an operation, to the nearest integer.
     pub fn constraints(&self, operation: Operation) -> usize {
         let apply = (operation.slots * self.apply_large.constraints) as f64 / ApplyCircuit::LARGE.slots as f64;
-        let session = (operation.signatures * self.session_large.constraints) as f64 / LARGE_SLOTS as f64;
+        let session = (operation.signatures * self.session_large.constraints) as f64
+            / AuthoriseCircuit::SESSION_LARGE.slots as f64;
         (apply + session).round() as usize
     }
 
     /// Every figure by name: circuits, slots, operations.
     pub fn all(&self) -> Vec<(&'static str, usize)> {
         let circuits = [
+            ("apply_huge", self.apply_huge.constraints),
             ("apply_large", self.apply_large.constraints),
             ("apply_small", self.apply_small.constraints),
+            ("session_huge", self.session_huge.constraints),
             ("session_large", self.session_large.constraints),
             ("session_small", self.session_small.constraints),
             ("apply_slot", self.constraints(operation("", 1, 0))),
@@ -112,9 +120,8 @@ impl Figures {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::authorise::session::SMALL_SLOTS;
     use std::collections::BTreeMap;
-    use tandem_payments::batch::{AuthoriseCircuit, BatchBuilder};
+    use tandem_payments::batch::BatchBuilder;
     use tandem_payments::data::Message;
     use tandem_payments::kind::Variant;
     use tandem_payments::leaf::Key;
@@ -128,8 +135,10 @@ mod tests {
         assert_eq!(
             figures.all(),
             [
+                ("apply_huge", 2_091_711),
                 ("apply_large", 506_681),
                 ("apply_small", 115_583),
+                ("session_huge", 522_938),
                 ("session_large", 131_015),
                 ("session_small", 30_122),
                 ("apply_slot", 18_766),
@@ -148,41 +157,17 @@ mod tests {
         assert!(figures.constraints(OPERATIONS[0]) <= 25_000, "the target of a session transfer");
     }
 
-    /// What the batch builder takes for granted of the circuits.
+    /// What the batch builder takes for granted of the circuits, and that they have as many slots as their domain holds.
     #[test]
     fn the_ledgers_circuits_are_these() {
-        let figures = Figures::measure().unwrap();
-        for (size, constraints, slots, expected) in [
-            (figures.apply_small, ApplyCircuit::SMALL.constraints, ApplyCircuit::SMALL.slots, 6),
-            (figures.apply_large, ApplyCircuit::LARGE.constraints, ApplyCircuit::LARGE.slots, 27),
-            (
-                figures.session_small,
-                AuthoriseCircuit::SESSION_SMALL.constraints,
-                AuthoriseCircuit::SESSION_SMALL.slots,
-                SMALL_SLOTS,
-            ),
-            (
-                figures.session_large,
-                AuthoriseCircuit::SESSION_LARGE.constraints,
-                AuthoriseCircuit::SESSION_LARGE.slots,
-                LARGE_SLOTS,
-            ),
-        ] {
-            assert_eq!((size.constraints as u64, slots), (constraints, expected));
-        }
-    }
-
-    #[test]
-    fn circuits_have_as_many_slots_as_their_domain_holds() {
-        let figures = Figures::measure().unwrap();
-        for (size, slots, domain) in [
-            (figures.apply_large, ApplyCircuit::LARGE.slots, 1 << 19),
-            (figures.apply_small, ApplyCircuit::SMALL.slots, 1 << 17),
-            (figures.session_large, LARGE_SLOTS, 1 << 17),
-            (figures.session_small, SMALL_SLOTS, 1 << 15),
-        ] {
-            assert_eq!(size.domain(), domain);
-            assert!(size.constraints + size.constraints / slots > domain, "one more would fit");
+        let apply = ApplyCircuit::ALL.map(|circuit| (circuit.id, circuit.slots, circuit.constraints));
+        let session = AuthoriseCircuit::SESSION.map(|circuit| (circuit.id, circuit.slots, circuit.constraints));
+        let domains = [17, 19, 21, 15, 17, 19].map(|bits| 1 << bits);
+        for ((id, slots, constraints), domain) in apply.into_iter().chain(session).zip(domains) {
+            let circuit = CircuitId::numbered(id).unwrap();
+            let size = Size::of(AnyChunk::blank(circuit)).unwrap();
+            assert_eq!((size.constraints as u64, size.domain()), (constraints, domain), "{}", circuit.name());
+            assert!(size.constraints + size.constraints / slots > domain, "{}: one more would fit", circuit.name());
         }
     }
 

@@ -1,5 +1,6 @@
 //! Circuits of the payments chain, their keys and their prover.
 
+pub mod any;
 pub mod apply;
 pub mod authorise;
 pub mod circuit;

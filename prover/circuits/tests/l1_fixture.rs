@@ -178,7 +178,7 @@ fn the_batch_fixture_is_what_the_prover_makes() {
     let state = funded();
     let (batch, authorisations) = batch(state.clone());
     let header = header(&state, &batch, &keys);
-    let prepared = PreparedBatch::new(header, &batch, &authorisations).unwrap();
+    let prepared = PreparedBatch::new(header, &batch, &authorisations, &Circuits::STANDARD).unwrap();
     let mut stages = 0;
     let proven = prepared.prove(&prover, &keys, &mut |_, _| stages += 1).unwrap();
     assert_eq!((proven.apply.len(), proven.authorise.len(), stages), (2, 1, 18));
@@ -349,7 +349,9 @@ fn assert_committed(path: &str, rendered: &str) {
 fn signatures_that_are_not_the_batchs_are_refused_before_anything_is_proven() {
     let (batch, authorisations) = batch(funded());
     let header = header(&funded(), &batch, &BTreeMap::new());
-    let refused = |authorisations: &[Authorisation]| PreparedBatch::new(header, &batch, authorisations).is_err();
+    let refused = |authorisations: &[Authorisation]| {
+        PreparedBatch::new(header, &batch, authorisations, &Circuits::STANDARD).is_err()
+    };
     assert!(!refused(&authorisations));
     assert!(refused(&authorisations[1..]), "applied and not authorised");
     let mut twice = authorisations.clone();

@@ -17,7 +17,7 @@ use tandem_circuits::{
     },
 };
 use tandem_payments::{
-    batch::{ApplyCircuit, Batch, BatchBuilder},
+    batch::{ApplyCircuit, AuthoriseCircuit, Batch, BatchBuilder, BatchLimits, Circuits},
     data::Message,
     eddsa::SecretKey,
     field::integer,
@@ -43,8 +43,8 @@ fn keys() -> BTreeMap<CircuitId, Key> {
     [apply, session].into_iter().map(|key| (key.circuit(), key)).collect()
 }
 
-/// Seven transfers and the fee, in two small chunks, and seven signatures in one.
-fn prepared(keys: &VerifyingKeys) -> (Header, Batch, Vec<Authorisation>) {
+/// Transfers and the fee. Seven of them, cut for the standard circuits, make two small chunks, and one of seven signatures.
+fn prepared(keys: &VerifyingKeys, transfers: u64, circuits: Circuits) -> (Header, Batch, Vec<Authorisation>) {
     let key = SecretKey::from_seed(B256::repeat_byte(1));
     let mut builder = BatchBuilder::new(State::default(), ENV, dom(), 0);
     builder.message(&Message::Deposit { key: LeafKey::eth(ALICE), amount: 1 << 90 }).unwrap();
@@ -65,8 +65,8 @@ fn prepared(keys: &VerifyingKeys) -> (Header, Batch, Vec<Authorisation>) {
         env: ENV.pack(),
         dom: dom(),
     };
-    let mut builder = BatchBuilder::new(state, ENV, dom(), 4);
-    let authorisations = (0..7)
+    let mut builder = BatchBuilder::with(state, ENV, dom(), 4, circuits, BatchLimits::default());
+    let authorisations = (0..transfers)
         .map(|nonce| {
             let operation = Operation {
                 sender: ALICE,
@@ -97,14 +97,14 @@ struct Service {
 static SERVICE: LazyLock<Service> = LazyLock::new(|| {
     let keys = keys();
     let verifying = keys.iter().map(|(circuit, key)| (*circuit, key.verifying().clone())).collect();
-    let (header, batch, authorisations) = prepared(&verifying);
+    let (header, batch, authorisations) = prepared(&verifying, 7, Circuits::STANDARD);
     let prover = Prover::new(ProverConfig::default()).unwrap();
     Service { prover, keys, verifying, header, batch, authorisations }
 });
 
 impl Service {
     fn prepare(&self) -> PreparedBatch {
-        PreparedBatch::new(self.header, &self.batch, &self.authorisations).unwrap()
+        PreparedBatch::new(self.header, &self.batch, &self.authorisations, &Circuits::STANDARD).unwrap()
     }
 
     /// What another process does: bytes in, bytes out.
@@ -320,13 +320,35 @@ fn what_is_no_job_is_refused() {
     assert!(matches!(many, Err(WireError::TooMany { field: "signatures", max: 8, .. })));
 }
 
+/// Tests PAY-CUT, PAY-CIRCUIT: a chain of which L1 has the key of one session circuit alone has its signatures cut for that one, however many they are.
+#[test]
+fn signatures_are_cut_for_the_circuits_that_there_are() {
+    let (small, large) = (AuthoriseCircuit::SESSION_SMALL, AuthoriseCircuit::SESSION_LARGE);
+    let cut = |session, transfers| {
+        let circuits = Circuits { apply: [ApplyCircuit::SMALL; 2], session, ..Circuits::STANDARD };
+        let built_for = Circuits { session: session.or(Circuits::STANDARD.session), ..circuits };
+        let (header, batch, authorisations) = prepared(&SERVICE.verifying, transfers, built_for);
+        let prepared = PreparedBatch::new(header, &batch, &authorisations, &circuits)?;
+        let session = |circuit: &CircuitId| matches!(circuit, CircuitId::SessionSmall | CircuitId::SessionLarge);
+        Ok::<Vec<_>, BatchProveError>(prepared.circuits().filter(session).collect())
+    };
+    // Seventeen are more than two small chunks hold, for which the standard circuits take a large one.
+    assert_eq!(cut(Some([small, large]), 17).unwrap(), [CircuitId::SessionLarge]);
+    assert_eq!(cut(Some([small; 2]), 17).unwrap(), [CircuitId::SessionSmall; 3]);
+    assert_eq!(cut(Some([small; 2]), 9).unwrap(), [CircuitId::SessionSmall; 2]);
+    assert_eq!(cut(Some([large; 2]), 9).unwrap(), [CircuitId::SessionLarge]);
+    assert!(matches!(cut(None, 1), Err(BatchProveError::NoSession)));
+    assert!(cut(None, 0).unwrap().is_empty(), "nobody signs anything");
+}
+
 #[test]
 fn a_header_of_another_batch_is_refused() {
     let service = &*SERVICE;
     let refused = |change: fn(&mut Header)| {
         let mut header = service.header;
         change(&mut header);
-        matches!(PreparedBatch::new(header, &service.batch, &service.authorisations), Err(BatchProveError::Header))
+        let prepared = PreparedBatch::new(header, &service.batch, &service.authorisations, &Circuits::STANDARD);
+        matches!(prepared, Err(BatchProveError::Header))
     };
     assert!(!refused(|_| ()));
     assert!(refused(|header| header.root_in += Fr::from(1u64)));

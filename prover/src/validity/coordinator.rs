@@ -134,6 +134,11 @@ impl Coordinator {
         self.open.len()
     }
 
+    /// The job of a chunk that has no proof yet; none if it has one, or there is no such chunk. For whoever leaves leases to somebody else.
+    pub fn job(&self, chunk: u32) -> Option<&ChunkJob> {
+        self.open.get(&chunk)
+    }
+
     /// Whether a worker gets jobs.
     pub fn trusts(&self, worker: WorkerId) -> bool {
         self.faults.get(&worker).is_none_or(|faults| *faults < self.config.faults_max)

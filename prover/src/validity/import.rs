@@ -6,15 +6,13 @@ use std::{io, path::PathBuf};
 
 use serde_json::{Value, json};
 use tandem_circuits::{
-    apply::Apply,
-    authorise::session::{SessionChunk, SessionChunkError},
+    any::AnyChunk,
     circuit::Chunk,
     groth16::{ImportedKeyError, ImportedKeys, ProveError, Prover, ProverConfig},
 };
-use tandem_payments::{Fr, batch::ApplyCircuit};
 use tandem_service::Report;
 
-use crate::flags::{CircuitName, ImportKeyFlags};
+use crate::flags::ImportKeyFlags;
 
 /// Why a key is not imported.
 #[derive(Debug, thiserror::Error)]
@@ -31,9 +29,6 @@ pub enum ImportKeyError {
     /// The key is refused, or the folder cannot be written.
     #[error("the key is not taken: {0}")]
     Key(#[from] ImportedKeyError),
-    /// The trial's chunk cannot be made.
-    #[error(transparent)]
-    Session(#[from] SessionChunkError),
     /// The prover of the trial cannot be started.
     #[error("prover: {0}")]
     Prover(#[from] ProveError),
@@ -44,15 +39,7 @@ pub enum ImportKeyError {
 /// # Errors
 /// If the key is refused; nothing is written then.
 pub fn run(flags: &ImportKeyFlags, report: Report) -> Result<Value, ImportKeyError> {
-    match flags.circuit {
-        CircuitName::ApplySmall => import(flags, report, Apply::blank(ApplyCircuit::SMALL)),
-        CircuitName::ApplyLarge => import(flags, report, Apply::blank(ApplyCircuit::LARGE)),
-        CircuitName::SessionSmall => import(flags, report, SessionChunk::small(Vec::new(), Fr::default())?),
-        CircuitName::SessionLarge => import(flags, report, SessionChunk::large(Vec::new(), Fr::default())?),
-    }
-}
-
-fn import<C: Chunk + Clone + Send>(flags: &ImportKeyFlags, report: Report, trial: C) -> Result<Value, ImportKeyError> {
+    let trial = AnyChunk::blank(flags.circuit.id());
     let path = flags.file.clone();
     let bytes = std::fs::read(&path).map_err(|error| ImportKeyError::Read { path, error })?;
     let circuit = trial.circuit_id().name();

@@ -12,8 +12,7 @@ use alloy::{
     providers::Provider,
 };
 use tandem_circuits::{
-    apply::Apply,
-    authorise::session::{SessionChunk, SessionChunkError},
+    any::AnyChunk,
     circuit::{Chunk, CircuitId},
     groth16::{
         DEVNET_CHAIN_IDS, DevnetKeyError, DevnetKeys, ImportedKeyError, ImportedKeys, Key, KeySetError, VerifyingKeys,
@@ -21,10 +20,7 @@ use tandem_circuits::{
     },
 };
 use tandem_l1::{Deployment, L1Client, L1Header, RpcFailure, bindings::ValiditySettlement};
-use tandem_payments::{
-    Fr,
-    batch::{ApplyCircuit, Circuits},
-};
+use tandem_payments::batch::Circuits;
 
 /// Why there are no keys.
 #[derive(Debug, thiserror::Error)]
@@ -78,9 +74,6 @@ pub enum KeysError {
     /// The devnet's keys cannot be had.
     #[error("the devnet's proving keys: {0}")]
     Devnet(#[from] DevnetKeyError),
-    /// A circuit of signatures cannot be set up.
-    #[error(transparent)]
-    Session(#[from] SessionChunkError),
 }
 
 /// The verifying keys of a hash, as the settlement has them at a block.
@@ -137,12 +130,7 @@ impl ProvingKeys {
     ) -> Result<BTreeMap<CircuitId, Key>, KeysError> {
         let mut found = BTreeMap::new();
         for id in circuits {
-            let key = match id {
-                CircuitId::ApplySmall => self.key(&Apply::blank(ApplyCircuit::SMALL), told)?,
-                CircuitId::ApplyLarge => self.key(&Apply::blank(ApplyCircuit::LARGE), told)?,
-                CircuitId::SessionSmall => self.key(&SessionChunk::small(Vec::new(), Fr::default())?, told)?,
-                CircuitId::SessionLarge => self.key(&SessionChunk::large(Vec::new(), Fr::default())?, told)?,
-            };
+            let key = self.key(&AnyChunk::blank(*id), told)?;
             let words = |verifying| key_words(*id, verifying);
             if verifying.get(id).map(words) != Some(words(key.verifying())) {
                 let directory = self.directory.clone();
@@ -154,7 +142,7 @@ impl ProvingKeys {
     }
 
     /// One that was imported, or the devnet's.
-    fn key<C: Chunk + Clone>(&self, blank: &C, told: &mut dyn FnMut(fmt::Arguments<'_>)) -> Result<Key, KeysError> {
+    fn key(&self, blank: &AnyChunk, told: &mut dyn FnMut(fmt::Arguments<'_>)) -> Result<Key, KeysError> {
         let (circuit, directory): (_, &Path) = (blank.circuit_id().name(), &self.directory);
         told(format_args!("reading the proving key of the {circuit} circuit"));
         match ImportedKeys::new(directory).key(blank) {

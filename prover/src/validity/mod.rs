@@ -11,12 +11,15 @@
 //!                       ProvenBatch --append--> L1
 //! ```
 //!
+//! Workers on other machines stand behind an engine, NATS, which keeps jobs and leases: [`farm`].
+//!
 //! Batches come from two: [`service`] proves those that the sequencer closes, and [`force`] makes the one that takes what he leaves.
 //!
 //! Everything that counts lies in the batch's assembly: it takes no proof that does not verify under L1's own keys, so that a bad worker costs only time, and its
 //! bytes are on disk before the next job goes out, so that a kill costs the proofs that were under way and no others. Rules: PAY-APPEND, PAY-TRANSCRIPT, PAY-KEYS.
 
 pub mod coordinator;
+pub mod farm;
 pub mod file;
 pub mod force;
 pub mod import;

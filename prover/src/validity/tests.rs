@@ -73,7 +73,7 @@ fn prepared(keys: &VerifyingKeys, deposits: u8) -> PreparedBatch {
         let key = LeafKey::eth(Address::repeat_byte(account));
         builder.message(&Message::Deposit { key, amount: 1 }).unwrap();
     }
-    PreparedBatch::new(header, &builder.finish().0, &[]).unwrap()
+    PreparedBatch::new(header, &builder.finish().0, &[], &circuits).unwrap()
 }
 
 const ONE: WorkerId = WorkerId(1);

@@ -2,6 +2,8 @@
 
 use tandem_circuits::groth16::{ProveError, Stage, WireError};
 
+use super::farm::message::FarmFailure;
+
 /// Proves chunks: in this process, or somewhere else behind the same bytes.
 ///
 /// Adversarial: what it returns is verified before it is used. If it never returns, its job goes to another worker.
@@ -29,4 +31,7 @@ pub enum WorkFailed {
     /// Its batch was given up while it waited for its turn.
     #[error("another batch is proven in the place of its own")]
     Displaced,
+    /// It is a worker of a farm, and says so.
+    #[error("on another machine: {0}")]
+    Farm(#[from] FarmFailure),
 }

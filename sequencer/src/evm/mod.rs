@@ -27,4 +27,3 @@ pub(crate) use batch::OpenBatch;
 pub(crate) use derive::{derive, encode, genesis_output, message_hash, output_at};
 pub use error::ExecutionError;
 pub(crate) use execution::Execution;
-pub(crate) use feed::to_feed;

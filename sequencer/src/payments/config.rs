@@ -2,7 +2,12 @@
 
 use std::net::SocketAddr;
 
+use tandem_payments::batch::BatchLimits;
+
 use super::proving::{ASKERS_FLAG, ASKERS_MAX};
+
+/// Most proofs of Apply that a prover takes of a batch (PAY-LIMITS).
+const PROOFS_MAX: u64 = BatchLimits::DEFAULT.apply_proofs_max;
 
 /// How a payments chain is sequenced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::Args)]
@@ -19,6 +24,9 @@ pub struct PaymentsFlags {
     /// Most closed batches that L1 does not have yet; with as many, and the open one full, no transactions are taken (payments chains)
     #[arg(long, env = "TANDEM_WAITING_BATCHES_MAX", default_value_t = 8)]
     pub waiting_batches_max: usize,
+    /// Most proofs of Apply in a batch, 27 slots each: fewer are proven sooner, and each transaction costs more on L1 (payments chains)
+    #[arg(long, env = "TANDEM_BATCH_PROOFS_MAX", default_value_t = PROOFS_MAX, value_parser = clap::value_parser!(u64).range(1..=PROOFS_MAX))]
+    pub batch_proofs_max: u64,
     /// Age at which a batch closes though no prover is free, in milliseconds (payments chains)
     #[arg(long, env = "TANDEM_BATCH_OPEN_MAX_MS", default_value_t = 12_000)]
     pub batch_open_max_ms: u64,

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use alloy::primitives::B256;
 use tandem_chain::ChainConfig;
-use tandem_l1::payments::QueuedRecord;
+use tandem_l1::payments::{Queued, QueuedRecord};
 use tandem_payments::{
     batch::{BatchBuilder, BatchLimits, Circuits, cut_signatures},
     data::{Message, bytes},
@@ -138,7 +138,7 @@ impl Draft {
         }
     }
 
-    /// A closed batch once more, on a state. `messages` are those of the queue by index.
+    /// A closed batch once more, on a state, whatever the operator's bounds have become since. `messages` are those of the queue by index.
     ///
     /// # Errors
     /// If this is not the state, or these not the messages, on which it gave what it did.
@@ -147,7 +147,7 @@ impl Draft {
         rules: &Rules,
         state: State,
         start: Start,
-        messages: &[QueuedRecord],
+        messages: &impl Queued,
         block: &Block,
     ) -> Result<Sealed, NotAgain> {
         let follows = Start {
@@ -159,14 +159,14 @@ impl Draft {
         if start != follows {
             return Err(NotAgain::Start);
         }
+        let rules = Rules { limits: BatchLimits::default(), ..*rules };
         let mut draft =
-            Self::new(chain, rules, state, start, Env { operator: block.operator, timestamp: block.timestamp });
+            Self::new(chain, &rules, state, start, Env { operator: block.operator, timestamp: block.timestamp });
         for transaction in block.transactions.as_ref().ok_or(NotAgain::Unknown)? {
             match &transaction.origin {
                 Origin::Operation { envelope, price, .. } => draft.operation(&Signed::known(envelope)?, *price)?,
                 Origin::Message { index, .. } => {
-                    let place = usize::try_from(*index).ok();
-                    let queued = place.and_then(|place| messages.get(place)).ok_or(NotAgain::Messages)?;
+                    let queued = messages.queued(*index).ok_or(NotAgain::Messages)?;
                     draft.message(chain, queued).map_err(|_| NotAgain::Messages)?;
                 }
             }

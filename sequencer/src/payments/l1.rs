@@ -5,7 +5,7 @@ use std::sync::Arc;
 use alloy::primitives::{B256, TxHash};
 use tandem_l1::{
     BlockRef, L1Header,
-    payments::{Ledger, QueuedRecord},
+    payments::{Ledger, Messages},
 };
 
 use super::records::Block;
@@ -31,7 +31,7 @@ pub struct L1View {
     /// The newest block that L1 has finalised, 0 if it tells of none.
     pub finalized: u64,
     /// Every message of the queue, by index.
-    pub messages: Arc<Vec<QueuedRecord>>,
+    pub messages: Messages,
     /// Every batch by index; the first is the chain's beginning.
     pub batches: Arc<Vec<Landed>>,
     /// The state after the last batch.

@@ -12,6 +12,7 @@
 pub mod config;
 pub mod draft;
 pub mod engine;
+mod feed;
 pub mod l1;
 pub mod node;
 pub mod pool;

@@ -9,7 +9,7 @@ use tandem_l1::{
 };
 use tandem_payments::batch::{BatchLimits, Circuits};
 use tandem_service::Readiness;
-use tandem_store::{Options, SequencedStore, StoreError};
+use tandem_store::{LedgerStore, Options, SequencedStore, StoreError};
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -22,7 +22,7 @@ use super::{
     rpc::PaymentsContext,
     watcher::{Watcher, WatcherError},
 };
-use crate::{SequencerFlags, clock::Clock, rpc};
+use crate::{SequencerFlags, clock::Clock, feed::Feed, rpc};
 
 /// Why the parts cannot start, or had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -51,15 +51,20 @@ pub enum PaymentsError {
     /// The service for provers ended with an error.
     #[error("service for provers: {0}")]
     Proving(#[from] tonic::transport::Error),
+    /// The block feed ended with an error.
+    #[error("block feed: {0}")]
+    Feed(#[source] tonic::transport::Error),
 }
 
-/// Where callers and provers are listened to.
+/// Where callers, provers and followers of the feed are listened to.
 #[derive(Debug)]
 pub struct Listeners {
     /// Where callers of JSON-RPC are listened to.
     pub rpc: TcpListener,
     /// Where provers are listened to.
     pub proving: TcpListener,
+    /// Where followers of the block feed are listened to, if it is served.
+    pub feed: Option<TcpListener>,
 }
 
 /// Starts every part of a payments chain as a task. They run until `cancel`, or until one fails.
@@ -72,6 +77,8 @@ pub async fn start(
 ) -> Result<JoinSet<Result<(), PaymentsError>>, PaymentsError> {
     let chain = deployment.chain.clone();
     let store = SequencedStore::open(flags.data_dir.join("db"), &chain, Options { sync: flags.sync })?;
+    // Whatever is in it follows from L1, so that a power loss may take the end of it.
+    let ledger = LedgerStore::open(flags.data_dir.join("ledger"), &chain, Options { sync: false })?;
     let in_force = rules(&client, deployment.schedule, chain.settlement).await?;
     let known = in_force.keys.circuits();
     let has = |id| known.iter().any(|circuit| u64::from(*circuit) == id);
@@ -80,6 +87,7 @@ pub async fn start(
     let (readiness, postable) = (Readiness::default(), Arc::new(Notify::new()));
     let journal = FileJournal::new(flags.data_dir.join("l1-transaction.json"));
     let submitter = Submitter::new(client.clone(), flags.key.signer(), journal, flags.submitter(&readiness)).await?;
+    let limits = BatchLimits { apply_proofs_max: flags.payments.batch_proofs_max, ..BatchLimits::default() };
     let config = EngineConfig {
         operator: submitter.account(),
         gas_price: flags.payments.gas_price_wei,
@@ -88,13 +96,13 @@ pub async fn start(
         l1_depth: flags.l1_depth,
         batch_age_max_s: in_force.batch_age_max_s,
         mempool: flags.mempool,
-        rules: Rules { circuits, limits: BatchLimits::default() },
+        rules: Rules { circuits, limits },
     };
     let (engine, handle, records) = Engine::new(chain.clone(), config, store, Clock::system(), postable.clone());
     let interval = Duration::from_millis(flags.l1_poll_ms);
     let start_block = deployment.start_block;
     let (watcher, l1_heads) =
-        Watcher::new(chain.clone(), client.clone(), start_block, handle.clone(), interval, &readiness);
+        Watcher::open(chain.clone(), client.clone(), (ledger, start_block), handle.clone(), interval, &readiness)?;
     let age_s = flags.checkpoint_age_s.min(in_force.batch_age_max_s / 2);
     let poster = Poster::new(chain.clone(), handle.clone(), submitter, interval, age_s, postable, &readiness);
     let askers_max = flags.payments.proving_askers_max;
@@ -103,6 +111,8 @@ pub async fn start(
     let (rpc, proving_at) = (address(&listeners.rpc)?, address(&listeners.proving)?);
     info!(chain_id = chain.l2_chain_id, %rpc, proving = %proving_at, account = %poster.account(), "payments sequencer started");
 
+    let silence_max = flags.limits.silence_max();
+    let feed = Feed::new(records.clone(), records.watch(), flags.feed_followers_max, silence_max);
     let context = PaymentsContext::new(chain, config, records, handle, l1_heads, flags.limits, readiness)
         .with_hosts(flags.http_hosts.clone().into())
         .with_l1(client);
@@ -115,6 +125,10 @@ pub async fn start(
     tasks.spawn(async move { Ok(poster.run(token).await?) });
     let token = cancel.clone();
     tasks.spawn(async move { Ok(proving.serve(listeners.proving, token).await?) });
+    if let Some(listener) = listeners.feed {
+        let token = cancel.clone();
+        tasks.spawn(async move { feed.serve(listener, token).await.map_err(PaymentsError::Feed) });
+    }
     tasks.spawn(async move { rpc::serve(listeners.rpc, context, cancel).await.map_err(PaymentsError::Rpc) });
     Ok(tasks)
 }

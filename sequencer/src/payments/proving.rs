@@ -1,11 +1,13 @@
 //! Closed batches to provers and back, over gRPC (`proto/tandem/v1/proving.proto`).
 //!
-//! Adversarial: whoever reaches the address. Messages are bounded, in bytes and in number, before they are read; questions that wait are counted, and what is
-//! brought back counts only if it is this node's own batch.
+//! Adversarial: whoever reaches the address. Connections are bounded, and cut when they say nothing; messages are bounded, in bytes and in number, before they are
+//! read; questions that wait are counted, and what is brought back counts only if it is this node's own batch.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use alloy::primitives::B256;
+use axum::serve::Listener;
+use futures::{Stream, stream};
 use tandem_chain::ChainConfig;
 use tandem_payments::{eddsa::domain, field::integer};
 use tandem_proto::v1::{
@@ -23,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{
     Request, Response, Status,
     service::interceptor::InterceptedService,
-    transport::{self, Server, server::TcpIncoming},
+    transport::{self, Server, server::Connected},
 };
 
 use super::{
@@ -31,7 +33,10 @@ use super::{
     records::{Block, Origin},
     view::Records,
 };
-use crate::commands::NoAnswer;
+use crate::{
+    commands::NoAnswer,
+    rpc::connections::{Bounded, Connection},
+};
 
 /// The flag that bounds how many provers wait at a time.
 pub const ASKERS_FLAG: &str = "proving-askers-max";
@@ -44,6 +49,10 @@ const WAIT_MAX: Duration = Duration::from_secs(30);
 const REQUESTS_BEYOND_ASKERS: usize = 16;
 /// How long a request may take, from its first byte to the answer: whoever stalls gives up the place.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
+/// Time between pings. They are answered by whatever is a client at all, so that nothing is quiet for longer but what is none, or is not there any more.
+const PING_INTERVAL: Duration = Duration::from_secs(10);
+/// A connection is cut when it has been silent for so long, or has left a ping unanswered.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
 /// Most bytes of a message that comes in: a call of 128 KiB, and what stands around it.
 const REQUEST_BYTES_MAX: usize = (128 << 10) + 1_024;
 /// Most bytes of a proven call's arguments.
@@ -67,7 +76,7 @@ impl ProvingService {
         Self { dom, engine, records, places: Arc::new(Semaphore::new(askers_max)), askers_max }
     }
 
-    /// Serves until `cancel` is cancelled.
+    /// Serves until `cancel` is cancelled. There are no more connections at a time than requests: each of them can have one.
     pub async fn serve(self, listener: TcpListener, cancel: CancellationToken) -> Result<(), transport::Error> {
         let requests_max = self.askers_max.saturating_add(REQUESTS_BEYOND_ASKERS).min(Semaphore::MAX_PERMITS);
         let places = Arc::new(Semaphore::new(requests_max));
@@ -81,14 +90,30 @@ impl ProvingService {
         };
         let service = ProvingServer::new(self).max_decoding_message_size(REQUEST_BYTES_MAX);
         let service = InterceptedService::new(service, admit);
+        let incoming = connections(Bounded::new(listener, requests_max, SILENCE_MAX, ASKERS_FLAG));
         Server::builder()
             .timeout(REQUEST_TIME_MAX)
             .max_concurrent_streams(u32::try_from(requests_max).unwrap_or(u32::MAX))
-            .http2_keepalive_interval(Some(WAIT_MAX))
+            .http2_keepalive_interval(Some(PING_INTERVAL))
+            .http2_keepalive_timeout(Some(SILENCE_MAX))
             .add_service(service)
-            .serve_with_incoming_shutdown(TcpIncoming::from(listener), cancel.cancelled_owned())
+            .serve_with_incoming_shutdown(incoming, cancel.cancelled_owned())
             .await
     }
+}
+
+/// Connections as there is room for them.
+fn connections(listener: Bounded) -> impl Stream<Item = Result<Connection, Infallible>> {
+    stream::unfold(listener, |mut listener| async move {
+        let (connection, _) = listener.accept().await;
+        Some((Ok(connection), listener))
+    })
+}
+
+impl Connected for Connection {
+    type ConnectInfo = ();
+
+    fn connect_info(&self) {}
 }
 
 #[tonic::async_trait]

@@ -97,6 +97,14 @@ impl Transaction {
         Kind::from_byte(self.kind)
     }
 
+    /// The bytes whose keccak is its hash: an operation's envelope as it was sent, or a message as a transaction.
+    pub fn encoded(&self) -> Vec<u8> {
+        match &self.origin {
+            Origin::Operation { envelope, .. } => envelope.to_vec(),
+            Origin::Message { index, record } => message_transaction(*index, record),
+        }
+    }
+
     /// The ERC-20 transfer that it is: from, to and amount, zero standing for L1. None if no token moved.
     pub fn token_transfer(&self) -> Option<(Address, Address, u128)> {
         let l1 = Address::ZERO;
@@ -122,14 +130,19 @@ pub fn block_hash(number: u64, parent: B256, env: Env, segments: [&[u8]; 3]) -> 
     hasher.finalize()
 }
 
-/// The hash under which a message of the queue is a transaction: keccak of `0x7e || rlp([index, record])`.
-pub fn message_transaction_hash(index: u64, record: &[u8]) -> B256 {
+/// A message of the queue as the bytes of a transaction: `0x7e || rlp([index, record])`.
+pub fn message_transaction(index: u64, record: &[u8]) -> Vec<u8> {
     let payload_length = index.length().saturating_add(record.length());
     let mut encoded = vec![MESSAGE_TYPE];
     Header { list: true, payload_length }.encode(&mut encoded);
     index.encode(&mut encoded);
     record.encode(&mut encoded);
-    keccak256(encoded)
+    encoded
+}
+
+/// The hash under which a message of the queue is a transaction.
+pub fn message_transaction_hash(index: u64, record: &[u8]) -> B256 {
+    keccak256(message_transaction(index, record))
 }
 
 /// A message as a transaction, before it is known what it does.

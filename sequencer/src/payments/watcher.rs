@@ -1,7 +1,7 @@
-//! Follows L1 for the engine: queue and batches, and the state that follows from them, every root of it compared with the settlement's.
+//! Follows L1 for the engine: queue and batches, and the state that follows from them, every root of it compared with the settlement's. Rules: PAY-STORE.
 //!
-//! The state after L1's last batch is kept in memory and rebuilt from L1 alone: at every start, and when a reorganisation takes back a batch. Adversarial: the endpoint; what
-//! it leaves out or invents is an error, and then it is asked again.
+//! All of it is on disk, and so is each batch as a block, in the same write as the state after it: a start goes on from there. Adversarial: the endpoint; what it leaves out
+//! or invents is an error, and then it is asked again.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,13 +12,14 @@ use alloy::{
 use tandem_chain::ChainConfig;
 use tandem_l1::{
     Backoff, BlockRef, L1Client, L1Heads, RpcFailure,
-    payments::{BatchEvent, HistoryError, Ledger, LedgerError, Posted, PostedError, Tracker, posted},
+    payments::{Applied, BatchEvent, FollowError, Follower, Ledger, Messages, Queued},
 };
 use tandem_payments::{
-    data::{DataError, Effect, elements},
+    data::{Effect, elements},
     ledger::Env,
 };
 use tandem_service::{Readiness, Trouble};
+use tandem_store::{LedgerStore, StoreError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -36,9 +37,21 @@ const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// Most blocks of one `eth_getLogs`.
 const BLOCKS_MAX: u64 = 2_000;
 
-/// What ends the watcher.
+/// What ends the watcher, or keeps it from starting.
 #[derive(Debug, thiserror::Error)]
 pub enum WatcherError {
+    /// The ledger cannot be kept.
+    #[error(transparent)]
+    Ledger(FollowError),
+    /// The block of a batch cannot be read.
+    #[error("ledger: {0}")]
+    Store(#[from] StoreError),
+    /// The database has a batch without its block.
+    #[error("ledger: batch {index} has no block; delete the ledger's directory, L1 has everything")]
+    NoBlock {
+        /// Index of the batch.
+        index: u64,
+    },
     /// The engine is gone.
     #[error(transparent)]
     Engine(#[from] NoAnswer),
@@ -60,30 +73,29 @@ pub enum WatcherError {
 #[derive(Debug, thiserror::Error)]
 enum RoundError {
     #[error(transparent)]
-    History(#[from] HistoryError),
-    #[error(transparent)]
-    Posted(#[from] PostedError),
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    #[error(transparent)]
-    Data(#[from] DataError),
+    Follow(FollowError),
     #[error(transparent)]
     Rpc(#[from] RpcFailure),
     #[error(transparent)]
     Fatal(#[from] WatcherError),
 }
 
+impl From<FollowError> for RoundError {
+    fn from(error: FollowError) -> Self {
+        if error.is_fatal() { Self::Fatal(WatcherError::Ledger(error)) } else { Self::Follow(error) }
+    }
+}
+
 /// Follows L1 for the engine.
 pub struct Watcher {
     chain: ChainConfig,
     client: L1Client,
-    tracker: Tracker,
+    follower: Follower,
     engine: EngineHandle,
     heads: watch::Sender<L1Heads>,
     interval: Duration,
-    /// Those that `ledger` has, the chain's beginning first.
+    /// Those that the engine was told of or is next, the chain's beginning first.
     batches: Arc<Vec<Landed>>,
-    ledger: Arc<Ledger>,
     /// What was polled last has not got to everybody yet: the round after it failed.
     unfinished: bool,
     silence: Trouble,
@@ -92,20 +104,23 @@ pub struct Watcher {
 }
 
 impl Watcher {
-    /// Begins at `start_block`, that of the deployment; looks at L1 after every `interval`.
-    pub fn new(
+    /// Goes on from what `store` has; `start_block` is that of the deployment. Looks at L1 after every `interval`.
+    ///
+    /// # Errors
+    /// If the store is damaged.
+    pub fn open(
         chain: ChainConfig,
         client: L1Client,
-        start_block: u64,
+        (store, start_block): (LedgerStore, u64),
         engine: EngineHandle,
         interval: Duration,
         readiness: &Readiness,
-    ) -> (Self, watch::Receiver<L1Heads>) {
+    ) -> Result<(Self, watch::Receiver<L1Heads>), WatcherError> {
         let (heads, receiver) = watch::channel(L1Heads::default());
+        let follower = Follower::open(client.clone(), chain.clone(), start_block, BLOCKS_MAX, store);
         let watcher = Self {
-            tracker: Tracker::new(client.clone(), chain.clone(), start_block, BLOCKS_MAX),
+            follower: follower.map_err(WatcherError::Ledger)?,
             batches: Arc::new(vec![beginning(&chain)]),
-            ledger: Arc::new(Ledger::genesis(&chain)),
             unfinished: false,
             silence: readiness.trouble("L1", SILENCE_MAX),
             reading: readiness.trouble("sync", Duration::ZERO),
@@ -115,7 +130,7 @@ impl Watcher {
             heads,
             interval,
         };
-        (watcher, receiver)
+        Ok((watcher, receiver))
     }
 
     /// Watches L1 until `cancel` is cancelled.
@@ -155,36 +170,30 @@ impl Watcher {
 
     /// Reads on, and tells the engine if there is anything new. What a round that failed has left undone, the next does.
     async fn round(&mut self) -> Result<(), RoundError> {
-        let batches_kept = match self.tracker.poll().await? {
-            Some(tracked) => tracked.batches_kept,
-            None if self.unfinished => self.batches.len(),
-            None => return Ok(()),
+        let chain = &self.chain;
+        let advanced = self.follower.advance_noting(|applied: Applied<'_, Block>| block_of(chain, &applied)).await?;
+        let Some(batches_kept) = advanced.map(|advanced| advanced.batches_kept.max(1)).or(self.told_all()) else {
+            return Ok(());
         };
         self.unfinished = true;
-        if batches_kept < self.batches.len() && self.batches.len() > 1 {
-            warn!(from = self.batches.len() - 1, to = batches_kept, "L1 reorganised: the state is rebuilt");
-            self.batches = Arc::new(vec![beginning(&self.chain)]);
-            self.ledger = Arc::new(Ledger::genesis(&self.chain));
+        if batches_kept < self.batches.len() {
+            let (from, to) = (self.batches.len().saturating_sub(1), batches_kept.saturating_sub(1));
+            let rebuilt = advanced.is_some_and(|advanced| advanced.rebuilt);
+            warn!(from, to, rebuilt, "L1 reorganised: batches are taken back");
+            Arc::make_mut(&mut self.batches).truncate(batches_kept);
         }
-        for event in self.tracker.batches().iter().skip(self.batches.len()) {
-            let (index, expected, found) = (event.index, self.chain.hash(), event.fields.config_hash);
-            if found != expected {
-                return Err(WatcherError::OtherConfiguration { index, expected, found }.into());
-            }
-            let posted = posted(&self.client, self.chain.settlement, event).await?;
-            let ledger = Ledger::clone(&self.ledger).apply(event, &posted, self.tracker.messages())?;
-            let landed = self.landed(event, &posted)?;
-            self.ledger = Arc::new(ledger);
+        for event in self.follower.batches().iter().skip(self.batches.len()) {
+            let landed = self.landed(event)?;
             Arc::make_mut(&mut self.batches).push(landed);
         }
-        let (head, tagged) = (self.tracker.head(), async |tag| self.client.tagged(tag).await);
+        let (head, tagged) = (self.follower.head(), async |tag| self.client.tagged(tag).await);
         let finalized = tagged(BlockNumberOrTag::Finalized).await?;
         let view = L1View {
             head,
             finalized: finalized.map_or(0, |block| block.number),
-            messages: Arc::new(self.tracker.messages().to_vec()),
+            messages: self.follower.messages().clone(),
             batches: self.batches.clone(),
-            ledger: self.ledger.clone(),
+            ledger: Arc::new(self.follower.ledger().clone()),
         };
         self.engine.l1(view).await.map_err(WatcherError::from)?;
         let safe = tagged(BlockNumberOrTag::Safe).await?;
@@ -193,33 +202,18 @@ impl Watcher {
         Ok(())
     }
 
-    /// A batch as a block, as far as L1 tells of it. `self` is before it.
-    fn landed(&self, event: &BatchEvent, posted: &Posted) -> Result<Landed, DataError> {
-        let (fields, env, segments) = (event.fields, posted.env, &posted.segments);
-        let before = self.batches.last().map(|landed| landed.block.as_ref());
-        let parent_hash = before.map_or(B256::ZERO, |block| block.hash);
-        let (queue_start, queue_end) = (self.ledger.output().queue_index, fields.queue_index);
-        let last = queue_end.checked_sub(1).and_then(|last| usize::try_from(last).ok());
-        let queue_hash = last.and_then(|last| self.tracker.messages().get(last)).map(|queued| queued.queue_hash);
-        let segments = [&segments.effects, &segments.withdrawals, &segments.messages].map(|segment| segment.as_ref());
-        let mut block = Block {
-            number: event.index,
-            hash: block_hash(event.index, parent_hash, env, segments),
-            parent_hash,
-            timestamp: env.timestamp,
-            operator: env.operator,
-            root_before: self.ledger.output().state_root,
-            state_root: fields.state_root,
-            leaf_count: event.leaf_count,
-            queue_start,
-            queue_end,
-            queue_hash: queue_hash.unwrap_or_default(),
-            transactions: None,
-        };
-        let [effects, ..] = segments;
-        if Effect::decode_all(&elements(effects)?)?.iter().all(is_unsigned) {
-            block.transactions = self.messages_of(&block, env);
+    /// How many batches the engine is to be told of again, if it was not told of all that is known.
+    fn told_all(&self) -> Option<usize> {
+        self.unfinished.then_some(self.batches.len())
+    }
+
+    /// A batch that was applied, as L1 has it.
+    fn landed(&self, event: &BatchEvent) -> Result<Landed, WatcherError> {
+        let (index, expected, found) = (event.index, self.chain.hash(), event.fields.config_hash);
+        if found != expected {
+            return Err(WatcherError::OtherConfiguration { index, expected, found });
         }
+        let block: Block = self.follower.note(index)?.ok_or(WatcherError::NoBlock { index })?;
         Ok(Landed {
             block: Arc::new(block),
             l1_block: BlockRef { number: event.block, hash: event.block_hash },
@@ -227,23 +221,58 @@ impl Watcher {
             output: event.output,
         })
     }
+}
 
-    /// What a batch holds in which nobody signed anything.
-    fn messages_of(&self, block: &Block, env: Env) -> Option<Vec<Transaction>> {
-        let start = Start {
-            number: block.number,
-            parent_hash: block.parent_hash,
-            queue_start: block.queue_start,
-            queue_hash: B256::ZERO,
-        };
-        let mut draft = Draft::new(&self.chain, &Rules::default(), self.ledger.state().clone(), start, env);
-        let range = usize::try_from(block.queue_start).ok()?..usize::try_from(block.queue_end).ok()?;
-        for queued in self.tracker.messages().get(range)? {
-            draft.message(&self.chain, queued).ok()?;
-        }
-        let sealed = draft.seal();
-        sealed.block.transactions.filter(|_| sealed.block.hash == block.hash)
+/// A batch as a block, as far as L1 tells of it.
+fn block_of(chain: &ChainConfig, applied: &Applied<'_, Block>) -> Block {
+    let Applied { event, posted, before, messages, note_before } = applied;
+    let (fields, env, segments) = (event.fields, posted.env, &posted.segments);
+    let parent_hash = note_before.as_ref().map_or_else(|| chain.hash(), |block| block.hash);
+    let (queue_start, queue_end) = (before.output().queue_index, fields.queue_index);
+    let last = queue_end.checked_sub(1).and_then(|last| messages.queued(last));
+    let segments = [&segments.effects, &segments.withdrawals, &segments.messages].map(|segment| segment.as_ref());
+    let mut block = Block {
+        number: event.index,
+        hash: block_hash(event.index, parent_hash, env, segments),
+        parent_hash,
+        timestamp: env.timestamp,
+        operator: env.operator,
+        root_before: before.output().state_root,
+        state_root: fields.state_root,
+        leaf_count: event.leaf_count,
+        queue_start,
+        queue_end,
+        queue_hash: last.map(|queued| queued.queue_hash).unwrap_or_default(),
+        transactions: None,
+    };
+    let [effects, ..] = segments;
+    let effects = elements(effects).and_then(|elements| Effect::decode_all(&elements));
+    if effects.is_ok_and(|effects| effects.iter().all(is_unsigned)) {
+        block.transactions = messages_of(chain, before, messages, &block, env);
     }
+    block
+}
+
+/// What a batch holds in which nobody signed anything.
+fn messages_of(
+    chain: &ChainConfig,
+    before: &Ledger,
+    messages: &Messages,
+    block: &Block,
+    env: Env,
+) -> Option<Vec<Transaction>> {
+    let start = Start {
+        number: block.number,
+        parent_hash: block.parent_hash,
+        queue_start: block.queue_start,
+        queue_hash: B256::ZERO,
+    };
+    let mut draft = Draft::new(chain, &Rules::default(), before.state().clone(), start, env);
+    for index in block.queue_start..block.queue_end {
+        draft.message(chain, messages.queued(index)?).ok()?;
+    }
+    let sealed = draft.seal();
+    sealed.block.transactions.filter(|_| sealed.block.hash == block.hash)
 }
 
 /// Whether an effect needs nobody's signature.

@@ -1,4 +1,5 @@
-//! A listener that bounds how many connections there are and how long one may say nothing: file descriptors are the database's too.
+//! A listener that bounds how many connections there are and how long one may say nothing: file descriptors are the database's too. Callers of JSON-RPC come
+//! through one, and a payments chain's provers through another.
 
 use std::{
     io,
@@ -19,22 +20,22 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use super::flag;
-
 /// Accepts while fewer than a number of connections are open; others wait in the kernel's queue.
 pub struct Bounded {
     listener: TcpListener,
     permits: Arc<Semaphore>,
     connections_max: usize,
     silence_max: Duration,
+    /// The flag that bounds how many there are, for whoever reads that there are too many.
+    flag: &'static str,
     full: Reminder,
 }
 
 impl Bounded {
-    /// At most `connections_max` at a time, none of them silent for longer than `silence_max`.
-    pub fn new(listener: TcpListener, connections_max: usize, silence_max: Duration) -> Self {
+    /// At most `connections_max` at a time, as `flag` has it, none of them silent for longer than `silence_max`.
+    pub fn new(listener: TcpListener, connections_max: usize, silence_max: Duration, flag: &'static str) -> Self {
         let permits = Arc::new(Semaphore::new(connections_max));
-        Self { listener, permits, connections_max, silence_max, full: Reminder::default() }
+        Self { listener, permits, connections_max, silence_max, flag, full: Reminder::default() }
     }
 
     /// Says whether further connections wait.
@@ -49,7 +50,7 @@ impl Bounded {
                 connections_max,
                 ?lasts,
                 "RPC has as many connections as it may: further ones wait (--{})",
-                flag::CONNECTIONS
+                self.flag
             );
         }
     }
@@ -184,7 +185,7 @@ mod tests {
         let _logging = subscriber::set_default(log.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let mut bounded = Bounded::new(listener, 1, Duration::from_millis(50));
+        let mut bounded = Bounded::new(listener, 1, Duration::from_millis(50), crate::rpc::flag::CONNECTIONS);
         let (_first, _second) =
             (TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap());
         let (mut silent, _) = bounded.accept().await;

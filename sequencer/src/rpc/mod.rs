@@ -5,7 +5,7 @@
 mod arity;
 mod bodies;
 pub(crate) mod common;
-mod connections;
+pub(crate) mod connections;
 mod context;
 mod error;
 pub(crate) mod filters;

@@ -23,7 +23,7 @@ use super::{
     Hosts, RpcError, RpcLimits, Service,
     bodies::{answer, failure, too_large},
     connections::Bounded,
-    websocket,
+    flag, websocket,
 };
 
 /// Serves until `cancel` is cancelled.
@@ -40,7 +40,7 @@ pub async fn serve<S: Service>(listener: TcpListener, service: S, cancel: Cancel
         .layer(DefaultBodyLimit::max(limits.body_bytes_max))
         .layer(middleware::from_fn_with_state(gate, cross_origin))
         .with_state(service);
-    let listener = Bounded::new(listener, limits.connections_max, limits.silence_max());
+    let listener = Bounded::new(listener, limits.connections_max, limits.silence_max(), flag::CONNECTIONS);
     axum::serve(listener, router).with_graceful_shutdown(cancel.cancelled_owned()).await
 }
 

@@ -211,7 +211,7 @@ impl Rig {
                 base_fee: 1,
             },
             finalized: self.finalized,
-            messages: Arc::new(self.messages.clone()),
+            messages: self.messages.iter().cloned().collect(),
             batches: Arc::new(self.batches.clone()),
             ledger: Arc::new(self.ledger.clone()),
         };

@@ -1,6 +1,6 @@
 //! What provers get, what they may bring back, and what becomes of batches that wait for them.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use alloy::primitives::{B256, Bytes};
 use tandem_payments::{eddsa::domain, field::integer};
@@ -13,7 +13,7 @@ use tandem_sequencer::payments::{
     view::Place,
 };
 use tandem_support::l1::wait_until;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, transport::Channel};
 
@@ -116,12 +116,17 @@ async fn time_that_runs_out_costs_no_operation() {
 }
 
 async fn client(rig: &Rig, askers_max: usize) -> (ProvingClient<Channel>, CancellationToken) {
+    let (address, cancel) = serve(rig, askers_max).await;
+    (ProvingClient::connect(format!("http://{address}")).await.unwrap(), cancel)
+}
+
+async fn serve(rig: &Rig, askers_max: usize) -> (SocketAddr, CancellationToken) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let service = ProvingService::new(&chain(), rig.engine.clone(), rig.records.clone(), askers_max);
     let cancel = CancellationToken::new();
     tokio::spawn(service.serve(listener, cancel.clone()));
-    (ProvingClient::connect(format!("http://{address}")).await.unwrap(), cancel)
+    (address, cancel)
 }
 
 fn free() -> NextBatchRequest {
@@ -189,4 +194,23 @@ async fn provers_are_served_over_grpc() {
     assert_eq!(answer.into_inner().outcome(), Outcome::Taken);
     let answer = client.proven(request(good.arguments.to_vec(), &[7; 32])).await.unwrap();
     assert_eq!(answer.into_inner().outcome(), Outcome::Unwanted);
+}
+
+/// Whoever opens connections and says nothing on them takes no more of the node's files than the bound; whoever comes then waits until one is closed.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_of_provers_are_bounded() {
+    let (rig, _l1, _directory) = rig(config()).await;
+    let (address, _cancel) = serve(&rig, 1).await;
+    // As many as requests are served at a time: one question that waits, and sixteen beyond.
+    let mut held = Vec::new();
+    for _ in 0..17 {
+        held.push(TcpStream::connect(address).await.unwrap());
+    }
+    let mut asks = tokio::spawn(async move {
+        let mut client = ProvingClient::connect(format!("http://{address}")).await.unwrap();
+        client.next_batch(NextBatchRequest { dom: vec![0; 32], ..free() }).await.unwrap_err().code()
+    });
+    assert!(tokio::time::timeout(Duration::from_millis(200), &mut asks).await.is_err(), "served beyond the bound");
+    held.pop();
+    assert_eq!(asks.await.unwrap(), Code::FailedPrecondition);
 }

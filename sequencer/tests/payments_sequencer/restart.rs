@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use tandem_payments::batch::BatchLimits;
 use tandem_sequencer::payments::{
-    engine::{Hopeless, Taken},
+    draft::Rules,
+    engine::{EngineConfig, Hopeless, Taken},
     view::{Moment, Place},
 };
 
-use super::rig::{ETHER, L1, Rig, config, id, operation, signed, transfer, user};
+use super::rig::{ETHER, L1, Rig, config, id, operation, signed, small, transfer, user};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_or_doubled_whenever_the_process_ends() {
@@ -138,4 +140,22 @@ fn a_store_belongs_to_one_chain() {
     assert_eq!(refused, StoreError::NotAPaymentsChain);
     let refused = Store::open(directory.path(), &evm, Options::default()).unwrap_err();
     assert!(matches!(refused, StoreError::NotAStore { .. }), "{refused}");
+}
+
+/// Tests PAY-LIMITS: an operator who has batches bounded more tightly than before (`--batch-proofs-max`) takes back none that is closed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tighter_bound_takes_no_closed_batch_back() {
+    let (mut l1, directory) = (L1::new(), tempfile::tempdir().unwrap());
+    l1.fund(1, ETHER);
+    let wide = EngineConfig { rules: Rules { limits: BatchLimits::default(), ..small().rules }, ..small() };
+    let rig = Rig::start(directory.path(), wide, &l1).await;
+    rig.settle_next(&mut l1).await;
+    for nonce in 0..10 {
+        rig.transfer(1, nonce, 2, 7).await;
+    }
+    let closed = rig.next().await.unwrap();
+    assert_eq!(closed.transactions.as_ref().map(Vec::len), Some(10), "more than one chunk holds");
+    rig.stop();
+    let rig = Rig::start(directory.path(), small(), &l1).await;
+    assert_eq!(rig.next().await.unwrap(), closed, "the same batch");
 }

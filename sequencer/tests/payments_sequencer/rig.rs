@@ -240,7 +240,7 @@ impl L1 {
         L1View {
             head: L1Header { id, parent_hash: B256::ZERO, timestamp: self.timestamp, base_fee: 1 },
             finalized: self.finalized,
-            messages: Arc::new(self.messages.clone()),
+            messages: self.messages.iter().cloned().collect(),
             batches: Arc::new(self.batches.clone()),
             ledger: Arc::new(self.ledger.clone()),
         }

@@ -1,18 +1,23 @@
-//! `make bench-validity`: what a payments chain costs on L1, measured on batches that are really proven and posted to an L1 node. Prints JSON lines and writes
-//! them to `target/bench/validity.json`.
+//! `make bench-validity`: what a payments chain costs on L1, measured on batches that are really proven and posted to an L1 node; and how soon, and how much, the whole
+//! service proves ([`service`]). Prints JSON lines and writes them to `target/bench/validity.json`. Twenty minutes of two cores.
 //!
 //! Batches of transfers between existing accounts, in large chunks. Gas is the whole transaction's. *Data* is what its segments' bytes cost as calldata
 //! (EIP-2028); the rest, chunks and proofs included, is verification. Of the two batches the greater one less the smaller one is what full chunks cost alone.
 //! A batch of as many messages as one may take (PAY-MESSAGE-GAS) must fit a transaction (EIP-7825). *Bound* is what the builder reckons with (PAY-LIMITS).
-//! With `--third-size` instead: time and memory of chunks four times as large (2^21 and 2^19 constraints), and what they would save.
+//! With `--service` alone: the service, written to `validity-service.json`. With `--third-size` instead: time and memory of chunks four times as large (2^21 and 2^19
+//! constraints), and what they save.
 
+mod service;
 mod third_size;
 
 use std::{fs, path::PathBuf};
 
 use alloy::{primitives::Address, rpc::types::TransactionReceipt, signers::local::PrivateKeySigner};
 use serde_json::{Value, json};
-use tandem_l1::bindings::{PaymentsBridge, ValiditySettlement};
+use tandem_l1::{
+    ChainSpec,
+    bindings::{PaymentsBridge, ValiditySettlement},
+};
 use tandem_payments::{batch::Circuits, operation::Call};
 use tandem_tests::payments::{Chain, Draft, ESCAPE_DELAY, ETHER, Proving, WINDOW, append_call, eth, exit};
 
@@ -23,6 +28,9 @@ const TRANSFERS: [usize; 2] = [105, 431];
 /// Targets of a whole batch: gas and bytes per transfer, at most.
 const GAS_MAX: f64 = 5_000.0;
 const BYTES_MAX: f64 = 70.0;
+
+/// Share of what a prover alone proves that the whole service has to prove.
+const RATIO_MIN: f64 = 0.9;
 
 /// Slots that the messages of one batch can take (PAY-MESSAGE-GAS, L1-SCHED-5).
 const FORCED_SLOTS: usize = 400;
@@ -46,52 +54,62 @@ struct Posted {
 async fn main() -> anyhow::Result<()> {
     let target = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target");
     let mut figures = Vec::new();
-    if std::env::args().any(|argument| argument == "--third-size") {
-        third_size::measure(&target, &mut figures);
+    let is_given = |flag: &str| std::env::args().any(|argument| argument == flag);
+    if is_given("--third-size") {
+        third_size::measure(&target, &mut figures).await;
         return write(&target.join("bench"), "validity-third-size", &figures);
     }
     eprintln!("making or reading the keys");
     let proving: &'static Proving = Box::leak(Box::new(Proving::new(Circuits::STANDARD, target.join("devnet-keys"))));
-    let mut chain = Chain::start_with(proving, |spec| {
+    let only_service = is_given("--service");
+    let found = if only_service { Vec::new() } else { on_l1(proving, &mut figures).await? };
+    let ratio = service::measure(proving, &target, &mut figures).await;
+    write(&target.join("bench"), if only_service { "validity-service" } else { "validity" }, &figures)?;
+    for (name, found, max) in found {
+        anyhow::ensure!(found <= max, "{found:.2} {name}, at most {max}");
+    }
+    let ratio = ratio?;
+    anyhow::ensure!(
+        ratio >= RATIO_MIN,
+        "the service proves {ratio:.2} of what a prover alone does, at least {RATIO_MIN}"
+    );
+    Ok(())
+}
+
+/// A figure's name, what was found, and what it may be at most.
+type Bound = (&'static str, f64, f64);
+
+/// What batches cost on L1.
+async fn on_l1(proving: &'static Proving, figures: &mut Vec<Value>) -> anyhow::Result<Vec<Bound>> {
+    let mut chain = with_accounts(proving, |spec| {
         spec.chain.max_messages_per_batch = FORCED_SLOTS as u64;
         spec.chain.max_message_gas_per_batch = FORCED_SLOTS as u64 * SLOT_MESSAGE_GAS;
     })
     .await;
-    for i in 0..ACCOUNTS {
-        chain.deposit_eth(i, 10 * ETHER).await;
-        chain.set_session_key(i).await;
-    }
-    chain.consume().await;
-
     let mut posted = Vec::new();
     for transfers in TRANSFERS {
         eprintln!("proving {transfers} transfers");
         posted.push(post(&mut chain, transfers).await);
     }
     let [small, large] = posted.as_slice() else { unreachable!("as many as there are sizes") };
-    add(&mut figures, "validity.l1_gas_per_transfer", large.gas / large.transfers, "gas");
-    add(&mut figures, "validity.l1_gas_per_transfer.data", large.data_gas / large.transfers, "gas");
-    add(
-        &mut figures,
-        "validity.l1_gas_per_transfer.verification",
-        (large.gas - large.data_gas) / large.transfers,
-        "gas",
-    );
+    add(figures, "validity.l1_gas_per_transfer", large.gas / large.transfers, "gas");
+    add(figures, "validity.l1_gas_per_transfer.data", large.data_gas / large.transfers, "gas");
+    add(figures, "validity.l1_gas_per_transfer.verification", (large.gas - large.data_gas) / large.transfers, "gas");
     let more = large.transfers - small.transfers;
-    add(&mut figures, "validity.l1_gas_per_transfer.marginal", (large.gas - small.gas) / more, "gas");
-    add(&mut figures, "validity.bytes_per_transfer", large.bytes / large.transfers, "bytes");
-    add(&mut figures, "validity.bytes_per_transfer.marginal", (large.bytes - small.bytes) / more, "bytes");
-    add(&mut figures, "validity.batch_gas", large.gas, "gas");
-    add(&mut figures, "validity.batch_gas_bound", large.gas_bound, "gas");
-    add(&mut figures, "validity.batch_proofs", large.chunks as f64, "proofs");
-    add(&mut figures, "validity.batch_proven_s", large.seconds, "s");
+    add(figures, "validity.l1_gas_per_transfer.marginal", (large.gas - small.gas) / more, "gas");
+    add(figures, "validity.bytes_per_transfer", large.bytes / large.transfers, "bytes");
+    add(figures, "validity.bytes_per_transfer.marginal", (large.bytes - small.bytes) / more, "bytes");
+    add(figures, "validity.batch_gas", large.gas, "gas");
+    add(figures, "validity.batch_gas_bound", large.gas_bound, "gas");
+    add(figures, "validity.batch_proofs", large.chunks as f64, "proofs");
+    add(figures, "validity.batch_proven_s", large.seconds, "s");
 
     let forced = force(&mut chain).await;
-    add(&mut figures, "validity.forced_batch_gas", forced.gas, "gas");
-    add(&mut figures, "validity.forced_batch_gas_bound", forced.gas_bound, "gas");
-    add(&mut figures, "validity.forced_batch_bytes", forced.bytes, "bytes");
-    add(&mut figures, "validity.forced_batch_proofs", forced.chunks as f64, "proofs");
-    add(&mut figures, "validity.forced_batch_proven_s", forced.seconds, "s");
+    add(figures, "validity.forced_batch_gas", forced.gas, "gas");
+    add(figures, "validity.forced_batch_gas_bound", forced.gas_bound, "gas");
+    add(figures, "validity.forced_batch_bytes", forced.bytes, "bytes");
+    add(figures, "validity.forced_batch_proofs", forced.chunks as f64, "proofs");
+    add(figures, "validity.forced_batch_proven_s", forced.seconds, "s");
 
     // The end: what an account pays to leave, whoever calls.
     chain.deposit_eth(0, 1).await;
@@ -99,27 +117,34 @@ async fn main() -> anyhow::Result<()> {
     let stranger = chain.stranger().clone();
     let (settlement, bridge) = (chain.chain().settlement, chain.chain().bridge);
     let frozen = chain.call(&stranger, settlement, 0, ValiditySettlement::freezeCall {}).await;
-    add(&mut figures, "validity.freeze_gas", gas(&frozen.map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?), "gas");
+    add(figures, "validity.freeze_gas", gas(&frozen.map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?), "gas");
     let (account, token) = (chain.user(0).address(), Address::ZERO);
     let index = chain.state.find(eth(chain.user(1).address())).expect("it has ether");
     let left = chain.call(&stranger, bridge, 0, exit(&chain, index)).await;
-    add(&mut figures, "validity.escape_exit_gas", gas(&left.map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?), "gas");
+    add(figures, "validity.escape_exit_gas", gas(&left.map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?), "gas");
     let index = chain.queue.len() as u64 - 1;
     let refund = PaymentsBridge::refundDepositCall { index, account, token, amount: 1, to: account };
     let refunded = chain.call(&stranger, bridge, 0, refund).await;
-    add(&mut figures, "validity.refund_gas", gas(&refunded.map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?), "gas");
+    add(figures, "validity.refund_gas", gas(&refunded.map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?), "gas");
 
-    write(&target.join("bench"), "validity", &figures)?;
-    for (name, found, max) in [
+    Ok(vec![
         ("gas per transfer", large.gas / large.transfers, GAS_MAX),
         ("bytes per transfer", large.bytes / large.transfers, BYTES_MAX),
         ("gas of a forced batch", forced.gas, TRANSACTION_GAS_MAX),
         ("times the bound is the gas of a batch", large.gas / large.gas_bound, 1.0),
         ("times the bound is the gas of a forced batch", forced.gas / forced.gas_bound, 1.0),
-    ] {
-        anyhow::ensure!(found <= max, "{found:.2} {name}, at most {max}");
+    ])
+}
+
+/// A chain with accounts that can send.
+async fn with_accounts(proving: &'static Proving, change: impl FnOnce(&mut ChainSpec)) -> Chain {
+    let mut chain = Chain::start_with(proving, change).await;
+    for i in 0..ACCOUNTS {
+        chain.deposit_eth(i, 10 * ETHER).await;
+        chain.set_session_key(i).await;
     }
-    Ok(())
+    chain.consume().await;
+    chain
 }
 
 /// Proves a batch of nothing but messages, as many as it may take, and posts it as a stranger: forced withdrawals,

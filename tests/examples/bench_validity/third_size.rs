@@ -1,4 +1,4 @@
-//! Chunks four times as large: whether an ordinary machine proves them.
+//! The huge circuits, whose chunks are four times as large: whether an ordinary machine proves them, and what they save on L1.
 
 use std::{fs, path::Path, time::Instant};
 
@@ -10,25 +10,59 @@ use tandem_circuits::{
     groth16::{DevnetKeys, Prover, ProverConfig},
 };
 use tandem_payments::{
-    batch::{ApplyCircuit, BatchBuilder, BatchLimits, Challenges, Circuits},
+    batch::{ApplyCircuit, AuthoriseCircuit, BatchBuilder, BatchLimits, Challenges, Circuits},
     data::Message,
     leaf::Key as LeafKey,
     ledger::Env,
     state::State,
 };
 
-use crate::add;
+use tandem_tests::payments::Proving;
 
-/// The most slots that fit 2^21 constraints.
-const SLOTS: usize = 111;
+use crate::{add, post, with_accounts};
+
+/// The circuits of a chain with huge ones.
+const CIRCUITS: Circuits = Circuits {
+    apply: [ApplyCircuit::LARGE, ApplyCircuit::HUGE],
+    session: Some([AuthoriseCircuit::SESSION_LARGE, AuthoriseCircuit::SESSION_HUGE]),
+    ..Circuits::STANDARD
+};
+/// Transfers that fill one huge Apply chunk, and three: the last slot credits the fee, and two of the first batch make the operator's leaf.
+const TRANSFERS: [usize; 2] = [109, 335];
 const ENV: Env = Env { operator: Address::repeat_byte(0x0f), timestamp: 1_800_000_000 };
 
+/// All of it.
+pub async fn measure(target: &Path, figures: &mut Vec<Value>) {
+    alone(target, figures);
+    on_l1(target, figures).await;
+}
+
+/// Batches of full chunks on L1, as [`post`] measures them.
+async fn on_l1(target: &Path, figures: &mut Vec<Value>) {
+    let proving: &'static Proving = Box::leak(Box::new(Proving::new(CIRCUITS, target.join("devnet-keys"))));
+    reset_peak();
+    let mut chain = with_accounts(proving, |_| ()).await;
+    let mut posted = Vec::new();
+    for transfers in TRANSFERS {
+        eprintln!("proving {transfers} transfers");
+        posted.push(post(&mut chain, transfers).await);
+    }
+    let [small, large] = posted.as_slice() else { unreachable!("as many as there are sizes") };
+    let more = large.transfers - small.transfers;
+    add(figures, "validity.huge.l1_gas_per_transfer", large.gas / large.transfers, "gas");
+    add(figures, "validity.huge.l1_gas_per_transfer.marginal", (large.gas - small.gas) / more, "gas");
+    add(figures, "validity.huge.batch_gas", large.gas, "gas");
+    add(figures, "validity.huge.batch_gas_bound", large.gas_bound, "gas");
+    add(figures, "validity.huge.batch_proofs", large.chunks as f64, "proofs");
+    add(figures, "validity.huge.batch_proven_s", large.seconds, "s");
+    add(figures, "validity.huge.peak_memory_bytes", peak_memory_bytes("self"), "bytes");
+}
+
 /// Time and memory of an Apply chunk of 2^21 constraints. Nothing but its size is another than the large circuit's.
-pub fn measure(target: &Path, figures: &mut Vec<Value>) {
-    let circuit = ApplyCircuit { slots: SLOTS, ..ApplyCircuit::LARGE };
+fn alone(target: &Path, figures: &mut Vec<Value>) {
     let cache = DevnetKeys::new(31_337, target.join("devnet-keys")).expect("a devnet");
     let prover = Prover::new(ProverConfig { memory_bytes_max: 1 << 34, ..ProverConfig::default() }).expect("threads");
-    for (name, circuit) in [("large", ApplyCircuit::LARGE), ("third", circuit)] {
+    for (name, circuit) in [("large", ApplyCircuit::LARGE), ("huge", ApplyCircuit::HUGE)] {
         eprintln!("making or reading the key of {} slots", circuit.slots);
         let started = Instant::now();
         let key = cache.key(&Apply::blank(circuit)).expect("a key");
@@ -46,7 +80,7 @@ pub fn measure(target: &Path, figures: &mut Vec<Value>) {
         let seconds = started.elapsed().as_secs_f64();
         figure("proof_s", seconds, "s");
         figure("proof_s_per_slot", seconds / circuit.slots as f64, "s");
-        figure("peak_memory_bytes", peak_memory_bytes(), "bytes");
+        figure("peak_memory_bytes", peak_memory_bytes("self"), "bytes");
     }
 }
 
@@ -64,9 +98,9 @@ fn full(circuit: ApplyCircuit) -> Apply {
     Apply::new(batch.chunks[0].clone(), challenges, [Fr::from(0u64); 3])
 }
 
-/// The greatest resident set since the last reset.
-fn peak_memory_bytes() -> f64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+/// The greatest resident set of a process, by its number or `self`, since the last reset.
+pub fn peak_memory_bytes(process: &str) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let kilobytes =
         status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
     kilobytes.map_or(0.0, |kilobytes: f64| kilobytes * 1_024.0)

@@ -8,6 +8,7 @@
 //! * `connection`: one HTTP connection to a node.
 //! * `callers`: connections that ask a node again as soon as it has answered.
 //! * `l1`: Anvil with the real contracts and a chain on them.
+//! * `nats`: the engine of a prover farm, which can be killed.
 //!
 //! A package takes this as a dev-dependency, and this takes the package: tests in `tests/` can use all of it, unit tests only what
 //! needs no type of their own package, which are other types to them.
@@ -23,6 +24,8 @@ pub mod epochs;
 #[cfg(feature = "services")]
 pub mod l1;
 pub mod machine;
+#[cfg(feature = "services")]
+pub mod nats;
 mod supply;
 
 pub use config::config;

@@ -23,6 +23,7 @@ const ESCAPE_DELAY_S: u64 = 300;
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "minutes of proving: make e2e-validity"]
 async fn a_payments_chain_lives_and_ends() -> anyhow::Result<()> {
+    let _alone = crate::ALONE.lock().await;
     let options = WorldOptions {
         settlement: SettlementKind::Validity,
         forced_window_s: WINDOW_S,

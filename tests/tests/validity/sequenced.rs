@@ -35,15 +35,18 @@ const PAYEE: Address = Address::repeat_byte(0xaa);
 const ETH: Address = Address::ZERO;
 
 /// A sequencer that runs, and a prover beside it.
-struct Sequencer {
+pub struct Sequencer {
     node: Node,
     cancel: CancellationToken,
-    rpc: SocketAddr,
+    /// Where callers ask.
+    pub rpc: SocketAddr,
+    /// Where provers ask.
+    pub proving: SocketAddr,
     prover: ProvingClient<Channel>,
 }
 
 impl Sequencer {
-    async fn start(chain: &Chain, directory: &Path) -> Self {
+    pub async fn start(chain: &Chain, directory: &Path) -> Self {
         let deployment = directory.join("deployment.json");
         std::fs::write(&deployment, serde_json::to_vec(&chain.deployment).unwrap()).unwrap();
         let flags = [
@@ -63,32 +66,32 @@ impl Sequencer {
         let node = Node::start(flags, cancel.clone()).await.unwrap();
         let proving = node.proving_address().expect("provers are served");
         let prover = ProvingClient::connect(format!("http://{proving}")).await.unwrap();
-        Self { rpc: node.rpc_address(), node, cancel, prover }
+        Self { rpc: node.rpc_address(), proving, node, cancel, prover }
     }
 
-    async fn stop(self) {
+    pub async fn stop(self) {
         self.cancel.cancel();
         self.node.wait().await.unwrap();
     }
 
     /// The answer, or the error's message.
-    async fn ask(&self, method: &'static str, params: Value) -> Result<Value, String> {
+    pub async fn ask(&self, method: &'static str, params: Value) -> Result<Value, String> {
         let provider = ProviderBuilder::new().connect_http(format!("http://{}", self.rpc).parse().unwrap());
         let answer: Result<Value, _> = provider.raw_request(method.into(), params).await;
         answer
             .map_err(|error| error.as_error_resp().map_or_else(|| error.to_string(), |error| error.message.to_string()))
     }
 
-    async fn send(&self, envelope: &Bytes) -> Result<B256, String> {
+    pub async fn send(&self, envelope: &Bytes) -> Result<B256, String> {
         let hash = self.ask("eth_sendRawTransaction", json!([envelope])).await?;
         Ok(serde_json::from_value(hash).unwrap())
     }
 
-    async fn quantity(&self, method: &'static str, params: Value) -> U256 {
+    pub async fn quantity(&self, method: &'static str, params: Value) -> U256 {
         serde_json::from_value(self.ask(method, params).await.unwrap()).unwrap()
     }
 
-    async fn wait_until_settled(&self, batch: u64) {
+    pub async fn wait_until_settled(&self, batch: u64) {
         let is_settled = || async { self.ask("rollup_status", json!([])).await.unwrap()["settled"] == batch };
         wait_until("the batch is settled", is_settled).await;
     }
@@ -111,7 +114,7 @@ impl Sequencer {
     }
 
     /// Proves the next batch and brings it back; the chain of the fixture goes on from it.
-    async fn prove_next(&mut self, chain: &mut Chain) -> (ClosedBatch, Vec<u8>) {
+    pub async fn prove_next(&mut self, chain: &mut Chain) -> (ClosedBatch, Vec<u8>) {
         let batch = self.next(chain).await;
         let proven = prove(chain, &batch);
         let arguments = arguments(&proven);

@@ -1,7 +1,8 @@
 //! The circuits that batches are cut for (PAY-CIRCUIT), and how slots and signatures are divided among them (PAY-CUT).
 //!
-//! Proving takes time in proportion to constraints. Each family has a large circuit, which is the cheaper per slot on L1, and a
-//! small one for what is left over: the tail takes one small proof, two of them if they cost less than a large one, or a large one.
+//! Proving takes time in proportion to constraints. A batch is cut for two circuits of each family: a large one, which is the cheaper per slot on L1, and a
+//! small one for what is left over: the tail takes one small proof, two of them if they cost less than a large one, or a large one. There are three sizes, of which a
+//! chain has the smallest and the greatest of which L1 has keys.
 
 use crate::operation::SignatureKind;
 use alloc::vec::Vec;
@@ -23,8 +24,12 @@ pub struct ApplyCircuit {
 impl ApplyCircuit {
     /// The small circuit, for the tail of a batch.
     pub const SMALL: Self = Self { id: 1, slots: 6, constraints: 115_583 };
-    /// The large circuit, whose keys take the most memory.
+    /// The large circuit.
     pub const LARGE: Self = Self { id: 2, slots: 27, constraints: 506_681 };
+    /// The huge circuit, for chains whose provers have the memory: a quarter of the large one's gas per slot.
+    pub const HUGE: Self = Self { id: 9, slots: 112, constraints: 2_091_711 };
+    /// All of them, by size.
+    pub const ALL: [Self; 3] = [Self::SMALL, Self::LARGE, Self::HUGE];
 }
 
 /// A circuit of the Authorise family: it verifies signatures of one kind.
@@ -43,12 +48,16 @@ impl AuthoriseCircuit {
     pub const SESSION_SMALL: Self = Self { id: 3, slots: 8, constraints: 30_122 };
     /// Session signatures, many slots.
     pub const SESSION_LARGE: Self = Self { id: 4, slots: 35, constraints: 131_015 };
+    /// Session signatures, as many as go with a huge chunk of Apply.
+    pub const SESSION_HUGE: Self = Self { id: 10, slots: 140, constraints: 522_938 };
+    /// All circuits of session signatures, by size.
+    pub const SESSION: [Self; 3] = [Self::SESSION_SMALL, Self::SESSION_LARGE, Self::SESSION_HUGE];
 }
 
 /// The circuits that a batch is cut for. Of each family the small circuit comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Circuits {
-    /// Apply.
+    /// The pair that applies operations to the state.
     pub apply: [ApplyCircuit; 2],
     /// Authorise, session signatures.
     pub session: Option<[AuthoriseCircuit; 2]>,
@@ -59,7 +68,7 @@ pub struct Circuits {
 }
 
 impl Circuits {
-    /// The circuits that exist: Ethereum signatures and registrations have none yet, so that nothing they authorise can be in a
+    /// The circuits that a chain has by default. Ethereum signatures and registrations have none yet, so that nothing they authorise can be in a
     /// batch, set session key (07) and register public key (08) among it.
     pub const STANDARD: Self = Self {
         apply: [ApplyCircuit::SMALL, ApplyCircuit::LARGE],
@@ -68,12 +77,12 @@ impl Circuits {
         register: None,
     };
 
-    /// Those of [`Circuits::STANDARD`] that L1 has keys of, by their numbers. A family of which it has one key is cut for that circuit alone. None
-    /// without a circuit of Apply.
+    /// Those that L1 has keys of, by their numbers: of each family the smallest and the greatest. A family of which it has one key is cut for that circuit
+    /// alone. None without a circuit of Apply.
     pub fn among(has: impl Fn(u64) -> bool) -> Option<Self> {
-        let Self { apply, session, .. } = Self::STANDARD;
-        let session = session.and_then(|pair| known(pair, |circuit| has(circuit.id)));
-        Some(Self { apply: known(apply, |circuit| has(circuit.id))?, session, ..Self::STANDARD })
+        let apply = ends(ApplyCircuit::ALL, |circuit| has(circuit.id))?;
+        let session = ends(AuthoriseCircuit::SESSION, |circuit| has(circuit.id));
+        Some(Self { apply, session, ..Self::STANDARD })
     }
 
     /// The circuits that verify signatures of a kind, none if nothing does.
@@ -86,14 +95,11 @@ impl Circuits {
     }
 }
 
-/// A family without the circuits that are not known; none if neither is.
-fn known<C: Copy>([small, large]: [C; 2], is_known: impl Fn(&C) -> bool) -> Option<[C; 2]> {
-    match (is_known(&small), is_known(&large)) {
-        (true, true) => Some([small, large]),
-        (true, false) => Some([small; 2]),
-        (false, true) => Some([large; 2]),
-        (false, false) => None,
-    }
+/// The first and the last of a family that are known; none if none is.
+fn ends<C: Copy>(family: [C; 3], is_known: impl Fn(&C) -> bool) -> Option<[C; 2]> {
+    let mut known = family.into_iter().filter(is_known);
+    let first = known.next()?;
+    Some([first, known.next_back().unwrap_or(first)])
 }
 
 /// Whether two small proofs cost less than a large one.

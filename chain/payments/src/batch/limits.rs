@@ -20,9 +20,14 @@ pub struct BatchLimits {
     pub l1_gas_max: u64,
 }
 
+impl BatchLimits {
+    /// What every prover takes.
+    pub const DEFAULT: Self = Self { call_bytes_max: 120 << 10, apply_proofs_max: 64, l1_gas_max: 15_000_000 };
+}
+
 impl Default for BatchLimits {
     fn default() -> Self {
-        Self { call_bytes_max: 120 << 10, apply_proofs_max: 64, l1_gas_max: 15_000_000 }
+        Self::DEFAULT
     }
 }
 
@@ -31,7 +36,7 @@ impl Default for BatchLimits {
 pub enum Bound {
     /// Bytes of the call.
     CallBytes,
-    /// Apply proofs.
+    /// The number of Apply proofs.
     ApplyProofs,
     /// Gas on L1.
     L1Gas,
@@ -52,10 +57,10 @@ const BASE_GAS: u64 = 700_000;
 const APPLY_KEY_GAS: u64 = 231_000;
 /// An Authorise key that is used: three pairings, at most six points of inputs, one of alpha.
 const AUTHORISE_KEY_GAS: u64 = 145_000;
-/// An Apply chunk: its pairing and the points A and C times the coefficient (46,300), 576 bytes of calldata (at most 9,216), some 25,000
-/// for checks and hashing. More than the floor of 40 gas for each of these bytes (EIP-7623).
+/// An Apply chunk: its pairing and the points A and C times the coefficient (46,300), 576 bytes of calldata (at most 9,216), some 5,000
+/// for checks and hashing, and a margin. More than the floor of 40 gas for each of these bytes (EIP-7623).
 const APPLY_GAS: u64 = 80_000;
-/// An Authorise chunk: 46,300, 352 bytes of calldata (at most 5,632), some 13,000 for checks and hashing.
+/// An Authorise chunk: 46,300, 352 bytes of calldata (at most 5,632), some 3,000 for checks and hashing, and a margin.
 const AUTHORISE_GAS: u64 = 65_000;
 /// A posted byte: the floor of EIP-7623 for one that is not zero. The other way of reckoning, 16 for calldata and at most 24 for
 /// evaluating, hashing and, of withdrawals, building the tree (less than 750 for 31 bytes), is not more.
@@ -93,12 +98,12 @@ impl Load {
         }
     }
 
-    /// Apply proofs.
+    /// How many Apply proofs it takes, of both sizes.
     pub fn apply_proofs(&self) -> u64 {
         sum(self.apply)
     }
 
-    /// Authorise proofs.
+    /// How many Authorise proofs it takes, of all kinds and sizes.
     pub fn authorise_proofs(&self) -> u64 {
         self.authorise.into_iter().map(sum).fold(0, u64::saturating_add)
     }

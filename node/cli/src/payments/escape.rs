@@ -33,7 +33,7 @@ pub enum EscapeCommand {
     Refund(Whose),
 }
 
-/// Whose money.
+/// The flags that say whose money leaves.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Whose {
     /// The account; the key's own if absent

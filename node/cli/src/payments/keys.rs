@@ -9,16 +9,11 @@ use std::{
 
 use alloy::primitives::{Bytes, U256, hex};
 use tandem_circuits::{
-    apply::Apply,
-    authorise::session::{SessionChunk, SessionChunkError},
+    any::AnyChunk,
     circuit::CircuitId,
-    groth16::{DevnetKeyError, DevnetKeys, key_words},
+    groth16::{DevnetKeyError, DevnetKeys, devnet_marks, key_words},
 };
 use tandem_l1::deploy::{DEVNET_CHAIN_IDS, KeySet, KeySetError};
-use tandem_payments::{Fr, batch::ApplyCircuit};
-
-/// Words of a key that give its secrets away if they are the devnet's: alpha, beta, and delta after gamma.
-const MARKS: [std::ops::Range<usize>; 3] = [2..4, 4..8, 12..16];
 
 /// Why there are no keys.
 #[derive(Debug, thiserror::Error)]
@@ -64,17 +59,14 @@ pub enum KeysError {
         "no keys by default: on any L1 but a devnet's name a key set from a ceremony in the specification (`keys`)"
     )]
     Devnet(#[from] DevnetKeyError),
-    /// The session circuit cannot be made.
-    #[error("the session circuit cannot be made")]
-    Session(#[from] SessionChunkError),
     /// The devnet's keys are no key set.
     #[error(transparent)]
     Own(#[from] KeySetError),
 }
 
-/// The key set in a file, as bytes or as hex that begins with 0x. For an L1 that is no devnet's it must not be made of the devnet's keys, which are computed
-/// for that in `cache`: a minute.
-pub fn from_file(path: &Path, l1_chain_id: u64, cache: &Path) -> Result<KeySet, KeysError> {
+/// The key set in a file, as bytes or as hex that begins with 0x. For an L1 that is no devnet's it must not be made of the devnet's keys, whose marks are computed
+/// for that: some seconds, and two gigabytes of memory.
+pub fn from_file(path: &Path, l1_chain_id: u64) -> Result<KeySet, KeysError> {
     let bytes = std::fs::read(path).map_err(|error| KeysError::Read { path: path.into(), error })?;
     let bytes = match bytes.strip_prefix(b"0x") {
         Some(text) => hex::decode(text.trim_ascii()).map_err(|error| KeysError::Hex { path: path.into(), error })?,
@@ -82,9 +74,8 @@ pub fn from_file(path: &Path, l1_chain_id: u64, cache: &Path) -> Result<KeySet, 
     };
     let set = KeySet::try_from(Bytes::from(bytes)).map_err(|error| KeysError::Set { path: path.into(), error })?;
     if !DEVNET_CHAIN_IDS.contains(&l1_chain_id) {
-        // For comparing only; no chain gets them.
-        for (circuit, words) in devnet_keys(DEVNET_CHAIN_IDS[0], cache, &mut |_| ())? {
-            if has_mark_of(&set, &words) {
+        for circuit in CircuitId::ALL {
+            if has_one_of(&set, &devnet_marks(AnyChunk::blank(circuit)).map_err(DevnetKeyError::from)?) {
                 return Err(KeysError::Public { path: path.into(), circuit: circuit.name(), l1_chain_id });
             }
         }
@@ -92,47 +83,30 @@ pub fn from_file(path: &Path, l1_chain_id: u64, cache: &Path) -> Result<KeySet, 
     Ok(set)
 }
 
-/// The circuits that a key set is for, with the cost of their keys in thousands of constraints.
-pub const CIRCUITS: [(CircuitId, u64); 4] = [
-    (CircuitId::ApplySmall, 116),
-    (CircuitId::ApplyLarge, 507),
-    (CircuitId::SessionSmall, 30),
-    (CircuitId::SessionLarge, 131),
-];
-
-/// The devnet's keys of all circuits, from `cache` or made there: some minutes. `progress` hears of each of [`CIRCUITS`] before its key is made or read.
-pub fn devnet(l1_chain_id: u64, cache: &Path, progress: &mut dyn FnMut(CircuitId)) -> Result<KeySet, KeysError> {
-    let words = devnet_keys(l1_chain_id, cache, progress)?.into_values().flatten();
-    let bytes: Vec<u8> = words.flat_map(|word| word.to_be_bytes::<32>()).collect();
+/// The devnet's keys of some circuits, from `cache` or made there: some minutes. `progress` hears of each circuit before its key is made or read.
+pub fn devnet(
+    l1_chain_id: u64,
+    cache: &Path,
+    circuits: &[CircuitId],
+    progress: &mut dyn FnMut(CircuitId),
+) -> Result<KeySet, KeysError> {
+    let keys = DevnetKeys::new(l1_chain_id, cache)?;
+    // A set has them in ascending order.
+    let mut all = BTreeMap::new();
+    for &circuit in circuits {
+        progress(circuit);
+        // One proving key in memory at a time.
+        let key = keys.key(&AnyChunk::blank(circuit))?;
+        all.insert(circuit, key_words(circuit, key.verifying()));
+    }
+    let bytes: Vec<u8> = all.into_values().flatten().flat_map(|word| word.to_be_bytes::<32>()).collect();
     Ok(KeySet::try_from(Bytes::from(bytes))?)
 }
 
-/// The words of each key, by circuit.
-fn devnet_keys(
-    l1_chain_id: u64,
-    cache: &Path,
-    progress: &mut dyn FnMut(CircuitId),
-) -> Result<BTreeMap<CircuitId, Vec<U256>>, KeysError> {
-    let keys = DevnetKeys::new(l1_chain_id, cache)?;
-    let mut all = BTreeMap::new();
-    for (circuit, _) in CIRCUITS {
-        progress(circuit);
-        // One proving key in memory at a time.
-        let key = match circuit {
-            CircuitId::ApplySmall => keys.key(&Apply::blank(ApplyCircuit::SMALL))?,
-            CircuitId::ApplyLarge => keys.key(&Apply::blank(ApplyCircuit::LARGE))?,
-            CircuitId::SessionSmall => keys.key(&SessionChunk::small(Vec::new(), Fr::default())?)?,
-            CircuitId::SessionLarge => keys.key(&SessionChunk::large(Vec::new(), Fr::default())?)?,
-        };
-        all.insert(circuit, key_words(circuit, key.verifying()));
-    }
-    Ok(all)
-}
-
-/// Whether a word for word run of the set is a secret point of this key, whatever circuit it is given out for.
-fn has_mark_of(set: &KeySet, key: &[U256]) -> bool {
+/// Whether one of these runs of words is in the set, whatever circuit it is given out for.
+fn has_one_of(set: &KeySet, marks: &[Vec<U256>]) -> bool {
     let words: Vec<U256> = set.bytes().chunks_exact(32).map(U256::from_be_slice).collect();
-    MARKS.into_iter().filter_map(|mark| key.get(mark)).any(|mark| words.windows(mark.len()).any(|run| run == mark))
+    marks.iter().any(|mark| words.windows(mark.len()).any(|run| run == mark))
 }
 
 #[cfg(test)]
@@ -151,38 +125,51 @@ mod tests {
         let read = |bytes: &[u8]| {
             let path = dir.path().join("keys");
             std::fs::write(&path, bytes).unwrap();
-            from_file(&path, 31_337, dir.path())
+            from_file(&path, 31_337)
         };
         let set = fixture();
         assert_eq!(read(set.bytes()).unwrap(), set);
         assert_eq!(read(format!("{}\n", set.bytes()).as_bytes()).unwrap(), set);
         assert!(matches!(read(b"0xnothex"), Err(KeysError::Hex { .. })));
         assert!(matches!(read(&set.bytes()[..100]), Err(KeysError::Set { .. })));
-        let missing = from_file(&dir.path().join("missing"), 31_337, dir.path());
+        let missing = from_file(&dir.path().join("missing"), 31_337);
         assert!(matches!(missing, Err(KeysError::Read { .. })));
     }
 
     /// Each of the secret points gives a key away, wherever it stands.
     #[test]
     fn a_public_key_is_known_by_any_of_its_points() {
-        let key: Vec<U256> = (100..116).map(U256::from).collect();
-        let with = |mark: std::ops::Range<usize>| {
+        let marks = devnet_marks(AnyChunk::blank(CircuitId::SessionSmall)).unwrap();
+        assert_eq!(marks.clone().map(|mark| mark.len()), [2, 4, 4]);
+        let with = |at: usize, run: &[U256]| {
             let mut words: Vec<U256> = fixture().bytes().chunks_exact(32).map(U256::from_be_slice).collect();
-            words[mark.clone()].copy_from_slice(&key[mark]);
+            words[at..at + run.len()].copy_from_slice(run);
             let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes::<32>()).collect();
             KeySet::try_from(Bytes::from(bytes)).unwrap()
         };
-        assert!(!has_mark_of(&fixture(), &key));
-        for mark in MARKS {
-            assert!(has_mark_of(&with(mark.clone()), &key), "{mark:?}");
+        assert!(!has_one_of(&fixture(), &marks));
+        for (mark, at) in marks.iter().zip([2, 4, 12]) {
+            assert!(has_one_of(&with(at, mark), &marks), "word {at}");
+            assert!(has_one_of(&with(at + 3, mark), &marks), "after word {at}");
+            assert!(!has_one_of(&with(at, &mark[1..]), &marks), "less than the words at {at}");
         }
-        assert!(!has_mark_of(&with(8..12), &key), "gamma is no secret's");
+    }
+
+    /// The marks are those of the key that the devnet's provers have.
+    #[test]
+    fn the_marks_are_the_keys() {
+        let dir = tempfile::tempdir().unwrap();
+        let small = CircuitId::SessionSmall;
+        let key = DevnetKeys::new(31_337, dir.path()).unwrap().key(&AnyChunk::blank(small)).unwrap();
+        let words = key_words(small, key.verifying());
+        let marks = devnet_marks(AnyChunk::blank(small)).unwrap();
+        assert_eq!(marks, [2..4, 4..8, 12..16].map(|place| words[place].to_vec()));
     }
 
     #[test]
     fn devnet_keys_are_for_devnets() {
         for chain in [1, 10, 11_155_111] {
-            let found = devnet(chain, Path::new("/nonexistent"), &mut |_| ());
+            let found = devnet(chain, Path::new("/nonexistent"), &CircuitId::STANDARD, &mut |_| ());
             assert!(matches!(found, Err(KeysError::Devnet(DevnetKeyError::ChainRefused(id))) if id == chain));
         }
     }

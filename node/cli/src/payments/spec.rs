@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use alloy::primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
 use tandem_chain::{ChainConfig, ChainKind, config};
+use tandem_circuits::circuit::CircuitId;
 use tandem_l1::{
     ChainSpec,
     deploy::{CENSORSHIP_SECONDS, GRACE_SECONDS_MIN, KeySet, NOTICE_SECONDS_MIN, RulesSpec, ValiditySpec},
@@ -28,6 +29,8 @@ pub struct PaymentsSpecFile {
     pub genesis_timestamp: Option<u64>,
     /// The file with the verifying keys, relative to this one; the devnet's if absent, on a devnet only.
     pub keys: Option<PathBuf>,
+    /// The circuits of which the chain gets the devnet's keys, by name; the four that are usual if absent. Not beside `keys`.
+    pub devnet_circuits: Option<Vec<String>>,
     /// Who may do what.
     pub roles: Roles,
     /// Limits of batches.
@@ -111,6 +114,19 @@ impl Default for Settlement {
 }
 
 impl PaymentsSpecFile {
+    /// The circuits whose devnet keys the chain gets.
+    ///
+    /// # Errors
+    /// If there is no circuit of a name, or keys are named as well.
+    pub fn devnet_circuits(&self) -> Result<Vec<CircuitId>, SpecError> {
+        let Some(names) = &self.devnet_circuits else { return Ok(CircuitId::STANDARD.to_vec()) };
+        if self.keys.is_some() {
+            return Err(SpecError::KeysTwice);
+        }
+        let circuit = |name: &String| CircuitId::named(name).ok_or_else(|| SpecError::Circuit { name: name.clone() });
+        names.iter().map(circuit).collect()
+    }
+
     /// What is deployed with these keys, checked as far as that can be done without L1.
     pub fn chain_spec(&self, keys: KeySet) -> Result<ChainSpec, SpecError> {
         let (roles, settlement) = (&self.roles, &self.settlement);
@@ -190,6 +206,21 @@ mod tests {
             Spec::Payments(file) => file.chain_spec(keys()),
             Spec::Evm(_) => panic!("a payments chain"),
         }
+    }
+
+    #[test]
+    fn circuits_of_devnet_keys_are_named_and_known() {
+        let circuits = |line: &str| match Spec::parse(&format!("{HEAD}{line}\n{ROLES}")) {
+            Ok(Spec::Payments(file)) => file.devnet_circuits(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(circuits("").unwrap(), CircuitId::STANDARD);
+        let huge = circuits("devnet-circuits = ['apply-large', 'apply-huge', 'session-huge']").unwrap();
+        assert_eq!(huge, [CircuitId::ApplyLarge, CircuitId::ApplyHuge, CircuitId::SessionHuge]);
+        let unknown = circuits("devnet-circuits = ['apply-tiny']");
+        assert!(matches!(&unknown, Err(SpecError::Circuit { name }) if name == "apply-tiny"), "{unknown:?}");
+        let twice = circuits("keys = 'k'\ndevnet-circuits = ['apply-small']");
+        assert!(matches!(twice, Err(SpecError::KeysTwice)), "{twice:?}");
     }
 
     #[test]

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// Bytes of a key before the points of its inputs.
 const KEY_HEAD_BYTES: usize = 512;
+/// Where a key has x of delta, which both signs of it have.
+const DELTA_X: std::ops::Range<usize> = 384..448;
 /// Bytes of a point.
 const POINT_BYTES: usize = 64;
 /// Most bytes of a set: the code of a contract (EIP-170), of which one byte is no key.
@@ -37,20 +39,28 @@ pub enum KeySetError {
         offset: usize,
     },
     /// A circuit that L1 does not know, or out of order.
-    #[error("the key at byte {offset} is for circuit {circuit}: keys ascend, and the circuits are 1 to 4")]
+    #[error("the key at byte {offset} is for circuit {circuit}: keys ascend, and the circuits are 1 to 4, 9 and 10")]
     Circuit {
         /// Where the key begins.
         offset: usize,
         /// The id that it names.
         circuit: U256,
     },
+    /// Two keys with the same delta up to sign.
+    #[error("the keys of circuits {first} and {second} have the same delta, so that proofs could mix them: in phase 2 every circuit needs a secret of its own")]
+    SharedDelta {
+        /// Number of the circuit whose key comes first.
+        first: u8,
+        /// Number of the other.
+        second: u8,
+    },
     /// Nothing could be proven: every batch has an Apply chunk.
-    #[error("the key set has no key of an Apply circuit (1 or 2): no batch could be proven under it")]
+    #[error("the key set has no key of an Apply circuit (1, 2 or 9): no batch could be proven under it")]
     NoApply,
     /// Not as many inputs as the circuit has.
     #[error("the key of circuit {circuit} has {found} inputs, not {expected}")]
     Inputs {
-        /// The circuit.
+        /// Number of the circuit whose key it is.
         circuit: u8,
         /// Inputs that the circuit has.
         expected: usize,
@@ -98,7 +108,7 @@ impl TryFrom<Bytes> for KeySet {
         if bytes.len() > KEY_SET_BYTES_MAX {
             return Err(KeySetError::TooLong { bytes: bytes.len() });
         }
-        let (mut offset, mut last, mut first) = (0, 0, 0);
+        let (mut offset, mut last, mut has_apply, mut deltas) = (0, 0, false, Vec::new());
         while let Some(rest) = bytes.get(offset..).filter(|rest| !rest.is_empty()) {
             let truncated = KeySetError::Truncated { offset };
             let (circuit, after) = rest.split_first_chunk::<32>().ok_or(truncated)?;
@@ -114,12 +124,15 @@ impl TryFrom<Bytes> for KeySet {
             if rest.len() < length {
                 return Err(truncated);
             }
-            if last == 0 {
-                first = circuit;
+            let delta = rest.get(DELTA_X).unwrap_or_default();
+            if let Some((first, _)) = deltas.iter().find(|(_, known)| *known == delta) {
+                return Err(KeySetError::SharedDelta { first: *first, second: circuit });
             }
+            deltas.push((circuit, delta));
+            has_apply |= is_apply(circuit);
             (offset, last) = (offset + length, circuit);
         }
-        if first > 2 {
+        if !has_apply {
             return Err(KeySetError::NoApply);
         }
         Ok(Self(bytes))
@@ -129,10 +142,15 @@ impl TryFrom<Bytes> for KeySet {
 /// Public inputs of a circuit that exists (PAY-PUBLIC).
 fn inputs_of(circuit: u8) -> Option<usize> {
     match circuit {
-        1 | 2 => Some(19),
-        3 | 4 => Some(3),
+        _ if is_apply(circuit) => Some(19),
+        3 | 4 | 10 => Some(3),
         _ => None,
     }
+}
+
+/// Whether a circuit applies operations.
+fn is_apply(circuit: u8) -> bool {
+    matches!(circuit, 1 | 2 | 9)
 }
 
 #[cfg(test)]
@@ -142,6 +160,7 @@ mod tests {
     /// The form of a key; its points are none.
     fn key(circuit: u8, inputs: usize) -> Vec<u8> {
         let mut key = vec![7; KEY_HEAD_BYTES + (inputs + 1) * POINT_BYTES];
+        key[DELTA_X].fill(circuit);
         key[..32].copy_from_slice(&U256::from(circuit).to_be_bytes::<32>());
         key[32..64].copy_from_slice(&U256::from(inputs).to_be_bytes::<32>());
         key
@@ -158,15 +177,21 @@ mod tests {
         assert_eq!((taken.bytes().len(), taken.hash()), (all.concat().len(), keccak256(all.concat())));
         assert_eq!(taken.circuits(), [1, 2, 3, 4]);
         assert_eq!(set(&[key(2, 19), key(4, 3)]).unwrap().circuits(), [2, 4]);
-        assert_eq!(set(&[key(3, 3), key(4, 3)]), Err(KeySetError::NoApply));
+        assert_eq!(set(&[key(3, 3), key(9, 19), key(10, 3)]).unwrap().circuits(), [3, 9, 10]);
+        for without in [&[key(3, 3), key(4, 3)][..], &[key(10, 3)]] {
+            assert_eq!(set(without), Err(KeySetError::NoApply));
+        }
 
         assert_eq!(set(&[]), Err(KeySetError::Empty));
         let offset = key(3, 3).len();
         assert!(matches!(set(&[key(3, 3), key(1, 19)]), Err(KeySetError::Circuit { offset: o, .. }) if o == offset));
         assert!(matches!(set(&[key(3, 3), key(3, 3)]), Err(KeySetError::Circuit { .. })));
-        for unknown in [0, 5, 6, 255] {
+        for unknown in [0, 5, 6, 8, 11, 255] {
             assert!(matches!(set(&[key(unknown, 3)]), Err(KeySetError::Circuit { offset: 0, .. })), "{unknown}");
         }
+        let mut shared = key(4, 3);
+        shared[DELTA_X].fill(1);
+        assert_eq!(set(&[key(1, 19), key(3, 3), shared]), Err(KeySetError::SharedDelta { first: 1, second: 4 }));
         assert!(matches!(set(&[key(1, 3)]), Err(KeySetError::Inputs { circuit: 1, expected: 19, .. })));
         assert_eq!(set(&[vec![0; KEY_SET_BYTES_MAX + 1]]), Err(KeySetError::TooLong { bytes: KEY_SET_BYTES_MAX + 1 }));
     }

@@ -3,7 +3,7 @@
 use super::genesis;
 use crate::{
     bindings::{Inbox, ValiditySettlement, payments::BatchEnv},
-    client::{BlockRef, L1Client, L1Header, RpcFailure},
+    client::{L1Client, L1Header, RpcFailure},
 };
 use alloy::{
     eips::BlockId,
@@ -95,6 +95,18 @@ pub enum HistoryError {
         /// How many the endpoint gave.
         found: u64,
     },
+    /// The Inbox has another queue than the events tell.
+    #[error(
+        "the Inbox has queue hash {found} after {length} messages, its events say {expected}; use another --l1-rpc"
+    )]
+    OtherQueue {
+        /// How many messages there are.
+        length: u64,
+        /// The queue's hash by the events.
+        expected: B256,
+        /// The hash in the Inbox.
+        found: B256,
+    },
     /// The settlement holds another output than its last event tells.
     #[error("the settlement has output {found} after batch {index}, its event says {expected}; use another --l1-rpc")]
     OtherOutput {
@@ -150,9 +162,9 @@ pub async fn read(
     start_block: u64,
     blocks_max: u64,
 ) -> Result<History, HistoryError> {
-    let mut history = History::empty();
-    history.extend(client, chain, start_block, client.latest().await?, blocks_max).await?;
-    Ok(history)
+    let (head, mut events) = (client.latest().await?, Events::default());
+    events.read(client, chain, start_block, head, blocks_max).await?;
+    Ok(History { head, messages: events.messages, batches: events.batches })
 }
 
 /// The logs of all ranges, in order. A range that the endpoint refuses is halved.
@@ -183,15 +195,40 @@ async fn logs(
     Ok(all)
 }
 
-impl History {
-    /// Of a chain of which nothing was read.
-    pub(super) fn empty() -> Self {
-        let head = L1Header { id: BlockRef::default(), parent_hash: B256::ZERO, timestamp: 0, base_fee: 0 };
-        Self { head, messages: Vec::new(), batches: Vec::new() }
+/// The events behind some that are known.
+#[derive(Debug, Default)]
+pub(super) struct Events {
+    /// Messages that are known.
+    messages_before: u64,
+    /// The queue's hash after the last message, of the known ones or of these (L1-MSG-2).
+    queue_hash: B256,
+    /// Batches that are known, genesis included.
+    batches_before: u64,
+    /// Index and output of the last batch, of the known ones or of these.
+    last_output: Option<(u64, B256)>,
+    /// The messages that follow, in order.
+    pub messages: Vec<QueuedRecord>,
+    /// The batches that follow, in order.
+    pub batches: Vec<BatchEvent>,
+}
+
+impl Events {
+    /// Behind so many messages with the last of them, and so many batches with theirs.
+    pub(super) fn after(
+        (messages_before, last_message): (usize, Option<&QueuedRecord>),
+        (batches_before, last_batch): (usize, Option<&BatchEvent>),
+    ) -> Self {
+        Self {
+            messages_before: messages_before as u64,
+            queue_hash: last_message.map_or(B256::ZERO, |last| last.queue_hash),
+            batches_before: batches_before as u64,
+            last_output: last_batch.map(|last| (last.index, last.output)),
+            ..Self::default()
+        }
     }
 
     /// Reads on from block `first` to `head`. After an error, what was read of it may be there.
-    pub(super) async fn extend(
+    pub(super) async fn read(
         &mut self,
         client: &L1Client,
         chain: &ChainConfig,
@@ -204,7 +241,6 @@ impl History {
         if again.is_none_or(|header| header.id != head.id) {
             return Err(HistoryError::Moved { number: head.id.number });
         }
-        self.head = head;
         for log in &logs {
             self.push(chain, log).map_err(|source| HistoryError::Event {
                 block: log.block_number,
@@ -212,23 +248,26 @@ impl History {
                 source,
             })?;
         }
-        self.check_complete(client, chain).await
+        self.check_complete(client, chain, head).await
     }
 
-    /// Forgets what came after a block; everything, if none is given.
-    pub(super) fn unwind(&mut self, to: Option<u64>) {
-        let stands = |block: u64| to.is_some_and(|to| block <= to);
-        self.messages.truncate(self.messages.partition_point(|message| stands(message.block)));
-        self.batches.truncate(self.batches.partition_point(|batch| stands(batch.block)));
+    fn message_count(&self) -> u64 {
+        self.messages_before.saturating_add(self.messages.len() as u64)
+    }
+
+    fn batch_count(&self) -> u64 {
+        self.batches_before.saturating_add(self.batches.len() as u64)
     }
 
     fn push(&mut self, chain: &ChainConfig, log: &Log) -> Result<(), BadRecord> {
         let is_of = |address: Address, signature| log.address() == address && log.topic0() == Some(&signature);
         if is_of(chain.inbox, Inbox::MessageEnqueued::SIGNATURE_HASH) {
             let record = self.message(log)?;
+            self.queue_hash = record.queue_hash;
             self.messages.push(record);
         } else if is_of(chain.settlement, ValiditySettlement::BatchProven::SIGNATURE_HASH) {
             let batch = self.batch(chain, log)?;
+            self.last_output = Some((batch.index, batch.output));
             self.batches.push(batch);
         }
         Ok(())
@@ -237,22 +276,19 @@ impl History {
     fn message(&self, log: &Log) -> Result<QueuedRecord, BadRecord> {
         let Inbox::MessageEnqueued { index, queueHash: found, message: record } =
             Inbox::MessageEnqueued::decode_log(&log.inner)?.data;
-        check_index(self.messages.len(), index)?;
-        let before = self.messages.last().map_or(B256::ZERO, |last| last.queue_hash);
-        let expected = queue_hash_after(before, keccak256(&record));
+        check_index(self.message_count(), index)?;
+        let expected = queue_hash_after(self.queue_hash, keccak256(&record));
         if found != expected {
             return Err(BadRecord::Hash { expected, found });
         }
-        let [message] = Message::decode_all(&elements(&record)?)?[..] else {
-            return Err(BadRecord::Length { length: record.len() });
-        };
+        let message = message_of(&record)?;
         let block = log.block_number.ok_or(BadRecord::Pending)?;
         Ok(QueuedRecord { index, queue_hash: found, record, message, block })
     }
 
     fn batch(&self, chain: &ChainConfig, log: &Log) -> Result<BatchEvent, BadRecord> {
         let event = ValiditySettlement::BatchProven::decode_log(&log.inner)?.data;
-        check_index(self.batches.len(), event.index)?;
+        check_index(self.batch_count(), event.index)?;
         let fields = OutputFields::from(event.fields);
         // That of genesis is known, so that a foreign chain is noticed at its first event.
         let Ok(genesis) = genesis(chain);
@@ -272,21 +308,25 @@ impl History {
         })
     }
 
-    /// Nothing is missing: the contracts count what they emitted, at the last block that was read.
-    async fn check_complete(&self, client: &L1Client, chain: &ChainConfig) -> Result<(), HistoryError> {
-        let head = BlockId::hash(self.head.id.hash);
+    /// Nothing is missing, and nothing is another: the contracts count what they emitted, and have the queue's hash and the last output, at the last block that was read.
+    async fn check_complete(&self, client: &L1Client, chain: &ChainConfig, head: L1Header) -> Result<(), HistoryError> {
+        let head = BlockId::hash(head.id.hash);
         let inbox = Inbox::new(chain.inbox, client.provider());
         let queued = client.call(async { inbox.queueLength().block(head).call().await }).await?;
         let appended = client.call(async { inbox.batchCount().block(head).call().await }).await?.saturating_add(1);
-        let messages = ("messages", queued, self.messages.len() as u64);
-        let batches = ("batches, genesis included,", appended, self.batches.len() as u64);
+        let messages = ("messages", queued, self.message_count());
+        let batches = ("batches, genesis included,", appended, self.batch_count());
         for (what, expected, found) in [messages, batches] {
             if found != expected {
                 return Err(HistoryError::Missing { what, expected, found });
             }
         }
+        let found = client.call(async { inbox.queueHashOf(queued).block(head).call().await }).await?;
+        if found != self.queue_hash {
+            return Err(HistoryError::OtherQueue { length: queued, expected: self.queue_hash, found });
+        }
         let settlement = ValiditySettlement::new(chain.settlement, client.provider());
-        if let Some(&BatchEvent { index, output: expected, .. }) = self.batches.last() {
+        if let Some((index, expected)) = self.last_output {
             let found = client.call(async { settlement.outputOf(index).block(head).call().await }).await?;
             if found != expected {
                 return Err(HistoryError::OtherOutput { index, expected, found });
@@ -296,16 +336,26 @@ impl History {
     }
 }
 
-fn check_index(next: usize, found: u64) -> Result<(), BadRecord> {
-    let expected = next as u64;
+/// The one message that a record is (PAY-MESSAGE).
+pub(super) fn message_of(record: &[u8]) -> Result<Message, BadRecord> {
+    match Message::decode_all(&elements(record)?)?[..] {
+        [message] => Ok(message),
+        _ => Err(BadRecord::Length { length: record.len() }),
+    }
+}
+
+fn check_index(expected: u64, found: u64) -> Result<(), BadRecord> {
     if found == expected { Ok(()) } else { Err(BadRecord::Index { expected, found }) }
 }
 
 #[cfg(test)]
 pub(super) fn history_of(chain: &ChainConfig, logs: &[Log]) -> Result<History, BadRecord> {
-    let mut history = History::empty();
+    let (mut events, head) = (
+        Events::default(),
+        L1Header { id: crate::client::BlockRef::default(), parent_hash: B256::ZERO, timestamp: 0, base_fee: 0 },
+    );
     for log in logs {
-        history.push(chain, log)?;
+        events.push(chain, log)?;
     }
-    Ok(history)
+    Ok(History { head, messages: events.messages, batches: events.batches })
 }

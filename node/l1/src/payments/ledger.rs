@@ -1,24 +1,23 @@
 //! The state, batch by batch: replay, and every root against the settlement's event. Rules: PAY-CHAIN, PAY-OUTPUT, PAY-WITHDRAWAL-ROOT.
 
-use super::{BatchEvent, Posted, QueuedRecord, genesis};
+use super::{BatchEvent, Posted, Queued, genesis};
 use alloy::primitives::{B256, U256};
+use std::collections::BTreeSet;
 use tandem_chain::{ChainConfig, OutputFields};
 use tandem_payments::{
     content::last_block_hash,
-    data::Withdrawal,
     field::integer,
     replay::{ReplayError, replay},
     state::State,
     withdrawals,
 };
 
-/// The state after a batch.
+/// The state after a batch. A copy costs nothing.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     state: State,
     index: u64,
     output: OutputFields,
-    withdrawals: Vec<Withdrawal>,
 }
 
 /// Why a batch does not give what the settlement says. The settlement has seen it proven, so that endpoint or program is at fault.
@@ -86,7 +85,15 @@ impl Ledger {
     /// The state before the first batch.
     pub fn genesis(chain: &ChainConfig) -> Self {
         let Ok(output) = genesis(chain);
-        Self { state: State::default(), index: 0, output, withdrawals: Vec::new() }
+        Self { state: State::default(), index: 0, output }
+    }
+
+    /// As it was kept: the state after a batch, whose root is that of the output. That of genesis is known, whatever `event` says of it, if there is one.
+    pub(super) fn kept(chain: &ChainConfig, state: State, event: Option<&BatchEvent>) -> Self {
+        let Ok(genesis) = genesis(chain);
+        let event = event.filter(|event| event.index > 0);
+        let (index, output) = event.map_or((0, genesis), |event| (event.index, event.fields));
+        Self { state, index, output }
     }
 
     /// All leaves with their tree.
@@ -104,25 +111,27 @@ impl Ledger {
         &self.output
     }
 
-    /// The withdrawals of that batch, in order.
-    pub fn withdrawals(&self) -> &[Withdrawal] {
-        &self.withdrawals
+    /// The state after the next batch. `messages` are those of the queue by index, as far as it is known, the batch's included.
+    pub fn apply(self, event: &BatchEvent, posted: &Posted, messages: &impl Queued) -> Result<Self, LedgerError> {
+        Ok(self.apply_changing(event, posted, messages)?.0)
     }
 
-    /// The state after the next batch. `messages` are those of the queue by index, as far as it is known, the batch's included.
-    pub fn apply(self, event: &BatchEvent, posted: &Posted, messages: &[QueuedRecord]) -> Result<Self, LedgerError> {
+    /// The same, with the indices of the leaves that it changed or made.
+    pub(super) fn apply_changing(
+        self,
+        event: &BatchEvent,
+        posted: &Posted,
+        messages: &impl Queued,
+    ) -> Result<(Self, BTreeSet<u32>), LedgerError> {
         let (index, fields) = (event.index, event.fields);
         if self.index.checked_add(1) != Some(index) {
             return Err(LedgerError::Index { last: self.index, found: index });
         }
         let (start, end) = (self.output.queue_index, fields.queue_index);
         let segments = &posted.segments;
-        let taken = places(start, end).and_then(|places| messages.get(places));
-        let is_next = |taken: &[QueuedRecord]| {
-            let records: Vec<u8> = taken.iter().flat_map(|queued| queued.record.iter().copied()).collect();
-            records == segments.messages
-        };
-        if !taken.is_some_and(is_next) {
+        let record = |index| messages.queued(index).map(|queued| &queued.record[..]);
+        let taken: Option<Vec<&[u8]>> = (start..end).map(record).collect();
+        if start > end || taken.is_none_or(|records| records.concat() != segments.messages) {
             return Err(LedgerError::OtherMessages { index, start, end });
         }
         let replayed = replay(self.state, posted.env, &segments.effects, &segments.withdrawals, &segments.messages)
@@ -139,7 +148,7 @@ impl Ledger {
         if found != fields.message_root {
             return Err(LedgerError::WithdrawalRoot { index, expected: fields.message_root, found });
         }
-        Ok(Self { state: replayed.state, index, output: fields, withdrawals: replayed.withdrawals })
+        Ok((Self { state: replayed.state, index, output: fields }, replayed.changed))
     }
 
     /// Leaf by index, the sentinel left out: the index, and what the settlement takes for it.
@@ -152,9 +161,4 @@ impl Ledger {
     pub fn siblings(&self, index: u32) -> [[U256; 3]; 16] {
         tandem_payments::escape::siblings(&self.state, index).map(|level| level.map(integer))
     }
-}
-
-fn places(start: u64, end: u64) -> Option<std::ops::Range<usize>> {
-    let (start, end) = (usize::try_from(start).ok()?, usize::try_from(end).ok()?);
-    (start <= end).then_some(start..end)
 }

@@ -1,26 +1,29 @@
 //! A payments chain as L1 alone tells it: queue, proven batches with their segments, state, withdrawals.
 //!
 //! Rules: PAY-OUTPUT, PAY-MESSAGE, PAY-WITHDRAWAL-ROOT, L1-MSG-2, L1-MSG-8. Nobody need be believed: every root is recomputed, and the last output compared with the one that the
-//! settlement holds. [`read`] gives the events up to a block, [`rebuild`] the state by replaying them, [`Ledger`] does it batch by batch, and [`Tracker`] follows the events.
-//! Adversarial: the endpoint; what it leaves out or invents is an error, never another state.
+//! settlement holds. [`read`] gives the events up to a block, [`rebuild`] the state by replaying them, [`Ledger`] does it batch by batch: for who looks once. [`Follower`]
+//! keeps events and state on disk and follows L1 from there (PAY-STORE). Adversarial: the endpoint; what it leaves out or invents is an error, never another state.
 
+mod follower;
 mod history;
 mod ledger;
 mod posted;
+mod queue;
+mod rows;
 mod rules;
 #[cfg(test)]
 mod tests;
-mod tracker;
 pub mod withdrawals;
 
 use alloy::primitives::B256;
+pub use follower::{Advanced, Applied, FollowError, Follower};
 pub use history::{BatchEvent, History, HistoryError, QueuedRecord, read};
 pub use ledger::{Ledger, LedgerError};
 pub use posted::{Posted, PostedError, Segments, posted};
+pub use queue::{Messages, Queued};
 pub use rules::{Rules, RulesError, rules};
 use tandem_chain::{ChainConfig, OutputFields};
 use tandem_payments::{content::last_block_hash, field::integer, state::State};
-pub use tracker::{Tracked, Tracker};
 
 use crate::client::{L1Client, L1Header};
 

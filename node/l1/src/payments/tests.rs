@@ -154,7 +154,6 @@ fn a_batch_is_replayed_and_held_against_its_output() {
     assert_eq!((ledger.index(), ledger.output().queue_index, ledger.state().leaf_count()), (1, 2, 2));
     let leaves: Vec<_> = ledger.leaves().map(|(index, leaf)| (index, leaf.key, leaf.balance)).collect();
     assert_eq!(leaves, [(1, Key::eth(ALICE), 0)]);
-    assert_eq!(ledger.withdrawals(), [Withdrawal { recipient: ALICE, token: Address::ZERO, amount: 10 }]);
 }
 
 #[test]

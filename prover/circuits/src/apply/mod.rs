@@ -93,8 +93,7 @@ impl circuit::Chunk for Apply {
     /// # Panics
     /// If the chunk was cut for a circuit of other than the standard sizes.
     fn circuit_id(&self) -> CircuitId {
-        let id = self.chunk.circuit.id;
-        CircuitId::ALL.into_iter().find(|circuit| circuit.number() == id).expect("a chunk of a standard size")
+        CircuitId::numbered(self.chunk.circuit.id).expect("a chunk of a standard size")
     }
 
     fn public_inputs(&self) -> Vec<Fr> {

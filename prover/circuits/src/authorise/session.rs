@@ -12,7 +12,7 @@
 
 use super::{Join, product};
 use crate::{
-    circuit::{Chunk, CircuitId},
+    circuit::{Chunk, CircuitId, Family},
     gadgets::{
         eddsa::{PublicKeyVar, SignatureVar},
         poseidon,
@@ -20,19 +20,16 @@ use crate::{
 };
 use alloy_primitives::B256;
 use ark_bn254::Fr;
+use ark_ff::Zero;
 use ark_r1cs_std::{alloc::AllocVar, boolean::Boolean, eq::EqGadget, fields::fp::FpVar};
 use ark_relations::gr1cs::{ConstraintSynthesizer, ConstraintSystemRef, SynthesisError};
 use tandem_payments::{
+    batch::AuthoriseCircuit,
     digest,
     eddsa::{EddsaError, PublicKey, SecretKey, Signature},
     operation::{Authority, SignatureKind},
     tags,
 };
-
-/// Slots of the small circuit: the most that fit 2^15 constraints.
-pub const SMALL_SLOTS: usize = 8;
-/// Slots of the large circuit: the most that fit 2^17 constraints.
-pub const LARGE_SLOTS: usize = 35;
 
 /// An operation hash with its signature.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +64,12 @@ impl Authorisation {
 /// Why signatures make no chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SessionChunkError {
+    /// The circuit verifies other signatures.
+    #[error("circuit {id} verifies no session signatures")]
+    OtherCircuit {
+        /// The circuit's number (PAY-CIRCUIT).
+        id: u64,
+    },
     /// More signatures than slots.
     #[error("{count} signatures do not fit {slots} slots")]
     TooMany {
@@ -98,20 +101,18 @@ pub struct SessionChunk {
 impl SessionChunk {
     /// A chunk of the small circuit, for at most eight signatures.
     pub fn small(authorisations: Vec<Authorisation>, challenge: Fr) -> Result<Self, SessionChunkError> {
-        Self::new(CircuitId::SessionSmall, SMALL_SLOTS, authorisations, challenge)
+        Self::of(AuthoriseCircuit::SESSION_SMALL, authorisations, challenge)
     }
 
-    /// A chunk of the large circuit, for at most 35 signatures.
-    pub fn large(authorisations: Vec<Authorisation>, challenge: Fr) -> Result<Self, SessionChunkError> {
-        Self::new(CircuitId::SessionLarge, LARGE_SLOTS, authorisations, challenge)
-    }
-
-    fn new(
-        circuit: CircuitId,
-        slots: usize,
+    /// A chunk of a circuit, for at most as many signatures as it has slots.
+    pub fn of(
+        circuit: AuthoriseCircuit,
         authorisations: Vec<Authorisation>,
         challenge: Fr,
     ) -> Result<Self, SessionChunkError> {
+        let AuthoriseCircuit { id, slots, .. } = circuit;
+        let is_session = |circuit: &CircuitId| circuit.family() == Family::Session;
+        let circuit = CircuitId::numbered(id).filter(is_session).ok_or(SessionChunkError::OtherCircuit { id })?;
         if authorisations.len() > slots {
             return Err(SessionChunkError::TooMany { count: authorisations.len(), slots });
         }
@@ -122,6 +123,14 @@ impl SessionChunk {
         Ok(Self { circuit, slots, authorisations, challenge })
     }
 
+    /// A chunk without signatures, for key generation.
+    ///
+    /// # Panics
+    /// If the circuit verifies other signatures than these.
+    pub fn blank(circuit: AuthoriseCircuit) -> Self {
+        Self::of(circuit, Vec::new(), Fr::zero()).expect("a circuit of session signatures")
+    }
+
     /// Digest of the values: what the transcript absorbs before the challenge is known.
     pub fn value_digest(&self) -> Fr {
         let mut items: Vec<Fr> = self.authorisations.iter().map(Authorisation::value).collect();
@@ -129,12 +138,12 @@ impl SessionChunk {
         digest::digest(tags::DIGEST_VALUES, self.circuit.number(), &items)
     }
 
-    /// The challenge.
+    /// The challenge at which its values are joined.
     pub(crate) fn challenge(&self) -> Fr {
         self.challenge
     }
 
-    /// The signatures.
+    /// The signatures that it verifies, in order.
     pub(crate) fn authorisations(&self) -> &[Authorisation] {
         &self.authorisations
     }
@@ -226,11 +235,9 @@ mod tests {
     /// Tests PAY-AUTHORISE-SESSION.
     #[test]
     fn full_partial_and_empty_chunks_pass_with_pinned_counts() {
-        for (circuit, count, constraints) in
-            [(SMALL_SLOTS, 0, 30_122), (SMALL_SLOTS, 3, 30_122), (SMALL_SLOTS, SMALL_SLOTS, 30_122)]
-        {
+        for (count, constraints) in [(0, 30_122), (3, 30_122), (8, 30_122)] {
             let given: Vec<_> = (0..count).map(|i| authorisation(i as u8, i as u64 * 7)).collect();
-            let chunk = SessionChunk::new(CircuitId::SessionSmall, circuit, given, challenge()).unwrap();
+            let chunk = SessionChunk::small(given, challenge()).unwrap();
             let cs = proving();
             chunk.clone().generate_constraints(cs.clone()).unwrap();
             assert_eq!(cs.num_constraints(), constraints);
@@ -242,7 +249,7 @@ mod tests {
     #[test]
     fn the_large_circuit_fits_its_domain() {
         let cs = proving();
-        SessionChunk::large(vec![], challenge()).unwrap().generate_constraints(cs.clone()).unwrap();
+        SessionChunk::blank(AuthoriseCircuit::SESSION_LARGE).generate_constraints(cs.clone()).unwrap();
         assert_eq!(cs.num_constraints(), 131_015);
         assert!(cs.num_constraints() + cs.num_instance_variables() <= 1 << 17);
     }
@@ -253,9 +260,12 @@ mod tests {
         wrong.operation_hash += Fr::one();
         let error = SessionChunk::small(vec![authorisation(2, 2), wrong], challenge()).unwrap_err();
         assert_eq!(error, SessionChunkError::Signature { index: 1, error: EddsaError::Mismatch });
-        let many = vec![authorisation(1, 1); SMALL_SLOTS + 1];
+        let many = vec![authorisation(1, 1); 9];
         let error = SessionChunk::small(many, challenge()).unwrap_err();
         assert_eq!(error, SessionChunkError::TooMany { count: 9, slots: 8 });
+        let other = AuthoriseCircuit { id: 5, ..AuthoriseCircuit::SESSION_SMALL };
+        let error = SessionChunk::of(other, vec![], challenge()).unwrap_err();
+        assert_eq!(error, SessionChunkError::OtherCircuit { id: 5 });
     }
 
     #[test]

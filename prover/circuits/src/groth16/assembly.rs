@@ -33,7 +33,7 @@ pub enum AssemblyError {
         number: u32,
         /// The chunk's circuit.
         expected: CircuitId,
-        /// The proof's.
+        /// The circuit that the proof names.
         found: CircuitId,
     },
     /// A circuit has no key here.
@@ -48,7 +48,7 @@ pub enum AssemblyError {
     /// Proofs are missing.
     #[error("{missing} of {chunks} proofs are missing")]
     Incomplete {
-        /// How many.
+        /// How many proofs are missing.
         missing: usize,
         /// Chunks of the batch.
         chunks: usize,

@@ -4,7 +4,7 @@
 
 use super::{
     assembly::{Assembly, AssemblyError},
-    job::{ChunkJob, Work},
+    job::ChunkJob,
     key::Key,
     pipeline::{Progress, prove_chunks},
     proven::ProvenBatch,
@@ -13,6 +13,7 @@ use super::{
     transcript::{ApplyTurn, AuthoriseTurn, Header},
 };
 use crate::{
+    any::AnyChunk,
     apply::Apply,
     authorise::session::{Authorisation, SessionChunk, SessionChunkError},
     circuit::{Chunk, CircuitId},
@@ -21,7 +22,7 @@ use ark_bn254::Fr;
 use ark_ff::Zero;
 use std::collections::BTreeMap;
 use tandem_payments::{
-    batch::{AuthoriseCircuit, Batch, cut_signatures},
+    batch::{Batch, Circuits, cut_signatures},
     data,
 };
 
@@ -31,6 +32,9 @@ pub enum BatchProveError {
     /// Signatures and operations are not the same ones.
     #[error("the signatures are not those of the batch's operations")]
     Authorisations,
+    /// No circuit of the chain's verifies session signatures.
+    #[error("there are signatures, and no circuit that verifies them")]
+    NoSession,
     /// A signature does not verify.
     #[error(transparent)]
     Session(#[from] SessionChunkError),
@@ -59,12 +63,18 @@ pub struct PreparedBatch {
 }
 
 impl PreparedBatch {
-    /// Cuts the signatures into chunks and draws the challenges.
+    /// Cuts the signatures into chunks and draws the challenges. `circuits` are those that the batch was built for, which are those that L1 has keys of
+    /// (PAY-CIRCUIT): signatures cut for another one would be proven for a circuit whose proofs L1 does not take.
     ///
     /// # Errors
-    /// If the signatures are not exactly those that the batch needs, or one does not verify, or the header's state, queue indices, domain or environment are not the
-    /// batch's. Its index and its hashes (queue, configuration, keys) are the caller's to get right: L1 alone sees them.
-    pub fn new(header: Header, batch: &Batch, authorisations: &[Authorisation]) -> Result<Self, BatchProveError> {
+    /// If the signatures are not exactly those that the batch needs, or one does not verify, or no circuit verifies them, or the header's state, queue indices, domain
+    /// or environment are not the batch's. Its index and its hashes (queue, configuration, keys) are the caller's to get right: L1 alone sees them.
+    pub fn new(
+        header: Header,
+        batch: &Batch,
+        authorisations: &[Authorisation],
+        circuits: &Circuits,
+    ) -> Result<Self, BatchProveError> {
         let mut needed: Vec<Fr> = batch.authorities().map(|authority| authority.value()).collect();
         let mut given: Vec<Fr> = authorisations.iter().map(Authorisation::value).collect();
         needed.sort_unstable();
@@ -72,7 +82,7 @@ impl PreparedBatch {
         if needed != given {
             return Err(BatchProveError::Authorisations);
         }
-        let session = cut(authorisations)?;
+        let session = cut(authorisations, circuits)?;
         let authorise = session.iter().map(|chunk| {
             let turn = AuthoriseTurn { circuit: chunk.circuit_id(), value_digest: chunk.value_digest() };
             AuthoriseStatement { turn, product: Fr::zero() }
@@ -90,14 +100,14 @@ impl PreparedBatch {
         let mut sums = [Fr::zero(); 3];
         let mut work = Vec::with_capacity(batch.chunks.len() + session.len());
         for (chunk, published) in batch.chunks.iter().zip(&mut statement.apply) {
-            work.push(Work::Apply(Box::new(Apply::new(chunk.clone(), challenges, sums))));
+            work.push(AnyChunk::Apply(Box::new(Apply::new(chunk.clone(), challenges, sums))));
             sums = chunk.inputs_after(challenges, sums).1;
             (published.evaluations_out, published.product) = (sums, chunk.product(challenges.values));
         }
         for (chunk, published) in session.into_iter().zip(&mut statement.authorise) {
             let chunk = chunk.with_challenge(challenges.values);
             published.product = chunk.public_inputs().last().copied().unwrap_or_default();
-            work.push(Work::Session(chunk));
+            work.push(AnyChunk::Session(chunk));
         }
         let jobs: Vec<_> = (0..).zip(work).map(|(number, work)| ChunkJob { number, work }).collect();
         let assembly = Assembly::new(statement);
@@ -147,16 +157,17 @@ impl PreparedBatch {
     }
 }
 
-/// The signatures in chunks (PAY-CUT).
-fn cut(authorisations: &[Authorisation]) -> Result<Vec<SessionChunk>, SessionChunkError> {
-    let circuits = [AuthoriseCircuit::SESSION_SMALL, AuthoriseCircuit::SESSION_LARGE];
+/// The signatures in chunks (PAY-CUT), as the sequencer's draft cuts them.
+fn cut(authorisations: &[Authorisation], circuits: &Circuits) -> Result<Vec<SessionChunk>, BatchProveError> {
+    if authorisations.is_empty() {
+        return Ok(Vec::new());
+    }
+    let session = circuits.session.ok_or(BatchProveError::NoSession)?;
     let mut rest = authorisations;
     let mut chunks = Vec::new();
-    for circuit in cut_signatures(authorisations.len(), circuits) {
+    for circuit in cut_signatures(authorisations.len(), session) {
         let (now, later) = rest.split_at(rest.len().min(circuit.slots));
-        let small = circuit == AuthoriseCircuit::SESSION_SMALL;
-        let make = if small { SessionChunk::small } else { SessionChunk::large };
-        chunks.push(make(now.to_vec(), Fr::zero())?);
+        chunks.push(SessionChunk::of(circuit, now.to_vec(), Fr::zero())?);
         rest = later;
     }
     Ok(chunks)

@@ -4,10 +4,11 @@
 
 use super::{
     key::{self, Key, KeyFileError},
+    proof::{g1_words, g2_words},
     shape::Shape,
 };
 use crate::circuit::{Chunk, CircuitId};
-use alloy_primitives::{B256, keccak256};
+use alloy_primitives::{B256, U256, keccak256};
 use ark_bn254::{Bn254, Fr, G1Affine, G1Projective, G2Projective};
 use ark_ec::{CurveGroup, PrimeGroup};
 use ark_ff::PrimeField;
@@ -144,6 +145,17 @@ impl RngCore for Source {
 
 /// As unpredictable as the label, which is enough for what the keys are.
 impl CryptoRng for Source {}
+
+/// Words that a devnet's verifying key gives itself away by, in the encoding of L1: alpha (2), beta (4) and delta (4), of the circuit of `chunk`.
+///
+/// # Errors
+/// If the circuit cannot be synthesised.
+pub fn devnet_marks<C: Chunk>(chunk: C) -> Result<[Vec<U256>; 3], SynthesisError> {
+    let mut source = Source::new(Shape::of(chunk)?.digest());
+    let [alpha, beta, _, delta]: [Fr; 4] = std::array::from_fn(|_| source.element());
+    let in_g2 = |secret| g2_words(&(G2Projective::generator() * secret).into_affine()).to_vec();
+    Ok([g1_words(&(G1Projective::generator() * alpha).into_affine()).to_vec(), in_g2(beta), in_g2(delta)])
+}
 
 /// The devnet's alpha, beta and delta of a circuit, by each of which an imported key gives itself away: with public alpha,
 /// beta and tau anybody can forge, whatever was contributed to delta afterwards.

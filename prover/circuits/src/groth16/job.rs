@@ -9,8 +9,7 @@ use super::{
     prover::{ProveError, Prover, Stage},
 };
 use crate::{
-    apply::Apply,
-    authorise::session::SessionChunk,
+    any::AnyChunk,
     circuit::{Chunk, CircuitId},
 };
 use ark_bn254::{Fr, G1Affine, G2Affine};
@@ -20,14 +19,7 @@ use ark_bn254::{Fr, G1Affine, G2Affine};
 pub struct ChunkJob {
     /// Place of its proof in the batch, those of Apply first.
     pub number: u32,
-    pub(super) work: Work,
-}
-
-/// The chunk with its witness.
-#[derive(Clone, Debug)]
-pub(super) enum Work {
-    Apply(Box<Apply>),
-    Session(SessionChunk),
+    pub(super) work: AnyChunk,
 }
 
 /// The proof of a chunk, without the inputs that it is for: these follow from the batch.
@@ -48,18 +40,12 @@ pub struct ChunkProof {
 impl ChunkJob {
     /// The circuit whose key it needs.
     pub fn circuit(&self) -> CircuitId {
-        match &self.work {
-            Work::Apply(apply) => apply.circuit_id(),
-            Work::Session(session) => session.circuit_id(),
-        }
+        self.work.circuit_id()
     }
 
     /// The public inputs (PAY-PUBLIC).
     pub fn public_inputs(&self) -> Vec<Fr> {
-        match &self.work {
-            Work::Apply(apply) => apply.public_inputs(),
-            Work::Session(session) => session.public_inputs(),
-        }
+        self.work.public_inputs()
     }
 
     /// Proves the chunk; `progress` hears of every stage as it begins.
@@ -73,10 +59,7 @@ impl ChunkJob {
         progress: &mut (dyn FnMut(Stage) + Send),
     ) -> Result<ChunkProof, ProveError> {
         let number = self.number;
-        let Proof { circuit, a, b, c, .. } = match self.work {
-            Work::Apply(apply) => prover.prove(key, *apply, progress)?,
-            Work::Session(session) => prover.prove(key, session, progress)?,
-        };
+        let Proof { circuit, a, b, c, .. } = prover.prove(key, self.work, progress)?;
         Ok(ChunkProof { number, circuit, a, b, c })
     }
 }

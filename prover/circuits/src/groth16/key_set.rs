@@ -116,7 +116,9 @@ mod tests {
             changed[at] = value;
             read_key_set(&changed).unwrap_err()
         };
-        assert!(matches!(with(31, 9), KeySetError::Circuit { key: 0, .. }));
+        assert!(matches!(with(31, 5), KeySetError::Circuit { key: 0, .. }));
+        // That circuit exists, and the key behind it is of a lower one.
+        assert!(matches!(with(31, 9), KeySetError::Circuit { key: 1, .. }));
         assert!(matches!(with(63, 9), KeySetError::Inputs { circuit: CircuitId::ApplySmall, .. }));
         // a coordinate of alpha, of beta, of delta, and of an input's point
         for word in [2, 4, 12, 16] {

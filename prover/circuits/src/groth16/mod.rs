@@ -42,7 +42,7 @@ mod wire;
 pub use assembly::{Assembly, AssemblyError, VerifyingKeys};
 pub use batch::{BatchProveError, PreparedBatch};
 pub use calldata::{ApplyChunk, AuthoriseChunk, BatchEnv, Calldata};
-pub use devnet::{DEVNET_CHAIN_IDS, DevnetKeyError, DevnetKeys};
+pub use devnet::{DEVNET_CHAIN_IDS, DevnetKeyError, DevnetKeys, devnet_marks};
 pub use import::{ImportError, import_key};
 pub use imported::{ImportedKeyError, ImportedKeys};
 pub use job::{ChunkJob, ChunkProof};

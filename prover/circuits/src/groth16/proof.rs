@@ -1,6 +1,6 @@
 //! A proof with its public inputs, and the words in which L1 reads points.
 
-use crate::circuit::CircuitId;
+use crate::circuit::{CircuitId, Family};
 use alloy_primitives::U256;
 use ark_bn254::{Fq, Fq2, Fr, G1Affine, G2Affine};
 use ark_ec::AffineRepr;
@@ -35,9 +35,9 @@ impl Proof {
 
     /// The public inputs after the challenge, z and z' left out (PAY-TRANSCRIPT, T2).
     pub fn late_inputs(&self) -> &[Fr] {
-        let challenges = match self.circuit {
-            CircuitId::ApplySmall | CircuitId::ApplyLarge => 2,
-            CircuitId::SessionSmall | CircuitId::SessionLarge => 1,
+        let challenges = match self.circuit.family() {
+            Family::Apply => 2,
+            Family::Session => 1,
         };
         self.inputs.get(self.circuit.inputs_before_challenge() + challenges..).unwrap_or(&[])
     }

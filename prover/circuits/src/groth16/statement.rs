@@ -41,7 +41,7 @@ pub struct Statement {
     pub segments: [Vec<u8>; 3],
     /// Apply chunks in order.
     pub apply: Vec<ApplyStatement>,
-    /// Authorise chunks.
+    /// What its Authorise chunks claim, in order.
     pub authorise: Vec<AuthoriseStatement>,
 }
 
@@ -49,7 +49,7 @@ pub struct Statement {
 pub type Claim = (CircuitId, Vec<Fr>);
 
 impl Statement {
-    /// The challenges.
+    /// The challenges that the transcript draws from it.
     pub fn challenges(&self) -> Challenges {
         let apply: Vec<_> = self.apply.iter().map(|chunk| chunk.turn).collect();
         let authorise: Vec<_> = self.authorise.iter().map(|chunk| chunk.turn).collect();

@@ -119,8 +119,7 @@ impl Plan {
 }
 
 fn constraints(job: &ChunkJob) -> u64 {
-    let known = [ApplyCircuit::SMALL, ApplyCircuit::LARGE];
-    known.into_iter().find(|circuit| circuit.id == job.circuit().number()).map_or(0, |circuit| circuit.constraints)
+    ApplyCircuit::ALL.into_iter().find(|circuit| circuit.id == job.circuit().number()).map_or(0, |circuit| circuit.constraints)
 }
 
 /// Builds the batch that takes the messages up to `end`.
@@ -162,6 +161,6 @@ pub fn build(
     };
     let (batch, _) = builder.finish();
     let withdrawals = batch.withdrawals.len() / 2;
-    let (assembly, jobs) = PreparedBatch::new(header, &batch, &[])?.split();
+    let (assembly, jobs) = PreparedBatch::new(header, &batch, &[], &circuits)?.split();
     Ok(Plan { assembly, jobs, load, withdrawals })
 }

@@ -235,7 +235,7 @@ pub fn derive(chain: &ChainConfig, settled: &Settled, base: &Base, closed: &Clos
         env: closed.env.pack(),
         dom,
     };
-    let prepared = PreparedBatch::new(header, &batch, &authorisations)?;
+    let prepared = PreparedBatch::new(header, &batch, &authorisations, &circuits)?;
     let after = Base { index: closed.index, state, timestamp: closed.env.timestamp, queue_end: next };
     Ok(Derived { prepared, after })
 }

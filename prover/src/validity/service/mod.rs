@@ -11,10 +11,11 @@
 //! ```
 //!
 //! Nothing is believed: a batch is proven if its entries, applied here to the state that L1 gives, yield what it claims. While one is proven the next is prepared.
-//! Adversarial: the sequencer, who can cost time by what he hands out and nothing else; the workers (see [`pool`](super::pool)).
+//! Adversarial: the sequencer, who can cost time by what he hands out and nothing else; the workers (see [`pool`](super::pool), and [`farm`](super::farm) if they are on other
+//! machines).
 
 mod closed;
-mod crew;
+pub mod crew;
 mod derive;
 mod desk;
 mod files;
@@ -23,36 +24,40 @@ pub mod health;
 mod line;
 mod sequencer;
 mod settled;
-mod status;
+pub mod status;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 mod troubles;
-mod work;
+pub mod work;
 
-use std::{io, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
-use tandem_chain::ChainKind;
-use tandem_circuits::groth16::ProverConfig;
+use tandem_chain::{ChainConfig, ChainKind};
 use tandem_l1::{Deployment, DeploymentError, L1Client, RpcFailure};
 use tandem_payments::eddsa::domain;
 use tandem_service::Readiness;
+use tandem_store::{LedgerStore, Options, StoreError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    crew::LocalCrew,
+    crew::{Crew, LocalCrew, prover_config},
     desk::{Desk, DeskError},
     files::BatchFiles,
-    follower::Follower,
+    follower::{FollowError, Follower},
     sequencer::Sequencer,
     status::Status,
 };
 use crate::{
     flags::ProveFlags,
     health::serve,
-    validity::{file::BatchFileError, keys::ProvingKeys},
+    validity::{
+        farm::{Engine, FarmAddress, FarmConfig, FarmCrew, FarmError, Names},
+        file::BatchFileError,
+        keys::ProvingKeys,
+    },
 };
 
 /// Why the service does not start, or stopped.
@@ -83,9 +88,18 @@ pub enum ServiceError {
     /// Batches cannot be kept on disk.
     #[error(transparent)]
     File(#[from] BatchFileError),
+    /// What L1 tells cannot be kept on disk.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What L1 tells can be kept no longer, or what was kept is damaged.
+    #[error(transparent)]
+    Follow(#[from] FollowError),
     /// It cannot go on.
     #[error(transparent)]
     Desk(#[from] DeskError),
+    /// The farm's engine has no such address.
+    #[error("--farm: {0}")]
+    Farm(#[from] FarmError),
     /// Health cannot be served.
     #[error("--health: {0}")]
     Health(#[source] io::Error),
@@ -115,8 +129,9 @@ pub async fn run(flags: ProveFlags, token: CancellationToken) -> Result<(), Serv
     let (readiness, (status, told), (settled, seen)) =
         (Readiness::default(), watch::channel(Status::default()), watch::channel(None));
     let poll_interval = Duration::from_millis(flags.l1_poll_ms);
-    let follower = Follower::new(client, deployment, flags.l1_depth, poll_interval, &readiness);
-    let crew = Arc::new(crew(&flags, chain.l1_chain_id));
+    let ledger = LedgerStore::open(flags.data_dir.join("ledger"), &chain, Options { sync: false })?;
+    let follower = Follower::open(client, deployment, flags.l1_depth, poll_interval, ledger, &readiness)?;
+    let crew = crew(&flags, &chain, &status, &readiness).await?;
     let desk = Desk::new(chain, sequencer, seen, crew, files, status, &readiness);
     tracing::info!(sequencer = %flags.sequencer, "prover started");
 
@@ -126,7 +141,7 @@ pub async fn run(flags: ProveFlags, token: CancellationToken) -> Result<(), Serv
     let (of_follower, of_desk, of_health) = (token.clone(), token.clone(), token.clone());
     let follower = tokio::spawn(async move {
         let _end = end_follower;
-        follower.run(settled, of_follower).await;
+        follower.run(settled, of_follower).await
     });
     let desk = tokio::spawn(async move {
         let _end = end_desk;
@@ -143,19 +158,30 @@ pub async fn run(flags: ProveFlags, token: CancellationToken) -> Result<(), Serv
         }
     });
     let (follower, desk, health) = tokio::join!(follower, desk, health);
-    follower?;
+    follower??;
     desk??;
     health?.map_err(ServiceError::Health)
 }
 
-/// The workers of this process, which share its cores.
-fn crew(flags: &ProveFlags, l1_chain_id: u64) -> LocalCrew {
-    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let share = cores.div_ceil(flags.workers.get());
-    let config = ProverConfig {
-        threads: Some(flags.proving_threads.unwrap_or(share)),
-        memory_bytes_max: flags.proving_memory_mib.saturating_mul(1 << 20),
-    };
+/// Who proves: the workers of this process, which share its cores, or a farm.
+async fn crew(
+    flags: &ProveFlags,
+    chain: &ChainConfig,
+    status: &watch::Sender<Status>,
+    readiness: &Readiness,
+) -> Result<Arc<dyn Crew>, FarmError> {
     let directory = flags.keys.clone().unwrap_or_else(|| flags.data_dir.join("keys"));
-    LocalCrew::new(ProvingKeys { directory, l1_chain_id }, flags.workers, config)
+    let keys = ProvingKeys { directory, l1_chain_id: chain.l1_chain_id };
+    if flags.farm.is_empty() {
+        let config = prover_config(flags.workers, flags.proving_threads, flags.proving_memory_mib);
+        return Ok(Arc::new(LocalCrew::new(keys, flags.workers, config)));
+    }
+    let address = FarmAddress { servers: flags.farm.clone(), ca: flags.farm_ca.clone() };
+    let config = FarmConfig {
+        lease: Duration::from_secs(flags.farm_lease_s),
+        patience: Duration::from_secs(flags.farm_patience_s),
+    };
+    let engine = Engine::connect(&address, "tandem-coordinator", Names::new(chain.hash())).await?;
+    let shared = flags.farm_share_keys.then_some(keys);
+    Ok(Arc::new(FarmCrew::new(engine, chain.hash(), config, shared, status.clone(), readiness)))
 }

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use alloy::primitives::B256;
 use tandem_circuits::groth16::VerifyingKeys;
-use tandem_l1::{L1Header, payments::QueuedRecord};
+use tandem_l1::{
+    L1Header,
+    payments::{Messages, Queued, QueuedRecord},
+};
 use tandem_payments::{Fr, state::State};
 
 /// The chain after a batch.
@@ -27,34 +30,35 @@ impl Base {
     }
 }
 
-/// Messages of the queue that no batch on L1 has taken, and the hash before them.
+/// The queue, of which a batch may take what no batch on L1 has taken. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Queue {
-    /// Index of the first.
+    /// Index of the first message that waits.
     pub start: u64,
-    /// The queue's hash before it (L1-MSG-2).
-    pub hash_start: B256,
-    /// In order, as far as L1 has them.
-    pub messages: Vec<QueuedRecord>,
+    /// All messages from the first ever queued on, as far as L1 has them.
+    pub messages: Messages,
 }
 
 impl Queue {
     /// Messages that were ever queued.
     pub fn end(&self) -> u64 {
-        self.start.saturating_add(self.messages.len() as u64)
+        self.messages.len() as u64
     }
 
-    /// The queue's hash after its first `end` messages; none if these are not known here.
+    /// The queue's hash after its first `end` messages (L1-MSG-2); none of those that batches have taken, and if L1 does not have as many.
     pub fn hash_at(&self, end: u64) -> Option<B256> {
-        match end.checked_sub(self.start)?.checked_sub(1) {
-            None => Some(self.hash_start),
-            Some(last) => Some(self.messages.get(usize::try_from(last).ok()?)?.queue_hash),
+        if end < self.start {
+            return None;
+        }
+        match end.checked_sub(1) {
+            None => Some(B256::ZERO),
+            Some(last) => self.messages.queued(last).map(|queued| queued.queue_hash),
         }
     }
 
-    /// A message by its index in the queue.
+    /// A message that waits, by its index in the queue.
     pub fn get(&self, index: u64) -> Option<&QueuedRecord> {
-        self.messages.get(usize::try_from(index.checked_sub(self.start)?).ok()?)
+        self.messages.queued(index).filter(|_| index >= self.start)
     }
 }
 

@@ -13,6 +13,20 @@ pub struct Proofs {
     pub seconds: f64,
 }
 
+/// A farm of provers, as its coordinator sees it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FarmFigures {
+    /// Jobs now that no worker is heard to have begun.
+    pub jobs_waiting: u64,
+    /// Workers that were ever heard of, by name.
+    pub workers_seen: u64,
+    /// Results that were looked at.
+    pub results: u64,
+    /// Those among them that were no proof of their chunk.
+    pub refused: u64,
+}
+
 /// Since the process began, but for what it holds now.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -39,6 +53,9 @@ pub struct Status {
     pub circuits: BTreeMap<&'static str, Proofs>,
     /// By the worker's number: how often it had no proof, or none that verifies.
     pub faults: BTreeMap<u32, u64>,
+    /// With a farm alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub farm: Option<FarmFigures>,
 }
 
 impl Status {
@@ -54,6 +71,11 @@ impl Status {
     pub fn fault(&mut self, worker: u32) {
         let faults = self.faults.entry(worker).or_default();
         *faults = faults.saturating_add(1);
+    }
+
+    /// Something happened in the farm.
+    pub fn farm(&mut self, change: impl FnOnce(&mut FarmFigures)) {
+        change(self.farm.get_or_insert_default());
     }
 
     /// The same for Prometheus.
@@ -72,11 +94,25 @@ impl Status {
             ("unwanted_batches_total", self.unwanted_batches),
             ("refused_batches_total", self.refused_batches),
         ];
+        let farm = self.farm.iter().flat_map(|farm| {
+            [
+                ("gauge", "farm_jobs_waiting", farm.jobs_waiting),
+                ("gauge", "farm_workers_seen", farm.workers_seen),
+                ("counter", "farm_results_total", farm.results),
+                ("counter", "farm_refused_total", farm.refused),
+            ]
+        });
+        let farm = farm.map(|(kind, name, value)| family(kind, name, [(String::new(), value.to_string())]));
         let proofs = self.circuits.iter().map(|(name, proofs)| (name, proofs.proofs.to_string()));
         let seconds = self.circuits.iter().map(|(name, proofs)| (name, proofs.seconds.to_string()));
         let faults = self.faults.iter().map(|(worker, faults)| (worker, faults.to_string()));
         let single = |kind| move |(name, value): (&str, u64)| family(kind, name, [(String::new(), value.to_string())]);
-        gauges.into_iter().map(single("gauge")).chain(counters.into_iter().map(single("counter"))).collect::<String>()
+        gauges
+            .into_iter()
+            .map(single("gauge"))
+            .chain(counters.into_iter().map(single("counter")))
+            .chain(farm)
+            .collect::<String>()
             + &family("counter", "proofs_total", proofs.map(|(name, value)| (format!("{{circuit=\"{name}\"}}"), value)))
             + &family(
                 "counter",
@@ -107,6 +143,8 @@ mod tests {
         status.proven("apply-small", Duration::from_millis(1_500), 3);
         status.proven("apply-small", Duration::from_millis(500), 2);
         status.fault(1);
+        assert!(!status.metrics(2).contains("farm"), "there is none");
+        status.farm(|farm| (farm.workers_seen, farm.refused) = (5, 1));
         let metrics = status.metrics(2);
         for line in [
             "# TYPE tandem_proving_settled_batch gauge\ntandem_proving_settled_batch 7\n",
@@ -115,6 +153,8 @@ mod tests {
             "tandem_proving_proofs_total{circuit=\"apply-small\"} 2\n",
             "tandem_proving_proof_seconds_total{circuit=\"apply-small\"} 2\n",
             "tandem_proving_worker_faults_total{worker=\"1\"} 1\n",
+            "# TYPE tandem_proving_farm_workers_seen gauge\ntandem_proving_farm_workers_seen 5\n",
+            "# TYPE tandem_proving_farm_refused_total counter\ntandem_proving_farm_refused_total 1\n",
         ] {
             assert!(metrics.contains(line), "{line} in {metrics}");
         }

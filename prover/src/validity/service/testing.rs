@@ -182,8 +182,7 @@ impl Author {
         settled.base = Arc::new(self.base.clone());
         settled.keys = KEYS.verifying.clone();
         settled.rules.keys_hash = key_set_hash(&KEYS.verifying);
-        let messages = self.queue[start as usize..].to_vec();
-        settled.queue = Queue { start, hash_start: self.hash(start), messages };
+        settled.queue = Queue { start, messages: self.queue.iter().cloned().collect() };
         settled
     }
 

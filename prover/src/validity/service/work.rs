@@ -9,14 +9,14 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    crew::{Crew, CrewError},
+    crew::{Crew, CrewError, Task},
     sequencer::Call,
     status::Status,
 };
 use crate::validity::{
     coordinator::{Coordinator, CoordinatorConfig, NoJob},
     file::{BatchFile, BatchFileError, Stored},
-    pool::{Event, ProvingError, prove},
+    pool::{Event, ProvingError},
     progress::{ProgressLine, words},
 };
 
@@ -91,9 +91,9 @@ impl Work {
         let mut told = Told::new(index, &assembly, status);
         tracing::info!(batch = index, chunks = self.jobs.len(), missing, "proving");
         status.send_modify(|status| (status.proving_batch, status.missing_chunks) = (index, missing as u64));
-        let workers = if missing > 0 { crew.workers(&self.keys, self.keys_hash)? } else { Vec::new() };
         let coordinator = Coordinator::new(assembly, self.jobs, (*self.keys).clone(), CoordinatorConfig::default())?;
-        let proven = prove(coordinator, file, workers, token, &mut |event| told.hear(&event));
+        let task = Task { coordinator, keys: &self.keys, keys_hash: self.keys_hash, file, token };
+        let proven = crew.prove(task, &mut |event| told.hear(&event));
         told.line.clear();
         let Calldata { env, segments, applied, authorised } = proven?.calldata();
         let arguments = (env, segments, applied, authorised).abi_encode_params();

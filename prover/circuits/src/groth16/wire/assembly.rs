@@ -13,6 +13,7 @@ use super::{
         VERSION, all_bytes, at_most, bytes, check_version, circuit, circuit_of, element, elements, hash, limited, words,
     },
 };
+use crate::circuit::Family;
 use alloy_primitives::keccak256;
 use prost::Message;
 use tandem_proto::v1;
@@ -147,7 +148,7 @@ impl Assembly {
 fn read_apply_statement(bytes: &[u8]) -> Result<ApplyStatement> {
     let message = v1::ApplyStatement::decode(bytes)?;
     let turn = ApplyTurn {
-        circuit: circuit_of(message.circuit, true)?,
+        circuit: circuit_of(message.circuit, Family::Apply)?,
         root_out: element("root_out", &message.root_out)?,
         counts_out: element("counts_out", &message.counts_out)?,
         fee_out: element("fee_out", &message.fee_out)?,
@@ -160,7 +161,7 @@ fn read_apply_statement(bytes: &[u8]) -> Result<ApplyStatement> {
 
 fn read_authorise_statement(bytes: &[u8]) -> Result<AuthoriseStatement> {
     let message = v1::AuthoriseStatement::decode(bytes)?;
-    let circuit = circuit_of(message.circuit, false)?;
+    let circuit = circuit_of(message.circuit, Family::Session)?;
     let turn = AuthoriseTurn { circuit, value_digest: element("value_digest", &message.value_digest)? };
     Ok(AuthoriseStatement { turn, product: element("product", &message.product)? })
 }

@@ -1,7 +1,7 @@
 //! The parts that messages share: lengths, ranges, field elements, circuits.
 
 use super::error::{Result, WireError};
-use crate::circuit::CircuitId;
+use crate::circuit::{CircuitId, Family};
 use alloy_primitives::{Address, B256, U256};
 use ark_bn254::Fr;
 use tandem_payments::field::{fr_checked, integer};
@@ -18,13 +18,11 @@ pub(super) fn check_version(version: u32) -> Result<()> {
 }
 
 pub(super) fn circuit(id: u32) -> Result<CircuitId> {
-    CircuitId::ALL.into_iter().find(|circuit| *circuit as u32 == id).ok_or(WireError::Circuit(id))
+    CircuitId::numbered(id.into()).ok_or(WireError::Circuit(id))
 }
 
-pub(super) fn circuit_of(id: u32, apply: bool) -> Result<CircuitId> {
-    let circuit = circuit(id)?;
-    let is_apply = matches!(circuit, CircuitId::ApplySmall | CircuitId::ApplyLarge);
-    if is_apply == apply { Ok(circuit) } else { Err(WireError::Circuit(id)) }
+pub(super) fn circuit_of(id: u32, family: Family) -> Result<CircuitId> {
+    circuit(id).and_then(|circuit| if circuit.family() == family { Ok(circuit) } else { Err(WireError::Circuit(id)) })
 }
 
 pub(super) fn exactly(field: &'static str, found: usize, expected: usize) -> Result<()> {

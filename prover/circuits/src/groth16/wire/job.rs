@@ -1,23 +1,24 @@
 //! Chunks as jobs.
 
 use super::{
-    super::job::{ChunkJob, Work},
+    super::job::ChunkJob,
     error::{Result, WireError},
     fields::{
-        VERSION, address, all_bytes, amount, array, at_most, bytes, check_version, circuit_of, element, elements,
+        VERSION, address, all_bytes, amount, array, at_most, bytes, check_version, element, elements,
         exactly, hash, lane, limited,
     },
 };
 use crate::{
+    any::AnyChunk,
     apply::Apply,
-    authorise::session::{Authorisation, LARGE_SLOTS, SMALL_SLOTS, SessionChunk},
-    circuit::{Chunk as _, CircuitId},
+    authorise::session::{Authorisation, SessionChunk},
+    circuit::Chunk as _,
 };
 use alloy_primitives::U256;
 use ark_ff::BigInt;
 use prost::Message;
 use tandem_payments::{
-    batch::{ApplyCircuit, Challenges, Chunk, Counts},
+    batch::{ApplyCircuit, AuthoriseCircuit, Challenges, Chunk, Counts},
     data::Element,
     eddsa::{PublicKey, Signature},
     kind::Variant,
@@ -30,15 +31,15 @@ use tandem_payments::{
 };
 use tandem_proto::v1;
 
-/// The longest job, in bytes: 27 slots take about 120,000.
-pub const JOB_BYTES_MAX: usize = 256 << 10;
+/// The longest job, in bytes: 112 slots take about 500,000.
+pub const JOB_BYTES_MAX: usize = 1 << 20;
 
 impl ChunkJob {
     /// The job's bytes.
     pub fn encode(&self) -> Vec<u8> {
         let work = match &self.work {
-            Work::Apply(apply) => v1::chunk_job::Work::Apply(apply_work(apply)),
-            Work::Session(session) => v1::chunk_job::Work::Session(session_work(session)),
+            AnyChunk::Apply(apply) => v1::chunk_job::Work::Apply(apply_work(apply)),
+            AnyChunk::Session(session) => v1::chunk_job::Work::Session(session_work(session)),
         };
         v1::ChunkJob { version: VERSION, number: self.number, work: Some(work) }.encode_to_vec()
     }
@@ -51,8 +52,8 @@ impl ChunkJob {
         let job = v1::ChunkJob::decode(limited(bytes, JOB_BYTES_MAX)?)?;
         check_version(job.version)?;
         let work = match job.work.ok_or(WireError::Missing("work"))? {
-            v1::chunk_job::Work::Apply(work) => Work::Apply(Box::new(read_apply(&work)?)),
-            v1::chunk_job::Work::Session(work) => Work::Session(read_session(&work)?),
+            v1::chunk_job::Work::Apply(work) => AnyChunk::Apply(Box::new(read_apply(&work)?)),
+            v1::chunk_job::Work::Session(work) => AnyChunk::Session(read_session(&work)?),
         };
         Ok(Self { number: job.number, work })
     }
@@ -80,8 +81,7 @@ fn apply_work(apply: &Apply) -> v1::ApplyWork {
 }
 
 fn read_apply(work: &v1::ApplyWork) -> Result<Apply> {
-    let circuit =
-        [ApplyCircuit::SMALL, ApplyCircuit::LARGE].into_iter().find(|known| known.id == u64::from(work.circuit));
+    let circuit = ApplyCircuit::ALL.into_iter().find(|known| known.id == u64::from(work.circuit));
     let circuit = circuit.ok_or(WireError::Circuit(work.circuit))?;
     exactly("slots", work.slots.len(), circuit.slots)?;
     let chunk = Chunk {
@@ -239,10 +239,10 @@ fn session_work(session: &SessionChunk) -> v1::SessionWork {
 }
 
 fn read_session(work: &v1::SessionWork) -> Result<SessionChunk> {
-    let circuit = circuit_of(work.circuit, false)?;
+    let circuit = AuthoriseCircuit::SESSION.into_iter().find(|known| known.id == u64::from(work.circuit));
+    let circuit = circuit.ok_or(WireError::Circuit(work.circuit))?;
     let challenge = element("challenge", &work.challenge)?;
-    let slots = if circuit == CircuitId::SessionSmall { SMALL_SLOTS } else { LARGE_SLOTS };
-    at_most("signatures", work.signatures.len(), slots)?;
+    at_most("signatures", work.signatures.len(), circuit.slots)?;
     let signature = |bytes: &Vec<u8>| {
         let given = v1::Authorisation::decode(bytes.as_slice())?;
         let s: U256 = hash("s", &given.s)?.into();
@@ -257,10 +257,5 @@ fn read_session(work: &v1::SessionWork) -> Result<SessionChunk> {
         })
     };
     let signatures = work.signatures.iter().map(signature).collect::<Result<Vec<_>>>()?;
-    let chunk = if circuit == CircuitId::SessionSmall {
-        SessionChunk::small(signatures, challenge)
-    } else {
-        SessionChunk::large(signatures, challenge)
-    };
-    Ok(chunk?)
+    Ok(SessionChunk::of(circuit, signatures, challenge)?)
 }

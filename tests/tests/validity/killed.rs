@@ -1,0 +1,96 @@
+//! kill -9 of sequencer and prover, as processes, at every stage of a batch: what was acknowledged is proven in the end, once.
+//!
+//! The stages are those that their logs tell. What is on disk at each, and that nothing is proven twice, is a matter of units.
+
+use std::path::Path;
+
+use tandem_tests::{
+    payments::{Chain, ETHER},
+    proving::ServiceProcess,
+    world::free_ports,
+};
+
+use super::sums::Till;
+
+const DEPOSITED: u128 = 10 * ETHER;
+
+/// Which of the two is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Victim {
+    Sequencer,
+    Prover,
+}
+
+/// Who is killed, and the line of his log, about the batch, after which it happens; at once after the acknowledgement if there is none.
+const STAGES: [(Victim, &[&str]); 8] = [
+    (Victim::Sequencer, &[]),
+    (Victim::Sequencer, &["batch closed"]),
+    (Victim::Sequencer, &["batch is proven", "bytes="]),
+    (Victim::Sequencer, &["batch is proven on L1"]),
+    (Victim::Prover, &["proving", "chunks="]),
+    (Victim::Prover, &["chunk proven", "missing=1"]),
+    (Victim::Prover, &["batch proven"]),
+    (Victim::Prover, &["batch brought back"]),
+];
+
+/// Both of them, at addresses that stay.
+struct Services {
+    sequencer: ServiceProcess,
+    prover: ServiceProcess,
+    ports: [u16; 3],
+}
+
+impl Services {
+    fn start(chain: &Chain, directory: &Path) -> Self {
+        let ports = free_ports().unwrap();
+        let [rpc, proving, health] = ports;
+        let sequencer = ServiceProcess::sequencer(chain, directory, rpc, proving);
+        let prover = ServiceProcess::prover(chain, directory, &format!("http://127.0.0.1:{proving}"), health);
+        Self { sequencer, prover, ports }
+    }
+
+    fn of(&mut self, victim: Victim) -> &mut ServiceProcess {
+        match victim {
+            Victim::Sequencer => &mut self.sequencer,
+            Victim::Prover => &mut self.prover,
+        }
+    }
+
+    /// Ends one as kill -9 does, and starts it again.
+    fn kill(&mut self, victim: Victim, chain: &Chain, directory: &Path) {
+        let [rpc, proving, health] = self.ports;
+        let process = self.of(victim);
+        process.child.kill().unwrap();
+        process.child.wait().unwrap();
+        *process = match victim {
+            Victim::Sequencer => ServiceProcess::sequencer(chain, directory, rpc, proving),
+            Victim::Prover => ServiceProcess::prover(chain, directory, &format!("http://127.0.0.1:{proving}"), health),
+        };
+    }
+}
+
+/// Tests PAY-APPEND: nothing is lost, nothing is doubled, whoever is killed and when.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_killed_at_whatever_stage_everything_is_proven_once() {
+    let (mut chain, directory) = (Chain::start().await, tempfile::tempdir().unwrap());
+    let directory = directory.path();
+    chain.deposit_eth(0, DEPOSITED).await;
+    chain.set_session_key(0).await;
+    let deployment = serde_json::to_vec(&chain.deployment).unwrap();
+    std::fs::write(directory.join("deployment.json"), deployment).unwrap();
+    let mut services = Services::start(&chain, directory);
+    let mut till = Till::open(&chain, &format!("http://127.0.0.1:{}", services.ports[0]), DEPOSITED).await;
+    for (victim, words) in STAGES {
+        let next = format!("batch={}", till.wait_until_on_l1(&chain).await + 1);
+        till.pay(&chain, 2).await;
+        if !words.is_empty() {
+            let words: Vec<&str> = words.iter().copied().chain([next.as_str()]).collect();
+            services.of(victim).says(&words).await;
+        }
+        services.kill(victim, &chain, directory);
+        till.pay(&chain, 1).await;
+    }
+    till.check(&chain).await;
+    services.prover.kill();
+    services.sequencer.kill();
+}
