@@ -401,6 +401,8 @@ contract BridgeDepositERC20Test is DepositFixture {
     }
 
     function testFuzz_depositERC20_anyMetadata(bytes memory answer) external {
+        // It answers every question alike: beginning with a true, it would say that it is no ERC-20.
+        vm.assume(answer.length < 32 || bytes32(answer) != bytes32(uint256(1)));
         RawToken token = new RawToken();
         token.set(0, answer);
         _approved(token, 1);

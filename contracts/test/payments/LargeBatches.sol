@@ -11,15 +11,17 @@ import { PaymentsFixture } from "./PaymentsProof.t.sol";
 /// @notice The vectors hold three proofs, and a larger batch is made of their points again and again, around invented outputs that chain, end and multiply
 /// as they must. Every check passes but the last: the pairing says that these points prove nothing. The segments are empty.
 abstract contract LargeBatches is PaymentsFixture {
+    uint256 private constant HUGE_APPLY = 9;
+    uint256 private constant HUGE_SESSION = 10;
     /// @dev The last chunk's leaf count.
     uint256 private constant LEAVES = 41;
 
-    /// @dev The fixture's two keys, each twice under the ids of its family: the second time beta, gamma and delta change places.
+    /// @dev The fixture's two keys, each twice under ids of its family, the lowest and the highest: the second time beta, gamma and delta change places.
     function fourKeys() internal view returns (bytes memory) {
         uint256 second = VerifyingKeys.length(19);
         bytes memory apply_ = _cut(0, second);
         bytes memory session = _cut(second, keys.length);
-        return bytes.concat(apply_, _turned(apply_, 2), session, _turned(session, 4));
+        return bytes.concat(apply_, session, _turned(apply_, HUGE_APPLY), _turned(session, HUGE_SESSION));
     }
 
     /// @notice Four keys with the alpha, beta and gamma of the first: the secrets of a ceremony's first phase are the same for all circuits. Every delta is
@@ -28,11 +30,11 @@ abstract contract LargeBatches is PaymentsFixture {
         related = fourKeys();
         uint256 first = VerifyingKeys.pointerTo(related);
         uint256 second = first + VerifyingKeys.length(19);
-        uint256 third = second + VerifyingKeys.length(19);
-        uint256 fourth = third + VerifyingKeys.length(3);
+        uint256 third = second + VerifyingKeys.length(3);
+        uint256 fourth = third + VerifyingKeys.length(19);
         assembly ("memory-safe") {
-            // The second key's delta would be its beta: it gets the third key's gamma, before that is replaced.
-            mcopy(add(second, 0x180), add(third, 0x100), 0x80)
+            // The third key's delta, which is the first one's beta, would be its own: it gets the second key's gamma, before that is replaced.
+            mcopy(add(third, 0x180), add(second, 0x100), 0x80)
             mcopy(add(second, 0x40), add(first, 0x40), 0x140)
             mcopy(add(third, 0x40), add(first, 0x40), 0x140)
             mcopy(add(fourth, 0x40), add(first, 0x40), 0x140)
@@ -58,7 +60,7 @@ abstract contract LargeBatches is PaymentsFixture {
         }
     }
 
-    /// @notice All chunks are of the large circuits, but for the first of each family.
+    /// @notice All chunks are of the huge circuits, but for the first of each family.
     function largeBatch(uint256 applied, uint256 authorised) internal view returns (Batch memory batch) {
         Batch memory proven = honest();
         batch.header = proven.header;
@@ -77,7 +79,7 @@ abstract contract LargeBatches is PaymentsFixture {
         for (uint256 i = 0; i < authorised; ++i) {
             PaymentsProof.AuthoriseChunk memory chunk = batch.authorised[i];
             (chunk.circuit, chunk.valueDigest, chunk.product) =
-            (i == 0 ? 3 : 4, _scalar("digest", i), _scalar("join", i));
+            (i == 0 ? 3 : HUGE_SESSION, _scalar("digest", i), _scalar("join", i));
             chunk.proof = proven.authorised[0].proof;
             product = mulmod(product, _inverse(chunk.product), Field.R);
         }
@@ -87,7 +89,7 @@ abstract contract LargeBatches is PaymentsFixture {
 
     function _applied(uint256 i, uint256[8] memory proof) private pure returns (PaymentsProof.ApplyChunk memory) {
         return PaymentsProof.ApplyChunk({
-            circuit: i == 0 ? 1 : 2,
+            circuit: i == 0 ? 1 : HUGE_APPLY,
             rootOut: _scalar("root", i),
             countsOut: (27 * (i + 1)) | (i << 128),
             feeOut: _scalar("fee", i) % 1e18,

@@ -265,9 +265,15 @@ library NaiveGroth16Batch {
         uint256[KEY_SLOTS] memory pointers = VerifyingKeys.index(keys);
         Sums[KEY_SLOTS] memory sums;
         uint256 used = 0;
+        // Of several circuits without a key the lowest is named.
+        uint256 missing = type(uint256).max;
         for (uint256 i = 0; i < claims.length; ++i) {
             uint256 circuit = claims[i].circuit;
-            if (circuit >= KEY_SLOTS || pointers[circuit] == 0) revert Groth16Batch.Groth16_NoKey(circuit);
+            if (circuit < missing && (circuit >= KEY_SLOTS || pointers[circuit] == 0)) missing = circuit;
+        }
+        if (missing != type(uint256).max) revert Groth16Batch.Groth16_NoKey(missing);
+        for (uint256 i = 0; i < claims.length; ++i) {
+            uint256 circuit = claims[i].circuit;
             if (claims[i].inputs.length != VerifyingKeys.word(pointers[circuit], VerifyingKeys.INPUTS)) {
                 revert Groth16Batch.Groth16_WrongInputCount(circuit, claims[i].inputs.length);
             }

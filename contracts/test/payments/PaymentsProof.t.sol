@@ -314,18 +314,6 @@ contract PaymentsProofTest is PaymentsFixture {
         vm.assertFalse(accepts(large), "no key, and another transcript");
     }
 
-    /// @notice PAY-CIRCUIT: the huge circuits are of their families, and here without keys.
-    function test_refuses_circuitsWithoutAKey() external {
-        Batch memory batch = honest();
-        batch.applied[0].circuit = 9;
-        vm.expectRevert(abi.encodeWithSelector(Groth16Batch.Groth16_NoKey.selector, 9));
-        verify(batch);
-        batch = honest();
-        batch.authorised[0].circuit = 10;
-        vm.expectRevert(abi.encodeWithSelector(Groth16Batch.Groth16_NoKey.selector, 10));
-        verify(batch);
-    }
-
     function test_refuses_aProductOfZero() external {
         Batch memory batch = honest();
         batch.applied[0].product = 0;

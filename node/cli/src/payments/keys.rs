@@ -139,7 +139,9 @@ mod tests {
     /// Each of the secret points gives a key away, wherever it stands.
     #[test]
     fn a_public_key_is_known_by_any_of_its_points() {
-        let marks = devnet_marks(AnyChunk::blank(CircuitId::SessionSmall)).unwrap();
+        let of = |circuit| devnet_marks(AnyChunk::blank(circuit)).unwrap();
+        assert!(has_one_of(&fixture(), &of(CircuitId::SessionSmall)), "the fixture is made of the devnet's small keys");
+        let marks = of(CircuitId::SessionLarge);
         assert_eq!(marks.clone().map(|mark| mark.len()), [2, 4, 4]);
         let with = |at: usize, run: &[U256]| {
             let mut words: Vec<U256> = fixture().bytes().chunks_exact(32).map(U256::from_be_slice).collect();
