@@ -7,9 +7,11 @@ use tandem_proto::v1::{
     Block, FollowRequest,
     block_feed_server::{BlockFeed, BlockFeedServer},
 };
+use tandem_store::StoreError;
 use tokio::{
     net::TcpListener,
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
+    task::spawn_blocking,
     time::timeout,
 };
 use tokio_stream::wrappers::ReceiverStream;
@@ -21,9 +23,6 @@ use tonic::{
 
 use crate::follow::{Chain, Follower, Step};
 
-/// Blocks on their way to one follower; a slower one is waited for, it holds up nobody else.
-const IN_FLIGHT_MAX: usize = 64;
-
 /// The flag that bounds how many followers there are.
 pub const FOLLOWERS_FLAG: &str = "feed-followers-max";
 /// What it is by default.
@@ -33,6 +32,8 @@ pub const FOLLOWERS_MAX: usize = 64;
 pub trait Fed: Chain + Clone + Send + Sync + 'static {
     /// Number of the first block that there is to feed.
     const FIRST: u64;
+    /// Blocks on their way to one follower; a slower one is waited for, it holds up nobody else. As many are in memory for each follower, so that it is fewer where blocks are large.
+    const IN_FLIGHT_MAX: usize;
 
     /// A block with what followers get of it.
     fn to_feed(block: &Self::Block) -> Block;
@@ -48,10 +49,7 @@ pub struct Feed<C, T> {
     patience: Duration,
 }
 
-impl<C: Fed, T: Clone + Send + Sync + 'static> Feed<C, T>
-where
-    C::Block: Send,
-{
+impl<C: Fed, T: Clone + Send + Sync + 'static> Feed<C, T> {
     /// Over a node's chain, for so many followers at a time. One that takes nothing, or answers no ping, for as long as `patience` loses its place.
     pub fn new(chain: C, head: watch::Receiver<T>, followers_max: usize, patience: Duration) -> Self {
         Self { chain, head, places: Arc::new(Semaphore::new(followers_max)), followers_max, patience }
@@ -71,10 +69,7 @@ where
 }
 
 #[tonic::async_trait]
-impl<C: Fed, T: Clone + Send + Sync + 'static> BlockFeed for Feed<C, T>
-where
-    C::Block: Send,
-{
+impl<C: Fed, T: Clone + Send + Sync + 'static> BlockFeed for Feed<C, T> {
     type FollowStream = Pin<Box<dyn Stream<Item = Result<Block, Status>> + Send>>;
 
     async fn follow(&self, request: Request<FollowRequest>) -> Result<Response<Self::FollowStream>, Status> {
@@ -82,17 +77,14 @@ where
             let followers_max = self.followers_max;
             Status::resource_exhausted(format!("{followers_max} followers already (--{FOLLOWERS_FLAG})"))
         })?;
-        let (sender, receiver) = mpsc::channel(IN_FLIGHT_MAX);
+        let (sender, receiver) = mpsc::channel(C::IN_FLIGHT_MAX);
         let follower = Follower::from_number(request.into_inner().from_number.max(C::FIRST));
         tokio::spawn(self.clone().send(follower, sender, place));
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 }
 
-impl<C: Fed, T: Clone + Send + Sync + 'static> Feed<C, T>
-where
-    C::Block: Send,
-{
+impl<C: Fed, T: Clone + Send + Sync + 'static> Feed<C, T> {
     async fn send(
         mut self,
         mut follower: Follower,
@@ -101,8 +93,16 @@ where
     ) {
         loop {
             self.head.borrow_and_update();
-            let item = match follower.step(&self.chain) {
-                Ok(Some(Step::Block(block))) => Ok(C::to_feed(&block)),
+            let chain = self.chain.clone();
+            // Reading and writing out a large block takes long enough to hold up whoever shares the thread.
+            let reading = spawn_blocking(move || {
+                let step = next(&mut follower, &chain);
+                (follower, step)
+            });
+            let Ok((advanced, step)) = reading.await else { return };
+            follower = advanced;
+            let item = match step {
+                Ok(Some(Step::Block(block))) => Ok(block),
                 // What replaces a block has its number, which says as much.
                 Ok(Some(Step::TakenBack { .. })) => continue,
                 Ok(None) => {
@@ -120,4 +120,13 @@ where
             }
         }
     }
+}
+
+/// The follower's next step, with a block as it is fed.
+fn next<C: Fed>(follower: &mut Follower, chain: &C) -> Result<Option<Step<Block>>, StoreError> {
+    let step = follower.step(chain)?;
+    Ok(step.map(|step| match step {
+        Step::Block(block) => Step::Block(C::to_feed(&block)),
+        Step::TakenBack { hash } => Step::TakenBack { hash },
+    }))
 }

@@ -10,7 +10,7 @@ mod limits;
 mod tests;
 
 pub use builder::BatchBuilder;
-pub use circuits::{ApplyCircuit, AuthoriseCircuit, Circuits, GROUP_SLOTS_MAX, cut_signatures};
+pub use circuits::{ApplyCircuit, AuthoriseCircuit, CONSTRAINTS_PER_S, Circuits, GROUP_SLOTS_MAX, cut_signatures};
 pub use limits::{BatchLimits, Bound, Load};
 
 use crate::data::Element;

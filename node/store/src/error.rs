@@ -92,6 +92,20 @@ pub enum StoreError {
         /// The root of what is stored.
         found: B256,
     },
+    /// A message of a ledger does not lead to the queue's hash that is kept with it (L1-MSG-2).
+    #[error(
+        "the ledger's message {index} does not hash to what is kept with it; delete the ledger's directory, L1 has everything"
+    )]
+    OtherMessage {
+        /// The message's position in the queue.
+        index: u64,
+    },
+    /// What a ledger has of a batch does not hash to its output (PAY-OUTPUT).
+    #[error("the ledger's batch {index} does not hash to its output; delete the ledger's directory, L1 has everything")]
+    OtherOutput {
+        /// Index of the batch.
+        index: u64,
+    },
     /// The block is not the one after the head.
     #[error("block {number} does not follow the head {head}")]
     NotNextBlock {

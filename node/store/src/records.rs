@@ -38,11 +38,20 @@ pub enum Marker {
     LedgerTip = 4,
     /// Index of the first batch that a ledger can undo; one more than the tip if it can undo none.
     LedgerUndoFirst = 5,
+    /// The newest L1 block that a ledger was told is final; no row before it was told of any.
+    LedgerFinal = 6,
 }
 
 impl Marker {
-    const ALL: [Self; 6] =
-        [Self::SchemaVersion, Self::Head, Self::L1Processed, Self::NextJob, Self::LedgerTip, Self::LedgerUndoFirst];
+    const ALL: [Self; 7] = [
+        Self::SchemaVersion,
+        Self::Head,
+        Self::L1Processed,
+        Self::NextJob,
+        Self::LedgerTip,
+        Self::LedgerUndoFirst,
+        Self::LedgerFinal,
+    ];
 }
 
 impl RowKey for Marker {

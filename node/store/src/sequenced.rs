@@ -7,6 +7,7 @@ use crate::{
     Codec, JournalEntry, Json, Options, Raw, Store, StoreError, TxPlace,
     changes::Changes,
     schema::{BlockHashes, BlockNumbers, Chain, Journal, Markers, Table, Transactions},
+    store::Memory,
 };
 use alloy_primitives::{Address, B256, Bytes};
 use serde::{Serialize, de::DeserializeOwned};
@@ -80,7 +81,7 @@ impl SequencedStore {
         if config.kind != ChainKind::Payments {
             return Err(StoreError::NotAPaymentsChain);
         }
-        let store = Store::open_tables(path.as_ref(), options, TABLES)?;
+        let store = Store::open_tables(path.as_ref(), options, TABLES, Memory::LARGE)?;
         if let Some(identity) = store.new_identity(config)? {
             let mut changes = store.first_changes(&identity)?;
             changes.put::<BlockHashes>(&0, &config.hash())?;

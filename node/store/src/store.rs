@@ -18,8 +18,23 @@ use tandem_chain::{ChainConfig, ChainKind, PreimageSource};
 use tandem_trie::NodeSource;
 
 const MIB: usize = 1 << 20;
-/// Memory for cached blocks of the database files.
-const CACHE_BYTES: usize = 256 * MIB;
+
+/// Memory that a database takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Memory {
+    /// Bytes for cached blocks of the database files.
+    cache_bytes: usize,
+    /// Bytes of what was written last, over all tables; one of them takes a quarter at most.
+    write_buffer_bytes: usize,
+}
+
+impl Memory {
+    /// For a database that is read and written all the time.
+    pub(crate) const LARGE: Self = Self { cache_bytes: 256 * MIB, write_buffer_bytes: 256 * MIB };
+    /// For one that stands beside another: it is read when it is opened, and written with each batch.
+    pub(crate) const SMALL: Self = Self { cache_bytes: 16 * MIB, write_buffer_bytes: 16 * MIB };
+}
+
 /// Files that the database may hold open.
 const FILES_MAX: i32 = 512;
 
@@ -70,7 +85,7 @@ impl Store {
         if config.kind != ChainKind::Evm {
             return Err(StoreError::NotAnEvmChain);
         }
-        let store = Self::open_tables(path.as_ref(), options, schema::TABLES)?;
+        let store = Self::open_tables(path.as_ref(), options, schema::TABLES, Memory::LARGE)?;
         if let Some(identity) = store.new_identity(config)? {
             store.write_genesis(config, &identity)?;
         }
@@ -79,7 +94,12 @@ impl Store {
     }
 
     /// Opens a database that has these tables and no others.
-    pub(crate) fn open_tables(path: &Path, options: Options, names: &[&'static str]) -> Result<Self, StoreError> {
+    pub(crate) fn open_tables(
+        path: &Path,
+        options: Options,
+        names: &[&'static str],
+        memory: Memory,
+    ) -> Result<Self, StoreError> {
         let not_a_store = || StoreError::NotAStore { path: PathBuf::from(path) };
         if path.join("CURRENT").exists() {
             let found = DB::list_cf(&RocksOptions::default(), path)?;
@@ -88,7 +108,7 @@ impl Store {
                 return Err(other_version(path, &found)?.unwrap_or_else(not_a_store));
             }
         }
-        let (database, tables) = rocks_options(names);
+        let (database, tables) = rocks_options(names, memory);
         let db = DB::open_cf_descriptors(&database, path, tables)?;
         if db.iterator(IteratorMode::Start).next().transpose()?.is_some() {
             return Err(not_a_store());
@@ -149,6 +169,20 @@ impl Store {
     /// All rows of a table, in ascending key order.
     pub fn all<T: Table>(&self) -> Result<impl Iterator<Item = Result<Row<T>, StoreError>> + use<'_, T>, StoreError> {
         self.iterate::<T>(IteratorMode::Start)
+    }
+
+    /// The keys of a table's rows from `from` on, in ascending order. No value is decoded.
+    pub(crate) fn keys_from<'s, T: Table>(
+        &'s self,
+        from: &T::Key,
+    ) -> Result<impl Iterator<Item = Result<T::Key, StoreError>> + use<'s, T>, StoreError> {
+        let from = from.encode();
+        let mode = IteratorMode::From(&from, Direction::Forward);
+        Ok(self.shared.db.iterator_cf(self.table::<T>()?, mode).map(|row| {
+            let (key, _) = row?;
+            let corrupt = || StoreError::CorruptKey { table: T::NAME, key: key.to_vec().into() };
+            T::Key::decode(&key).ok_or_else(corrupt)
+        }))
     }
 
     /// The row with the highest key.
@@ -228,18 +262,18 @@ fn decode_value<T: Table>(key: &[u8], value: &[u8]) -> Result<T::Value, StoreErr
     })
 }
 
-fn rocks_options(names: &[&'static str]) -> (RocksOptions, Vec<ColumnFamilyDescriptor>) {
+fn rocks_options(names: &[&'static str], memory: Memory) -> (RocksOptions, Vec<ColumnFamilyDescriptor>) {
     let mut database = RocksOptions::default();
     database.create_if_missing(true);
     database.create_missing_column_families(true);
     database.set_max_open_files(FILES_MAX);
-    database.set_db_write_buffer_size(256 * MIB);
+    database.set_db_write_buffer_size(memory.write_buffer_bytes);
     // Tables that are written rarely must not keep the log of the others alive for ever.
     database.set_max_total_wal_size(256 * MIB as u64);
     database.set_keep_log_file_num(4);
     database.set_max_background_jobs(2);
 
-    let cache = Cache::new_lru_cache(CACHE_BYTES);
+    let cache = Cache::new_lru_cache(memory.cache_bytes);
     let tables = names.iter().map(|name| {
         let mut blocks = BlockBasedOptions::default();
         blocks.set_block_cache(&cache);
@@ -248,6 +282,7 @@ fn rocks_options(names: &[&'static str]) -> (RocksOptions, Vec<ColumnFamilyDescr
         // Hashes do not compress.
         let compression = if *name == Preimages::NAME { DBCompressionType::None } else { DBCompressionType::Lz4 };
         table.set_compression_type(compression);
+        table.set_write_buffer_size(memory.write_buffer_bytes / 4);
         table.set_block_based_table_factory(&blocks);
         ColumnFamilyDescriptor::new(*name, table)
     });

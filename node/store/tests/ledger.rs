@@ -1,6 +1,6 @@
 //! A payments ledger on disk: what is applied is there, what is taken back is gone, and what is damaged is told. Tests PAY-STORE.
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, keccak256};
 use rocksdb::{ColumnFamilyDescriptor, DB};
 use std::{
     collections::BTreeSet,
@@ -9,7 +9,7 @@ use std::{
     path::Path,
     process::{Command, Stdio},
 };
-use tandem_chain::{ChainConfig, ChainKind, OutputFields};
+use tandem_chain::{ChainConfig, ChainKind, OutputFields, message::queue_hash_after};
 use tandem_payments::{
     data::{Effect, Element, Message, bytes},
     field::integer,
@@ -19,8 +19,8 @@ use tandem_payments::{
     state::State,
 };
 use tandem_store::{
-    AppliedBatch, Codec, CodecError, Fixed, LedgerPoll, LedgerStore, Options, ProvenRow, QueueRow, StoreError,
-    UNDO_MAX, UndoRow, Unwound,
+    AppliedBatch, Codec, CodecError, Fixed, Json, LedgerPoll, LedgerStore, Options, ProvenRow, QueueRow, Rlp,
+    StoreError, UNDO_MAX, UndoRow, Unwound,
 };
 
 fn config() -> ChainConfig {
@@ -61,35 +61,39 @@ fn row(state: &State, block: u64) -> ProvenRow {
     }
 }
 
+/// The message of an L1 block, of which every one from the first on has one.
 fn message(block: u64) -> QueueRow {
-    QueueRow { queue_hash: B256::with_last_byte(block as u8), record: vec![block as u8; 62].into(), block }
+    let record = |block: u64| vec![block as u8; 62];
+    let queue_hash = (1..=block).fold(B256::ZERO, |hash, block| queue_hash_after(hash, keccak256(record(block))));
+    QueueRow { queue_hash, record: record(block).into(), block }
 }
 
 /// Nothing is gone, and nothing is new.
 const NOTHING: LedgerPoll<'static> = LedgerPoll {
-    stands: Some(u64::MAX),
     messages_kept: u64::MAX,
     messages: &[],
     batches_kept: u64::MAX,
     batches: &[],
+    reads_gone: &[],
     read: None,
-    reads_first: 0,
+    finalized: 0,
 };
 
 /// A chain whose batch `n` is in L1 block `n` and consumes message `n - 1`, with every state that it had.
 struct Chain {
     store: LedgerStore,
     states: Vec<State>,
+    /// The first batch that L1 may take back.
+    undo_first: u64,
 }
 
 impl Chain {
     fn begin(path: &Path) -> Self {
         let (store, genesis) = (open(path), State::default());
         let batches = [row(&genesis, 0)];
-        let poll =
-            LedgerPoll { stands: None, batches_kept: 0, batches: &batches, read: Some((0, B256::ZERO)), ..NOTHING };
+        let poll = LedgerPoll { batches_kept: 0, batches: &batches, read: Some((0, B256::ZERO)), ..NOTHING };
         assert_eq!(store.poll(&poll).unwrap(), Unwound::Stands);
-        Self { store, states: vec![genesis] }
+        Self { store, states: vec![genesis], undo_first: 0 }
     }
 
     /// One more batch, which pays account `number`.
@@ -97,24 +101,26 @@ impl Chain {
         let (index, before) = (self.states.len() as u64, self.states.last().unwrap());
         let Replayed { state: after, changed, .. } = deposit(before, number);
         let poll = LedgerPoll {
-            stands: Some(index - 1),
             messages_kept: index - 1,
             messages: &[message(index)],
             batches_kept: index,
             batches: &[row(&after, index)],
+            reads_gone: &[index.saturating_sub(3)],
             read: Some((index, B256::with_last_byte(index as u8))),
-            reads_first: index.saturating_sub(2),
+            finalized: 0,
         };
         assert_eq!(self.store.poll(&poll).unwrap(), Unwound::Stands);
         let note = format!("batch {index}");
-        let applied = AppliedBatch { index, before, after: &after, changed: &changed, note: &note };
+        let undo_first = self.undo_first;
+        let applied = AppliedBatch { index, before, after: &after, changed: &changed, note: &note, undo_first };
         self.store.apply(&applied).unwrap();
         self.states.push(after);
     }
 
     /// L1 goes back to the block of a batch.
     fn reorganise(&mut self, to: u64) -> Unwound {
-        let poll = LedgerPoll { stands: Some(to), messages_kept: to, batches_kept: to + 1, ..NOTHING };
+        let gone: Vec<u64> = (to + 1..self.states.len() as u64).collect();
+        let poll = LedgerPoll { messages_kept: to, batches_kept: to + 1, reads_gone: &gone, ..NOTHING };
         self.store.poll(&poll).unwrap()
     }
 
@@ -139,16 +145,15 @@ fn what_is_applied_is_there_again() {
         chain.grow(number);
         chain.is_at(chain.states.len() as u64 - 1);
     }
-    let Chain { store, states } = chain;
-    drop(store);
-    let chain = Chain { store: open(folder.path()), states };
+    drop(chain.store);
+    let chain = Chain { store: open(folder.path()), ..chain };
     chain.is_at(5);
     let rows = chain.store.restore().unwrap();
     assert_eq!(rows.messages, (1..=5).map(message).collect::<Vec<_>>());
     assert_eq!(rows.batches.iter().map(|batch| batch.block).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
     assert_eq!(rows.reads.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [3, 4, 5], "the others are forgotten");
     let (state, none) = (&chain.states[5], BTreeSet::new());
-    let again = AppliedBatch { index: 5, before: state, after: state, changed: &none, note: &() };
+    let again = AppliedBatch { index: 5, before: state, after: state, changed: &none, note: &(), undo_first: 0 };
     assert_eq!(chain.store.apply(&again), Err(StoreError::NotNextBlock { head: 5, number: 5 }));
 }
 
@@ -179,12 +184,12 @@ fn batches_are_taken_back_to_any_that_stands() {
 fn what_is_final_is_not_taken_back_but_rebuilt() {
     let folder = tempfile::tempdir().unwrap();
     let mut chain = Chain::begin(folder.path());
-    for number in 1..=5 {
+    // What is forgotten stays so, whatever is said later.
+    for (number, undo_first) in [(1, 0), (2, 0), (3, 4), (4, 4), (5, 3)] {
+        chain.undo_first = undo_first;
         chain.grow(number);
+        chain.is_at(number.into());
     }
-    chain.store.prune(3).unwrap();
-    chain.store.prune(2).unwrap();
-    chain.is_at(5);
     assert_eq!(chain.reorganise(3), Unwound::To { index: 3 });
     chain.is_at(3);
     assert_eq!(chain.reorganise(2), Unwound::Anew);
@@ -194,7 +199,8 @@ fn what_is_final_is_not_taken_back_but_rebuilt() {
     // They are applied again.
     let Replayed { state: after, changed, .. } = deposit(&chain.states[0], 1);
     let note = "batch 1".to_owned();
-    let first = AppliedBatch { index: 1, before: &chain.states[0], after: &after, changed: &changed, note: &note };
+    let (before, undo_first) = (&chain.states[0], 0);
+    let first = AppliedBatch { index: 1, before, after: &after, changed: &changed, note: &note, undo_first };
     chain.store.apply(&first).unwrap();
     chain.is_at(1);
 }
@@ -202,16 +208,20 @@ fn what_is_final_is_not_taken_back_but_rebuilt() {
 #[test]
 fn only_so_many_batches_can_be_taken_back() {
     let folder = tempfile::tempdir().unwrap();
-    let mut chain = Chain::begin(folder.path());
+    let chain = Chain::begin(folder.path());
     let state = chain.states[0].clone();
     let count = UNDO_MAX + 3;
     let batches: Vec<ProvenRow> = (1..=count).map(|block| row(&state, block)).collect();
     chain.store.poll(&LedgerPoll { batches_kept: 1, batches: &batches, ..NOTHING }).unwrap();
     for index in 1..=count {
-        let applied = AppliedBatch { index, before: &state, after: &state, changed: &BTreeSet::new(), note: &() };
-        chain.store.apply(&applied).unwrap();
+        let (before, after, changed) = (&state, &state, &BTreeSet::new());
+        chain.store.apply(&AppliedBatch { index, before, after, changed, note: &(), undo_first: 0 }).unwrap();
     }
-    chain.store.prune(0).unwrap();
+    // There never are more rows on disk: they go with the batches that come, not some time later.
+    drop(chain.store);
+    let rows = keys(folder.path(), "ledger_undo");
+    assert_eq!((rows.len() as u64, rows[0]), (UNDO_MAX, 4));
+    let mut chain = Chain { store: open(folder.path()), ..chain };
     assert_eq!(chain.reorganise(3), Unwound::To { index: 3 });
     assert_eq!(chain.reorganise(2), Unwound::Anew);
 }
@@ -242,6 +252,15 @@ fn change(path: &Path, table: &str, key: &[u8], value: Option<&[u8]>) {
         Some(value) => db.put_cf(family, key, value).unwrap(),
         None => db.delete_cf(family, key).unwrap(),
     }
+}
+
+/// The keys of a table, as they are on disk.
+fn keys(path: &Path, table: &str) -> Vec<u64> {
+    let options = rocksdb::Options::default();
+    let names = DB::list_cf(&options, path).unwrap();
+    let db = DB::open_cf_for_read_only(&options, path, names, false).unwrap();
+    let rows = db.iterator_cf(db.cf_handle(table).unwrap(), rocksdb::IteratorMode::Start);
+    rows.map(|row| u64::from_be_bytes(row.unwrap().0[..].try_into().unwrap())).collect()
 }
 
 fn grown() -> (tempfile::TempDir, Vec<State>) {
@@ -290,17 +309,62 @@ fn damage_is_told_and_never_taken_for_nothing() {
     let found = damaged("markers", &[4], None);
     assert_eq!(found, StoreError::MissingRow { table: "markers", number: 4 });
     assert!(matches!(damaged("markers", &[4], Some(&[2])), StoreError::OtherRoot { index: 2, .. }));
+    // What no root tells of: a note or an undo row of a batch that is applied.
+    for (table, number) in [("ledger_notes", 1u64), ("ledger_notes", 3), ("ledger_undo", 1), ("ledger_undo", 2)] {
+        let found = damaged(table, &number.to_be_bytes(), None);
+        assert_eq!(found, StoreError::MissingRow { table, number });
+    }
 
-    // A leaf whose hash is another is found when its batch is; what an undo row lacks, when it is asked for.
+    // A leaf whose hash is another is found when its batch is.
     let (folder, states) = grown();
     change(folder.path(), "ledger_leaves", &one, Some(&leaf(&states, 77)));
     assert_eq!(open(folder.path()).restore().unwrap().state.leaf(1).unwrap().balance, 77);
+}
+
+/// Rows that decode, and are not those of the chain.
+#[test]
+fn rows_that_do_not_hash_to_what_l1_has_are_told() {
+    let damaged = |table: &str, number: u64, value: &[u8]| {
+        let (folder, _) = grown();
+        change(folder.path(), table, &number.to_be_bytes(), Some(value));
+        open(folder.path()).restore().unwrap_err()
+    };
+    let other = QueueRow { record: vec![9; 62].into(), ..message(2) };
+    let found = damaged("ledger_queue", 1, &<Rlp as Codec<QueueRow>>::encode(&other));
+    assert_eq!(found, StoreError::OtherMessage { index: 1 });
+    let other = ProvenRow { output: B256::repeat_byte(7), ..row(&State::default(), 1) };
+    let found = damaged("ledger_batches", 1, &<Json as Codec<ProvenRow>>::encode(&other));
+    assert_eq!(found, StoreError::OtherOutput { index: 1 });
+    // A batch that consumed more messages than there are.
+    let (folder, states) = grown();
+    let mut ahead = row(&states[3], 3);
+    ahead.fields.queue_index = 4;
+    ahead.output = ahead.fields.hash();
+    change(folder.path(), "ledger_batches", &3u64.to_be_bytes(), Some(&<Json as Codec<ProvenRow>>::encode(&ahead)));
+    let found = open(folder.path()).restore().unwrap_err();
+    assert_eq!(found, StoreError::MissingRow { table: "ledger_queue", number: 3 });
+}
+
+/// How to take back a batch is not known: then the state is made anew, and nothing of what was undone before that was noticed stays.
+#[test]
+fn a_missing_undo_row_rebuilds_the_state() {
     let (folder, states) = grown();
     change(folder.path(), "ledger_undo", &2u64.to_be_bytes(), None);
-    let poll = LedgerPoll { stands: Some(1), messages_kept: 1, batches_kept: 2, ..NOTHING };
+    let mut chain = Chain { store: open(folder.path()), states, undo_first: 0 };
+    assert_eq!(chain.reorganise(1), Unwound::Anew);
+    chain.is_at(0);
+}
+
+/// The newest L1 block that was final is remembered, and never an older one.
+#[test]
+fn what_was_final_is_remembered() {
+    let (folder, _) = grown();
     let store = open(folder.path());
-    assert_eq!(store.poll(&poll).unwrap_err(), StoreError::MissingRow { table: "ledger_undo", number: 2 });
-    Chain { store, states }.is_at(3);
+    assert_eq!(store.restore().unwrap().finalized, 0);
+    for (told, known) in [(7, 7), (5, 7), (9, 9)] {
+        store.poll(&LedgerPoll { finalized: told, ..NOTHING }).unwrap();
+        assert_eq!(store.restore().unwrap().finalized, known);
+    }
 }
 
 #[test]

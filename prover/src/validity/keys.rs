@@ -107,6 +107,11 @@ pub fn circuits(keys: &VerifyingKeys) -> Option<Circuits> {
     Circuits::among(|id| keys.keys().any(|circuit| circuit.number() == id))
 }
 
+/// Those of them that take the least memory, for whoever proves a batch once; `None` if no key applies operations.
+pub fn frugal(keys: &VerifyingKeys) -> Option<Circuits> {
+    Circuits::frugal(|id| keys.keys().any(|circuit| circuit.number() == id))
+}
+
 /// Where proving keys are, and what they must be of.
 #[derive(Clone, Debug)]
 pub struct ProvingKeys {

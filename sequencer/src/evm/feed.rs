@@ -8,6 +8,7 @@ use crate::feed::Fed;
 
 impl Fed for Store {
     const FIRST: u64 = 0;
+    const IN_FLIGHT_MAX: usize = 64;
 
     fn to_feed(block: &Self::Block) -> Block {
         Block {

@@ -24,7 +24,7 @@ pub struct PaymentsFlags {
     /// Most closed batches that L1 does not have yet; with as many, and the open one full, no transactions are taken (payments chains)
     #[arg(long, env = "TANDEM_WAITING_BATCHES_MAX", default_value_t = 8)]
     pub waiting_batches_max: usize,
-    /// Most proofs of Apply in a batch, 27 slots each: fewer are proven sooner, and each transaction costs more on L1 (payments chains)
+    /// Most proofs of Apply in a batch: fewer are proven sooner, and each transaction costs more on L1. Never more than one prover makes in a sixth of the time for which L1 takes a batch (payments chains)
     #[arg(long, env = "TANDEM_BATCH_PROOFS_MAX", default_value_t = PROOFS_MAX, value_parser = clap::value_parser!(u64).range(1..=PROOFS_MAX))]
     pub batch_proofs_max: u64,
     /// Age at which a batch closes though no prover is free, in milliseconds (payments chains)

@@ -12,6 +12,8 @@ use crate::feed::Fed;
 impl Fed for Records {
     /// The chain's beginning is no batch.
     const FIRST: u64 = 1;
+    /// A full batch holds thousands of envelopes.
+    const IN_FLIGHT_MAX: usize = 8;
 
     fn to_feed(block: &Self::Block) -> v1::Block {
         v1::Block {

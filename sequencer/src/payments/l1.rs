@@ -23,6 +23,9 @@ pub struct Landed {
     pub output: B256,
 }
 
+/// Batches that L1 has, by index; the first is the chain's beginning. Copies share what they have in common, so that one costs nothing, however many there are.
+pub type LandedBatches = rpds::VectorSync<Landed>;
+
 /// What L1 is at a block of it. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct L1View {
@@ -33,7 +36,7 @@ pub struct L1View {
     /// Every message of the queue, by index.
     pub messages: Messages,
     /// Every batch by index; the first is the chain's beginning.
-    pub batches: Arc<Vec<Landed>>,
+    pub batches: LandedBatches,
     /// The state after the last batch.
     pub ledger: Arc<Ledger>,
 }

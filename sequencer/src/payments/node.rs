@@ -87,7 +87,10 @@ pub async fn start(
     let (readiness, postable) = (Readiness::default(), Arc::new(Notify::new()));
     let journal = FileJournal::new(flags.data_dir.join("l1-transaction.json"));
     let submitter = Submitter::new(client.clone(), flags.key.signer(), journal, flags.submitter(&readiness)).await?;
-    let limits = BatchLimits { apply_proofs_max: flags.payments.batch_proofs_max, ..BatchLimits::default() };
+    // Several batches are in work at a time, and each of them has half of its time to be proven.
+    let in_time = circuits.apply_proofs_within(in_force.batch_age_max_s / 6);
+    let limits =
+        BatchLimits { apply_proofs_max: flags.payments.batch_proofs_max.min(in_time), ..BatchLimits::default() };
     let config = EngineConfig {
         operator: submitter.account(),
         gas_price: flags.payments.gas_price_wei,
@@ -102,7 +105,8 @@ pub async fn start(
     let interval = Duration::from_millis(flags.l1_poll_ms);
     let start_block = deployment.start_block;
     let (watcher, l1_heads) =
-        Watcher::open(chain.clone(), client.clone(), (ledger, start_block), handle.clone(), interval, &readiness)?;
+        Watcher::open(chain.clone(), client.clone(), (ledger, start_block), handle.clone(), interval, &readiness)
+            .await?;
     let age_s = flags.checkpoint_age_s.min(in_force.batch_age_max_s / 2);
     let poster = Poster::new(chain.clone(), handle.clone(), submitter, interval, age_s, postable, &readiness);
     let askers_max = flags.payments.proving_askers_max;

@@ -18,7 +18,7 @@ use tandem_store::{SequencedStore, StoreError};
 use tokio::sync::watch;
 
 use super::{
-    l1::Landed,
+    l1::{Landed, LandedBatches},
     pool::Change,
     records::{Block, Transaction},
     signed::Signed,
@@ -90,7 +90,7 @@ pub(super) struct Published {
     /// The state after the last batch on L1.
     pub ledger: Option<Arc<Ledger>>,
     /// Where on L1 batches are that it has.
-    pub landed: Arc<Vec<Landed>>,
+    pub landed: LandedBatches,
     waiting: HashMap<B256, Arc<Signed>>,
     nonces: HashMap<Address, BTreeMap<u64, B256>>,
     dropped: HashMap<B256, String>,

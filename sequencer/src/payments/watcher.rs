@@ -27,7 +27,7 @@ use tracing::{info, warn};
 use super::{
     draft::{Draft, Rules, Start},
     engine::EngineHandle,
-    l1::{L1View, Landed},
+    l1::{L1View, Landed, LandedBatches},
     records::{Block, Transaction, block_hash},
 };
 use crate::commands::NoAnswer;
@@ -36,6 +36,8 @@ use crate::commands::NoAnswer;
 const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// Most blocks of one `eth_getLogs`.
 const BLOCKS_MAX: u64 = 2_000;
+/// Batches that are read from disk before others get a turn: a start reads all of them.
+const NOTES_AT_ONCE: usize = 64;
 
 /// What ends the watcher, or keeps it from starting.
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +97,7 @@ pub struct Watcher {
     heads: watch::Sender<L1Heads>,
     interval: Duration,
     /// Those that the engine was told of or is next, the chain's beginning first.
-    batches: Arc<Vec<Landed>>,
+    batches: LandedBatches,
     /// What was polled last has not got to everybody yet: the round after it failed.
     unfinished: bool,
     silence: Trouble,
@@ -108,7 +110,7 @@ impl Watcher {
     ///
     /// # Errors
     /// If the store is damaged.
-    pub fn open(
+    pub async fn open(
         chain: ChainConfig,
         client: L1Client,
         (store, start_block): (LedgerStore, u64),
@@ -117,10 +119,10 @@ impl Watcher {
         readiness: &Readiness,
     ) -> Result<(Self, watch::Receiver<L1Heads>), WatcherError> {
         let (heads, receiver) = watch::channel(L1Heads::default());
-        let follower = Follower::open(client.clone(), chain.clone(), start_block, BLOCKS_MAX, store);
+        let follower = Follower::open(client.clone(), chain.clone(), start_block, BLOCKS_MAX, store).await;
         let watcher = Self {
             follower: follower.map_err(WatcherError::Ledger)?,
-            batches: Arc::new(vec![beginning(&chain)]),
+            batches: LandedBatches::from_iter([beginning(&chain)]),
             unfinished: false,
             silence: readiness.trouble("L1", SILENCE_MAX),
             reading: readiness.trouble("sync", Duration::ZERO),
@@ -158,7 +160,9 @@ impl Watcher {
                     if let Some(lasts) = self.silence.holds(|| format!("cannot be read: {error}")) {
                         warn!(%error, ?lasts, "L1 cannot be read: check the endpoint and --l1-rpc; trying on");
                     }
-                    backoff.delay()
+                    // An endpoint that lags answers well, and is soon where it was.
+                    let is_behind = matches!(error, RoundError::Follow(FollowError::Behind { .. }));
+                    if is_behind { self.interval } else { backoff.delay() }
                 }
             };
             tokio::select! {
@@ -180,11 +184,16 @@ impl Watcher {
             let (from, to) = (self.batches.len().saturating_sub(1), batches_kept.saturating_sub(1));
             let rebuilt = advanced.is_some_and(|advanced| advanced.rebuilt);
             warn!(from, to, rebuilt, "L1 reorganised: batches are taken back");
-            Arc::make_mut(&mut self.batches).truncate(batches_kept);
+            while self.batches.len() > batches_kept {
+                self.batches.drop_last_mut();
+            }
         }
         for event in self.follower.batches().iter().skip(self.batches.len()) {
             let landed = self.landed(event)?;
-            Arc::make_mut(&mut self.batches).push(landed);
+            self.batches.push_back_mut(landed);
+            if self.batches.len().is_multiple_of(NOTES_AT_ONCE) {
+                tokio::task::yield_now().await;
+            }
         }
         let (head, tagged) = (self.follower.head(), async |tag| self.client.tagged(tag).await);
         let finalized = tagged(BlockNumberOrTag::Finalized).await?;

@@ -212,7 +212,7 @@ impl Rig {
             },
             finalized: self.finalized,
             messages: self.messages.iter().cloned().collect(),
-            batches: Arc::new(self.batches.clone()),
+            batches: self.batches.iter().cloned().collect(),
             ledger: Arc::new(self.ledger.clone()),
         };
         self.engine.l1(view).await.unwrap();

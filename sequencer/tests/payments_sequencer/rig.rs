@@ -241,7 +241,7 @@ impl L1 {
             head: L1Header { id, parent_hash: B256::ZERO, timestamp: self.timestamp, base_fee: 1 },
             finalized: self.finalized,
             messages: self.messages.iter().cloned().collect(),
-            batches: Arc::new(self.batches.clone()),
+            batches: self.batches.iter().cloned().collect(),
             ledger: Arc::new(self.ledger.clone()),
         }
     }

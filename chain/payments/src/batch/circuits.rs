@@ -7,6 +7,9 @@
 use crate::operation::SignatureKind;
 use alloc::vec::Vec;
 
+/// Constraints that an ordinary prover of two cores proves in a second, by which deadlines are reckoned.
+pub const CONSTRAINTS_PER_S: u64 = 43_000;
+
 /// Slots of the longest group.
 pub const GROUP_SLOTS_MAX: usize = 3;
 
@@ -83,6 +86,22 @@ impl Circuits {
         let apply = ends(ApplyCircuit::ALL, |circuit| has(circuit.id))?;
         let session = ends(AuthoriseCircuit::SESSION, |circuit| has(circuit.id));
         Some(Self { apply, session, ..Self::STANDARD })
+    }
+
+    /// Those that take the least memory: of the usual ones those that L1 has keys of, or, if it has none of Apply among them, all others. For whoever proves a
+    /// batch once and is no operator. None without a circuit of Apply.
+    pub fn frugal(has: impl Fn(u64) -> bool) -> Option<Self> {
+        let Self { apply, session, .. } = Self::STANDARD;
+        let is_usual = |id: u64| {
+            apply.iter().any(|circuit| circuit.id == id) || session.iter().flatten().any(|circuit| circuit.id == id)
+        };
+        Self::among(|id| is_usual(id) && has(id)).or_else(|| Self::among(&has))
+    }
+
+    /// How many large Apply proofs an ordinary prover makes in some time, in seconds; at least one.
+    pub fn apply_proofs_within(&self, seconds: u64) -> u64 {
+        let [_, large] = self.apply;
+        seconds.saturating_mul(CONSTRAINTS_PER_S).checked_div(large.constraints).unwrap_or(1).max(1)
     }
 
     /// The circuits that verify signatures of a kind, none if nothing does.

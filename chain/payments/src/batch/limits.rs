@@ -12,8 +12,9 @@ use crate::operation::SignatureKind;
 pub struct BatchLimits {
     /// The call's input, in bytes. Default 120 KiB: L1 nodes relay no transaction of more than 128 KiB (blobs apart).
     pub call_bytes_max: u64,
-    /// Apply proofs. Default 64: 32.4 million constraints and, if all slots are transfers, another 6.5 million of Authorise, a
-    /// quarter of an hour of one prover at 43,000 constraints a second.
+    /// Apply proofs. Default 64, of the large circuit 32.4 million constraints and, if all slots are transfers, another 6.5 million of Authorise: a
+    /// quarter of an hour of one prover at 43,000 constraints a second. Of huge ones the bytes bind first, and whoever builds batches has to see to the time
+    /// ([`Circuits::apply_proofs_within`]).
     pub apply_proofs_max: u64,
     /// Gas of the transaction by the formula of [`Load::l1_gas`]. Default 15,000,000: a transaction may take 2^24 (EIP-7825), and a
     /// tenth is left for what the formula does not see.

@@ -220,6 +220,19 @@ fn circuits_without_a_key_are_not_cut_for() {
         });
         assert_eq!(found, expected, "{ids:?}");
     }
+    let frugal = |ids: &[u64]| Circuits::frugal(|id| ids.contains(&id)).map(|circuits| circuits.apply.map(|c| c.id));
+    assert_eq!(frugal(&[1, 2, 9, 3, 4, 10]), Some([1, 2]));
+    assert_eq!(frugal(&[2, 9, 4, 10]), Some([2, 2]));
+    assert_eq!(frugal(&[9, 10]), Some([9, 9]));
+    assert_eq!(frugal(&[3, 10]), None);
+}
+
+/// A batch is proven in time whatever the size of its chunks.
+#[test]
+fn proofs_are_bounded_by_time() {
+    let huge = Circuits::among(|id| [2, 9].contains(&id)).unwrap();
+    assert_eq!([Circuits::STANDARD, huge].map(|circuits| circuits.apply_proofs_within(3_600)), [305, 74]);
+    assert_eq!([Circuits::STANDARD, huge].map(|circuits| circuits.apply_proofs_within(1)), [1, 1]);
 }
 
 /// A full default batch of transfers is bounded by its proofs, one of withdrawals by its bytes; neither comes near the gas cap of
@@ -241,6 +254,14 @@ fn default_limits_hold_together() {
     let cut = (0..400).fold(Cut::default(), |cut, _| cut.add(1, Circuits::STANDARD.apply));
     let forced = Load::new(&Circuits::STANDARD, cut, [400, 800, 800], [0; 3]);
     assert_eq!((forced.apply, forced.exceeds(&limits)), ([0, 15], None));
+    for ids in [&[9, 10][..], &[1, 9, 3, 10], &[2, 9, 4, 10], &[9], &[1, 3]] {
+        let circuits = Circuits::among(|id| ids.contains(&id)).unwrap();
+        let cut = (0..400).fold(Cut::default(), |cut, _| cut.add(1, circuits.apply));
+        let forced = Load::new(&circuits, cut, [400, 800, 800], [0; 3]);
+        let exceeded = if ids == [1, 3] { Some(Bound::ApplyProofs) } else { None };
+        assert_eq!(forced.exceeds(&limits), exceeded, "{ids:?}");
+        assert!(forced.call_bytes() <= limits.call_bytes_max && forced.l1_gas() <= limits.l1_gas_max, "{ids:?}");
+    }
     // calldata at the floor price of EIP-7623, every byte other than zero, is within the estimate
     for load in [transfers, withdrawals, Load::default()] {
         assert!(21_000 + 40 * load.call_bytes() <= load.l1_gas());

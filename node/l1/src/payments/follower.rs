@@ -7,12 +7,13 @@
 //! ```
 //! What the caller is told is on disk before. A process that ends at any point, or is killed, goes on from the last write when it begins anew: nothing below the last block
 //! that was read is asked for again, but for whether it is still there. How far a reorganisation reaches is found by the blocks up to which was read and by those that have
-//! batches: what is above the newest of them that stands is taken back, the state by its undo rows.
+//! batches: what is above the newest of them that stands is taken back, the state by its undo rows. What is decided of all this is in `standing.rs`.
 //!
 //! Adversarial: the endpoint. Events that do not fit together are an error and not kept; batches that do not give what their events say are read again from the last one that
-//! did.
+//! did. What was kept is not believed either: if the events behind it do not go with it, more and more of it is read again and compared. A block that is missing is waited for,
+//! and counts as taken back only after some time.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use alloy::{
     eips::{BlockId, BlockNumberOrTag},
@@ -20,66 +21,28 @@ use alloy::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 use tandem_chain::ChainConfig;
+use tandem_payments::state::State;
 use tandem_store::{AppliedBatch, LedgerPoll, LedgerRows, LedgerStore, ProvenRow, QueueRow, StoreError, Unwound};
+use tokio::task::spawn_blocking;
 
 use super::{
-    BatchEvent, HistoryError, Ledger, LedgerError, Messages, Posted, PostedError, QueuedRecord,
-    history::{BadRecord, Events},
+    BatchEvent, FollowError, Ledger, Messages, Posted, PostedError, QueuedRecord,
+    history::Events,
     posted,
+    standing::{self, Found, Gallop, Look, Patience, RECENT_MAX, Reads},
 };
 use crate::client::{BlockRef, L1Client, L1Header, RpcFailure};
 
 /// L1 blocks remembered for finding out how deep a reorganisation is, beside those that have batches.
 const READ_BLOCKS_MAX: usize = 1_024;
-/// States before the last batches that are kept in memory: a reorganisation of so few reads no state from disk. They share all but what the batches changed.
-const RECENT_MAX: usize = 64;
-
-/// Why L1 cannot be followed. Unless it [is fatal](Self::is_fatal) ask again: what was kept is not read again.
-#[derive(Debug, thiserror::Error)]
-pub enum FollowError {
-    /// The endpoint did not answer.
-    #[error(transparent)]
-    Rpc(#[from] RpcFailure),
-    /// The events cannot be had, or do not fit together.
-    #[error(transparent)]
-    History(#[from] HistoryError),
-    /// The segments of a batch cannot be had.
-    #[error("batch {index}: {source}")]
-    Posted {
-        /// Index of the batch.
-        index: u64,
-        /// What is wrong.
-        source: PostedError,
-    },
-    /// A batch does not give what the settlement says.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// The ledger on disk cannot be read or written.
-    #[error("ledger: {0}")]
-    Store(#[from] StoreError),
-    /// A message on disk is none.
-    #[error("ledger: message {index} is damaged: {source}; delete the ledger's directory, L1 has everything")]
-    Stored {
-        /// Its position in the queue.
-        index: u64,
-        /// What is wrong with it.
-        source: BadRecord,
-    },
-}
-
-impl FollowError {
-    /// Whether the follower is of no use any more: its ledger must be looked after, and opened again.
-    pub fn is_fatal(&self) -> bool {
-        matches!(self, Self::Store(_) | Self::Stored { .. })
-    }
-}
 
 /// What [`Follower::advance`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Advanced {
     /// Batches, genesis included, that stand as they were told of last, or, the first time, as they were when the ledger was opened. Those behind them are new.
     pub batches_kept: usize,
-    /// A reorganisation was deeper than what can be undone: the state was rebuilt from genesis.
+    /// A reorganisation was deeper than what can be undone: the state was rebuilt from genesis. It can only be so after a reorganisation behind L1's finalised block or of
+    /// very many batches, or if the ledger lost rows.
     pub rebuilt: bool,
 }
 
@@ -111,10 +74,16 @@ pub struct Follower {
     messages: Messages,
     /// Those that L1 has, applied or not.
     batches: Vec<BatchEvent>,
-    /// Blocks up to which was read, the newest last.
+    /// Blocks up to which was read, the newest last; none only before the first.
     reads: VecDeque<BlockRef>,
+    /// Number of the newest block that L1 told to be final, 0 if it told of none.
+    finalized: u64,
+    /// With blocks that were there and are missing.
+    patience: Patience,
+    /// Looks in a row whose events did not go with what is known: each reads again twice as much of it.
+    mismatches: u32,
     ledger: Ledger,
-    /// The ledgers before, without gaps, the newest last.
+    /// The ledgers before, without gaps, the newest last: a reorganisation of so few batches reads no state from disk.
     recent: VecDeque<Ledger>,
     /// Of the batches that the caller was told of, those that stand as they did.
     kept: usize,
@@ -127,22 +96,21 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Goes on from what a store has. `start_block` is that of the deployment; `blocks_max` bounds the blocks of one `eth_getLogs`. Reads the whole ledger, and asks L1 nothing.
+    /// Goes on from what a store has. `start_block` is that of the deployment; `blocks_max` bounds the blocks of one `eth_getLogs`. Reads the whole ledger, on a thread of its
+    /// own, and asks L1 nothing.
     ///
     /// # Errors
     /// If the ledger is damaged.
-    pub fn open(
+    pub async fn open(
         client: L1Client,
         chain: ChainConfig,
         start_block: u64,
         blocks_max: u64,
         store: LedgerStore,
     ) -> Result<Self, FollowError> {
-        let LedgerRows { tip, state, messages, batches, reads } = store.restore()?;
-        let batches: Vec<BatchEvent> = (0..).zip(batches).map(|(index, row)| BatchEvent::kept(index, row)).collect();
-        let message =
-            |(index, row)| QueuedRecord::kept(index, row).map_err(|source| FollowError::Stored { index, source });
-        let messages = (0..).zip(messages).map(message).collect::<Result<Messages, _>>()?;
+        let reader = store.clone();
+        let Restored { tip, state, messages, batches, reads, finalized } =
+            spawn_blocking(move || Restored::read(&reader)).await??;
         let ledger = Ledger::kept(&chain, state, at(&batches, tip));
         let known = usize::try_from(tip).unwrap_or(usize::MAX).saturating_add(1);
         Ok(Self {
@@ -154,7 +122,10 @@ impl Follower {
             kept: known.min(batches.len()),
             messages,
             batches,
-            reads: reads.into_iter().map(|(number, hash)| BlockRef { number, hash }).collect(),
+            reads,
+            finalized,
+            patience: Patience::default(),
+            mismatches: 0,
             ledger,
             recent: VecDeque::new(),
             is_rebuilt: false,
@@ -192,7 +163,8 @@ impl Follower {
         self.store.note(index)
     }
 
-    /// Reads and applies up to L1's newest block; none if the caller was told of it already.
+    /// Reads and applies up to L1's newest block; none if the caller was told of it already. A call that is dropped before it ends leaves a follower that is of no use: then open
+    /// it again.
     ///
     /// # Errors
     /// See [`FollowError`]. What was kept before it is told of by the next call that succeeds.
@@ -210,6 +182,9 @@ impl Follower {
     ) -> Result<Option<Advanced>, FollowError> {
         let head = self.client.latest().await?;
         let is_read = self.reads.back() == Some(&head.id) && !self.is_suspect;
+        if is_read {
+            self.patience = Patience::default();
+        }
         if is_read && self.is_told {
             return Ok(None);
         }
@@ -218,16 +193,12 @@ impl Follower {
             self.read_to(head).await?;
         }
         self.head = head;
-        let before = self.ledger.index();
         while let Some(event) = at(&self.batches, self.ledger.index().saturating_add(1)).cloned() {
             let posted = posted(&self.client, self.chain.settlement, &event).await;
             self.is_suspect |= posted.as_ref().is_err_and(|error| !matches!(error, PostedError::Rpc(_)));
             let index = event.index;
             let posted = posted.map_err(|source| FollowError::Posted { index, source })?;
             self.apply(&event, &posted, &mut note)?;
-        }
-        if before != self.ledger.index() {
-            self.prune().await?;
         }
         let advanced = Advanced { batches_kept: self.kept, rebuilt: self.is_rebuilt };
         (self.kept, self.is_rebuilt, self.is_told) = (self.batches.len(), false, true);
@@ -236,82 +207,114 @@ impl Follower {
 
     /// Reads the events up to a block, and takes back what is not there any more.
     async fn read_to(&mut self, head: L1Header) -> Result<(), FollowError> {
-        let mut stands = self.stands().await?;
-        if self.is_suspect {
-            let proven = at(&self.batches, self.ledger.index()).filter(|event| event.index > 0);
-            stands = stands.zip(proven).map(|(stands, event)| stands.min(event.block));
+        let stands = self.stands(head.id).await?;
+        let from = self.read_from(stands);
+        let is_read_again = |block: u64| from.is_none_or(|from| block > from);
+        let again = self.messages.iter().rev().take_while(|queued| is_read_again(queued.block)).count();
+        let messages_before = self.messages.len().saturating_sub(again);
+        let batches_before = self.batches.partition_point(|event| !is_read_again(event.block));
+        let last_message = messages_before.checked_sub(1).and_then(|last| self.messages.get(last));
+        let last_batch = batches_before.checked_sub(1).and_then(|last| self.batches.get(last));
+        let mut events = Events::after((messages_before, last_message), (batches_before, last_batch));
+        let first = from.map_or(self.start_block, |number| number.saturating_add(1));
+        if let Err(error) = events.read(&self.client, &self.chain, first, head, self.blocks_max).await {
+            if error.is_mismatch() {
+                // Once everything was read again, what is known is not the reason: another round begins with little.
+                self.mismatches = from.map_or(0, |_| self.mismatches.saturating_add(1));
+            }
+            return Err(error.into());
         }
-        let is_kept = |block: u64| stands.is_some_and(|stands| block <= stands);
-        let gone = self.messages.iter().rev().take_while(|queued| !is_kept(queued.block)).count();
-        let messages_kept = self.messages.len().saturating_sub(gone);
-        let batches_kept = self.batches.partition_point(|event| is_kept(event.block));
-        let last_message = messages_kept.checked_sub(1).and_then(|last| self.messages.get(last));
-        let last_batch = batches_kept.checked_sub(1).and_then(|last| self.batches.get(last));
-        let mut events = Events::after((messages_kept, last_message), (batches_kept, last_batch));
-        let first = stands.map_or(self.start_block, |number| number.saturating_add(1));
-        events.read(&self.client, &self.chain, first, head, self.blocks_max).await?;
+        // An endpoint that does not say what is final costs disk alone.
+        let told = self.client.tagged(BlockNumberOrTag::Finalized).await.ok().flatten();
+        let finalized = standing::newest_final(self.finalized, told, head.id.number);
 
-        let mut reads = self.reads.clone();
-        reads.retain(|read| is_kept(read.number));
-        let is_further = stands.is_none_or(|number| number < head.id.number);
-        reads.extend(is_further.then_some(head.id));
-        while reads.len() > READ_BLOCKS_MAX {
-            reads.pop_front();
-        }
-        let messages: Vec<QueueRow> = events.messages.iter().map(QueueRow::from).collect();
-        let batches: Vec<ProvenRow> = events.batches.iter().map(ProvenRow::from).collect();
+        // What was read again as it was known stays, and what depends on it.
+        let known = (messages_before..).map_while(|place| self.messages.get(place));
+        let messages_kept = messages_before.saturating_add(standing::common(known, &events.messages));
+        let batches_kept = standing::batches_kept(&self.batches, batches_before, &events.batches, messages_kept as u64);
+        let new_messages = events.messages.split_off(messages_kept.saturating_sub(messages_before));
+        let new_batches = events.batches.split_off(batches_kept.saturating_sub(batches_before));
+        let reads = Reads::after(&self.reads, stands, head.id, READ_BLOCKS_MAX);
         let unwound = self.store.poll(&LedgerPoll {
-            stands,
             messages_kept: messages_kept as u64,
-            messages: &messages,
+            messages: &new_messages.iter().map(QueueRow::from).collect::<Vec<_>>(),
             batches_kept: batches_kept as u64,
-            batches: &batches,
-            read: is_further.then_some((head.id.number, head.id.hash)),
-            reads_first: reads.front().map_or(0, |read| read.number),
+            batches: &new_batches.iter().map(ProvenRow::from).collect::<Vec<_>>(),
+            reads_gone: &reads.gone,
+            read: reads.new.map(|read| (read.number, read.hash)),
+            finalized,
         })?;
-        for _ in 0..gone {
+        while self.messages.len() > messages_kept {
             self.messages.drop_last_mut();
         }
-        self.messages.extend(events.messages);
+        self.messages.extend(new_messages);
         self.batches.truncate(batches_kept);
-        self.batches.extend(events.batches);
-        self.reads = reads;
+        self.batches.extend(new_batches);
+        (self.reads, self.finalized) = (reads.known, finalized);
         self.kept = self.kept.min(batches_kept);
-        self.is_suspect = false;
-        self.take_back(unwound)
+        (self.is_suspect, self.mismatches, self.patience) = (false, 0, Patience::default());
+        self.take_back(unwound).await
     }
 
-    /// The number of the newest block known here that L1 still has; none if it has none of them.
-    async fn stands(&self) -> Result<Option<u64>, RpcFailure> {
-        let Some(last) = self.reads.back() else { return Ok(None) };
-        if self.is_there(*last).await? {
-            return Ok(Some(last.number));
+    /// The block behind which is read; none for everything. It is the one that stands, unless something that is known is in doubt.
+    fn read_from(&self, stands: Option<u64>) -> Option<u64> {
+        let mut from = stands;
+        if self.is_suspect {
+            let last = standing::before_suspect(&self.batches, self.ledger.index());
+            from = from.zip(last).map(|(from, last)| from.min(last));
         }
-        let of_batches = self.batches.iter().map(|event| (event.block, event.block_hash));
-        let known: BTreeMap<u64, B256> =
-            of_batches.chain(self.reads.iter().map(|read| (read.number, read.hash))).collect();
-        let known: Vec<BlockRef> = known.into_iter().map(|(number, hash)| BlockRef { number, hash }).collect();
-        // Where one stands, all before it do.
-        let (mut standing, mut end) = (0, known.len());
-        while standing < end {
-            let middle = standing.midpoint(end);
-            let Some(block) = known.get(middle) else { break };
-            if self.is_there(*block).await? {
-                standing = middle.saturating_add(1);
-            } else {
-                end = middle;
+        if self.mismatches > 0 {
+            let places = 1_usize.checked_shl(self.mismatches).unwrap_or(usize::MAX);
+            from = from.and_then(|from| standing::lower(&self.reads, &self.batches, from, places));
+        }
+        from
+    }
+
+    /// The number of the newest block known here that L1 still has, not above its head; none if it has none of them.
+    async fn stands(&mut self, head: BlockRef) -> Result<Option<u64>, FollowError> {
+        if let Some(last) = self.reads.back().copied() {
+            let found = if last == head { Found::Same } else { self.found(last).await? };
+            match self.patience.look(head.number, self.finalized, last.number, found) {
+                Look::Stands => return Ok(Some(last.number)),
+                Look::Behind => return Err(FollowError::Behind { head: head.number, known: last.number }),
+                Look::Search => {}
             }
         }
-        Ok(standing.checked_sub(1).and_then(|last| known.get(last)).map(|block| block.number))
+        self.search(head.number).await
     }
 
-    async fn is_there(&self, block: BlockRef) -> Result<bool, RpcFailure> {
-        let found = self.client.header(BlockId::number(block.number)).await?;
-        Ok(found.is_some_and(|header| header.id == block))
+    /// The same, found by what has a number up to that of L1's head: first among the blocks up to which was read, then among those of batches between two of these.
+    async fn search(&mut self, head: u64) -> Result<Option<u64>, FollowError> {
+        let mut reads = Gallop::over(self.reads.partition_point(|read| read.number <= head));
+        while let Some(block) = reads.place().and_then(|place| self.reads.get(place)).copied() {
+            reads.tell(self.is_there(block, head).await?);
+        }
+        let lower = reads.standing().checked_sub(1).and_then(|last| self.reads.get(last)).map(|read| read.number);
+        let gone = self.reads.get(reads.standing()).map_or(u64::MAX, |read| read.number);
+        let between = standing::between(&self.batches, lower, gone.min(head.saturating_add(1)));
+        let (first, mut batches) = (between.start, Gallop::over(between.len()));
+        let batch = |batches: &[BatchEvent], place: usize| {
+            let event = batches.get(first.saturating_add(place))?;
+            Some(BlockRef { number: event.block, hash: event.block_hash })
+        };
+        while let Some(block) = batches.place().and_then(|place| batch(&self.batches, place)) {
+            batches.tell(self.is_there(block, head).await?);
+        }
+        let newest = batches.standing().checked_sub(1).and_then(|last| batch(&self.batches, last));
+        Ok(newest.map(|block| block.number).or(lower))
+    }
+
+    async fn is_there(&mut self, block: BlockRef, head: u64) -> Result<bool, FollowError> {
+        let found = self.found(block).await?;
+        self.patience.is_there(found).ok_or(FollowError::Behind { head, known: block.number })
+    }
+
+    async fn found(&self, block: BlockRef) -> Result<Found, RpcFailure> {
+        Ok(Found::of(block, self.client.header(BlockId::number(block.number)).await?))
     }
 
     /// The state becomes the one that the store has.
-    fn take_back(&mut self, unwound: Unwound) -> Result<(), FollowError> {
+    async fn take_back(&mut self, unwound: Unwound) -> Result<(), FollowError> {
         match unwound {
             Unwound::Stands => {}
             Unwound::To { index } => {
@@ -322,7 +325,9 @@ impl Follower {
                     Some(ledger) => ledger,
                     None => {
                         self.recent.clear();
-                        Ledger::kept(&self.chain, self.store.restore()?.state, at(&self.batches, index))
+                        let store = self.store.clone();
+                        let state = spawn_blocking(move || store.state()).await??;
+                        Ledger::kept(&self.chain, state, at(&self.batches, index))
                     }
                 };
             }
@@ -346,7 +351,10 @@ impl Follower {
         let applied = before.clone().apply_changing(event, posted, &self.messages);
         self.is_suspect |= applied.is_err();
         let (after, changed) = applied?;
-        let note_before = self.store.note(before.index())?;
+        let note_before = match before.index() {
+            0 => None,
+            index => Some(self.store.applied_note(index)?),
+        };
         let note = note(Applied { event, posted, before: &before, messages: &self.messages, note_before });
         self.store.apply(&AppliedBatch {
             index: event.index,
@@ -354,6 +362,7 @@ impl Follower {
             after: after.state(),
             changed: &changed,
             note: &note,
+            undo_first: standing::undo_first(&self.batches, self.finalized),
         })?;
         tracing::debug!(batch = event.index, leaves = event.leaf_count, "applied");
         self.ledger = after;
@@ -363,11 +372,31 @@ impl Follower {
         }
         Ok(())
     }
+}
 
-    /// Forgets how to take back what L1 has finalised. An endpoint that does not say what that is costs disk alone.
-    async fn prune(&self) -> Result<(), FollowError> {
-        let finalized = self.client.tagged(BlockNumberOrTag::Finalized).await.ok().flatten();
-        Ok(self.store.prune(finalized.map_or(0, |block| block.number))?)
+/// What was on disk.
+struct Restored {
+    tip: u64,
+    state: State,
+    messages: Messages,
+    batches: Vec<BatchEvent>,
+    reads: VecDeque<BlockRef>,
+    finalized: u64,
+}
+
+impl Restored {
+    fn read(store: &LedgerStore) -> Result<Self, FollowError> {
+        let LedgerRows { tip, state, messages, batches, reads, finalized } = store.restore()?;
+        let message =
+            |(index, row)| QueuedRecord::kept(index, row).map_err(|source| FollowError::Stored { index, source });
+        Ok(Self {
+            tip,
+            state,
+            messages: (0..).zip(messages).map(message).collect::<Result<_, _>>()?,
+            batches: (0..).zip(batches).map(|(index, row)| BatchEvent::kept(index, row)).collect(),
+            reads: reads.into_iter().map(|(number, hash)| BlockRef { number, hash }).collect(),
+            finalized,
+        })
     }
 }
 

@@ -73,6 +73,18 @@ pub enum HistoryError {
         /// The last block that was to be read.
         number: u64,
     },
+    /// A log of a block that was not asked for.
+    #[error(
+        "the L1 endpoint gives an event of block {found}, and was asked for those of blocks {first} to {last}; use another --l1-rpc"
+    )]
+    OtherBlock {
+        /// Number of the first block that was asked for.
+        first: u64,
+        /// Number of the last one.
+        last: u64,
+        /// Number of the block that the log names.
+        found: u64,
+    },
     /// A log that no contract of this chain emits.
     #[error("the L1 endpoint gives a broken event in block {block:?} ({transaction:?}): {source}")]
     Event {
@@ -117,6 +129,16 @@ pub enum HistoryError {
         /// The output in the settlement.
         found: B256,
     },
+}
+
+impl HistoryError {
+    /// Whether events do not go together with those that are known: then either may be what is wrong.
+    pub(super) fn is_mismatch(&self) -> bool {
+        match self {
+            Self::Rpc(_) | Self::Moved { .. } | Self::OtherBlock { .. } => false,
+            Self::Event { .. } | Self::Missing { .. } | Self::OtherQueue { .. } | Self::OtherOutput { .. } => true,
+        }
+    }
 }
 
 /// Why a log is no event of this chain.
@@ -174,7 +196,7 @@ async fn logs(
     start_block: u64,
     head: u64,
     blocks_max: u64,
-) -> Result<Vec<Log>, RpcFailure> {
+) -> Result<Vec<Log>, HistoryError> {
     let filter = Filter::new()
         .address(vec![chain.inbox, chain.settlement])
         .event_signature(vec![Inbox::MessageEnqueued::SIGNATURE_HASH, ValiditySettlement::BatchProven::SIGNATURE_HASH]);
@@ -183,16 +205,23 @@ async fn logs(
         let last = first.saturating_add(blocks.saturating_sub(1)).min(head);
         match client.logs(&filter.clone().from_block(first).to_block(last)).await {
             Ok(mut logs) => {
+                check_blocks(&logs, first, last)?;
                 logs.sort_by_key(|log| (log.block_number, log.log_index));
                 all.extend(logs);
                 first = last.saturating_add(1);
                 blocks = blocks.saturating_mul(2).min(blocks_max);
             }
             Err(error) if error.error_response().is_some() && blocks > 1 => blocks /= 2,
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(all)
+}
+
+/// Every log that names a block names one that was asked for: by that number it is decided later whether the event still stands.
+pub(super) fn check_blocks(logs: &[Log], first: u64, last: u64) -> Result<(), HistoryError> {
+    let other = logs.iter().filter_map(|log| log.block_number).find(|number| !(first..=last).contains(number));
+    other.map_or(Ok(()), |found| Err(HistoryError::OtherBlock { first, last, found }))
 }
 
 /// The events behind some that are known.

@@ -4,6 +4,7 @@
 //! settlement holds. [`read`] gives the events up to a block, [`rebuild`] the state by replaying them, [`Ledger`] does it batch by batch: for who looks once. [`Follower`]
 //! keeps events and state on disk and follows L1 from there (PAY-STORE). Adversarial: the endpoint; what it leaves out or invents is an error, never another state.
 
+mod follow_error;
 mod follower;
 mod history;
 mod ledger;
@@ -11,12 +12,14 @@ mod posted;
 mod queue;
 mod rows;
 mod rules;
+mod standing;
 #[cfg(test)]
 mod tests;
 pub mod withdrawals;
 
 use alloy::primitives::B256;
-pub use follower::{Advanced, Applied, FollowError, Follower};
+pub use follow_error::FollowError;
+pub use follower::{Advanced, Applied, Follower};
 pub use history::{BatchEvent, History, HistoryError, QueuedRecord, read};
 pub use ledger::{Ledger, LedgerError};
 pub use posted::{Posted, PostedError, Segments, posted};

@@ -259,6 +259,21 @@ fn broken_events_are_refused() {
     assert!(history_of(&chain(), &[foreign]).unwrap().batches.is_empty());
 }
 
+/// Tests PAY-STORE: whether an event stands is decided by the block that its log names.
+#[test]
+fn events_of_blocks_that_were_not_asked_for_are_refused() {
+    use super::history::check_blocks;
+    // All of them name block 7; one names none, which is told when it is read.
+    let logs = [genesis_log(), Log { block_number: None, ..genesis_log() }];
+    for (first, last) in [(7, 7), (0, 7), (7, 9)] {
+        assert!(check_blocks(&logs, first, last).is_ok(), "{first} to {last}");
+    }
+    for (first, last) in [(0, 6), (8, 9)] {
+        let found = check_blocks(&logs, first, last).unwrap_err();
+        assert!(matches!(found, HistoryError::OtherBlock { found: 7, .. }) && !found.is_mismatch(), "{found:?}");
+    }
+}
+
 #[test]
 fn an_index_is_batch_and_position_and_a_segment_has_paths() {
     assert_eq!(withdrawals::place(withdrawals::index(7, 9)), (7, 9));

@@ -10,7 +10,7 @@ use tandem_l1::{
     payments::{BatchEvent, History, Ledger, QueuedRecord, posted, read},
 };
 use tandem_payments::{
-    batch::{ApplyCircuit, BatchBuilder, BatchLimits, Load},
+    batch::{ApplyCircuit, BatchBuilder, BatchLimits, CONSTRAINTS_PER_S, Load},
     eddsa::domain,
     field::integer,
     ledger::Env,
@@ -28,8 +28,6 @@ use crate::validity::keys::{self, KeysError};
 const LOG_BLOCKS_MAX: u64 = 10_000;
 /// Batches replayed between two words about it.
 const BATCHES_TOLD: u64 = 1_000;
-/// What one prover of two cores proves, in constraints a second (docs/spec/payments.md, PAY-MESSAGE-GAS).
-const CONSTRAINTS_PER_S: u64 = 43_000;
 
 /// The queue, and the state after the last batch.
 #[derive(Debug)]
@@ -137,7 +135,7 @@ pub fn build(
     let (state, start) = (ground.ledger.state(), ground.ledger.output().queue_index);
     let Ends { start: queue_hash_start, end: queue_hash_end } =
         ends(&ground.history, start, end).ok_or(Moved::OtherMessages { start, end })?;
-    let circuits = keys::circuits(keys).ok_or(KeysError::NotStored(view.rules.keys_hash))?;
+    let circuits = keys::frugal(keys).ok_or(KeysError::NotStored(view.rules.keys_hash))?;
     let dom = domain(chain.l2_chain_id, chain.hash());
     // How many proofs it takes is no matter of L1's, and what is overdue must be taken together.
     let limits = BatchLimits { apply_proofs_max: u64::MAX, ..BatchLimits::default() };

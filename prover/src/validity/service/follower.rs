@@ -61,7 +61,7 @@ impl Follower {
     ///
     /// # Errors
     /// If the store is damaged.
-    pub fn open(
+    pub async fn open(
         client: L1Client,
         deployment: Deployment,
         depth: u64,
@@ -71,7 +71,7 @@ impl Follower {
     ) -> Result<Self, FollowError> {
         let trouble = readiness.trouble("L1", GRACE);
         let (chain, start_block) = (deployment.chain.clone(), deployment.start_block);
-        let chain = payments::Follower::open(client.clone(), chain, start_block, LOG_BLOCKS_MAX, store)?;
+        let chain = payments::Follower::open(client.clone(), chain, start_block, LOG_BLOCKS_MAX, store).await?;
         Ok(Self {
             client,
             deployment,

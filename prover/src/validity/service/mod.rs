@@ -130,7 +130,7 @@ pub async fn run(flags: ProveFlags, token: CancellationToken) -> Result<(), Serv
         (Readiness::default(), watch::channel(Status::default()), watch::channel(None));
     let poll_interval = Duration::from_millis(flags.l1_poll_ms);
     let ledger = LedgerStore::open(flags.data_dir.join("ledger"), &chain, Options { sync: false })?;
-    let follower = Follower::open(client, deployment, flags.l1_depth, poll_interval, ledger, &readiness)?;
+    let follower = Follower::open(client, deployment, flags.l1_depth, poll_interval, ledger, &readiness).await?;
     let crew = crew(&flags, &chain, &status, &readiness).await?;
     let desk = Desk::new(chain, sequencer, seen, crew, files, status, &readiness);
     tracing::info!(sequencer = %flags.sequencer, "prover started");
