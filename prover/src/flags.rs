@@ -1,16 +1,16 @@
 //! The prover's flags, and those of its commands. A file named by `--config` may set each of them (see `tandem_service::parse_with_file`).
 
-use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
+use std::{ffi::OsStr, net::SocketAddr, num::NonZeroUsize, path::PathBuf};
 
 use alloy::primitives::{Address, B256, U256};
 use async_nats::ServerAddr;
-use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
+use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches, builder::TypedValueParser, error::ErrorKind};
 use tandem_circuits::circuit::CircuitId;
 use tandem_l1::PrivateKey;
 use tandem_service::LogFormat;
 use url::Url;
 
-use crate::validity::farm::WorkerName;
+use crate::validity::farm::{Password, WorkerName};
 
 /// What a prover does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -199,9 +199,18 @@ pub struct ProveFlags {
     /// Most memory of each worker for a proving key and a proof together, in MiB; the keys are there once for all
     #[arg(long, env = "TANDEM_PROVING_MEMORY_MIB", default_value_t = 4_096)]
     pub proving_memory_mib: u64,
-    /// Prove on other machines, with `tandem-prover work`, and nothing here: servers of NATS with JetStream, nats://[USER:PASSWORD@]HOST[:PORT] or tls://..., separated by commas
-    #[arg(long, env = "TANDEM_FARM", hide_env_values = true, value_delimiter = ',', value_parser = farm_server, conflicts_with = "workers")]
+    /// Prove on other machines, with `tandem-prover work`, and nothing here: servers of NATS with JetStream, nats://HOST[:PORT] or tls://..., separated by commas
+    #[arg(long, env = "TANDEM_FARM", hide_env_values = true, value_delimiter = ',', value_parser = FarmServer, conflicts_with = "workers")]
     pub farm: Vec<ServerAddr>,
+    /// User of the farm's servers as whom this program shows itself, with a password
+    #[arg(long, env = "TANDEM_FARM_USER", requires = "farm")]
+    pub farm_user: Option<String>,
+    /// File with that user's password
+    #[arg(long, env = "TANDEM_FARM_PASSWORD_FILE", requires = "farm_user", conflicts_with = "farm_password")]
+    pub farm_password_file: Option<PathBuf>,
+    /// That user's password (prefer the file, or the environment variable, over the flag)
+    #[arg(long, env = "TANDEM_FARM_PASSWORD", hide_env_values = true, requires = "farm_user")]
+    pub farm_password: Option<Password>,
     /// File with the certificates (PEM) that those of the farm's servers are signed by; the system's if absent
     #[arg(long, env = "TANDEM_FARM_CA", requires = "farm")]
     pub farm_ca: Option<PathBuf>,
@@ -236,9 +245,18 @@ pub struct WorkFlags {
     /// Directory for proving keys that are fetched from the farm; created if missing
     #[arg(long, env = "TANDEM_DATA_DIR")]
     pub data_dir: PathBuf,
-    /// Servers of the farm's engine, NATS with JetStream: nats://[USER:PASSWORD@]HOST[:PORT] or tls://..., separated by commas
-    #[arg(long, env = "TANDEM_FARM", hide_env_values = true, value_delimiter = ',', value_parser = farm_server, required = true)]
+    /// Servers of the farm's engine, NATS with JetStream: nats://HOST[:PORT] or tls://..., separated by commas
+    #[arg(long, env = "TANDEM_FARM", hide_env_values = true, value_delimiter = ',', value_parser = FarmServer, required = true)]
     pub farm: Vec<ServerAddr>,
+    /// User of the farm's servers as whom this program shows itself, with a password
+    #[arg(long, env = "TANDEM_FARM_USER")]
+    pub farm_user: Option<String>,
+    /// File with that user's password
+    #[arg(long, env = "TANDEM_FARM_PASSWORD_FILE", requires = "farm_user", conflicts_with = "farm_password")]
+    pub farm_password_file: Option<PathBuf>,
+    /// That user's password (prefer the file, or the environment variable, over the flag)
+    #[arg(long, env = "TANDEM_FARM_PASSWORD", hide_env_values = true, requires = "farm_user")]
+    pub farm_password: Option<Password>,
     /// File with the certificates (PEM) that those of the farm's servers are signed by; the system's if absent
     #[arg(long, env = "TANDEM_FARM_CA")]
     pub farm_ca: Option<PathBuf>,
@@ -268,22 +286,44 @@ pub struct WorkFlags {
     pub log_format: LogFormat,
 }
 
-/// A server that is none of a farm's.
-#[derive(Debug, thiserror::Error)]
+/// A server that is none of a farm's. Says nothing about the text, in which a password may stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 enum NoFarmServer {
     /// It is no address.
-    #[error(transparent)]
-    Address(#[from] std::io::Error),
-    /// WebSockets are not spoken here.
-    #[error("nats:// or tls:// is asked for, not {0}://")]
-    Scheme(Box<str>),
+    #[error("not the address of a server: nats://HOST[:PORT] or tls://HOST[:PORT] is asked for")]
+    Address,
+    /// User and password stand in it.
+    #[error(
+        "an address with a user or a password in it: give them with --farm-user and --farm-password-file, or TANDEM_FARM_PASSWORD"
+    )]
+    Login,
 }
 
 fn farm_server(text: &str) -> Result<ServerAddr, NoFarmServer> {
-    let server: ServerAddr = text.parse()?;
-    match server.scheme() {
-        "nats" | "tls" => Ok(server),
-        other => Err(NoFarmServer::Scheme(other.into())),
+    let server: ServerAddr = text.parse().map_err(|_| NoFarmServer::Address)?;
+    // WebSockets are not spoken here.
+    let is_known = matches!(server.scheme(), "nats" | "tls") && !server.host().is_empty();
+    if server.username().is_some() || server.password().is_some() {
+        Err(NoFarmServer::Login)
+    } else if is_known {
+        Ok(server)
+    } else {
+        Err(NoFarmServer::Address)
+    }
+}
+
+/// Reads a farm's server. Not a function, since what a function refuses is shown with its text.
+#[derive(Clone, Copy, Debug)]
+struct FarmServer;
+
+impl TypedValueParser for FarmServer {
+    type Value = ServerAddr;
+
+    fn parse_ref(&self, command: &Command, _: Option<&Arg>, value: &OsStr) -> Result<ServerAddr, clap::Error> {
+        let server = value.to_str().ok_or(NoFarmServer::Address).and_then(farm_server);
+        server.map_err(|error| {
+            clap::Error::raw(ErrorKind::ValueValidation, format_args!("--farm: {error}\n")).with_cmd(command)
+        })
     }
 }
 
@@ -421,12 +461,18 @@ mod tests {
         assert_eq!((flags.workers.get(), flags.proving_threads, flags.health), (1, None, None));
         assert!(matches!(parse(&common), Err(FlagsError::Flags(_))), "no sequencer");
         let farm = |more: &[&str]| parse(&[&common[..], &["--sequencer", "http://s"], more].concat());
-        let Ok(Invocation::Prove(flags)) = farm(&["--farm", "nats://a,tls://u:p@b:7", "--farm-share-keys"]) else {
+        let Ok(Invocation::Prove(flags)) = farm(&["--farm", "nats://a,tls://b:7", "--farm-share-keys"]) else {
             panic!("no farm")
         };
         assert_eq!(flags.farm.iter().map(ServerAddr::port).collect::<Vec<_>>(), [4_222, 7]);
-        assert!(flags.farm_share_keys && flags.farm_ca.is_none());
-        for wrong in [&["--farm", "ws://a"][..], &["--farm", "nats://a", "--workers", "2"], &["--farm-share-keys"]] {
+        assert!(flags.farm_share_keys && flags.farm_ca.is_none() && flags.farm_user.is_none());
+        for wrong in [
+            &["--farm", "ws://a"][..],
+            &["--farm", "nats://a", "--workers", "2"],
+            &["--farm-share-keys"],
+            &["--farm-user", "left"],
+            &["--farm", "nats://a", "--farm-password-file", "f"],
+        ] {
             assert!(matches!(farm(wrong), Err(FlagsError::Flags(_))), "{wrong:?}");
         }
         let work = ["work", "--deployment", "d", "--data-dir", "e", "--name", "left", "--farm"];
@@ -444,6 +490,31 @@ mod tests {
         for words in others {
             assert!(matches!(parse(words), Err(FlagsError::Flags(_))), "{words:?}");
         }
+    }
+
+    /// A password that was put where an address belongs is not shown to whoever reads the terminal or the log.
+    #[test]
+    fn what_a_farms_flags_refuse_is_not_shown() {
+        let work = |more: &[&str]| parse(&[&["work", "--deployment", "d", "--data-dir", "e"][..], more].concat());
+        for wrong in [
+            "nats://left:s3cret@host",
+            "nats://a,tls://left:s3cret@host:7",
+            "left:s3cret@host",
+            "nats://:s3cret@host",
+            "nats://left:s3cret@",
+            "nats://left:s3cret,s3cret@host",
+            "s3cret://host",
+            "nats://s3cret@host",
+        ] {
+            let error = work(&["--farm", wrong]).unwrap_err().to_string();
+            assert!(error.contains("--farm") && !error.contains("s3cret"), "{error}");
+        }
+        let named = ["--farm", "nats://host", "--farm-user", "left", "--farm-password", "s3cret"];
+        let Ok(Invocation::Work(flags)) = work(&named) else { panic!("no worker") };
+        assert_eq!(flags.farm_password.as_ref().map(Password::text), Some("s3cret"));
+        assert!(!format!("{flags:?}").contains("s3cret"));
+        let error = work(&[&named[..], &["--farm-password-file", "f"]].concat()).unwrap_err().to_string();
+        assert!(error.contains("--farm-password-file") && !error.contains("s3cret"), "{error}");
     }
 
     #[test]

@@ -16,8 +16,8 @@ pub enum LogFormat {
     Json,
 }
 
-/// Everything that Tandem says once per batch or rarer; of libraries only what degrades.
-const DEFAULT_FILTER: &str = "warn,tandem=info,tandem_sequencer=info,tandem_prover=info,tandem_l1=info,tandem_store=info,tandem_cli=info,tandem_devnet=info";
+/// Everything that Tandem says once per batch or rarer; of libraries only what degrades. NATS's client tells each try to reconnect, of which our own lines tell once a minute.
+const DEFAULT_FILTER: &str = "warn,async_nats=off,tandem=info,tandem_sequencer=info,tandem_prover=info,tandem_l1=info,tandem_store=info,tandem_cli=info,tandem_devnet=info";
 
 /// Writes logs to standard error; `RUST_LOG` selects, `info` of Tandem's own crates by default.
 pub fn init_logging(format: LogFormat) {

@@ -206,6 +206,18 @@ const LINES: &[(&str, Shown)] = &[
         Test("an_engine_that_is_killed_loses_nothing_that_it_has_confirmed"),
     ),
     (
+        "the farm's engine does not let this program in: check --farm-user and its password; trying on",
+        Test("users_are_let_in_with_their_password_alone"),
+    ),
+    (
+        "no worker of the farm gets on with a chunk: see its last fault, and compare version, keys and memory of coordinator and workers; trying on, ever more rarely",
+        Test("a_chunk_that_no_worker_can_prove_is_a_trouble"),
+    ),
+    (
+        "this machine cannot prove a job of the farm, which goes back: see --proving-memory-mib, or take its worker away",
+        Test("a_worker_without_memory_gives_its_jobs_back"),
+    ),
+    (
         "nobody takes the farm's jobs: start workers (tandem-prover work), or look at their logs",
         Argument("said of jobs that wait while no worker was heard of at all, for two minutes, which no test spends"),
     ),

@@ -6,19 +6,23 @@ mod rig;
 
 use std::{
     process::{Child, Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use alloy::{
     hex,
     primitives::{Address, B256, keccak256},
 };
+use async_nats::jetstream::{self, consumer::PullConsumer};
 use futures::StreamExt;
+use tandem_circuits::groth16::ProverConfig;
 use tandem_l1::Deployment;
 use tandem_prover::validity::farm::{
-    FarmFailure, FarmJob, FarmResult, Place, WorkerName,
-    engine::{purge, put, subjects},
-    names::witness,
+    FarmFailure, FarmJob, FarmLogin, FarmResult, Place, WorkerName,
+    engine::{Engine, purge, subjects},
+    keys::share,
+    names::{key_set, proving_key, witness},
+    objects::put,
 };
 use tandem_support::l1::wait_until;
 
@@ -62,6 +66,28 @@ impl Drop for WorkerProcess {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// Takes a job, as a worker does that speaks for itself.
+async fn take(queue: &PullConsumer) -> (jetstream::Message, FarmJob) {
+    let mut asked = queue.batch().max_messages(1).expires(Duration::from_secs(60)).messages().await.unwrap();
+    let message = asked.next().await.expect("a job").unwrap();
+    let job = FarmJob::decode(&message.payload).unwrap();
+    (message, job)
+}
+
+/// Says what became of a job in the name of a worker, and acknowledges it.
+async fn answer(
+    engine: &Engine,
+    name: &str,
+    (message, job): (jetstream::Message, FarmJob),
+    outcome: Result<Vec<u8>, FarmFailure>,
+) {
+    let FarmJob { config_hash, batch, chunk, attempt, .. } = job;
+    let result = FarmResult { config_hash, batch, chunk, attempt, worker: "honest".into(), outcome };
+    let subject = engine.names().result(Place { batch, chunk }, &name.parse().unwrap());
+    engine.publish(subject, &engine.unique(), result.encode()).await.unwrap();
+    message.double_ack().await.unwrap();
 }
 
 /// One of them has no proving keys but those of the farm; and nothing is left when the batch is proven.
@@ -124,9 +150,10 @@ async fn another_coordinator_has_nothing_proven_again() {
     let worker = rig.worker(&chain, "left", Some(&folder));
     let first = rig.coordinate(&chain, 12, "one", false).await;
     wait_until("a proof", || async { first.has_said("Proven") }).await;
+    first.end.cancel();
     first.token.cancel();
     assert!(first.task.await.unwrap().unwrap_err().is_end());
-    // What was at work is stored too.
+    // The process ends, and leaves its jobs: what was at work is stored too, and so is what waited.
     let engine = rig.engine(&chain, "looker").await;
     let (halls, _) = find(&engine).await;
     wait_until("nothing is at work", || async {
@@ -147,7 +174,6 @@ async fn a_liar_costs_only_time() {
     let (rig, chain, folder) = (Rig::start(), chain(CHAIN), keys_folder());
     let coordinating = rig.coordinate(&chain, 6, "one", false).await;
     let engine = rig.engine(&chain, "evil").await;
-    let name: WorkerName = "evil".parse().unwrap();
     // Made before a lease begins.
     let proofs = |deposits| jobs(&chain, deposits).iter().map(proof).collect::<Vec<_>>();
     let (own, other) = (proofs(6), proofs(5));
@@ -156,23 +182,11 @@ async fn a_liar_costs_only_time() {
     let of_another_batch = |chunk: u32| other[chunk as usize].clone();
     let lies: [&dyn Fn(u32) -> Vec<u8>; 4] = [&|_| vec![7; 300], &another, &of_another_batch, &|_| Vec::new()];
     for lie in lies {
-        let mut asked = queue.batch().max_messages(1).expires(Duration::from_secs(60)).messages().await.unwrap();
-        let message = asked.next().await.unwrap().unwrap();
-        let job = FarmJob::decode(&message.payload).unwrap();
-        let place = Place { batch: job.batch, chunk: job.chunk };
-        let result = FarmResult {
-            config_hash: job.config_hash,
-            batch: job.batch,
-            chunk: job.chunk,
-            attempt: job.attempt,
-            worker: "honest".into(),
-            outcome: Ok(lie(job.chunk)),
-        };
-        engine.publish(engine.names().result(place, &name), &engine.unique(), result.encode()).await.unwrap();
-        message.double_ack().await.unwrap();
+        let taken = take(&queue).await;
+        let proof = lie(taken.1.chunk);
+        answer(&engine, "evil", taken, Ok(proof)).await;
     }
-    let mut asked = queue.batch().max_messages(1).expires(Duration::from_secs(60)).messages().await.unwrap();
-    drop(asked.next().await.unwrap().unwrap());
+    drop(take(&queue).await);
     wait_until("all lies are found", || async { coordinating.figures().refused == 4 }).await;
     assert!(coordinating.has_said("dismissed: true") && !coordinating.has_said("Proven"));
     assert_eq!(coordinating.figures().workers_seen, 1, "the name in its subject counts");
@@ -201,13 +215,15 @@ async fn a_job_that_is_none_is_answered_and_does_not_come_again() {
         object: witness(place(chunk)),
         job_hash,
         attempt: 0,
+        lease: LEASE,
     };
+    share(&halls.keys, &VERIFYING, job(0).keys_hash, None).await.unwrap();
     // No message; of another chain; without a witness; and with one that is not the one it names.
     put(&halls.witnesses, &witness(place(3)), &[1, 2, 3]).await.unwrap();
     let other = FarmJob { config_hash: B256::ZERO, ..job(1) };
     let payloads = [vec![0xff; 300], other.encode(), job(2).encode(), job(3).encode(), vec![0; 3_000]];
     for (chunk, payload) in (0..).zip(payloads) {
-        engine.publish(engine.names().job(place(chunk)), &engine.unique(), payload).await.unwrap();
+        engine.publish(engine.names().job(place(chunk), 0), &engine.unique(), payload).await.unwrap();
     }
     let unnamed = engine.names().all_jobs().replace('>', "nobody.x");
     engine.publish(unnamed, &engine.unique(), job(0).encode()).await.unwrap();
@@ -223,10 +239,10 @@ async fn a_job_that_is_none_is_answered_and_does_not_come_again() {
     purge(&halls.results, engine.names().all_results()).await.unwrap();
     // And it is none the worse for it.
     assert_eq!(rig.coordinate(&chain, 3, "one", false).await.proofs().await, 1);
-    // With keys it comes as far as the bytes, which are those that were promised, and none of a chunk.
+    // And one whose bytes are those that were promised, and none of a chunk.
     put(&halls.witnesses, &witness(place(6)), &[1, 2, 3]).await.unwrap();
     let hollow = FarmJob { job_hash: keccak256([1, 2, 3]), ..job(6) };
-    engine.publish(engine.names().job(place(6)), &engine.unique(), hollow.encode()).await.unwrap();
+    engine.publish(engine.names().job(place(6), 0), &engine.unique(), hollow.encode()).await.unwrap();
     wait_until("it is answered", || async { worker.status().failed == 6 }).await;
     assert_eq!(worker.stop().await.proven, 1);
 }
@@ -240,6 +256,22 @@ async fn a_worker_without_keys_gives_its_jobs_back() {
     assert_eq!(keyless.stop().await.failed, 0);
     let worker = rig.worker(&chain, "left", Some(&folder));
     assert_eq!((coordinating.proofs().await, worker.stop().await.proven), (1, 1));
+}
+
+/// It says so of itself, and rests: whoever has the memory gets the job, which did not fail.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_without_memory_gives_its_jobs_back() {
+    let (rig, chain, folder) = (Rig::start(), chain(CHAIN), keys_folder());
+    let limits = ProverConfig { memory_bytes_max: 1 << 20, ..ProverConfig::default() };
+    let small = rig.worker_with(&chain, "small", Some(&folder), limits);
+    let coordinating = rig.coordinate(&chain, 3, "one", false).await;
+    wait_until("it gives it back", || async { small.status().returned > 0 }).await;
+    let reasons = small.readiness.reasons();
+    assert!(reasons.len() == 1 && reasons[0].starts_with("this machine: "), "{reasons:?}");
+    let worker = rig.worker(&chain, "left", Some(&folder));
+    assert_eq!(coordinating.figures().refused, 0);
+    assert_eq!((coordinating.proofs().await, worker.stop().await.proven), (1, 1));
+    assert_eq!(small.stop().await.failed, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -275,6 +307,113 @@ async fn a_worker_needs_what_is_documented_and_speaks_for_nobody_else() {
     let place = Place { batch: B256::repeat_byte(5), chunk: 0 };
     let other: WorkerName = "right".parse().unwrap();
     assert!(engine.publish(engine.names().result(place, &other), &engine.unique(), vec![1]).await.is_err());
-    assert!(engine.publish(engine.names().job(place), &engine.unique(), vec![1]).await.is_err());
+    assert!(engine.publish(engine.names().job(place, 0), &engine.unique(), vec![1]).await.is_err());
     assert!(purge(&halls.jobs, engine.names().all_jobs()).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_are_let_in_with_their_password_alone() {
+    let chain = chain(CHAIN);
+    let rig = Rig::with_users("authorization: { users: [ { user: coordinator, password: coordinator } ] }");
+    let engine = rig.engine(&chain, "coordinator").await;
+    wait_until("it is let in", || async { engine.is_connected() }).await;
+    assert_eq!(engine.obstacle(), None);
+    // A worker of another name, and so with a password that nobody has.
+    let worker = rig.worker(&chain, "nobody", None);
+    wait_until("it is told", || async { !worker.readiness.reasons().is_empty() }).await;
+    let reasons = worker.readiness.reasons();
+    assert!(reasons.len() == 1 && reasons[0].starts_with("the farm's user: "), "{reasons:?}");
+    worker.stop().await;
+    // And one that shows itself as nobody.
+    let mut address = rig.address("coordinator");
+    let password = "another".parse().unwrap();
+    for login in [None, Some(FarmLogin { user: "coordinator".into(), password })] {
+        address.login = login;
+        let engine = Engine::connect(&address, "looker", engine.names().clone()).await.unwrap();
+        wait_until("it is refused", || async { engine.obstacle().is_some_and(|obstacle| obstacle.is_refusal) }).await;
+        assert!(!engine.is_connected());
+    }
+}
+
+/// It comes back after a pause, each longer than the one before, and is told as soon as nobody is left who was ever of use.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chunk_that_no_worker_can_prove_is_a_trouble() {
+    let (rig, chain, folder) = (Rig::start(), chain(CHAIN), keys_folder());
+    let coordinating = rig.coordinate(&chain, 3, "one", false).await;
+    let engine = rig.engine(&chain, "broken").await;
+    let (_, queue) = find(&engine).await;
+    let (mut pauses, mut answered) = (Vec::new(), None);
+    for attempt in 0..3 {
+        let taken = take(&queue).await;
+        assert_eq!(taken.1.attempt, attempt);
+        pauses.extend(answered.map(|answered: Instant| answered.elapsed()));
+        answer(&engine, "broken", taken, Err(FarmFailure::Prove)).await;
+        answered = Some(Instant::now());
+    }
+    assert!(pauses[0] >= Duration::from_millis(900) && pauses[1] >= Duration::from_millis(1_900), "{pauses:?}");
+    let is_told = || coordinating.readiness.reasons().iter().any(|reason| reason.starts_with("the farm's proofs: "));
+    wait_until("it is told", || async { is_told() }).await;
+    let reasons = coordinating.readiness.reasons().concat();
+    assert!(reasons.contains("chunk 1 of batch 1 failed 3 times; the last, broken: "), "{reasons}");
+    // Whoever can prove it ends that.
+    let worker = rig.worker(&chain, "left", Some(&folder));
+    let readiness = coordinating.readiness.clone();
+    assert_eq!((coordinating.proofs().await, worker.stop().await.proven), (1, 1));
+    assert!(readiness.reasons().is_empty());
+}
+
+/// As anybody can who may take jobs at all.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_is_acknowledged_without_a_result_goes_out_again() {
+    let (rig, chain) = (Rig::start(), chain(CHAIN));
+    let coordinating = rig.coordinate_with(&chain, 3, "one", false, Duration::from_secs(1)).await;
+    let engine = rig.engine(&chain, "evil").await;
+    let (_, queue) = find(&engine).await;
+    let (message, first) = take(&queue).await;
+    message.double_ack().await.unwrap();
+    let (_, second) = take(&queue).await;
+    assert_eq!((first.attempt, second.attempt, first.lease), (0, 1, Duration::from_secs(1)));
+    assert!(!coordinating.has_said("Faulty"), "nobody is known to have had it");
+    coordinating.token.cancel();
+    assert!(coordinating.task.await.unwrap().unwrap_err().is_end());
+}
+
+/// Under the names of both keys, of the verifying ones and of the proving one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_object_under_the_name_of_a_key_is_replaced() {
+    let (rig, chain) = (Rig::start(), chain(CHAIN));
+    let engine = rig.engine(&chain, "evil").await;
+    wait_until("a connection", || async { engine.is_connected() }).await;
+    let halls = engine.make(LEASE).await.unwrap();
+    let keys_hash = tandem_circuits::groth16::key_set_hash(&VERIFYING);
+    let key = proving_key(keys_hash, tandem_circuits::circuit::CircuitId::ApplySmall.name());
+    put(&halls.keys, &key_set(keys_hash), &[1; 300]).await.unwrap();
+    put(&halls.keys, "other", &[2; 300]).await.unwrap();
+    let other = halls.keys.get("other").await.unwrap();
+    halls.keys.add_link(&key, &other).await.unwrap();
+    let worker = rig.worker(&chain, "left", None);
+    assert_eq!(rig.coordinate(&chain, 3, "one", true).await.proofs().await, 1);
+    assert_eq!(worker.stop().await.proven, 1);
+    // And between two batches.
+    put(&halls.keys, &key, &[3; 300]).await.unwrap();
+    let worker = rig.worker(&chain, "right", None);
+    assert_eq!(rig.coordinate(&chain, 6, "two", true).await.proofs().await, 2);
+    assert_eq!(worker.stop().await.proven, 2);
+}
+
+/// The same with a key that was torn on a worker's own disk: it alone is fetched anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_damaged_on_the_disk_is_fetched_anew() {
+    let (rig, chain) = (Rig::start(), chain(CHAIN));
+    let worker = rig.worker(&chain, "left", None);
+    assert_eq!(rig.coordinate(&chain, 3, "one", true).await.proofs().await, 1);
+    worker.stop().await;
+    let set = rig.path("left").join(hex::encode(tandem_circuits::groth16::key_set_hash(&VERIFYING)));
+    let file = std::fs::read_dir(set).unwrap().next().unwrap().unwrap().path();
+    let whole = std::fs::metadata(&file).unwrap().len();
+    std::fs::write(&file, [7; 100]).unwrap();
+    let worker = rig.worker(&chain, "left", None);
+    assert_eq!(rig.coordinate(&chain, 6, "two", false).await.proofs().await, 2);
+    worker.stop().await;
+    assert_eq!(std::fs::metadata(&file).unwrap().len(), whole);
 }

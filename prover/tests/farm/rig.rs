@@ -30,7 +30,8 @@ use tandem_payments::{
 use tandem_prover::validity::{
     BatchFile, Coordinator, CoordinatorConfig, Event, LocalWorker, Worker,
     farm::{
-        Engine, FarmAddress, FarmConfig, FarmCrew, Names, WorkerConfig, engine::Halls, run_worker, work::WorkStatus,
+        Engine, FarmAddress, FarmConfig, FarmCrew, FarmLogin, Names, WorkerConfig, engine::Halls, run_worker,
+        work::WorkStatus,
     },
     keys::ProvingKeys,
     service::{
@@ -145,10 +146,10 @@ impl Rig {
         self.folder.path().join(name)
     }
 
-    /// Where it is for a user of this name.
+    /// Where it is for a user of this name, which is its password too.
     pub fn address(&self, name: &str) -> FarmAddress {
-        let url = if self.has_users { self.nats.url_of(name) } else { self.nats.url() };
-        FarmAddress { servers: vec![url.parse().unwrap()], ca: None }
+        let login = || FarmLogin { user: name.into(), password: name.parse().unwrap() };
+        FarmAddress { servers: vec![self.nats.url().parse().unwrap()], login: self.has_users.then(login), ca: None }
     }
 
     /// A connection, for a test that speaks for itself.
@@ -158,11 +159,24 @@ impl Rig {
 
     /// Begins to prove a batch, with its file in a folder of this name.
     pub async fn coordinate(&self, chain: &ChainConfig, deposits: u8, folder: &str, shared: bool) -> Coordinating {
-        let config = FarmConfig { lease: LEASE, ..FarmConfig::default() };
+        self.coordinate_with(chain, deposits, folder, shared, LEASE).await
+    }
+
+    /// The same with another lease.
+    pub async fn coordinate_with(
+        &self,
+        chain: &ChainConfig,
+        deposits: u8,
+        folder: &str,
+        shared: bool,
+        lease: Duration,
+    ) -> Coordinating {
+        let config = FarmConfig { lease, ..FarmConfig::default() };
         let (told, status) = watch::channel(Status::default());
         let shared = shared.then(|| ProvingKeys { directory: keys_folder(), l1_chain_id: L1 });
         let engine = self.engine(chain, "coordinator").await;
-        let crew = FarmCrew::new(engine, chain.hash(), config, shared, told, &Readiness::default());
+        let (readiness, end) = (Readiness::default(), CancellationToken::new());
+        let crew = FarmCrew::new(engine, chain.hash(), config, shared, told, &readiness, end.clone());
         let (assembly, jobs) = prepared(chain, deposits).split();
         let coordinator = Coordinator::new(assembly, jobs, VERIFYING.clone(), CoordinatorConfig::default()).unwrap();
         let (token, said, path) = (CancellationToken::new(), Arc::<Mutex<Vec<String>>>::default(), self.path(folder));
@@ -173,11 +187,16 @@ impl Rig {
             let task = Task { coordinator, keys: &VERIFYING, keys_hash, file: &file, token: &cancelled };
             crew.prove(task, &mut |event: Event<'_>| heard.lock().unwrap().push(format!("{event:?}")))
         });
-        Coordinating { task, token, said, status }
+        Coordinating { task, token, end, readiness, said, status }
     }
 
     /// Starts a worker in this process. Without a folder of keys it is of no devnet, and has only those that the farm shares.
     pub fn worker(&self, chain: &ChainConfig, name: &str, keys: Option<&Path>) -> Working {
+        self.worker_with(chain, name, keys, ProverConfig::default())
+    }
+
+    /// The same with other limits.
+    pub fn worker_with(&self, chain: &ChainConfig, name: &str, keys: Option<&Path>, prover: ProverConfig) -> Working {
         let config = WorkerConfig {
             farm: self.address(name),
             config_hash: chain.hash(),
@@ -186,21 +205,26 @@ impl Rig {
             keys: keys.map(Into::into),
             cache: self.path(name),
             workers: NonZeroUsize::MIN,
-            prover: ProverConfig::default(),
+            prover,
         };
         let (token, (told, status)) = (CancellationToken::new(), watch::channel(WorkStatus::default()));
-        let cancelled = token.clone();
+        let (cancelled, readiness) = (token.clone(), Readiness::default());
+        let troubles = readiness.clone();
         let task = tokio::spawn(async move {
-            run_worker(config, told, &Readiness::default(), cancelled).await.unwrap();
+            run_worker(config, told, &troubles, cancelled).await.unwrap();
         });
-        Working { status, token, task }
+        Working { status, readiness, token, task }
     }
 }
 
 /// A coordinator at work.
 pub struct Coordinating {
     pub task: JoinHandle<Result<ProvenBatch, WorkError>>,
+    /// Ends its work on the batch.
     pub token: CancellationToken,
+    /// Says that its process ends.
+    pub end: CancellationToken,
+    pub readiness: Readiness,
     said: Arc<Mutex<Vec<String>>>,
     status: watch::Receiver<Status>,
 }
@@ -225,6 +249,7 @@ impl Coordinating {
 /// A worker at work.
 pub struct Working {
     pub status: watch::Receiver<WorkStatus>,
+    pub readiness: Readiness,
     token: CancellationToken,
     task: JoinHandle<()>,
 }

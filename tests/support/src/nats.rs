@@ -40,11 +40,6 @@ impl Nats {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
-    /// The same for a user, whose password is its name.
-    pub fn url_of(&self, user: &str) -> String {
-        format!("nats://{user}:{user}@127.0.0.1:{}", self.port)
-    }
-
     /// Ends it at once, as kill -9 does.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {

@@ -12,13 +12,14 @@ use tandem_circuits::groth16::{ProvenBatch, VerifyingKeys};
 use tandem_l1::Backoff;
 use tandem_service::Readiness;
 use tokio::{runtime::Handle, sync::watch};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     engine::Engine,
-    keys::{FarmKeysError, share},
+    keys::{FarmKeysError, SharedKeys, share},
     people::People,
     shift::{Batch, Farm, Memory, Shift},
-    troubles::{EngineTrouble, IdleTrouble},
+    troubles::{EngineTrouble, IdleTrouble, StuckTrouble},
 };
 use crate::validity::{
     keys::ProvingKeys,
@@ -36,7 +37,7 @@ use crate::validity::{
 pub struct FarmConfig {
     /// A job whose worker says nothing for so long goes to another: the engine's acknowledgement wait.
     pub lease: Duration,
-    /// A job of which no proof came for so long, since it was begun or else put out, is put out anew, whatever its worker says.
+    /// A job of which no proof came for so long since a worker began is put out anew, whatever its worker says; and so is one that a worker holds for so long without a word.
     pub patience: Duration,
 }
 
@@ -54,15 +55,17 @@ pub struct FarmCrew {
     config_hash: B256,
     config: FarmConfig,
     /// The proving keys that the farm gets, if it does.
-    shared: Option<ProvingKeys>,
+    shared: Option<SharedKeys>,
     runtime: Handle,
     status: watch::Sender<Status>,
+    /// Cancelled when the process ends: what is out then is still wanted.
+    end: CancellationToken,
     /// What lasts from batch to batch. A lock, since the service has one batch proven at a time, and whoever comes too early waits.
     memory: Mutex<Memory>,
 }
 
 impl FarmCrew {
-    /// The farm of the chain whose configuration has this hash. With `shared`, workers that have no proving keys get these.
+    /// The farm of the chain whose configuration has this hash. With `shared`, workers that have no proving keys get these. `end` is cancelled when the process ends.
     ///
     /// # Panics
     /// Outside of a runtime.
@@ -73,10 +76,16 @@ impl FarmCrew {
         shared: Option<ProvingKeys>,
         status: watch::Sender<Status>,
         readiness: &Readiness,
+        end: CancellationToken,
     ) -> Self {
-        let (engine_trouble, idle) = (EngineTrouble::new(readiness), IdleTrouble::new(readiness));
-        let memory = Mutex::new(Memory { people: People::default(), engine: engine_trouble, idle });
-        Self { engine, config_hash, config, shared, runtime: Handle::current(), status, memory }
+        let memory = Memory {
+            people: People::default(),
+            engine: EngineTrouble::new(readiness),
+            idle: IdleTrouble::new(readiness),
+            stuck: StuckTrouble::new(readiness),
+        };
+        let (shared, memory) = (shared.map(SharedKeys::new), Mutex::new(memory));
+        Self { engine, config_hash, config, shared, runtime: Handle::current(), status, end, memory }
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -123,7 +132,7 @@ impl Crew for FarmCrew {
             return Ok(coordinator.into_assembly().finish().map_err(ProvingError::from)?);
         }
         let (engine, config, status) = (&self.engine, self.config, &self.status);
-        let farm = Farm { engine, config, keys, shared: self.shared.as_ref(), status };
+        let farm = Farm { engine, config, keys, shared: self.shared.as_ref(), status, end: &self.end };
         let batch = Batch::new(self.config_hash, keys_hash, coordinator.assembly());
         let mut memory = self.memory();
         let shift = Shift::new(farm, batch, coordinator, file, &mut memory, observe);

@@ -2,39 +2,33 @@
 //!
 //! The coordinator makes streams, buckets and the consumer; workers only find them, so that an operator can forbid workers to make anything.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::time::Duration;
 
 use async_nats::{
-    ConnectOptions, Event, HeaderMap, ServerAddr, Subscriber,
+    ClientError, ConnectErrorKind, ConnectOptions, Event, HeaderMap, ServerAddr, ServerError, Subscriber,
     connection::State,
     header::NATS_MESSAGE_ID,
     jetstream::{
         self, Context,
         consumer::{AckPolicy, PullConsumer, pull},
-        object_store::{self, GetErrorKind, InfoErrorKind, ObjectStore},
+        object_store::{self, ObjectStore},
         stream::{self, DiscardPolicy, RetentionPolicy, StorageType, Stream},
     },
 };
 use futures::TryStreamExt;
-use tokio::{
-    fs::File,
-    io::{AsyncReadExt, AsyncWriteExt},
-    sync::watch,
-    time::timeout,
-};
+use tokio::{sync::watch, time::timeout};
 
 use super::{
+    address::{FarmAddress, FarmLogin},
     error::FarmError,
     names::{Names, WORKERS},
 };
 
 /// A request that gets no answer is given up after this.
-const ANSWER_MAX: Duration = Duration::from_secs(10);
-/// An object of which nothing comes for so long is given up.
-const OBJECT_SILENCE_MAX: Duration = Duration::from_secs(30);
+pub const ANSWER_MAX: Duration = Duration::from_secs(10);
+/// Messages of one subscription that wait to be read; those that come after them are dropped. The engine sends at most 32 MiB of an object ahead, in parts of 128 KiB and some
+/// marks between them; of words of life, anybody who may speak sends as many as he likes, each as long as the server takes.
+const UNREAD_MAX: usize = 320;
 /// Longest wait between two tries to connect.
 const RECONNECT_MAX: Duration = Duration::from_secs(2);
 /// Jobs that wait or are at work: more chunks than a batch has.
@@ -52,13 +46,28 @@ const DUPLICATES: Duration = Duration::from_secs(120);
 /// Workers that ask for a job at a time.
 const ASKERS_MAX: i64 = 4_096;
 
-/// Where the engine is, and how it is known.
-#[derive(Clone, Debug)]
-pub struct FarmAddress {
-    /// Its servers, with user and password if it asks for them.
-    pub servers: Vec<ServerAddr>,
-    /// File with the certificates that its servers' are signed by; the system's if absent.
-    pub ca: Option<PathBuf>,
+/// What kept it from connecting last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    /// As the client says it.
+    pub why: String,
+    /// User and password are not those of anybody whom the server lets in.
+    pub is_refusal: bool,
+}
+
+impl Obstacle {
+    /// What an event says of one, if it does.
+    fn of(event: &Event) -> Option<Self> {
+        let is_refusal = match event {
+            Event::ServerError(error) => *error == ServerError::AuthorizationViolation,
+            // The kind alone is left of what the server answers to a first word.
+            Event::ClientError(error) => {
+                *error == ClientError::Other(ConnectErrorKind::AuthorizationViolation.to_string())
+            }
+            _ => return None,
+        };
+        Some(Self { why: event.to_string(), is_refusal })
+    }
 }
 
 /// A connection to the engine, which comes back by itself. Cheap to clone.
@@ -67,7 +76,7 @@ pub struct Engine {
     context: Context,
     names: Names,
     /// The last thing that kept it from connecting.
-    obstacle: watch::Receiver<Option<String>>,
+    obstacle: watch::Receiver<Option<Obstacle>>,
 }
 
 /// Streams and buckets of a chain.
@@ -91,10 +100,10 @@ impl Engine {
     pub async fn connect(address: &FarmAddress, name: &str, names: Names) -> Result<Self, FarmError> {
         let (tell, obstacle) = watch::channel(None);
         let heard = move |event: Event| {
-            match event {
-                Event::Connected => drop(tell.send_replace(None)),
-                Event::ServerError(_) | Event::ClientError(_) => drop(tell.send_replace(Some(event.to_string()))),
-                _ => {}
+            if event == Event::Connected {
+                tell.send_replace(None);
+            } else if let Some(obstacle) = Obstacle::of(&event) {
+                tell.send_replace(Some(obstacle));
             }
             std::future::ready(())
         };
@@ -105,8 +114,16 @@ impl Engine {
             .name(name)
             .retry_on_initial_connect()
             .request_timeout(Some(ANSWER_MAX))
+            .subscription_capacity(UNREAD_MAX)
+            // The addresses are those that the operator names, and no others that whoever answers there names.
+            .ignore_discovered_servers()
+            // One server that is to be spoken with in secret is enough: user and password go to all of them.
+            .require_tls(address.servers.iter().any(ServerAddr::tls_required))
             .reconnect_delay_callback(delay)
             .event_callback(heard);
+        if let Some(FarmLogin { user, password }) = &address.login {
+            options = options.user_and_password(user.clone(), password.text().into());
+        }
         if let Some(path) = &address.ca {
             let unreadable = |error| FarmError::Certificates { path: path.clone(), error };
             tokio::fs::metadata(path).await.map_err(unreadable)?;
@@ -127,7 +144,7 @@ impl Engine {
     }
 
     /// What keeps it from connecting, if anything is known of it.
-    pub fn obstacle(&self) -> Option<String> {
+    pub fn obstacle(&self) -> Option<Obstacle> {
         self.obstacle.borrow().clone()
     }
 
@@ -275,6 +292,15 @@ pub async fn purge(stream: &Stream, subjects: String) -> Result<(), FarmError> {
     Ok(())
 }
 
+/// How many jobs workers have, as far as the engine knows: delivered, and neither acknowledged nor gone. Those that went back for a while are among them.
+///
+/// # Errors
+/// If the engine does not say.
+pub async fn at_work(jobs: &Stream) -> Result<usize, FarmError> {
+    let workers = jobs.consumer_info(WORKERS).await.map_err(FarmError::engine("asking for the workers' consumer"))?;
+    Ok(workers.num_ack_pending)
+}
+
 /// The subjects of a stream's messages, of those that match.
 ///
 /// # Errors
@@ -283,96 +309,4 @@ pub async fn subjects(stream: &Stream, matching: String) -> Result<Vec<String>, 
     let found = stream.info_with_subjects(matching).await.map_err(FarmError::engine("listing jobs"))?;
     let found = found.map_ok(|(subject, _)| subject).try_collect().await;
     found.map_err(FarmError::engine("listing jobs"))
-}
-
-/// Puts an object into a bucket, in the place of one of this name.
-///
-/// # Errors
-/// If the engine does not take it.
-pub async fn put(bucket: &ObjectStore, name: &str, bytes: &[u8]) -> Result<(), FarmError> {
-    let mut reader = bytes;
-    bucket.put(name, &mut reader).await.map_err(FarmError::engine("storing an object"))?;
-    Ok(())
-}
-
-/// Puts a file into a bucket.
-///
-/// # Errors
-/// If it cannot be read, or the engine does not take it.
-pub async fn put_file(bucket: &ObjectStore, name: &str, path: &Path) -> Result<(), FarmError> {
-    let unreadable = |error| FarmError::File { path: path.into(), error };
-    let mut file = File::open(path).await.map_err(unreadable)?;
-    bucket.put(name, &mut file).await.map_err(FarmError::engine("storing an object"))?;
-    Ok(())
-}
-
-/// Whether a bucket has an object.
-///
-/// # Errors
-/// If the engine does not say.
-pub async fn has(bucket: &ObjectStore, name: &str) -> Result<bool, FarmError> {
-    match bucket.info(name).await {
-        Ok(info) => Ok(!info.deleted),
-        Err(error) if error.kind() == InfoErrorKind::NotFound => Ok(false),
-        Err(error) => Err(FarmError::engine("looking for an object")(error)),
-    }
-}
-
-/// An object's bytes; nothing if there is none, or it is longer than `bytes_max`.
-///
-/// # Errors
-/// If the engine does not give it.
-pub async fn get(bucket: &ObjectStore, name: &str, bytes_max: usize) -> Result<Option<Vec<u8>>, FarmError> {
-    let doing = "reading an object";
-    let object = match bucket.get(name).await {
-        Ok(object) if object.info().size <= bytes_max => object,
-        Ok(_) => return Ok(None),
-        Err(error) if error.kind() == GetErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(FarmError::engine(doing)(error)),
-    };
-    let mut bytes = Vec::new();
-    // What it says of its length and what comes are two things.
-    let limit = bytes_max as u64 + 1;
-    let read = timeout(OBJECT_SILENCE_MAX, object.take(limit).read_to_end(&mut bytes)).await;
-    read.map_err(|_| FarmError::Silent { doing })?.map_err(FarmError::engine(doing))?;
-    Ok((bytes.len() <= bytes_max).then_some(bytes))
-}
-
-/// Writes an object to a file, in one step; whether there is one, no longer than `bytes_max`. `told` hears how many bytes have come, now and then.
-///
-/// # Errors
-/// If the engine does not give it, or the file cannot be written.
-pub async fn get_file(
-    bucket: &ObjectStore,
-    name: &str,
-    bytes_max: u64,
-    path: &Path,
-    told: &mut (dyn FnMut(u64, u64) + Send),
-) -> Result<bool, FarmError> {
-    let doing = "reading an object";
-    let mut object = match bucket.get(name).await {
-        Ok(object) if object.info().size as u64 <= bytes_max => object,
-        Ok(_) => return Ok(false),
-        Err(error) if error.kind() == GetErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(FarmError::engine(doing)(error)),
-    };
-    let size = object.info().size as u64;
-    let failed = |error| FarmError::File { path: path.into(), error };
-    // Named by process, so that two that share a folder do not write into one file.
-    let partial = path.with_extension(format!("{}.partial", std::process::id()));
-    let mut file = File::create(&partial).await.map_err(failed)?;
-    let (mut buffer, mut come) = (vec![0; 256 << 10], 0_u64);
-    while come < size {
-        let read = timeout(OBJECT_SILENCE_MAX, object.read(&mut buffer)).await;
-        let length = read.map_err(|_| FarmError::Silent { doing })?.map_err(FarmError::engine(doing))?;
-        if length == 0 {
-            return Err(FarmError::Silent { doing });
-        }
-        file.write_all(buffer.get(..length).unwrap_or_default()).await.map_err(failed)?;
-        come = come.saturating_add(length as u64);
-        told(come, size);
-    }
-    file.sync_all().await.map_err(failed)?;
-    tokio::fs::rename(&partial, path).await.map_err(failed)?;
-    Ok(true)
 }

@@ -31,6 +31,18 @@ pub enum FarmError {
         #[source]
         error: io::Error,
     },
+    /// The file with the password has none that can be read.
+    #[error("--farm-password-file: {path}: {error}")]
+    PasswordFile {
+        /// The file's path.
+        path: PathBuf,
+        /// What the operating system said, or that there is no password.
+        #[source]
+        error: io::Error,
+    },
+    /// A user without a password.
+    #[error("--farm-user has no password: give --farm-password-file, or TANDEM_FARM_PASSWORD")]
+    NoPassword,
     /// A file that goes to the object store, or comes from it, cannot be read or written.
     #[error("{path}: {error}")]
     File {
@@ -43,6 +55,11 @@ pub enum FarmError {
 }
 
 impl FarmError {
+    /// Whether it is this machine's own, a full disk for example, and none of the engine's.
+    pub fn is_own(&self) -> bool {
+        matches!(self, Self::File { .. })
+    }
+
     /// Makes an error of the client's one of these.
     pub(super) fn engine<E: Into<async_nats::Error>>(doing: &'static str) -> impl FnOnce(E) -> Self {
         move |source| Self::Engine { doing, source: source.into() }

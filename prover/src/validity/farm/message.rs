@@ -2,6 +2,8 @@
 //!
 //! Every byte is adversarial: lengths are checked before anything is decoded, and each field after that. What a job or a proof means is not decided here.
 
+use std::time::Duration;
+
 use alloy::primitives::B256;
 use prost::Message;
 use tandem_circuits::{
@@ -16,6 +18,8 @@ pub const MESSAGE_BYTES_MAX: usize = 2_048;
 const VERSION: u32 = 1;
 /// The longest name of an object or a worker, in bytes.
 const NAME_BYTES_MAX: usize = 128;
+/// The shortest lease of a job that is believed, and the longest: what the coordinator's flags and tests allow, in milliseconds.
+const LEASE_MS: (u64, u64) = (100, 3_600_000);
 /// Stages of a proof, in their order.
 const STAGES: [Stage; 6] = [Stage::Witness, Stage::Quotient, Stage::A, Stage::B, Stage::C, Stage::Verify];
 
@@ -73,6 +77,8 @@ pub struct FarmJob {
     pub job_hash: B256,
     /// How often the chunk was put out before.
     pub attempt: u32,
+    /// How long its worker may be silent before it goes to another; read, it is between a tenth of a second and an hour.
+    pub lease: Duration,
 }
 
 /// What became of a job.
@@ -103,7 +109,7 @@ pub struct FarmAlive {
     pub attempt: u32,
     /// Name of the worker, as it says.
     pub worker: String,
-    /// The stage of the proof that begins.
+    /// The stage of the proof that it is at.
     pub stage: Stage,
 }
 
@@ -165,6 +171,7 @@ impl FarmJob {
             object: self.object.clone(),
             job_hash: self.job_hash.to_vec(),
             attempt: self.attempt,
+            lease_ms: u64::try_from(self.lease.as_millis()).unwrap_or(u64::MAX),
         };
         message.encode_to_vec()
     }
@@ -187,6 +194,7 @@ impl FarmJob {
             object: name("object", message.object)?,
             job_hash: hash("job_hash", &message.job_hash)?,
             attempt: message.attempt,
+            lease: Duration::from_millis(message.lease_ms.clamp(LEASE_MS.0, LEASE_MS.1)),
         })
     }
 }
@@ -302,6 +310,7 @@ mod tests {
             object: "a/5".into(),
             job_hash: B256::repeat_byte(6),
             attempt: 7,
+            lease: Duration::from_secs(60),
         }
     }
 
@@ -313,6 +322,10 @@ mod tests {
     #[test]
     fn what_is_said_is_heard() {
         assert_eq!(FarmJob::decode(&job().encode()).unwrap(), job());
+        for (said, heard) in [(Duration::ZERO, 100), (Duration::MAX, 3_600_000)] {
+            let found = FarmJob::decode(&FarmJob { lease: said, ..job() }.encode()).unwrap();
+            assert_eq!(found.lease, Duration::from_millis(heard), "a lease is bounded");
+        }
         let proof = vec![9; PROOF_BYTES_MAX];
         for outcome in [Ok(proof), Err(FarmFailure::Witness), Err(FarmFailure::Panic), Err(FarmFailure::Unknown)] {
             let said = result(outcome);

@@ -15,24 +15,29 @@
 //! A job is acknowledged after its result is stored, and a result counts after its proof verified and is on disk. So a kill -9 costs, of a worker, its proof under way; of the
 //! engine, nothing that it had confirmed; of the coordinator, nothing: when it comes back it derives the same batch, names it by the same hash, and finds jobs and results.
 //!
-//! Adversarial: workers, and whoever else may publish there. They can take jobs and return nothing, return what is no proof, and speak in others' names unless the engine is
-//! told who may publish on whose subject. All of it costs time: a job without a result goes out again, and nothing is used that does not verify. The coordinator is one for
-//! each chain: it deletes the jobs of batches that are not its own.
+//! Adversarial: workers, and whoever else may publish there. They can take jobs and return nothing, acknowledge or give back what another has, return what is no proof, and speak
+//! in others' names unless the engine is told who may publish on whose subject. All of it costs time: a job without a result goes out again, the more rarely the more often that
+//! happened (`board`), and nothing is used that does not verify. The coordinator is one for each chain: it deletes the jobs of batches that are not its own.
 
+pub mod address;
+mod board;
+mod cache;
 pub mod crew;
 pub mod engine;
 pub mod error;
 pub mod keys;
 pub mod message;
 pub mod names;
+pub mod objects;
 mod people;
 mod reader;
 mod shift;
 mod troubles;
 pub mod work;
 
+pub use address::{FarmAddress, FarmLogin, Password};
 pub use crew::{FarmConfig, FarmCrew};
-pub use engine::{Engine, FarmAddress};
+pub use engine::Engine;
 pub use error::FarmError;
 pub use message::{FarmAlive, FarmFailure, FarmJob, FarmResult};
 pub use names::{Names, Place, WorkerName};

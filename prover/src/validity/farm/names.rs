@@ -1,7 +1,7 @@
 //! What streams, subjects and buckets of a chain are called in the engine. All of it follows from the chain's configuration, so that chains share a server and do not mix.
 //!
 //! ```text
-//! stream tandem-CHAIN-jobs       tandem.CHAIN.jobs.BATCH.CHUNK
+//! stream tandem-CHAIN-jobs       tandem.CHAIN.jobs.BATCH.CHUNK.ATTEMPT
 //! stream tandem-CHAIN-results    tandem.CHAIN.results.BATCH.CHUNK.WORKER
 //! not stored                     tandem.CHAIN.alive.BATCH.CHUNK.WORKER
 //! bucket tandem-CHAIN-witnesses  BATCH/CHUNK
@@ -111,9 +111,14 @@ impl Names {
         format!("tandem.{}.jobs.{}.>", self.chain, hex::encode(batch))
     }
 
-    /// Subject of a job.
-    pub fn job(&self, place: Place) -> String {
-        format!("tandem.{}.jobs.{}.{}", self.chain, hex::encode(place.batch), place.chunk)
+    /// Subjects of a chunk's jobs, of all attempts.
+    pub fn jobs_at(&self, place: Place) -> String {
+        format!("tandem.{}.jobs.{}.{}.*", self.chain, hex::encode(place.batch), place.chunk)
+    }
+
+    /// Subject of a job. The attempt is part of it, so that a list of subjects tells which job of a chunk is out.
+    pub fn job(&self, place: Place, attempt: u32) -> String {
+        format!("tandem.{}.jobs.{}.{}.{attempt}", self.chain, hex::encode(place.batch), place.chunk)
     }
 
     /// Subjects of all results.
@@ -141,10 +146,10 @@ impl Names {
         format!("tandem.{}.alive.{}.{}.{worker}", self.chain, hex::encode(place.batch), place.chunk)
     }
 
-    /// The chunk of a job's subject; none if it is no such subject of this chain.
-    pub fn place_of_job(&self, subject: &str) -> Option<Place> {
+    /// Chunk and attempt of a job's subject; none if it is no such subject of this chain.
+    pub fn place_of_job(&self, subject: &str) -> Option<(Place, u32)> {
         match self.parts(subject, "jobs")?.as_slice() {
-            [batch, chunk] => place(batch, chunk),
+            [batch, chunk, attempt] => Some((place(batch, chunk)?, attempt.parse().ok()?)),
             _ => None,
         }
     }
@@ -195,21 +200,23 @@ mod tests {
         let (names, other) = (Names::new(B256::repeat_byte(1)), Names::new(B256::repeat_byte(2)));
         let place = Place { batch: B256::repeat_byte(0xab), chunk: 7 };
         let worker: WorkerName = "left-4711".parse().unwrap();
-        assert_eq!(names.place_of_job(&names.job(place)), Some(place));
+        assert_eq!(names.place_of_job(&names.job(place, 3)), Some((place, 3)));
         for subject in [names.result(place, &worker), names.alive(place, &worker)] {
             assert_eq!(names.place_of_worker(&subject), Some((place, worker.clone())));
             assert_eq!((other.place_of_worker(&subject), names.place_of_job(&subject)), (None, None));
         }
-        assert_eq!(other.place_of_job(&names.job(place)), None);
+        assert_eq!(other.place_of_job(&names.job(place, 3)), None);
         let batch = hex::encode(place.batch);
         let chain = hex::encode(B256::repeat_byte(1));
         for wrong in [
             format!("tandem.{chain}.jobs.{batch}"),
-            format!("tandem.{chain}.jobs.{batch}.x"),
-            format!("tandem.{chain}.jobs.0x{batch}.1"),
-            format!("tandem.{chain}.jobs.ab.1"),
-            format!("tandem.{chain}.jobs.{batch}.1.2"),
-            format!("tandem.{chain}.{batch}.1"),
+            format!("tandem.{chain}.jobs.{batch}.1"),
+            format!("tandem.{chain}.jobs.{batch}.x.1"),
+            format!("tandem.{chain}.jobs.{batch}.1.x"),
+            format!("tandem.{chain}.jobs.0x{batch}.1.1"),
+            format!("tandem.{chain}.jobs.ab.1.1"),
+            format!("tandem.{chain}.jobs.{batch}.1.2.3"),
+            format!("tandem.{chain}.{batch}.1.1"),
             String::new(),
         ] {
             assert_eq!(names.place_of_job(&wrong), None, "{wrong}");

@@ -29,6 +29,11 @@ impl People {
         (number, is_new)
     }
 
+    /// The name of a number; none of the one that many share.
+    pub fn name(&self, worker: WorkerId) -> Option<&WorkerName> {
+        self.numbers.iter().find(|(_, number)| **number == worker).map(|(name, _)| name)
+    }
+
     /// How many there are.
     pub fn count(&self) -> u64 {
         self.numbers.len() as u64
@@ -44,6 +49,7 @@ mod tests {
         let (mut people, name) = (People::default(), |number: u32| format!("w{number}").parse().unwrap());
         assert_eq!(people.number(&name(7)), (WorkerId(0), true));
         assert_eq!(people.number(&name(7)), (WorkerId(0), false));
+        assert_eq!((people.name(WorkerId(0)), people.name(WorkerId(9))), (Some(&name(7)), None));
         for number in 1_000..6_000 {
             people.number(&name(number));
         }

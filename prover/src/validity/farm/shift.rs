@@ -1,16 +1,18 @@
 //! One batch's work in a farm, seen from its coordinator: puts out what is not proven yet, hears what comes back, puts out again what was no proof.
 //!
 //! Jobs, leases and results lie with the engine, so that nothing here need survive: a session begins with what the engine has, and so it does after an outage and in a new process.
-//! Adversarial: whatever the engine hands out. What a job's lease does not settle, [`FarmConfig::patience`] does: a worker that holds a job for ever, or acknowledges it
-//! and stays silent.
+//! Adversarial: whatever the engine hands out. What a job's lease does not settle, the [`Board`] does, by what the engine lists and by [`FarmConfig::patience`]: a worker that
+//! holds a job for ever, or acknowledges it and stays silent.
+
+mod jobs;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     time::{Duration, Instant},
 };
 
 use alloy::primitives::{B256, keccak256};
-use async_nats::Message;
+use async_nats::{Message, datetime::DateTime};
 use futures::StreamExt;
 use tandem_circuits::groth16::{Assembly, ProvenBatch, VerifyingKeys};
 use tandem_l1::Backoff;
@@ -21,20 +23,20 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
+    board::{Board, Word},
     crew::FarmConfig,
-    engine::{Engine, Halls, purge, put, subjects},
+    engine::{Engine, Halls, at_work, purge},
     error::FarmError,
-    keys::{FarmKeysError, share},
-    message::{FarmAlive, FarmFailure, FarmJob, FarmResult},
-    names::{Place, WorkerName, witness},
+    keys::{FarmKeysError, SharedKeys, share},
+    message::{FarmAlive, FarmFailure, FarmResult},
+    names::WorkerName,
     people::People,
     reader::{Read, read_results},
-    troubles::{EngineTrouble, IdleTrouble},
+    troubles::{EngineTrouble, IdleTrouble, LastFault, StuckTrouble},
 };
 use crate::validity::{
     coordinator::{Coordinator, Fault, WorkerId},
     file::{BatchFile, BatchFileError},
-    keys::ProvingKeys,
     pool::{Event, ProvingError},
     service::{crew::CrewError, status::Status, work::WorkError},
     worker::WorkFailed,
@@ -44,6 +46,10 @@ use crate::validity::{
 const LOOK: Duration = Duration::from_secs(1);
 /// What is left behind is cleaned up for so long at most.
 const CLEAN_MAX: Duration = Duration::from_secs(10);
+/// A worker that was heard of in so many leases is there.
+const LATE_LEASES: u32 = 10;
+/// Nobody who was heard of in so many leases is at work.
+const IDLE_LEASES: u32 = 2;
 /// Results that are read ahead.
 const READ_AHEAD: usize = 64;
 
@@ -79,9 +85,11 @@ pub struct Farm<'a> {
     /// The keys that judge proofs.
     pub keys: &'a VerifyingKeys,
     /// The proving keys that workers get, if they do.
-    pub shared: Option<&'a ProvingKeys>,
+    pub shared: Option<&'a SharedKeys>,
     /// Hears the figures.
     pub status: &'a watch::Sender<Status>,
+    /// Cancelled when the process ends.
+    pub end: &'a CancellationToken,
 }
 
 /// What a crew keeps from batch to batch.
@@ -93,24 +101,8 @@ pub struct Memory {
     pub engine: EngineTrouble,
     /// Whether anybody takes jobs.
     pub idle: IdleTrouble,
-}
-
-/// A job that is out.
-#[derive(Clone, Copy, Debug)]
-struct Out {
-    /// How often it was put out before; not known of what another process put out.
-    attempt: Option<u32>,
-    since: Instant,
-    /// Who has it, and since when, as far as was heard.
-    taken: Option<(WorkerId, Instant)>,
-    /// It was told that a worker lost it.
-    is_lost: bool,
-}
-
-impl Out {
-    fn new(attempt: Option<u32>) -> Self {
-        Self { attempt, since: Instant::now(), taken: None, is_lost: false }
-    }
+    /// Whether anybody gets on with them.
+    pub stuck: StuckTrouble,
 }
 
 /// Why a session ended before the batch was proven.
@@ -146,9 +138,17 @@ pub struct Shift<'a> {
     file: &'a BatchFile,
     memory: &'a mut Memory,
     observe: &'a mut dyn FnMut(Event<'_>),
-    out: BTreeMap<u32, Out>,
+    board: Board,
+    /// When each worker was last heard of, those apart that were heard of before this.
+    heard: BTreeMap<WorkerId, Instant>,
+    /// What went wrong last.
+    last: Option<LastFault>,
+    /// All results from before this were read. What they say of failures was told by whoever heard them then.
+    has_caught_up: bool,
     /// The result that is read next, by its place in the stream.
     next: u64,
+    /// When the stream of results was made that this is the place in.
+    made: Option<DateTime>,
 }
 
 impl<'a> Shift<'a> {
@@ -161,7 +161,9 @@ impl<'a> Shift<'a> {
         memory: &'a mut Memory,
         observe: &'a mut dyn FnMut(Event<'_>),
     ) -> Self {
-        Self { farm, batch, coordinator, file, memory, observe, out: BTreeMap::new(), next: 1 }
+        let board = Board::new(farm.config.lease);
+        let (heard, last, has_caught_up) = (BTreeMap::new(), None, false);
+        Self { farm, batch, coordinator, file, memory, observe, board, heard, last, has_caught_up, next: 1, made: None }
     }
 
     /// Does it.
@@ -190,9 +192,13 @@ impl<'a> Shift<'a> {
         }
         let missing = self.coordinator.missing();
         self.memory.idle.is_over();
+        self.memory.stuck.is_over();
         self.farm.status.send_modify(|status| status.farm(|farm| farm.jobs_waiting = 0));
-        // Whoever is away now finds what is left when the next batch begins.
-        let _ = tokio::time::timeout(CLEAN_MAX, self.clean(missing == 0)).await;
+        // A process that ends leaves its jobs to the workers, and finds their proofs when it is back.
+        if missing == 0 || !self.farm.end.is_cancelled() {
+            // What an engine that is away now keeps is found when the next batch begins.
+            let _ = tokio::time::timeout(CLEAN_MAX, self.clean(missing == 0)).await;
+        }
         if missing > 0 {
             return Err(ProvingError::Cancelled { missing }.into());
         }
@@ -207,10 +213,11 @@ impl<'a> Shift<'a> {
         share(&halls.keys, self.farm.keys, self.batch.keys_hash, self.farm.shared).await?;
         let mut alive = self.farm.engine.listen(names.alive_of(self.batch.hash)).await?;
         // Jobs before results: a job that is not there then was never put out, or its result is.
-        let listed = self.listed(&halls).await?;
-        if halls.results.cached_info().state.last_sequence.saturating_add(1) < self.next {
-            // The engine has lost its memory.
-            self.next = 1;
+        let before = self.tidy(&halls).await?;
+        let results = halls.results.cached_info();
+        if self.made != Some(results.created) || results.state.last_sequence.saturating_add(1) < self.next {
+            // The engine has lost its memory, or this is the first look at it.
+            (self.made, self.next) = (Some(results.created), 1);
         }
         let (tell, mut results) = mpsc::channel(READ_AHEAD);
         let reading = read_results(halls.results.clone(), names.results_of(self.batch.hash), self.next, tell);
@@ -218,6 +225,7 @@ impl<'a> Shift<'a> {
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut is_caught_up = false;
+        let mut listing = Instant::now();
         while self.coordinator.missing() > 0 {
             tokio::select! {
                 read = results.recv() => match read {
@@ -226,8 +234,8 @@ impl<'a> Shift<'a> {
                         self.hear(&halls, &subject, &payload).await?;
                     }
                     Some(Ok(Read::CaughtUp)) => {
-                        self.put_out(&halls, &listed).await?;
-                        is_caught_up = true;
+                        self.put_out(&halls, &before).await?;
+                        (is_caught_up, self.has_caught_up, listing) = (true, true, Instant::now());
                         backoff.reset();
                         self.memory.engine.is_over();
                     }
@@ -243,66 +251,15 @@ impl<'a> Shift<'a> {
                         return Err(FarmError::Away.into());
                     }
                     if is_caught_up {
+                        if listing.elapsed() >= self.farm.config.lease {
+                            self.list(&halls).await?;
+                            listing = Instant::now();
+                        }
                         self.look(&halls).await?;
                     }
                 }
             }
         }
-        Ok(())
-    }
-
-    /// The chunks whose jobs the engine has. Those of other batches are deleted: they are not wanted any more.
-    async fn listed(&self, halls: &Halls) -> Result<BTreeSet<u32>, FarmError> {
-        let names = self.farm.engine.names();
-        let (mut own, mut others) = (BTreeSet::new(), BTreeSet::new());
-        for subject in subjects(&halls.jobs, names.all_jobs()).await? {
-            match names.place_of_job(&subject) {
-                Some(Place { batch, chunk }) if batch == self.batch.hash => own.insert(chunk),
-                Some(Place { batch, .. }) => others.insert(names.jobs_of(batch)),
-                // Nobody of us put it there, and nobody takes it.
-                None => others.insert(subject),
-            };
-        }
-        if !others.is_empty() {
-            tracing::info!(batches = others.len(), "deleting the farm's jobs of batches that are not wanted any more");
-        }
-        for subjects in others {
-            purge(&halls.jobs, subjects).await?;
-        }
-        if own.is_empty() {
-            self.farm.engine.empty_witnesses().await?;
-        }
-        Ok(own)
-    }
-
-    /// Puts out the jobs of all chunks without a proof, those apart that are out.
-    async fn put_out(&mut self, halls: &Halls, listed: &BTreeSet<u32>) -> Result<(), FarmError> {
-        let missing: Vec<u32> = self.coordinator.assembly().missing().collect();
-        for chunk in missing {
-            if listed.contains(&chunk) {
-                self.out.entry(chunk).or_insert_with(|| Out::new(None));
-            } else {
-                self.put(halls, chunk).await?;
-            }
-        }
-        self.count_waiting();
-        Ok(())
-    }
-
-    /// Puts a job out, in the place of what is out of it.
-    async fn put(&mut self, halls: &Halls, chunk: u32) -> Result<(), FarmError> {
-        let Some(job) = self.coordinator.job(chunk) else { return Ok(()) };
-        let (circuit, bytes) = (job.circuit(), job.encode());
-        let Batch { config_hash, keys_hash, index: batch_index, hash: batch } = self.batch;
-        let place = Place { batch, chunk };
-        let (object, job_hash) = (witness(place), keccak256(&bytes));
-        let attempt = self.out.get(&chunk).map_or(0, |out| out.attempt.unwrap_or_default().saturating_add(1));
-        put(&halls.witnesses, &object, &bytes).await?;
-        let subject = self.farm.engine.names().job(place);
-        purge(&halls.jobs, subject.clone()).await?;
-        let job = FarmJob { config_hash, keys_hash, batch_index, batch, chunk, circuit, object, job_hash, attempt };
-        self.farm.engine.publish(subject, &self.farm.engine.unique(), job.encode()).await?;
-        self.out.insert(chunk, Out::new(Some(attempt)));
         Ok(())
     }
 
@@ -316,9 +273,13 @@ impl<'a> Shift<'a> {
         let said = FarmResult::decode(payload)
             .ok()
             .filter(|said| (said.config_hash, said.batch, said.chunk) == (self.batch.config_hash, place.batch, chunk));
+        // Of what cannot be read nothing is known but whose it is: a fault, which brings nothing forward.
         let (attempt, outcome) =
             said.map_or((None, Err(FarmFailure::Unknown)), |said| (Some(said.attempt), said.outcome));
-        let (worker, out) = (self.person(&name), self.out.get(&chunk).copied());
+        if !self.has_caught_up && outcome.is_err() {
+            return Ok(());
+        }
+        let worker = self.person(&name);
         let was_trusted = self.coordinator.trusts(worker);
         let delivered = self.coordinator.deliver(worker, chunk, outcome.map_err(WorkFailed::from));
         let is_refused = delivered.is_err();
@@ -331,28 +292,22 @@ impl<'a> Shift<'a> {
         match delivered {
             Ok(_) => {
                 self.file.store(self.coordinator.assembly()).map_err(Ended::File)?;
-                self.out.remove(&chunk);
-                let began = out.map(|out| out.taken.map_or(out.since, |(_, began)| began));
-                let (took, missing) =
-                    (began.map_or(Duration::ZERO, |began| began.elapsed()), self.coordinator.missing());
-                (self.observe)(Event::Proven { chunk, took, missing });
-                self.count_waiting();
+                let (took, missing) = (self.board.proven(chunk, Instant::now()), self.coordinator.missing());
+                (self.observe)(Event::Proven { chunk, took: took.unwrap_or_default(), missing });
                 // A copy that is still out would be proven for nothing.
-                purge(&halls.jobs, self.farm.engine.names().job(place)).await?;
+                purge(&halls.jobs, self.farm.engine.names().jobs_at(place)).await?;
             }
             Err(fault) => {
-                if was_trusted {
+                if self.has_caught_up && was_trusted {
                     self.blame(chunk, worker, &name, &fault);
                 }
-                // Of an attempt before this one nothing follows: this one is out.
-                let current = out.and_then(|out| out.attempt);
-                let is_current = current.is_none() || attempt.is_none() || attempt == current;
-                if is_current && out.is_some() {
-                    self.put(halls, chunk).await?;
-                    self.count_waiting();
+                // It goes out again after a pause: who fails at once would have all chunks go round and round.
+                if attempt.is_some_and(|attempt| self.board.failed(chunk, worker, attempt, Instant::now())) {
+                    self.last = Some(LastFault { worker: Some(name), chunk, fault: fault.to_string() });
                 }
             }
         }
+        self.count_waiting();
         Ok(())
     }
 
@@ -360,6 +315,7 @@ impl<'a> Shift<'a> {
     fn blame(&mut self, chunk: u32, worker: WorkerId, name: &WorkerName, fault: &Fault) {
         let dismissed = !self.coordinator.trusts(worker);
         (self.observe)(Event::Faulty { chunk, worker, fault, dismissed });
+        self.last = Some(LastFault { worker: Some(name.clone()), chunk, fault: fault.to_string() });
         if dismissed {
             tracing::warn!(
                 worker = worker.0,
@@ -367,6 +323,11 @@ impl<'a> Shift<'a> {
                 "a worker of the farm only costs time: take its credentials away, or look after its machine; until this batch is proven nothing more is said of it"
             );
         }
+    }
+
+    /// Tells that a worker lost a chunk.
+    fn lost(&mut self, chunk: u32, worker: WorkerId) {
+        (self.observe)(Event::Faulty { chunk, worker, fault: &Fault::Lost, dismissed: false });
     }
 
     /// Hears that a worker is at work.
@@ -377,45 +338,73 @@ impl<'a> Shift<'a> {
             return;
         }
         let worker = self.person(&name);
-        let Some(out) = self.out.get_mut(&chunk) else { return };
-        // Late word of a job that was put out anew.
-        if *out.attempt.get_or_insert(attempt) != attempt {
-            return;
-        }
-        let now = Instant::now();
-        let (had, began) = *out.taken.get_or_insert((worker, now));
-        out.taken = Some((worker, began));
-        if had != worker && !out.is_lost {
-            out.is_lost = true;
-            (self.observe)(Event::Faulty { chunk, worker: had, fault: &Fault::Lost, dismissed: false });
+        match self.board.is_alive(chunk, worker, attempt, Instant::now()) {
+            Word::Nothing => return,
+            Word::Holds => {}
+            Word::TookOver(had) => self.lost(chunk, had),
         }
         (self.observe)(Event::Stage { chunk, stage });
         self.count_waiting();
     }
 
-    /// Looks for jobs of which nothing comes, and whether anybody is at work at all.
+    /// Looks for jobs of which nothing comes, puts out what is due, and tells whether anybody gets on.
     async fn look(&mut self, halls: &Halls) -> Result<(), FarmError> {
-        let is_idle = !self.out.is_empty() && self.out.values().all(|out| out.taken.is_none());
-        if is_idle {
-            self.memory.idle.holds(self.out.len());
-        } else {
-            self.memory.idle.is_over();
+        let (now, patience) = (Instant::now(), self.farm.config.patience);
+        for (chunk, worker) in self.board.silent(now) {
+            self.lost(chunk, worker);
         }
-        let patience = self.farm.config.patience;
-        let is_overdue = |out: &Out| out.taken.map_or(out.since, |(_, began)| began).elapsed() >= patience;
-        let overdue: Vec<(u32, Out)> = self.out.iter().map(|(chunk, out)| (*chunk, *out)).collect();
-        for (chunk, out) in overdue.into_iter().filter(|(_, out)| is_overdue(out)) {
-            if let Some((worker, _)) = out.taken {
-                (self.observe)(Event::Faulty { chunk, worker, fault: &Fault::Lost, dismissed: false });
+        for (chunk, worker) in self.board.overdue(patience, now) {
+            self.lost(chunk, worker);
+        }
+        let unheard = self.board.unheard(patience, now);
+        // If workers have more jobs than they speak of, one of these may be held in silence; else all of them merely wait.
+        let is_held = !unheard.is_empty() && at_work(&halls.jobs).await? > self.board.held();
+        for chunk in unheard {
+            if is_held {
+                self.put(halls, chunk).await?;
+            } else {
+                self.board.waits_on(chunk, now);
             }
+        }
+        for chunk in self.board.due(now) {
             self.put(halls, chunk).await?;
         }
+        self.count_waiting();
+        self.tell(now);
         Ok(())
     }
 
-    /// A worker's number.
+    /// Tells what keeps the batch from being proven.
+    fn tell(&mut self, now: Instant) {
+        let lease = self.farm.config.lease;
+        let of_late = |leases: u32| {
+            let heard = self.heard.iter();
+            heard.filter(move |(_, heard)| now.saturating_duration_since(**heard) < lease.saturating_mul(leases))
+        };
+        let is_idle = self.board.held() == 0 && of_late(IDLE_LEASES).next().is_none();
+        let is_nobody_left = of_late(LATE_LEASES).next().is_some()
+            && of_late(LATE_LEASES).all(|(worker, _)| !self.coordinator.trusts(*worker));
+        if is_idle && self.board.count() > 0 {
+            self.memory.idle.holds(self.board.count());
+        } else {
+            self.memory.idle.is_over();
+        }
+        let failures = self.board.worst();
+        match &self.last {
+            Some(last) if failures.is_some() || is_nobody_left => {
+                let (chunk, failures) = failures.unwrap_or((last.chunk, self.board.failures(last.chunk)));
+                self.memory.stuck.holds(self.batch.index, chunk, failures, last);
+            }
+            _ => self.memory.stuck.is_over(),
+        }
+    }
+
+    /// A worker's number, of which something was heard.
     fn person(&mut self, name: &WorkerName) -> WorkerId {
         let (worker, is_new) = self.memory.people.number(name);
+        if self.has_caught_up {
+            self.heard.insert(worker, Instant::now());
+        }
         if is_new {
             tracing::info!(worker = worker.0, %name, "a worker of the farm is heard of for the first time");
             let seen = self.memory.people.count();
@@ -425,19 +414,7 @@ impl<'a> Shift<'a> {
     }
 
     fn count_waiting(&self) {
-        let waiting = self.out.values().filter(|out| out.taken.is_none()).count() as u64;
+        let waiting = self.board.waiting() as u64;
         self.farm.status.send_modify(|status| status.farm(|farm| farm.jobs_waiting = waiting));
-    }
-
-    /// Deletes what the engine has of the batch; its results only if it is proven, since a batch that is not wanted may be wanted again.
-    async fn clean(&self, is_proven: bool) -> Result<(), FarmError> {
-        let halls = self.farm.engine.make(self.farm.config.lease).await?;
-        let (names, batch) = (self.farm.engine.names(), self.batch.hash);
-        purge(&halls.jobs, names.jobs_of(batch)).await?;
-        self.farm.engine.empty_witnesses().await?;
-        if is_proven {
-            purge(&halls.results, names.results_of(batch)).await?;
-        }
-        Ok(())
     }
 }

@@ -10,7 +10,11 @@ use std::{
 };
 
 use alloy::primitives::B256;
-use tandem_circuits::groth16::{ProveError, ProvenBatch, Prover, ProverConfig, Stage, VerifyingKeys};
+use tandem_circuits::{
+    circuit::CircuitId,
+    groth16::{ProveError, ProvenBatch, Prover, ProverConfig, Stage, VerifyingKeys},
+};
+use tandem_payments::batch::Circuits;
 use tokio_util::sync::CancellationToken;
 
 use super::work::WorkError;
@@ -18,7 +22,7 @@ use crate::validity::{
     coordinator::Coordinator,
     farm::keys::FarmKeysError,
     file::BatchFile,
-    keys::{KeysError, ProvingKeys},
+    keys::{KeysError, ProvingKeys, circuits},
     local::LocalWorker,
     pool::{self, Event},
     worker::{WorkFailed, Worker},
@@ -72,6 +76,16 @@ pub trait Crew: Send + Sync + 'static {
     }
 }
 
+/// The circuits that batches are cut for where L1 has these keys: those whose proving keys are needed, of each family two at most.
+pub fn circuit_ids(keys: &VerifyingKeys) -> BTreeSet<CircuitId> {
+    let cut = circuits(keys).into_iter();
+    let numbers = cut.flat_map(|Circuits { apply, session, ethereum, register }| {
+        let families = [session, ethereum, register].into_iter().flatten().flatten();
+        apply.map(|circuit| circuit.id).into_iter().chain(families.map(|circuit| circuit.id))
+    });
+    numbers.filter_map(CircuitId::numbered).filter(|circuit| keys.contains_key(circuit)).collect()
+}
+
 /// Limits of each of several provers of one process, which share its cores unless so many threads are named.
 pub fn prover_config(workers: NonZeroUsize, threads: Option<usize>, memory_mib: u64) -> ProverConfig {
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
@@ -107,8 +121,8 @@ impl Crew for LocalCrew {
         let workers = match ready.take() {
             Some((hash, workers)) if hash == keys_hash => workers,
             _ => {
-                let circuits: BTreeSet<_> = keys.keys().copied().collect();
-                let found = self.keys.read(&circuits, keys, keys_hash, &mut |text| tracing::info!("{text}"))?;
+                let found =
+                    self.keys.read(&circuit_ids(keys), keys, keys_hash, &mut |text| tracing::info!("{text}"))?;
                 let found = Arc::new(found);
                 let worker = |_| Ok(Arc::new(Mutex::new(LocalWorker::new(Prover::new(self.config)?, found.clone()))));
                 (0..self.workers.get()).map(worker).collect::<Result<_, ProveError>>()?

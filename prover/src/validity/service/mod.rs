@@ -54,7 +54,7 @@ use crate::{
     flags::ProveFlags,
     health::serve,
     validity::{
-        farm::{Engine, FarmAddress, FarmConfig, FarmCrew, FarmError, Names},
+        farm::{Engine, FarmAddress, FarmConfig, FarmCrew, FarmError, FarmLogin, Names},
         file::BatchFileError,
         keys::ProvingKeys,
     },
@@ -131,7 +131,7 @@ pub async fn run(flags: ProveFlags, token: CancellationToken) -> Result<(), Serv
     let poll_interval = Duration::from_millis(flags.l1_poll_ms);
     let ledger = LedgerStore::open(flags.data_dir.join("ledger"), &chain, Options { sync: false })?;
     let follower = Follower::open(client, deployment, flags.l1_depth, poll_interval, ledger, &readiness).await?;
-    let crew = crew(&flags, &chain, &status, &readiness).await?;
+    let crew = crew(&flags, &chain, &status, &readiness, &token).await?;
     let desk = Desk::new(chain, sequencer, seen, crew, files, status, &readiness);
     tracing::info!(sequencer = %flags.sequencer, "prover started");
 
@@ -163,12 +163,13 @@ pub async fn run(flags: ProveFlags, token: CancellationToken) -> Result<(), Serv
     health?.map_err(ServiceError::Health)
 }
 
-/// Who proves: the workers of this process, which share its cores, or a farm.
+/// Who proves: the workers of this process, which share its cores, or a farm. `end` is cancelled when the process ends.
 async fn crew(
     flags: &ProveFlags,
     chain: &ChainConfig,
     status: &watch::Sender<Status>,
     readiness: &Readiness,
+    end: &CancellationToken,
 ) -> Result<Arc<dyn Crew>, FarmError> {
     let directory = flags.keys.clone().unwrap_or_else(|| flags.data_dir.join("keys"));
     let keys = ProvingKeys { directory, l1_chain_id: chain.l1_chain_id };
@@ -176,12 +177,14 @@ async fn crew(
         let config = prover_config(flags.workers, flags.proving_threads, flags.proving_memory_mib);
         return Ok(Arc::new(LocalCrew::new(keys, flags.workers, config)));
     }
-    let address = FarmAddress { servers: flags.farm.clone(), ca: flags.farm_ca.clone() };
+    let (user, file) = (flags.farm_user.as_deref(), flags.farm_password_file.as_deref());
+    let login = FarmLogin::of(user, file, flags.farm_password.as_ref())?;
+    let address = FarmAddress { servers: flags.farm.clone(), login, ca: flags.farm_ca.clone() };
     let config = FarmConfig {
         lease: Duration::from_secs(flags.farm_lease_s),
         patience: Duration::from_secs(flags.farm_patience_s),
     };
     let engine = Engine::connect(&address, "tandem-coordinator", Names::new(chain.hash())).await?;
     let shared = flags.farm_share_keys.then_some(keys);
-    Ok(Arc::new(FarmCrew::new(engine, chain.hash(), config, shared, status.clone(), readiness)))
+    Ok(Arc::new(FarmCrew::new(engine, chain.hash(), config, shared, status.clone(), readiness, end.clone())))
 }

@@ -1,12 +1,13 @@
 //! One hand of a worker process: takes a job, proves it, brings the proof, and only then acknowledges the job.
 //!
 //! ```text
-//! pull a job -> its witness -> keys -> prove, saying so at every stage -> result stored -> job acknowledged
-//!     ^                                                                                        |
-//!     '-- killed anywhere in between: the lease ends, and the job goes to another -------------'
+//! pull a job -> keys -> its witness -> prove, saying so all the while -> result stored -> job acknowledged
+//!     ^                                                                                     |
+//!     '-- killed anywhere in between: the lease ends, and the job goes to another ----------'
 //! ```
 //!
-//! Adversarial: jobs and their witnesses. A job that is none is answered with a failure; nothing in it panics, and what a proof panics of is caught.
+//! Adversarial: jobs and their witnesses. A job that is none is answered with a failure; nothing in it panics, and what a proof panics of is caught. What is wrong with this
+//! machine is no failure of a job, which goes back for others: without keys, memory or disk a hand rests, ever longer, before it takes another.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -16,7 +17,7 @@ use std::{
 use alloy::primitives::{B256, keccak256};
 use async_nats::jetstream::{self, AckKind, consumer::PullConsumer};
 use futures::StreamExt;
-use tandem_circuits::groth16::{JOB_BYTES_MAX, Prover, ProverConfig, Stage};
+use tandem_circuits::groth16::{JOB_BYTES_MAX, ProveError, Prover, ProverConfig, Stage};
 use tandem_l1::Backoff;
 use tandem_service::Readiness;
 use tokio::{
@@ -28,12 +29,13 @@ use tokio_util::sync::CancellationToken;
 use super::status::WorkStatus;
 use crate::validity::{
     farm::{
-        engine::{Engine, Halls, get},
+        engine::{Engine, Halls},
         error::FarmError,
         keys::{FarmKeysError, KeyShelf},
         message::{FarmAlive, FarmFailure, FarmJob, FarmResult},
         names::{Place, WorkerName, witness},
-        troubles::{EngineTrouble, KeysTrouble},
+        objects::get,
+        troubles::{EngineTrouble, KeysTrouble, MachineTrouble},
     },
     local::LocalWorker,
     worker::{WorkFailed, Worker},
@@ -43,8 +45,14 @@ use crate::validity::{
 const ASK: Duration = Duration::from_secs(3);
 /// A proof of which no stage ends for so long is not vouched for any more: its lease ends.
 const STAGE_MAX: Duration = Duration::from_secs(900);
-/// A job without keys goes to others for so long, before it comes here again.
-const NO_KEYS_PAUSE: Duration = Duration::from_secs(5);
+/// A job that cannot be proven here goes to whoever asks after this, once it was given back.
+const BACK_PAUSE: Duration = Duration::from_secs(5);
+/// So long a hand rests after a job that it gave back, and twice as long after each further one.
+const REST_FIRST: Duration = Duration::from_secs(5);
+/// The longest of these rests.
+const REST_MAX: Duration = Duration::from_secs(60);
+/// A lease is never kept more often than this.
+const BEAT_MIN: Duration = Duration::from_millis(100);
 /// A proof that cannot be brought for so long is dropped: its job goes to another.
 const BRING_MAX: Duration = Duration::from_secs(1_800);
 /// Stages that are told before anybody listens.
@@ -74,16 +82,28 @@ pub struct Shop {
 pub struct Troubles {
     engine: EngineTrouble,
     keys: KeysTrouble,
+    machine: MachineTrouble,
 }
 
 impl Troubles {
     /// Without any trouble yet.
     pub fn new(readiness: &Readiness) -> Self {
-        Self { engine: EngineTrouble::new(readiness), keys: KeysTrouble::new(readiness) }
+        let machine = MachineTrouble::new(readiness);
+        Self { engine: EngineTrouble::new(readiness), keys: KeysTrouble::new(readiness), machine }
     }
 }
 
 impl Shop {
+    /// Keeps a job's lease, and says what stage the proof is at once it is at one. Word that is not heard costs at most the lease, and the next word follows.
+    async fn keep(&self, message: &jetstream::Message, place: Place, attempt: u32, stage: Option<Stage>) {
+        if let Some(stage) = stage {
+            let worker = self.name.as_str().to_owned();
+            let alive = FarmAlive { batch: place.batch, chunk: place.chunk, attempt, worker, stage };
+            let _ = self.engine.say(self.engine.names().alive(place, &self.name), alive.encode()).await;
+        }
+        let _ = message.ack_with(AckKind::Progress).await;
+    }
+
     fn troubles(&self) -> MutexGuard<'_, Troubles> {
         self.troubles.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -95,14 +115,18 @@ pub struct Hand {
     shop: Shop,
     /// With the keys of a set. Absent while it proves, and after a panic.
     worker: Option<(B256, LocalWorker)>,
+    /// How long it rests after a job that it could not begin.
+    rest: Backoff,
 }
 
 /// What becomes of a job.
 enum Done {
     /// A result is to be stored.
     Result(Result<Vec<u8>, FarmFailure>),
-    /// It goes back, to come again after a while.
-    Back(Duration),
+    /// It goes back at once, since the process ends.
+    Ended,
+    /// It goes back, since it cannot be proven here.
+    Back,
 }
 
 /// Why a job is not at work here.
@@ -111,6 +135,8 @@ enum Obstacle {
     Failure(FarmFailure),
     /// There are no keys.
     Keys(FarmKeysError),
+    /// This machine cannot prove it.
+    Machine(WorkFailed),
     /// The engine is away.
     Farm(FarmError),
 }
@@ -118,7 +144,7 @@ enum Obstacle {
 impl Hand {
     /// A hand without work.
     pub fn new(shop: Shop) -> Self {
-        Self { shop, worker: None }
+        Self { shop, worker: None, rest: Backoff::new(REST_FIRST, REST_MAX) }
     }
 
     /// Works until `token` is cancelled; what is at work then goes back at once.
@@ -141,72 +167,87 @@ impl Hand {
             if !self.shop.engine.is_connected() {
                 return Err(FarmError::Away);
             }
-            self.shop.troubles().engine.is_over();
-            backoff.reset();
             let job = tokio::select! {
                 () = token.cancelled() => return Ok(()),
                 job = next(&jobs) => job?,
             };
+            let mut is_back = false;
             if let Some(job) = job {
                 self.shop.status.send_modify(|status| status.at_work = status.at_work.saturating_add(1));
-                let done = self.serve(&halls, &jobs, &job, token).await;
+                let is_done = self.serve(&halls, &jobs, &job, token).await;
                 self.shop.status.send_modify(|status| status.at_work = status.at_work.saturating_sub(1));
-                done?;
+                is_back = !is_done?;
+            }
+            // Only now, since an engine that hands out jobs and not what belongs to them does not work.
+            self.shop.troubles().engine.is_over();
+            backoff.reset();
+            if is_back {
+                // Others get the jobs meanwhile that would come here only to go back.
+                tokio::select! {
+                    () = token.cancelled() => {}
+                    () = tokio::time::sleep(self.rest.delay()) => {}
+                }
             }
         }
     }
 
-    /// Does a job, and keeps its lease meanwhile.
+    /// Does a job, and keeps its lease meanwhile; false if it went back.
     async fn serve(
         &mut self,
         halls: &Halls,
         jobs: &PullConsumer,
         message: &jetstream::Message,
         token: &CancellationToken,
-    ) -> Result<(), FarmError> {
+    ) -> Result<bool, FarmError> {
         // The subject is the engine's word, so that even a job that cannot be read has its place.
-        let Some(place) = self.shop.engine.names().place_of_job(&message.subject) else {
-            return acknowledge(message, AckKind::Term).await;
+        let Some((place, attempt)) = self.shop.engine.names().place_of_job(&message.subject) else {
+            return acknowledge(message, AckKind::Term).await.map(|()| true);
         };
+        let named = (self.shop.config_hash, place.batch, place.chunk, attempt);
         let job = FarmJob::decode(&message.payload)
             .ok()
-            .filter(|job| (job.config_hash, job.batch, job.chunk) == (self.shop.config_hash, place.batch, place.chunk));
-        let attempt = job.as_ref().map_or(0, |job| job.attempt);
+            .filter(|job| (job.config_hash, job.batch, job.chunk, job.attempt) == named);
         let shop = self.shop.clone();
-        let lease = jobs.cached_info().config.ack_wait;
+        // The engine's may be another since it was asked, and the job's since it was put out.
+        let known = jobs.cached_info().config.ack_wait;
+        let lease = job.as_ref().map_or(known, |job| job.lease.min(known));
         let (tell, mut stages) = mpsc::channel(STAGES_MAX);
         let done = {
             let work = self.work(halls, job, tell);
             tokio::pin!(work);
-            let mut beat = interval((lease / 3).max(Duration::from_millis(100)));
+            let mut beat = interval((lease / 3).max(BEAT_MIN));
             beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            let mut last = Instant::now();
+            let (mut last, mut at) = (Instant::now(), None);
             loop {
                 tokio::select! {
-                    () = token.cancelled() => break Ok(Done::Back(Duration::ZERO)),
+                    () = token.cancelled() => break Ok(Done::Ended),
                     done = &mut work => break done,
                     Some(stage) = stages.recv() => {
-                        last = Instant::now();
-                        // Word that is not heard costs at most the lease, and the next word follows.
-                        let worker = shop.name.as_str().to_owned();
-                        let alive = FarmAlive { batch: place.batch, chunk: place.chunk, attempt, worker, stage };
-                        let _ = shop.engine.say(shop.engine.names().alive(place, &shop.name), alive.encode()).await;
-                        let _ = message.ack_with(AckKind::Progress).await;
+                        (last, at) = (Instant::now(), Some(stage));
+                        shop.keep(message, place, attempt, at).await;
                     }
                     _ = beat.tick() => if last.elapsed() < STAGE_MAX {
-                        let _ = message.ack_with(AckKind::Progress).await;
+                        shop.keep(message, place, attempt, at).await;
                     },
                 }
             }
         };
-        match done? {
-            Done::Back(pause) => {
-                shop.status.send_modify(|status| status.returned = status.returned.saturating_add(1));
-                let _ = message.ack_with(AckKind::Nak((!pause.is_zero()).then_some(pause))).await;
-                shop.engine.flush().await
+        let pause = match done {
+            Ok(Done::Result(outcome)) => {
+                self.rest.reset();
+                return self.bring(message, place, attempt, outcome, token).await.map(|()| true);
             }
-            Done::Result(outcome) => self.bring(message, place, attempt, outcome, token).await,
-        }
+            Ok(Done::Back) => Some(BACK_PAUSE),
+            Ok(Done::Ended) => None,
+            Err(error) => {
+                // What the engine does not give to this worker it may give to another; if it is away, the lease ends.
+                let _ = message.ack_with(AckKind::Nak(Some(BACK_PAUSE))).await;
+                return Err(error);
+            }
+        };
+        shop.status.send_modify(|status| status.returned = status.returned.saturating_add(1));
+        let _ = message.ack_with(AckKind::Nak(pause)).await;
+        shop.engine.flush().await.map(|()| false)
     }
 
     /// What becomes of a job; none if it is no job.
@@ -223,22 +264,28 @@ impl Hand {
         match proven {
             Ok(proof) => Ok(Done::Result(Ok(proof))),
             Err(Obstacle::Failure(failure)) => Ok(Done::Result(Err(failure))),
-            Err(Obstacle::Farm(error) | Obstacle::Keys(FarmKeysError::Farm(error))) => Err(error),
+            Err(Obstacle::Keys(FarmKeysError::Farm(error))) if !error.is_own() => Err(error),
+            Err(Obstacle::Farm(error)) => Err(error),
             Err(Obstacle::Keys(error)) => {
                 self.shop.troubles().keys.holds(&error);
-                Ok(Done::Back(NO_KEYS_PAUSE))
+                Ok(Done::Back)
+            }
+            Err(Obstacle::Machine(error)) => {
+                self.shop.troubles().machine.holds(&error);
+                Ok(Done::Back)
             }
         }
     }
 
     async fn prove(&mut self, halls: &Halls, job: &FarmJob, tell: mpsc::Sender<Stage>) -> Result<Vec<u8>, Obstacle> {
+        // Before the witness, since they are this machine's own: without them it takes nobody's time.
+        let keys = self.shop.shelf.keys(&halls.keys, job.keys_hash).await.map_err(Obstacle::Keys)?;
+        self.shop.troubles().keys.is_over();
         // The name follows from the place; what the job says of it is not asked for.
         let name = witness(Place { batch: job.batch, chunk: job.chunk });
         let bytes = get(&halls.witnesses, &name, JOB_BYTES_MAX).await.map_err(Obstacle::Farm)?;
         let bytes = bytes.filter(|bytes| job.object == name && keccak256(bytes) == job.job_hash);
         let bytes = bytes.ok_or(Obstacle::Failure(FarmFailure::Witness))?;
-        let keys = self.shop.shelf.keys(&halls.keys, job.keys_hash).await.map_err(Obstacle::Keys)?;
-        self.shop.troubles().keys.is_over();
         let (ready, config) = (self.worker.take(), self.shop.prover);
         let keys_hash = job.keys_hash;
         let prove = move || {
@@ -255,6 +302,7 @@ impl Hand {
         };
         let (worker, proof) = match tokio::task::spawn_blocking(prove).await {
             Ok(Ok(proven)) => proven,
+            Ok(Err(error)) if is_of_machine(&error) => return Err(Obstacle::Machine(error)),
             Ok(Err(error)) => {
                 tracing::warn!(batch = job.batch_index, chunk = job.chunk, %error, "a job of the farm cannot be proven");
                 let is_job = matches!(error, WorkFailed::Job(_));
@@ -266,6 +314,7 @@ impl Hand {
             }
         };
         self.worker = Some((keys_hash, worker));
+        self.shop.troubles().machine.is_over();
         Ok(proof)
     }
 
@@ -289,6 +338,8 @@ impl Hand {
             let subject = shop.engine.names().result(place, &shop.name);
             let Err(error) = shop.engine.publish(subject, &id, result.clone()).await else { break };
             shop.troubles().engine.holds(&shop.engine, &error);
+            // What the engine hears of it, it hears when it is back: the job is still at work here.
+            let _ = message.ack_with(AckKind::Progress).await;
             if token.is_cancelled() || start.elapsed() > BRING_MAX {
                 return Err(error);
             }
@@ -306,6 +357,11 @@ impl Hand {
         // If the engine does not hear it, another proves the same again: a second proof changes nothing.
         acknowledge(message, AckKind::Ack).await
     }
+}
+
+/// Whether it is for lack of memory, threads or a key that there is no proof: another machine may have them.
+fn is_of_machine(error: &WorkFailed) -> bool {
+    matches!(error, WorkFailed::NoKey(_) | WorkFailed::Prove(ProveError::Memory { .. } | ProveError::Threads(_)))
 }
 
 /// A job, if there is one within a while.

@@ -23,7 +23,8 @@ use tokio_util::sync::CancellationToken;
 use self::hand::{Hand, Shop, Troubles};
 pub use self::status::{View, WorkStatus};
 use super::{
-    engine::{Engine, FarmAddress},
+    address::{FarmAddress, FarmLogin},
+    engine::Engine,
     error::FarmError,
     keys::KeyShelf,
     names::{Names, WorkerName},
@@ -80,8 +81,10 @@ pub async fn run(flags: WorkFlags, token: CancellationToken) -> Result<(), Worke
     if deployment.chain.kind != ChainKind::Payments {
         return Err(WorkerError::WrongKind);
     }
+    let (user, file) = (flags.farm_user.as_deref(), flags.farm_password_file.as_deref());
+    let login = FarmLogin::of(user, file, flags.farm_password.as_ref())?;
     let config = WorkerConfig {
-        farm: FarmAddress { servers: flags.farm, ca: flags.farm_ca },
+        farm: FarmAddress { servers: flags.farm, login, ca: flags.farm_ca },
         config_hash: deployment.chain.hash(),
         l1_chain_id: deployment.chain.l1_chain_id,
         name: flags.name.unwrap_or_else(WorkerName::of_process),

@@ -16,7 +16,7 @@ pub struct WorkStatus {
     pub proven: u64,
     /// Jobs of which there is no proof, for whatever reason.
     pub failed: u64,
-    /// Jobs that went back, since there were no keys for them or the process ended.
+    /// Jobs that went back, since there were no keys, memory or disk for them, or the process ended.
     pub returned: u64,
 }
 
