@@ -27,8 +27,9 @@ const CIRCUITS: Circuits = Circuits {
     session: Some([AuthoriseCircuit::SESSION_LARGE, AuthoriseCircuit::SESSION_HUGE]),
     ..Circuits::STANDARD
 };
-/// Transfers that fill one huge Apply chunk, and three: the last slot credits the fee, and two of the first batch make the operator's leaf.
-const TRANSFERS: [usize; 2] = [109, 335];
+/// Transfers that fill one huge Apply chunk, and five, with the four huge chunks of their signatures: the last slot credits the fee, and two of the first batch make the
+/// operator's leaf.
+const TRANSFERS: [usize; 2] = [109, 559];
 const ENV: Env = Env { operator: Address::repeat_byte(0x0f), timestamp: 1_800_000_000 };
 
 /// All of it.
