@@ -107,7 +107,17 @@ pub fn circuits(keys: &VerifyingKeys) -> Option<Circuits> {
     Circuits::among(|id| keys.keys().any(|circuit| circuit.number() == id))
 }
 
-/// Those of them that take the least memory, for whoever proves a batch once; `None` if no key applies operations.
+/// The circuits that batches are cut for where L1 has these keys: those whose proving keys are needed, of each family two at most.
+pub fn circuit_ids(keys: &VerifyingKeys) -> BTreeSet<CircuitId> {
+    let cut = circuits(keys).into_iter();
+    let numbers = cut.flat_map(|Circuits { apply, session, ethereum, register }| {
+        let families = [session, ethereum, register].into_iter().flatten().flatten();
+        apply.map(|circuit| circuit.id).into_iter().chain(families.map(|circuit| circuit.id))
+    });
+    numbers.filter_map(CircuitId::numbered).filter(|circuit| keys.contains_key(circuit)).collect()
+}
+
+/// Those that take the least memory, for whoever proves a batch once; `None` if no key applies operations.
 pub fn frugal(keys: &VerifyingKeys) -> Option<Circuits> {
     Circuits::frugal(|id| keys.keys().any(|circuit| circuit.number() == id))
 }

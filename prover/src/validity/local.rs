@@ -1,13 +1,20 @@
 //! A worker in this process, with all cores that its prover has.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, num::NonZeroUsize, sync::Arc};
 
 use tandem_circuits::{
     circuit::CircuitId,
-    groth16::{ChunkJob, Key, Prover, Stage},
+    groth16::{ChunkJob, Key, Prover, ProverConfig, Stage},
 };
 
 use super::worker::{WorkFailed, Worker};
+
+/// Limits of each of several provers of one process, which share its cores unless so many threads are named.
+pub fn prover_config(workers: NonZeroUsize, threads: Option<usize>, memory_mib: u64) -> ProverConfig {
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let share = cores.div_ceil(workers.get());
+    ProverConfig { threads: Some(threads.unwrap_or(share)), memory_bytes_max: memory_mib.saturating_mul(1 << 20) }
+}
 
 /// Proves with keys in memory.
 #[derive(Debug)]

@@ -19,6 +19,7 @@
 //! bytes are on disk before the next job goes out, so that a kill costs the proofs that were under way and no others. Rules: PAY-APPEND, PAY-TRANSCRIPT, PAY-KEYS.
 
 pub mod coordinator;
+pub mod crew;
 pub mod farm;
 pub mod file;
 pub mod force;

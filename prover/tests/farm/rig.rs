@@ -29,16 +29,13 @@ use tandem_payments::{
 };
 use tandem_prover::validity::{
     BatchFile, Coordinator, CoordinatorConfig, Event, LocalWorker, Worker,
+    crew::{Crew, Task, WorkError},
     farm::{
         Engine, FarmAddress, FarmConfig, FarmCrew, FarmLogin, Names, WorkerConfig, engine::Halls, run_worker,
         work::WorkStatus,
     },
     keys::ProvingKeys,
-    service::{
-        crew::{Crew, Task},
-        status::{FarmFigures, Status},
-        work::WorkError,
-    },
+    service::status::{FarmFigures, Status},
 };
 use tandem_service::Readiness;
 use tandem_support::{l1::DEADLINE, nats::Nats};

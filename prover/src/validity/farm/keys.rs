@@ -29,10 +29,7 @@ use super::{
     names,
     objects::{get, get_file, has_file, put, put_file},
 };
-use crate::validity::{
-    keys::{KeysError, ProvingKeys},
-    service::crew::circuit_ids,
-};
+use crate::validity::keys::{KeysError, ProvingKeys, circuit_ids};
 
 /// A set of verifying keys has some thousand bytes.
 const SET_BYTES_MAX: usize = 64 << 10;

@@ -22,6 +22,7 @@
 pub mod address;
 mod board;
 mod cache;
+pub mod config;
 pub mod crew;
 pub mod engine;
 pub mod error;
@@ -36,7 +37,8 @@ mod troubles;
 pub mod work;
 
 pub use address::{FarmAddress, FarmLogin, Password};
-pub use crew::{FarmConfig, FarmCrew};
+pub use config::FarmConfig;
+pub use crew::FarmCrew;
 pub use engine::Engine;
 pub use error::FarmError;
 pub use message::{FarmAlive, FarmFailure, FarmJob, FarmResult};

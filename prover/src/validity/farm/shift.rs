@@ -24,7 +24,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
     board::{Board, Word},
-    crew::FarmConfig,
+    config::FarmConfig,
     engine::{Engine, Halls, at_work, purge},
     error::FarmError,
     keys::{FarmKeysError, SharedKeys, share},
@@ -36,9 +36,10 @@ use super::{
 };
 use crate::validity::{
     coordinator::{Coordinator, Fault, WorkerId},
+    crew::{CrewError, WorkError},
     file::{BatchFile, BatchFileError},
     pool::{Event, ProvingError},
-    service::{crew::CrewError, status::Status, work::WorkError},
+    service::status::Status,
     worker::WorkFailed,
 };
 

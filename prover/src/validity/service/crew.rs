@@ -1,7 +1,6 @@
-//! Who proves: the workers of a batch, which on one machine are threads of this process with the keys in its memory.
+//! Who proves on one machine: threads of this process with the keys in its memory.
 
 use std::{
-    collections::BTreeSet,
     num::NonZeroUsize,
     sync::{
         Arc, Mutex, PoisonError,
@@ -10,88 +9,14 @@ use std::{
 };
 
 use alloy::primitives::B256;
-use tandem_circuits::{
-    circuit::CircuitId,
-    groth16::{ProveError, ProvenBatch, Prover, ProverConfig, Stage, VerifyingKeys},
-};
-use tandem_payments::batch::Circuits;
-use tokio_util::sync::CancellationToken;
+use tandem_circuits::groth16::{ProveError, Prover, ProverConfig, Stage, VerifyingKeys};
 
-use super::work::WorkError;
 use crate::validity::{
-    coordinator::Coordinator,
-    farm::keys::FarmKeysError,
-    file::BatchFile,
-    keys::{KeysError, ProvingKeys, circuits},
+    crew::{Crew, CrewError},
+    keys::{ProvingKeys, circuit_ids},
     local::LocalWorker,
-    pool::{self, Event},
     worker::{WorkFailed, Worker},
 };
-
-/// Why nobody proves.
-#[derive(Debug, thiserror::Error)]
-pub enum CrewError {
-    /// There are no keys.
-    #[error(transparent)]
-    Keys(#[from] KeysError),
-    /// A prover cannot be started.
-    #[error("prover: {0}")]
-    Prover(#[from] ProveError),
-    /// The farm does not get keys.
-    #[error("keys for the farm: {0}")]
-    Farm(#[from] FarmKeysError),
-}
-
-/// A batch that is to be proven: what is known of it, and where it is kept.
-#[derive(Debug)]
-pub struct Task<'a> {
-    /// Decides which chunk is missing, and what is a proof of it.
-    pub coordinator: Coordinator,
-    /// The keys that judge its proofs.
-    pub keys: &'a VerifyingKeys,
-    /// Their hash.
-    pub keys_hash: B256,
-    /// Has the proofs so far, and each new one before the next is looked at.
-    pub file: &'a BatchFile,
-    /// Ends the work when it is cancelled.
-    pub token: &'a CancellationToken,
-}
-
-/// Proves batches: here, or somewhere else.
-pub trait Crew: Send + Sync + 'static {
-    /// Workers of this process for batches that are judged by these keys, of this hash; none if others prove, for whom everything is ready then. Blocks while keys are read.
-    ///
-    /// # Errors
-    /// If there are no keys.
-    fn workers(&self, keys: &VerifyingKeys, keys_hash: B256) -> Result<Vec<Box<dyn Worker>>, CrewError>;
-
-    /// Proves what a batch lacks; `observe` hears what happens. Blocks until it is done.
-    ///
-    /// # Errors
-    /// If it is not done; what was proven is in the file.
-    fn prove(&self, task: Task<'_>, observe: &mut dyn FnMut(Event<'_>)) -> Result<ProvenBatch, WorkError> {
-        let Task { coordinator, keys, keys_hash, file, token } = task;
-        let workers = if coordinator.missing() > 0 { self.workers(keys, keys_hash)? } else { Vec::new() };
-        Ok(pool::prove(coordinator, file, workers, token, observe)?)
-    }
-}
-
-/// The circuits that batches are cut for where L1 has these keys: those whose proving keys are needed, of each family two at most.
-pub fn circuit_ids(keys: &VerifyingKeys) -> BTreeSet<CircuitId> {
-    let cut = circuits(keys).into_iter();
-    let numbers = cut.flat_map(|Circuits { apply, session, ethereum, register }| {
-        let families = [session, ethereum, register].into_iter().flatten().flatten();
-        apply.map(|circuit| circuit.id).into_iter().chain(families.map(|circuit| circuit.id))
-    });
-    numbers.filter_map(CircuitId::numbered).filter(|circuit| keys.contains_key(circuit)).collect()
-}
-
-/// Limits of each of several provers of one process, which share its cores unless so many threads are named.
-pub fn prover_config(workers: NonZeroUsize, threads: Option<usize>, memory_mib: u64) -> ProverConfig {
-    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let share = cores.div_ceil(workers.get());
-    ProverConfig { threads: Some(threads.unwrap_or(share)), memory_bytes_max: memory_mib.saturating_mul(1 << 20) }
-}
 
 /// A worker that outlives its batches, and has one job at a time.
 type Lasting = Arc<Mutex<LocalWorker>>;

@@ -14,7 +14,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     closed::Closed,
-    crew::{Crew, CrewError},
     derive::{Derived, Unprovable, derive},
     files::BatchFiles,
     line::{Answer, Line, Name, Stage, Taken},
@@ -22,8 +21,9 @@ use super::{
     settled::Settled,
     status::Status,
     troubles::Troubles,
-    work::{Work, WorkError},
+    work::Work,
 };
+use crate::validity::crew::{Crew, CrewError, WorkError};
 
 /// Between questions to a sequencer that has nothing, and says so at once.
 const IDLE: Duration = Duration::from_millis(200);

@@ -15,7 +15,7 @@
 //! machines).
 
 mod closed;
-pub mod crew;
+mod crew;
 mod derive;
 mod desk;
 mod files;
@@ -30,7 +30,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod troubles;
-pub mod work;
+mod work;
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -43,7 +43,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    crew::{Crew, LocalCrew, prover_config},
+    crew::LocalCrew,
     desk::{Desk, DeskError},
     files::BatchFiles,
     follower::{FollowError, Follower},
@@ -54,9 +54,11 @@ use crate::{
     flags::ProveFlags,
     health::serve,
     validity::{
+        crew::Crew,
         farm::{Engine, FarmAddress, FarmConfig, FarmCrew, FarmError, FarmLogin, Names},
         file::BatchFileError,
         keys::ProvingKeys,
+        local::prover_config,
     },
 };
 

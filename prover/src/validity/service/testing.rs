@@ -43,7 +43,6 @@ use tonic::{
 };
 
 use super::{
-    crew::{Crew, CrewError},
     desk::{Desk, DeskError},
     files::BatchFiles,
     sequencer::Sequencer,
@@ -51,6 +50,7 @@ use super::{
     status::Status,
 };
 use crate::validity::{
+    crew::{Crew, CrewError},
     local::LocalWorker,
     worker::{WorkFailed, Worker},
 };

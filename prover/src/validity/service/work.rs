@@ -8,15 +8,12 @@ use tandem_payments::field::integer;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    crew::{Crew, CrewError, Task},
-    sequencer::Call,
-    status::Status,
-};
+use super::{sequencer::Call, status::Status};
 use crate::validity::{
-    coordinator::{Coordinator, CoordinatorConfig, NoJob},
-    file::{BatchFile, BatchFileError, Stored},
-    pool::{Event, ProvingError},
+    coordinator::{Coordinator, CoordinatorConfig},
+    crew::{Crew, Task, WorkError},
+    file::{BatchFile, Stored},
+    pool::Event,
     progress::{ProgressLine, words},
 };
 
@@ -27,30 +24,6 @@ pub struct Work {
     jobs: Vec<ChunkJob>,
     keys: Arc<VerifyingKeys>,
     keys_hash: B256,
-}
-
-/// Why a batch is not proven. What was proven of it is on disk.
-#[derive(Debug, thiserror::Error)]
-pub enum WorkError {
-    /// The batch cannot be kept on disk.
-    #[error(transparent)]
-    File(#[from] BatchFileError),
-    /// There are no workers.
-    #[error(transparent)]
-    Crew(#[from] CrewError),
-    /// There is no job for one of its chunks.
-    #[error(transparent)]
-    NoJob(#[from] NoJob),
-    /// The workers did not do it.
-    #[error(transparent)]
-    Proving(#[from] ProvingError),
-}
-
-impl WorkError {
-    /// Whether it was told to end.
-    pub fn is_end(&self) -> bool {
-        matches!(self, Self::Proving(ProvingError::Cancelled { .. }))
-    }
 }
 
 impl Work {

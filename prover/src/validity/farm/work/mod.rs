@@ -29,7 +29,7 @@ use super::{
     keys::KeyShelf,
     names::{Names, WorkerName},
 };
-use crate::{flags::WorkFlags, health::serve, validity::service::crew::prover_config};
+use crate::{flags::WorkFlags, health::serve, validity::local::prover_config};
 
 /// Why a worker does not start, or stopped.
 #[derive(Debug, thiserror::Error)]
