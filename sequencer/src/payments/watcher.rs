@@ -161,7 +161,7 @@ impl Watcher {
                         warn!(%error, ?lasts, "L1 cannot be read: check the endpoint and --l1-rpc; trying on");
                     }
                     // An endpoint that lags answers well, and is soon where it was.
-                    let is_behind = matches!(error, RoundError::Follow(FollowError::Behind { .. }));
+                    let is_behind = matches!(&error, RoundError::Follow(error) if error.is_behind());
                     if is_behind { self.interval } else { backoff.delay() }
                 }
             };

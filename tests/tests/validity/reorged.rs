@@ -23,9 +23,13 @@ const DEPTHS: [u64; 3] = [1, 2, 3];
 async fn take_back(chain: &Chain, till: &Till, batches: u64) {
     let first = till.wait_until_on_l1(chain).await + 1 - batches;
     let first: Value = ask(&till.l2, "rollup_batch", json!([U64::from(first)])).await.unwrap();
-    let depth = chain.client.latest().await.unwrap().id.number + 1 - first["l1Block"].as_u64().unwrap();
+    let before = chain.client.latest().await.unwrap();
+    let depth = before.id.number + 1 - first["l1Block"].as_u64().unwrap();
     let tx_block_pairs: Vec<(TransactionData, u64)> = Vec::new();
     chain.client.provider().anvil_reorg(ReorgOptions { depth, tx_block_pairs }).await.unwrap();
+    // Anvil puts its clock back with its blocks, and mines only if it has something to mine. The time of a real L1 goes on.
+    let after = chain.client.latest().await.unwrap();
+    chain.wait(before.timestamp.saturating_sub(after.timestamp)).await;
 }
 
 /// Tests PAY-APPEND, PAY-TIME: nothing is lost, nothing is doubled, however many proven batches L1 takes back at a time.

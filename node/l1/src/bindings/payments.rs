@@ -120,6 +120,7 @@ sol! {
         error Keys_InvalidPoint(uint256 circuit);
         error Keys_NotDistinct(uint256 circuit);
         error Keys_IsGenerator(uint256 circuit);
+        error Keys_SharedDelta(uint256 first, uint256 second);
         error Keys_NoApply();
         error Keys_NotStored();
         error Proof_NoApply();

@@ -21,6 +21,16 @@ pub enum FollowError {
         /// Number of the block that it lacks.
         known: u64,
     },
+    /// The endpoint is behind what it, or another one before it, said is final. Nothing is taken back for that, however long it is so.
+    #[error(
+        "the L1 endpoint has block {head} as its newest, and block {finalized} was told to be final before: it lags; or if it is right, delete the ledger's directory, L1 has everything"
+    )]
+    BelowFinal {
+        /// Number of the endpoint's newest block.
+        head: u64,
+        /// Number of the newest block that was told to be final.
+        finalized: u64,
+    },
     /// The events cannot be had, or do not fit together.
     #[error(transparent)]
     History(#[from] HistoryError),
@@ -56,7 +66,17 @@ impl FollowError {
     pub fn is_fatal(&self) -> bool {
         match self {
             Self::Store(_) | Self::Stored { .. } | Self::Thread(_) => true,
-            Self::Rpc(_) | Self::Behind { .. } | Self::History(_) | Self::Posted { .. } | Self::Ledger(_) => false,
+            Self::Rpc(_)
+            | Self::Behind { .. }
+            | Self::BelowFinal { .. }
+            | Self::History(_)
+            | Self::Posted { .. }
+            | Self::Ledger(_) => false,
         }
+    }
+
+    /// Whether the endpoint lacks blocks that were there: it is asked again as it was.
+    pub fn is_behind(&self) -> bool {
+        matches!(self, Self::Behind { .. } | Self::BelowFinal { .. })
     }
 }

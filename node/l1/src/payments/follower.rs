@@ -276,6 +276,9 @@ impl Follower {
             let found = if last == head { Found::Same } else { self.found(last).await? };
             match self.patience.look(head.number, self.finalized, last.number, found) {
                 Look::Stands => return Ok(Some(last.number)),
+                Look::Behind if head.number < self.finalized => {
+                    return Err(FollowError::BelowFinal { head: head.number, finalized: self.finalized });
+                }
                 Look::Behind => return Err(FollowError::Behind { head: head.number, known: last.number }),
                 Look::Search => {}
             }

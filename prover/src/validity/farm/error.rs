@@ -55,11 +55,6 @@ pub enum FarmError {
 }
 
 impl FarmError {
-    /// Whether it is this machine's own, a full disk for example, and none of the engine's.
-    pub fn is_own(&self) -> bool {
-        matches!(self, Self::File { .. })
-    }
-
     /// Makes an error of the client's one of these.
     pub(super) fn engine<E: Into<async_nats::Error>>(doing: &'static str) -> impl FnOnce(E) -> Self {
         move |source| Self::Engine { doing, source: source.into() }

@@ -88,10 +88,16 @@ async fn read(
             .messages()
             .await
             .map_err(FarmError::engine(doing))?;
+        let mut count = 0_usize;
         while let Some(message) = answer.next().await {
+            count = count.saturating_add(1);
             if !tell(out, &message.map_err(FarmError::engine(doing))?).await? {
                 return Ok(());
             }
+        }
+        // A server that has forgotten its reader, by a restart or after a minute without a question, does not answer it at all (2.9), so that silence is no sign of life.
+        if count == 0 {
+            consumer.get_info().await.map_err(FarmError::engine(doing))?;
         }
     }
 }

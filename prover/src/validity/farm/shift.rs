@@ -328,6 +328,8 @@ impl<'a> Shift<'a> {
 
     /// Tells that a worker lost a chunk.
     fn lost(&mut self, chunk: u32, worker: WorkerId) {
+        let name = self.memory.people.name(worker).cloned();
+        self.last = Some(LastFault { worker: name, chunk, fault: Fault::Lost.to_string() });
         (self.observe)(Event::Faulty { chunk, worker, fault: &Fault::Lost, dismissed: false });
     }
 

@@ -95,12 +95,10 @@ impl Troubles {
 
 impl Shop {
     /// Keeps a job's lease, and says what stage the proof is at once it is at one. Word that is not heard costs at most the lease, and the next word follows.
-    async fn keep(&self, message: &jetstream::Message, place: Place, attempt: u32, stage: Option<Stage>) {
-        if let Some(stage) = stage {
-            let worker = self.name.as_str().to_owned();
-            let alive = FarmAlive { batch: place.batch, chunk: place.chunk, attempt, worker, stage };
-            let _ = self.engine.say(self.engine.names().alive(place, &self.name), alive.encode()).await;
-        }
+    async fn keep(&self, message: &jetstream::Message, place: Place, attempt: u32, stage: Stage) {
+        let worker = self.name.as_str().to_owned();
+        let alive = FarmAlive { batch: place.batch, chunk: place.chunk, attempt, worker, stage };
+        let _ = self.engine.say(self.engine.names().alive(place, &self.name), alive.encode()).await;
         let _ = message.ack_with(AckKind::Progress).await;
     }
 
@@ -217,13 +215,14 @@ impl Hand {
             tokio::pin!(work);
             let mut beat = interval((lease / 3).max(BEAT_MIN));
             beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            let (mut last, mut at) = (Instant::now(), None);
+            // Whoever fetches keys or the witness has the job as well.
+            let (mut last, mut at) = (Instant::now(), Stage::Witness);
             loop {
                 tokio::select! {
                     () = token.cancelled() => break Ok(Done::Ended),
                     done = &mut work => break done,
                     Some(stage) = stages.recv() => {
-                        (last, at) = (Instant::now(), Some(stage));
+                        (last, at) = (Instant::now(), stage);
                         shop.keep(message, place, attempt, at).await;
                     }
                     _ = beat.tick() => if last.elapsed() < STAGE_MAX {
@@ -264,8 +263,8 @@ impl Hand {
         match proven {
             Ok(proof) => Ok(Done::Result(Ok(proof))),
             Err(Obstacle::Failure(failure)) => Ok(Done::Result(Err(failure))),
-            Err(Obstacle::Keys(FarmKeysError::Farm(error))) if !error.is_own() => Err(error),
             Err(Obstacle::Farm(error)) => Err(error),
+            // Also if the engine broke off what it gave of a key: that is begun anew, may be long, and takes a rest like everything else.
             Err(Obstacle::Keys(error)) => {
                 self.shop.troubles().keys.holds(&error);
                 Ok(Done::Back)
@@ -278,6 +277,8 @@ impl Hand {
     }
 
     async fn prove(&mut self, halls: &Halls, job: &FarmJob, tell: mpsc::Sender<Stage>) -> Result<Vec<u8>, Obstacle> {
+        // Those of another set go first: two sets at once may be more than there is memory for.
+        self.worker.take_if(|(hash, _)| *hash != job.keys_hash);
         // Before the witness, since they are this machine's own: without them it takes nobody's time.
         let keys = self.shop.shelf.keys(&halls.keys, job.keys_hash).await.map_err(Obstacle::Keys)?;
         self.shop.troubles().keys.is_over();
