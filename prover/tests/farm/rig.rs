@@ -126,6 +126,7 @@ pub struct Rig {
 
 impl Rig {
     pub fn start() -> Self {
+
         let folder = TempDir::new().unwrap();
         Self { nats: Nats::start(&folder.path().join("store")), folder, has_users: false }
     }

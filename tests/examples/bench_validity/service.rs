@@ -38,7 +38,7 @@ use crate::{add, third_size::peak_memory_bytes};
 /// Accounts that send.
 const PAYERS: usize = 6;
 /// Transfers that are sent one at a time.
-const IDLE_TRANSFERS: usize = 30;
+const IDLE_TRANSFERS: usize = 20;
 /// Closed batches that may wait for proofs.
 const WAITING_BATCHES_MAX: u64 = 2;
 /// Apply proofs of a batch.
@@ -60,11 +60,11 @@ struct Mode {
 
 /// The first one's rate is the service's.
 const MODES: [Mode; 2] = [
-    Mode { prefix: "", arguments: &["--workers", "1"], full: Duration::from_secs(300), idles: true },
+    Mode { prefix: "", arguments: &["--workers", "1"], full: Duration::from_secs(180), idles: true },
     Mode {
         prefix: "two_workers.",
         arguments: &["--workers", "2", "--proving-threads", "1"],
-        full: Duration::from_secs(180),
+        full: Duration::from_secs(120),
         idles: false,
     },
 ];

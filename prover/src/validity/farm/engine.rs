@@ -12,7 +12,9 @@ use async_nats::{
         self, Context,
         consumer::{AckPolicy, PullConsumer, pull},
         object_store::{self, ObjectStore},
-        stream::{self, DiscardPolicy, RetentionPolicy, StorageType, Stream},
+        stream::{
+            self, DeleteMessageErrorKind, DiscardPolicy, LastRawMessageErrorKind, RetentionPolicy, StorageType, Stream,
+        },
     },
 };
 use futures::TryStreamExt;
@@ -290,6 +292,37 @@ impl Engine {
 pub async fn purge(stream: &Stream, subjects: String) -> Result<(), FarmError> {
     stream.purge().filter(subjects).await.map_err(FarmError::engine("deleting messages"))?;
     Ok(())
+}
+
+/// Deletes the jobs on some subjects, one by one: a purge by subject would make the engine (2.9) pass over all jobs that no worker has had yet.
+///
+/// # Errors
+/// If the engine does not do it.
+pub async fn delete_jobs(jobs: &Stream, matching: String) -> Result<(), FarmError> {
+    let doing = "deleting jobs";
+    for subject in subjects(jobs, matching).await? {
+        // One of them at most is ours, and whoever puts others there can have them deleted the next time.
+        match jobs.get_last_raw_message_by_subject(&subject).await {
+            Ok(job) => match jobs.delete_message(job.sequence).await {
+                // If it is not there it was acknowledged meanwhile.
+                Ok(_) => {}
+                Err(error) if matches!(error.kind(), DeleteMessageErrorKind::JetStream(_)) => {}
+                Err(error) => return Err(FarmError::engine(doing)(error)),
+            },
+            Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => {}
+            Err(error) => return Err(FarmError::engine(doing)(error)),
+        }
+    }
+    Ok(())
+}
+
+/// Whether the workers' queue still has jobs that it will hand out, now or when a lease ends. If not, jobs that are listed are passed over.
+///
+/// # Errors
+/// If the engine does not say.
+pub async fn has_jobs(jobs: &Stream) -> Result<bool, FarmError> {
+    let workers = jobs.consumer_info(WORKERS).await.map_err(FarmError::engine("asking for the workers' consumer"))?;
+    Ok(workers.num_pending > 0 || workers.num_ack_pending > 0)
 }
 
 /// How many jobs workers have, as far as the engine knows: delivered, and neither acknowledged nor gone. Those that went back for a while are among them.

@@ -310,8 +310,11 @@ impl KeyShelf {
 fn is_damage(error: &KeysError) -> bool {
     match error {
         KeysError::OtherProvingKey { .. } => true,
-        // What the operating system refuses may be in order.
-        KeysError::Imported(ImportedKeyError::File { source, .. }) => !matches!(source, KeyFileError::Io(_)),
+        // What the operating system refuses may be in order; a file that ends early is not.
+        KeysError::Imported(ImportedKeyError::File { source: KeyFileError::Io(error), .. }) => {
+            error.kind() == io::ErrorKind::UnexpectedEof
+        }
+        KeysError::Imported(ImportedKeyError::File { .. }) => true,
         _ => false,
     }
 }

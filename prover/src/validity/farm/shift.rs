@@ -25,7 +25,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use super::{
     board::{Board, Word},
     config::FarmConfig,
-    engine::{Engine, Halls, at_work, purge},
+    engine::{Engine, Halls, at_work, delete_jobs},
     error::FarmError,
     keys::{FarmKeysError, SharedKeys, share},
     message::{FarmAlive, FarmFailure, FarmResult},
@@ -296,7 +296,7 @@ impl<'a> Shift<'a> {
                 let (took, missing) = (self.board.proven(chunk, Instant::now()), self.coordinator.missing());
                 (self.observe)(Event::Proven { chunk, took: took.unwrap_or_default(), missing });
                 // A copy that is still out would be proven for nothing.
-                purge(&halls.jobs, self.farm.engine.names().jobs_at(place)).await?;
+                delete_jobs(&halls.jobs, self.farm.engine.names().jobs_at(place)).await?;
             }
             Err(fault) => {
                 if self.has_caught_up && was_trusted {

@@ -9,7 +9,7 @@ use alloy::primitives::keccak256;
 
 use super::{Batch, Shift};
 use crate::validity::farm::{
-    engine::{Halls, purge, subjects},
+    engine::{Halls, delete_jobs, has_jobs, purge, subjects},
     error::FarmError,
     message::FarmJob,
     names::{Place, witness},
@@ -37,7 +37,7 @@ impl Shift<'_> {
             tracing::info!(batches = others.len(), "deleting the farm's jobs of batches that are not wanted any more");
         }
         for subjects in others {
-            purge(&halls.jobs, subjects).await?;
+            delete_jobs(&halls.jobs, subjects).await?;
         }
         if own.is_empty() {
             self.farm.engine.empty_witnesses().await?;
@@ -85,7 +85,7 @@ impl Shift<'_> {
         let attempt = self.board.next_attempt(chunk);
         put(&halls.witnesses, &object, &bytes).await?;
         let names = self.farm.engine.names();
-        purge(&halls.jobs, names.jobs_at(place)).await?;
+        delete_jobs(&halls.jobs, names.jobs_at(place)).await?;
         let job =
             FarmJob { config_hash, keys_hash, batch_index, batch, chunk, circuit, object, job_hash, attempt, lease };
         self.farm.engine.publish(names.job(place, attempt), &self.farm.engine.unique(), job.encode()).await?;
@@ -95,7 +95,11 @@ impl Shift<'_> {
 
     /// Compares with the engine which jobs there are: anybody who takes jobs can acknowledge one without a result.
     pub(super) async fn list(&mut self, halls: &Halls) -> Result<(), FarmError> {
-        let listed = self.listed(halls).await?;
+        let mut listed = self.listed(halls).await?;
+        if !listed.is_empty() && !has_jobs(&halls.jobs).await? {
+            // They are there, and nobody will be given them.
+            listed.clear();
+        }
         for (chunk, had) in self.board.listed(&listed, Instant::now()) {
             tracing::info!(
                 chunk = chunk.saturating_add(1),
@@ -114,7 +118,7 @@ impl Shift<'_> {
     pub(super) async fn clean(&self, is_proven: bool) -> Result<(), FarmError> {
         let halls = self.farm.engine.make(self.farm.config.lease).await?;
         let (names, batch) = (self.farm.engine.names(), self.batch.hash);
-        purge(&halls.jobs, names.jobs_of(batch)).await?;
+        delete_jobs(&halls.jobs, names.jobs_of(batch)).await?;
         self.farm.engine.empty_witnesses().await?;
         if is_proven {
             purge(&halls.results, names.results_of(batch)).await?;
