@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use alloy::providers::ext::AnvilApi;
 use tandem_tests::{
     payments::{Chain, ETHER},
     proving::ServiceProcess,
@@ -78,6 +79,8 @@ async fn whoever_is_killed_at_whatever_stage_everything_is_proven_once() {
     chain.set_session_key(0).await;
     let deployment = serde_json::to_vec(&chain.deployment).unwrap();
     std::fs::write(directory.join("deployment.json"), deployment).unwrap();
+    // The blocks of a real L1 go on, and with them its time, whoever waits for what.
+    chain.client.provider().anvil_set_interval_mining(1).await.unwrap();
     let mut services = Services::start(&chain, directory);
     let mut till = Till::open(&chain, &format!("http://127.0.0.1:{}", services.ports[0]), DEPOSITED).await;
     for (victim, words) in STAGES {

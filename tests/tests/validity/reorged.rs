@@ -40,6 +40,8 @@ async fn proven_batches_that_l1_takes_back_land_again_with_everything_once() {
     chain.set_session_key(0).await;
     // Messages are another subject: none is taken back.
     chain.mine(10).await;
+    // The blocks of a real L1 go on, and with them its time.
+    chain.client.provider().anvil_set_interval_mining(1).await.unwrap();
     let (sequencer, [health]) = (Sequencer::start(&chain, directory.path()).await, free_ports().unwrap());
     let proving = format!("http://{}", sequencer.proving);
     let prover = ServiceProcess::prover(&chain, directory.path(), &proving, health);
