@@ -223,7 +223,9 @@ mod tests {
         ledger.into_state()
     }
 
-    fn rows(state: &State) -> (Vec<(u32, Leaf)>, Vec<(Place, Fr)>) {
+    type Rows = (Vec<(u32, Leaf)>, Vec<(Place, Fr)>);
+
+    fn rows(state: &State) -> Rows {
         let indices = 0..u32::try_from(state.leaf_count()).unwrap();
         let places: alloc::collections::BTreeSet<Place> = indices.clone().flat_map(Tree::branch).collect();
         let leaves = indices.map(|index| (index, *state.leaf(index).unwrap())).collect();

@@ -37,7 +37,9 @@ pub enum SpecError {
         field: &'static str,
     },
     /// A circuit that does not exist.
-    #[error("chain specification: there is no circuit `{name}` (apply-small, apply-large, apply-huge, session-small, session-large, session-huge)")]
+    #[error(
+        "chain specification: there is no circuit `{name}` (apply-small, apply-large, apply-huge, session-small, session-large, session-huge)"
+    )]
     Circuit {
         /// The name in `devnet-circuits`.
         name: String,

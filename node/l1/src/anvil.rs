@@ -61,8 +61,7 @@ impl Default for AnvilOptions {
 
 /// Runs what follows, and ends it when standard input ends: with its owner, however that went. Standard output is left to it alone, so that
 /// its end is seen. It is interrupted until it has ended: what a shell runs in the background ignores interrupts until it minds them itself, some time after its start.
-const LEASH: &str =
-    r#""$@" </dev/null & child=$!; exec >&-; cat >/dev/null; while kill -INT "$child" 2>/dev/null; do sleep 0.1; done; wait "$child""#;
+const LEASH: &str = r#""$@" </dev/null & child=$!; exec >&-; cat >/dev/null; while kill -INT "$child" 2>/dev/null; do sleep 0.1; done; wait "$child""#;
 
 /// A running Anvil; ends when dropped, and when its owner is killed.
 #[derive(Debug)]

@@ -126,7 +126,6 @@ pub struct Rig {
 
 impl Rig {
     pub fn start() -> Self {
-
         let folder = TempDir::new().unwrap();
         Self { nats: Nats::start(&folder.path().join("store")), folder, has_users: false }
     }

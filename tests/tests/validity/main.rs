@@ -4,8 +4,8 @@
 mod attacks;
 mod commands;
 mod escape;
-mod follower;
 mod farm;
+mod follower;
 mod force;
 mod killed;
 mod life;

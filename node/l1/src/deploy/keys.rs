@@ -47,7 +47,9 @@ pub enum KeySetError {
         circuit: U256,
     },
     /// Two keys with the same delta up to sign.
-    #[error("the keys of circuits {first} and {second} have the same delta, so that proofs could mix them: in phase 2 every circuit needs a secret of its own")]
+    #[error(
+        "the keys of circuits {first} and {second} have the same delta, so that proofs could mix them: in phase 2 every circuit needs a secret of its own"
+    )]
     SharedDelta {
         /// Number of the circuit whose key comes first.
         first: u8,

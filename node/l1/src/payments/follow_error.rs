@@ -54,7 +54,7 @@ pub enum FollowError {
         /// Its position in the queue.
         index: u64,
         /// What is wrong with it.
-        source: BadRecord,
+        source: Box<BadRecord>,
     },
     /// The thread that read the ledger ended before it had.
     #[error("reading the ledger: {0}")]

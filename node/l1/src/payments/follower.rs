@@ -390,8 +390,9 @@ struct Restored {
 impl Restored {
     fn read(store: &LedgerStore) -> Result<Self, FollowError> {
         let LedgerRows { tip, state, messages, batches, reads, finalized } = store.restore()?;
-        let message =
-            |(index, row)| QueuedRecord::kept(index, row).map_err(|source| FollowError::Stored { index, source });
+        let message = |(index, row)| {
+            QueuedRecord::kept(index, row).map_err(|source| FollowError::Stored { index, source: source.into() })
+        };
         Ok(Self {
             tip,
             state,

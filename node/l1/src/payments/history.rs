@@ -93,7 +93,7 @@ pub enum HistoryError {
         /// Hash of the L1 transaction, as the log names it.
         transaction: Option<TxHash>,
         /// What is wrong with it.
-        source: BadRecord,
+        source: Box<BadRecord>,
     },
     /// Events are missing that the contracts have counted.
     #[error(
@@ -274,7 +274,7 @@ impl Events {
             self.push(chain, log).map_err(|source| HistoryError::Event {
                 block: log.block_number,
                 transaction: log.transaction_hash,
-                source,
+                source: source.into(),
             })?;
         }
         self.check_complete(client, chain, head).await

@@ -117,7 +117,10 @@ impl Plan {
 }
 
 fn constraints(job: &ChunkJob) -> u64 {
-    ApplyCircuit::ALL.into_iter().find(|circuit| circuit.id == job.circuit().number()).map_or(0, |circuit| circuit.constraints)
+    ApplyCircuit::ALL
+        .into_iter()
+        .find(|circuit| circuit.id == job.circuit().number())
+        .map_or(0, |circuit| circuit.constraints)
 }
 
 /// Builds the batch that takes the messages up to `end`.

@@ -4,8 +4,8 @@ use super::{
     super::job::ChunkJob,
     error::{Result, WireError},
     fields::{
-        VERSION, address, all_bytes, amount, array, at_most, bytes, check_version, element, elements,
-        exactly, hash, lane, limited,
+        VERSION, address, all_bytes, amount, array, at_most, bytes, check_version, element, elements, exactly, hash,
+        lane, limited,
     },
 };
 use crate::{
