@@ -9,7 +9,6 @@ use std::{
 use tandem_circuits::circuit::CircuitId;
 use tandem_cli::payments::keys;
 use tandem_l1::deploy::KeySet;
-use tandem_payments::batch::{ApplyCircuit, AuthoriseCircuit};
 
 /// The circuits of the devnet's chain.
 const CIRCUITS: [CircuitId; 4] = CircuitId::STANDARD;
@@ -44,21 +43,13 @@ fn tell(bar: &str, started: Instant) {
 
 /// How far it is when a circuit's turn comes, by what their keys cost; none once all are there.
 fn bar(circuit: Option<CircuitId>) -> String {
-    let all: u64 = CIRCUITS.into_iter().map(cost).sum();
+    let all: u64 = CIRCUITS.into_iter().map(CircuitId::constraints).sum();
     let before = CIRCUITS.into_iter().take_while(|other| Some(*other) != circuit);
-    let (count, done) = before.fold((0, 0), |(count, done), circuit| (count + 1, done + cost(circuit)));
+    let (count, done) = before.fold((0, 0), |(count, done), circuit| (count + 1, done + circuit.constraints()));
     let filled = WIDTH * done / all;
     let what = circuit.map_or("all there", CircuitId::name);
     let blocks = "#".repeat(filled as usize) + &".".repeat((WIDTH - filled) as usize);
     format!("[{blocks}] {count} of {} keys, {what}", CIRCUITS.len())
-}
-
-/// What making a circuit's key costs, in constraints.
-fn cost(circuit: CircuitId) -> u64 {
-    let apply = ApplyCircuit::ALL.map(|circuit| (circuit.id, circuit.constraints));
-    let session = AuthoriseCircuit::SESSION.map(|circuit| (circuit.id, circuit.constraints));
-    let known = apply.into_iter().chain(session).find(|(id, _)| *id == circuit.number());
-    known.map_or(0, |(_, constraints)| constraints)
 }
 
 #[cfg(test)]

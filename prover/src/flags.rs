@@ -1,16 +1,19 @@
 //! The prover's flags, and those of its commands. A file named by `--config` may set each of them (see `tandem_service::parse_with_file`).
 
-use std::{ffi::OsStr, net::SocketAddr, num::NonZeroUsize, path::PathBuf};
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
 
 use alloy::primitives::{Address, B256, U256};
 use async_nats::ServerAddr;
-use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches, builder::TypedValueParser, error::ErrorKind};
-use tandem_circuits::circuit::CircuitId;
+use clap::{
+    ArgMatches, Command, CommandFactory, FromArgMatches,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+};
+use tandem_circuits::circuit::{CircuitId, Family};
 use tandem_l1::PrivateKey;
 use tandem_service::LogFormat;
 use url::Url;
 
-use crate::validity::farm::{Password, WorkerName};
+use crate::validity::farm::{FarmLoginFlags, FarmServer, WorkerName};
 
 /// What a prover does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -202,18 +205,9 @@ pub struct ProveFlags {
     /// Prove on other machines, with `tandem-prover work`, and nothing here: servers of NATS with JetStream, nats://HOST[:PORT] or tls://..., separated by commas
     #[arg(long, env = "TANDEM_FARM", hide_env_values = true, value_delimiter = ',', value_parser = FarmServer, conflicts_with = "workers")]
     pub farm: Vec<ServerAddr>,
-    /// User of the farm's servers as whom this program shows itself, with a password
-    #[arg(long, env = "TANDEM_FARM_USER", requires = "farm")]
-    pub farm_user: Option<String>,
-    /// File with that user's password
-    #[arg(long, env = "TANDEM_FARM_PASSWORD_FILE", requires = "farm_user", conflicts_with = "farm_password")]
-    pub farm_password_file: Option<PathBuf>,
-    /// That user's password (prefer the file, or the environment variable, over the flag)
-    #[arg(long, env = "TANDEM_FARM_PASSWORD", hide_env_values = true, requires = "farm_user")]
-    pub farm_password: Option<Password>,
-    /// File with the certificates (PEM) that those of the farm's servers are signed by; the system's if absent
-    #[arg(long, env = "TANDEM_FARM_CA", requires = "farm")]
-    pub farm_ca: Option<PathBuf>,
+    /// As whom this program shows itself to the farm's servers
+    #[command(flatten)]
+    pub farm_login: FarmLoginFlags,
     /// Time after which a farm's job goes to another worker if its own says nothing, in seconds
     #[arg(long, env = "TANDEM_FARM_LEASE_S", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     pub farm_lease_s: u64,
@@ -248,18 +242,9 @@ pub struct WorkFlags {
     /// Servers of the farm's engine, NATS with JetStream: nats://HOST[:PORT] or tls://..., separated by commas
     #[arg(long, env = "TANDEM_FARM", hide_env_values = true, value_delimiter = ',', value_parser = FarmServer, required = true)]
     pub farm: Vec<ServerAddr>,
-    /// User of the farm's servers as whom this program shows itself, with a password
-    #[arg(long, env = "TANDEM_FARM_USER")]
-    pub farm_user: Option<String>,
-    /// File with that user's password
-    #[arg(long, env = "TANDEM_FARM_PASSWORD_FILE", requires = "farm_user", conflicts_with = "farm_password")]
-    pub farm_password_file: Option<PathBuf>,
-    /// That user's password (prefer the file, or the environment variable, over the flag)
-    #[arg(long, env = "TANDEM_FARM_PASSWORD", hide_env_values = true, requires = "farm_user")]
-    pub farm_password: Option<Password>,
-    /// File with the certificates (PEM) that those of the farm's servers are signed by; the system's if absent
-    #[arg(long, env = "TANDEM_FARM_CA")]
-    pub farm_ca: Option<PathBuf>,
+    /// As whom this program shows itself to the farm's servers
+    #[command(flatten)]
+    pub farm_login: FarmLoginFlags,
     /// Name of this worker, in the coordinator's log and in the subjects on which it speaks; machine and process if absent
     #[arg(long, env = "TANDEM_WORKER_NAME")]
     pub name: Option<WorkerName>,
@@ -286,76 +271,16 @@ pub struct WorkFlags {
     pub log_format: LogFormat,
 }
 
-/// A server that is none of a farm's. Says nothing about the text, in which a password may stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-enum NoFarmServer {
-    /// It is no address.
-    #[error("not the address of a server: nats://HOST[:PORT] or tls://HOST[:PORT] is asked for")]
-    Address,
-    /// User and password stand in it.
-    #[error(
-        "an address with a user or a password in it: give them with --farm-user and --farm-password-file, or TANDEM_FARM_PASSWORD"
-    )]
-    Login,
-}
-
-fn farm_server(text: &str) -> Result<ServerAddr, NoFarmServer> {
-    let server: ServerAddr = text.parse().map_err(|_| NoFarmServer::Address)?;
-    // WebSockets are not spoken here.
-    let is_known = matches!(server.scheme(), "nats" | "tls") && !server.host().is_empty();
-    if server.username().is_some() || server.password().is_some() {
-        Err(NoFarmServer::Login)
-    } else if is_known {
-        Ok(server)
-    } else {
-        Err(NoFarmServer::Address)
-    }
-}
-
-/// Reads a farm's server. Not a function, since what a function refuses is shown with its text.
-#[derive(Clone, Copy, Debug)]
-struct FarmServer;
-
-impl TypedValueParser for FarmServer {
-    type Value = ServerAddr;
-
-    fn parse_ref(&self, command: &Command, _: Option<&Arg>, value: &OsStr) -> Result<ServerAddr, clap::Error> {
-        let server = value.to_str().ok_or(NoFarmServer::Address).and_then(farm_server);
-        server.map_err(|error| {
-            clap::Error::raw(ErrorKind::ValueValidation, format_args!("--farm: {error}\n")).with_cmd(command)
-        })
-    }
-}
-
-/// A circuit of the payments chain, by its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum CircuitName {
-    /// Operations, six slots
-    ApplySmall,
-    /// Operations, 27 slots
-    ApplyLarge,
-    /// Session signatures, eight
-    SessionSmall,
-    /// Session signatures, 35
-    SessionLarge,
-    /// Operations, 112 slots
-    ApplyHuge,
-    /// Session signatures, 140
-    SessionHuge,
-}
-
-impl CircuitName {
-    /// The circuit of the name.
-    pub const fn id(self) -> CircuitId {
-        match self {
-            Self::ApplySmall => CircuitId::ApplySmall,
-            Self::ApplyLarge => CircuitId::ApplyLarge,
-            Self::SessionSmall => CircuitId::SessionSmall,
-            Self::SessionLarge => CircuitId::SessionLarge,
-            Self::ApplyHuge => CircuitId::ApplyHuge,
-            Self::SessionHuge => CircuitId::SessionHuge,
-        }
-    }
+/// The circuits by their names, each with what it is for.
+fn circuit() -> impl TypedValueParser<Value = CircuitId> {
+    let named = CircuitId::ALL.map(|circuit| {
+        let what = match circuit.family() {
+            Family::Apply => "Operations",
+            Family::Session => "Session signatures",
+        };
+        PossibleValue::new(circuit.name()).help(format!("{what}, {} in a chunk", circuit.slots()))
+    });
+    PossibleValuesParser::from(named).try_map(|name| CircuitId::named(&name).ok_or("there is no such circuit"))
 }
 
 /// Checks a proving key that a ceremony made (docs/ceremony.md), and puts it where `force` finds it.
@@ -367,8 +292,8 @@ pub struct ImportKeyFlags {
     #[arg(long, env = "TANDEM_PROVING_KEYS")]
     pub keys: PathBuf,
     /// The circuit that the key is for
-    #[arg(long, value_enum)]
-    pub circuit: CircuitName,
+    #[arg(long, value_parser = circuit())]
+    pub circuit: CircuitId,
     /// Digest of the circuit, as it came with the key
     #[arg(long)]
     pub digest: B256,
@@ -453,7 +378,7 @@ mod tests {
         let digest = B256::ZERO.to_string();
         let import = ["import-key", "--keys", "k", "--circuit", "apply-large", "--digest", &digest, "file"];
         let Ok(Invocation::ImportKey(flags)) = parse(&import) else { panic!("no import") };
-        assert_eq!((flags.circuit, flags.compressed), (CircuitName::ApplyLarge, false));
+        assert_eq!((flags.circuit, flags.compressed), (CircuitId::ApplyLarge, false));
         let common = ["prove", "--deployment", "d", "--data-dir", "e", "--l1-rpc", "http://l1"];
         let Ok(Invocation::Prove(flags)) = parse(&[&common[..], &["--sequencer", "http://s"]].concat()) else {
             panic!("no service of proofs")
@@ -465,7 +390,7 @@ mod tests {
             panic!("no farm")
         };
         assert_eq!(flags.farm.iter().map(ServerAddr::port).collect::<Vec<_>>(), [4_222, 7]);
-        assert!(flags.farm_share_keys && flags.farm_ca.is_none() && flags.farm_user.is_none());
+        assert!(flags.farm_share_keys && flags.farm_login.farm_ca.is_none() && flags.farm_login.farm_user.is_none());
         for wrong in [
             &["--farm", "ws://a"][..],
             &["--farm", "nats://a", "--workers", "2"],
@@ -511,7 +436,8 @@ mod tests {
         }
         let named = ["--farm", "nats://host", "--farm-user", "left", "--farm-password", "s3cret"];
         let Ok(Invocation::Work(flags)) = work(&named) else { panic!("no worker") };
-        assert_eq!(flags.farm_password.as_ref().map(Password::text), Some("s3cret"));
+        let password = flags.farm_login.farm_password.as_ref();
+        assert_eq!(password.map(crate::validity::farm::Password::text), Some("s3cret"));
         assert!(!format!("{flags:?}").contains("s3cret"));
         let error = work(&[&named[..], &["--farm-password-file", "f"]].concat()).unwrap_err().to_string();
         assert!(error.contains("--farm-password-file") && !error.contains("s3cret"), "{error}");

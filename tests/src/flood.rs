@@ -59,7 +59,7 @@ pub struct Payer {
 pub struct Paid {
     /// The account that pays.
     pub account: Address,
-    /// The transaction.
+    /// Hash of the transaction.
     pub hash: TxHash,
     /// When it was sent: the last time, which was not refused.
     pub sent_at: Instant,
@@ -70,7 +70,7 @@ pub struct Paid {
 pub struct Refusal {
     /// The error's code.
     pub code: i64,
-    /// Its message.
+    /// What it says to a person.
     pub message: String,
 }
 
@@ -278,7 +278,7 @@ pub async fn watch_backlog(l2: L1Client, ended: CancellationToken) -> Backlog {
 /// A batch that L1 has.
 #[derive(Clone, Debug)]
 pub struct Settled {
-    /// Its index.
+    /// Index of the batch.
     pub batch: u64,
     /// When the sequencer was first seen to say so.
     pub seen_at: Instant,

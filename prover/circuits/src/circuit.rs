@@ -2,6 +2,7 @@
 
 use ark_bn254::Fr;
 use ark_relations::gr1cs::ConstraintSynthesizer;
+use tandem_payments::batch::{ApplyCircuit, AuthoriseCircuit};
 
 /// The circuits, by the id that digests and transcript carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,6 +52,33 @@ impl CircuitId {
     /// The circuit of a name, if there is one.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|circuit| circuit.name() == name)
+    }
+
+    /// How many operations or signatures a chunk has.
+    pub const fn slots(self) -> usize {
+        self.size().0
+    }
+
+    /// What a proof costs, in constraints.
+    pub const fn constraints(self) -> u64 {
+        self.size().1
+    }
+
+    const fn size(self) -> (usize, u64) {
+        const fn apply(circuit: ApplyCircuit) -> (usize, u64) {
+            (circuit.slots, circuit.constraints)
+        }
+        const fn session(circuit: AuthoriseCircuit) -> (usize, u64) {
+            (circuit.slots, circuit.constraints)
+        }
+        match self {
+            Self::ApplySmall => apply(ApplyCircuit::SMALL),
+            Self::ApplyLarge => apply(ApplyCircuit::LARGE),
+            Self::ApplyHuge => apply(ApplyCircuit::HUGE),
+            Self::SessionSmall => session(AuthoriseCircuit::SESSION_SMALL),
+            Self::SessionLarge => session(AuthoriseCircuit::SESSION_LARGE),
+            Self::SessionHuge => session(AuthoriseCircuit::SESSION_HUGE),
+        }
     }
 
     /// What it proves.

@@ -34,7 +34,7 @@ pub struct Task<'a> {
     pub coordinator: Coordinator,
     /// The keys that judge its proofs.
     pub keys: &'a VerifyingKeys,
-    /// Their hash.
+    /// The hash by which the schedule names them.
     pub keys_hash: B256,
     /// Has the proofs so far, and each new one before the next is looked at.
     pub file: &'a BatchFile,

@@ -39,7 +39,7 @@ pub enum ImportKeyError {
 /// # Errors
 /// If the key is refused; nothing is written then.
 pub fn run(flags: &ImportKeyFlags, report: Report) -> Result<Value, ImportKeyError> {
-    let trial = AnyChunk::blank(flags.circuit.id());
+    let trial = AnyChunk::blank(flags.circuit);
     let path = flags.file.clone();
     let bytes = std::fs::read(&path).map_err(|error| ImportKeyError::Read { path, error })?;
     let circuit = trial.circuit_id().name();

@@ -53,7 +53,7 @@ impl WorkerProcess {
         Self(command.spawn().unwrap())
     }
 
-    /// kill -9.
+    /// Ends it as kill -9 does.
     fn kill(&mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();

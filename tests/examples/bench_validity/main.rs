@@ -65,10 +65,10 @@ async fn main() -> anyhow::Result<()> {
     let found = if only_service { Vec::new() } else { on_l1(proving, &mut figures).await? };
     let ratio = service::measure(proving, &target, &mut figures).await;
     write(&target.join("bench"), if only_service { "validity-service" } else { "validity" }, &figures)?;
+    let ratio = ratio?;
     for (name, found, max) in found {
         anyhow::ensure!(found <= max, "{found:.2} {name}, at most {max}");
     }
-    let ratio = ratio?;
     anyhow::ensure!(
         ratio >= RATIO_MIN,
         "the service proves {ratio:.2} of what a prover alone does, at least {RATIO_MIN}"

@@ -121,7 +121,7 @@ impl SequencerDouble {
 pub struct Closer {
     /// Of the last batch; 0 before the first.
     pub index: u64,
-    /// After it.
+    /// The state after it.
     pub state: State,
     /// Messages that it and those before it took.
     pub queue_end: usize,

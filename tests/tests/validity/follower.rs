@@ -32,7 +32,7 @@ const LOOKS: usize = 16;
 /// What an endpoint gets wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
-    /// Nothing.
+    /// Answers go through as they are.
     None,
     /// Transactions call another contract than they do.
     Callee,

@@ -86,7 +86,7 @@ pub struct Engine {
 pub struct Halls {
     /// Jobs, each for one worker.
     pub jobs: Stream,
-    /// Results.
+    /// The stream of results.
     pub results: Stream,
     /// The jobs' bytes.
     pub witnesses: ObjectStore,
@@ -316,22 +316,22 @@ pub async fn delete_jobs(jobs: &Stream, matching: String) -> Result<(), FarmErro
     Ok(())
 }
 
-/// Whether the workers' queue still has jobs that it will hand out, now or when a lease ends. If not, jobs that are listed are passed over.
-///
-/// # Errors
-/// If the engine does not say.
-pub async fn has_jobs(jobs: &Stream) -> Result<bool, FarmError> {
-    let workers = jobs.consumer_info(WORKERS).await.map_err(FarmError::engine("asking for the workers' consumer"))?;
-    Ok(workers.num_pending > 0 || workers.num_ack_pending > 0)
+/// What the workers' queue has, as far as the engine knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// Jobs that no worker was given yet. If there are none of these, nor any `at_work`, jobs that are listed are passed over.
+    pub waiting: u64,
+    /// Jobs that workers have: delivered, and neither acknowledged nor gone. Those that went back for a while are among them.
+    pub at_work: usize,
 }
 
-/// How many jobs workers have, as far as the engine knows: delivered, and neither acknowledged nor gone. Those that went back for a while are among them.
+/// What the workers' queue has.
 ///
 /// # Errors
 /// If the engine does not say.
-pub async fn at_work(jobs: &Stream) -> Result<usize, FarmError> {
+pub async fn queue(jobs: &Stream) -> Result<Queue, FarmError> {
     let workers = jobs.consumer_info(WORKERS).await.map_err(FarmError::engine("asking for the workers' consumer"))?;
-    Ok(workers.num_ack_pending)
+    Ok(Queue { waiting: workers.num_pending, at_work: workers.num_ack_pending })
 }
 
 /// The subjects of a stream's messages, of those that match.

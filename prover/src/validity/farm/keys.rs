@@ -70,7 +70,7 @@ pub enum FarmKeysError {
     /// A folder cannot be used.
     #[error("{path}: {error}")]
     Io {
-        /// The path.
+        /// The file or folder that it is about.
         path: PathBuf,
         /// What the operating system said.
         #[source]

@@ -90,7 +90,7 @@ pub struct FarmResult {
     pub batch: B256,
     /// Number of the chunk.
     pub chunk: u32,
-    /// The job's.
+    /// The attempt of the job, as the job says.
     pub attempt: u32,
     /// Name of the worker, as it says.
     pub worker: String,
@@ -105,7 +105,7 @@ pub struct FarmAlive {
     pub batch: B256,
     /// Number of the chunk.
     pub chunk: u32,
-    /// The job's.
+    /// The attempt of the job, as the job says.
     pub attempt: u32,
     /// Name of the worker, as it says.
     pub worker: String,

@@ -24,13 +24,13 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
 /// What is read.
 #[derive(Debug)]
 pub enum Read {
-    /// A result.
+    /// A result that the stream has.
     Result {
         /// Its place in the stream.
         sequence: u64,
         /// Its subject, which the engine vouches for.
         subject: String,
-        /// Its bytes.
+        /// The bytes of its message.
         payload: Vec<u8>,
     },
     /// All that was there at the beginning has been read.

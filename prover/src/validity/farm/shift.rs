@@ -25,7 +25,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use super::{
     board::{Board, Word},
     config::FarmConfig,
-    engine::{Engine, Halls, at_work, delete_jobs},
+    engine::{Engine, Halls, delete_jobs, queue},
     error::FarmError,
     keys::{FarmKeysError, SharedKeys, share},
     message::{FarmAlive, FarmFailure, FarmResult},
@@ -79,7 +79,7 @@ impl Batch {
 /// A farm, as its coordinator reaches it.
 #[derive(Clone, Copy, Debug)]
 pub struct Farm<'a> {
-    /// The engine.
+    /// The engine on which jobs are put out.
     pub engine: &'a Engine,
     /// How long is waited.
     pub config: FarmConfig,
@@ -361,7 +361,7 @@ impl<'a> Shift<'a> {
         }
         let unheard = self.board.unheard(patience, now);
         // If workers have more jobs than they speak of, one of these may be held in silence; else all of them merely wait.
-        let is_held = !unheard.is_empty() && at_work(&halls.jobs).await? > self.board.held();
+        let is_held = !unheard.is_empty() && queue(&halls.jobs).await?.at_work > self.board.held();
         for chunk in unheard {
             if is_held {
                 self.put(halls, chunk).await?;

@@ -56,7 +56,7 @@ impl EngineTrouble {
         }
     }
 
-    /// It works.
+    /// The engine works again, if it did not.
     pub fn is_over(&mut self) {
         self.refusal.is_over();
         if let Some(lasted) = self.away.is_over() {
@@ -157,7 +157,7 @@ impl MachineTrouble {
         }
     }
 
-    /// It proves.
+    /// This machine has proven something.
     pub fn is_over(&mut self) {
         self.0.is_over();
     }

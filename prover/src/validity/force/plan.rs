@@ -10,7 +10,7 @@ use tandem_l1::{
     payments::{BatchEvent, History, Ledger, QueuedRecord, posted, read},
 };
 use tandem_payments::{
-    batch::{ApplyCircuit, BatchBuilder, BatchLimits, CONSTRAINTS_PER_S, Load},
+    batch::{BatchBuilder, BatchLimits, CONSTRAINTS_PER_S, Load},
     eddsa::domain,
     field::integer,
     ledger::Env,
@@ -111,16 +111,11 @@ pub struct Plan {
 impl Plan {
     /// How long one prover of two cores takes for some of its chunks, in seconds.
     pub fn estimate_s(&self, chunks: impl Iterator<Item = u32>) -> u64 {
-        let of = |number: u32| self.jobs.iter().find(|job| job.number == number).map_or(0, constraints);
+        let of = |number: u32| {
+            self.jobs.iter().find(|job| job.number == number).map_or(0, |job| job.circuit().constraints())
+        };
         chunks.map(of).fold(0, u64::saturating_add).div_ceil(CONSTRAINTS_PER_S)
     }
-}
-
-fn constraints(job: &ChunkJob) -> u64 {
-    ApplyCircuit::ALL
-        .into_iter()
-        .find(|circuit| circuit.id == job.circuit().number())
-        .map_or(0, |circuit| circuit.constraints)
 }
 
 /// Builds the batch that takes the messages up to `end`.

@@ -55,7 +55,7 @@ use crate::{
     health::serve,
     validity::{
         crew::Crew,
-        farm::{Engine, FarmAddress, FarmConfig, FarmCrew, FarmError, FarmLogin, Names},
+        farm::{Engine, FarmConfig, FarmCrew, FarmError, Names},
         file::BatchFileError,
         keys::ProvingKeys,
         local::prover_config,
@@ -179,9 +179,7 @@ async fn crew(
         let config = prover_config(flags.workers, flags.proving_threads, flags.proving_memory_mib);
         return Ok(Arc::new(LocalCrew::new(keys, flags.workers, config)));
     }
-    let (user, file) = (flags.farm_user.as_deref(), flags.farm_password_file.as_deref());
-    let login = FarmLogin::of(user, file, flags.farm_password.as_ref())?;
-    let address = FarmAddress { servers: flags.farm.clone(), login, ca: flags.farm_ca.clone() };
+    let address = flags.farm_login.address(flags.farm.clone())?;
     let config = FarmConfig {
         lease: Duration::from_secs(flags.farm_lease_s),
         patience: Duration::from_secs(flags.farm_patience_s),

@@ -9,7 +9,7 @@ use alloy::primitives::keccak256;
 
 use super::{Batch, Shift};
 use crate::validity::farm::{
-    engine::{Halls, delete_jobs, has_jobs, purge, subjects},
+    engine::{Halls, Queue, delete_jobs, purge, queue, subjects},
     error::FarmError,
     message::FarmJob,
     names::{Place, witness},
@@ -96,7 +96,7 @@ impl Shift<'_> {
     /// Compares with the engine which jobs there are: anybody who takes jobs can acknowledge one without a result.
     pub(super) async fn list(&mut self, halls: &Halls) -> Result<(), FarmError> {
         let mut listed = self.listed(halls).await?;
-        if !listed.is_empty() && !has_jobs(&halls.jobs).await? {
+        if !listed.is_empty() && queue(&halls.jobs).await? == (Queue { waiting: 0, at_work: 0 }) {
             // They are there, and nobody will be given them.
             listed.clear();
         }

@@ -61,13 +61,13 @@ const STAGES_MAX: usize = 16;
 /// What all hands of a process share.
 #[derive(Clone, Debug)]
 pub struct Shop {
-    /// The engine.
+    /// The engine that jobs come from.
     pub engine: Engine,
     /// The chain, by the hash of its configuration.
     pub config_hash: B256,
     /// The process's name.
     pub name: WorkerName,
-    /// Proving keys.
+    /// The proving keys that all hands share.
     pub shelf: Arc<KeyShelf>,
     /// Limits of each hand.
     pub prover: ProverConfig,

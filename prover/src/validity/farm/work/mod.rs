@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use self::hand::{Hand, Shop, Troubles};
 pub use self::status::{View, WorkStatus};
 use super::{
-    address::{FarmAddress, FarmLogin},
+    address::FarmAddress,
     engine::Engine,
     error::FarmError,
     keys::KeyShelf,
@@ -54,7 +54,7 @@ pub enum WorkerError {
 /// What a worker is told.
 #[derive(Clone, Debug)]
 pub struct WorkerConfig {
-    /// The engine.
+    /// Where the engine is that jobs come from.
     pub farm: FarmAddress,
     /// The chain, by the hash of its configuration.
     pub config_hash: B256,
@@ -81,10 +81,8 @@ pub async fn run(flags: WorkFlags, token: CancellationToken) -> Result<(), Worke
     if deployment.chain.kind != ChainKind::Payments {
         return Err(WorkerError::WrongKind);
     }
-    let (user, file) = (flags.farm_user.as_deref(), flags.farm_password_file.as_deref());
-    let login = FarmLogin::of(user, file, flags.farm_password.as_ref())?;
     let config = WorkerConfig {
-        farm: FarmAddress { servers: flags.farm, login, ca: flags.farm_ca },
+        farm: flags.farm_login.address(flags.farm)?,
         config_hash: deployment.chain.hash(),
         l1_chain_id: deployment.chain.l1_chain_id,
         name: flags.name.unwrap_or_else(WorkerName::of_process),
