@@ -2,7 +2,10 @@
 //!
 //! Precedence: flag, then environment variable, then file, then default. A key that is no flag is refused.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 use clap::{ArgAction, CommandFactory, FromArgMatches};
 
@@ -17,13 +20,15 @@ pub enum FlagsError {
         /// What the operating system said.
         error: std::io::Error,
     },
-    /// The file is not TOML.
-    #[error("configuration file {path} is not valid TOML: {error}")]
+    /// The file is not TOML. The line itself is not shown: a password may stand in it.
+    #[error("configuration file {path} is not valid TOML, line {line}: {message}")]
     Syntax {
         /// The configuration file's path.
         path: PathBuf,
-        /// The place in the file, and what is wrong there.
-        error: toml::de::Error,
+        /// The line that is wrong, from 1.
+        line: usize,
+        /// What is wrong there.
+        message: String,
     },
     /// A key that is no flag.
     #[error("configuration file {path} sets `{key}`, which is no flag of this command (see --help)")]
@@ -76,7 +81,7 @@ fn config_path(arguments: &[OsString]) -> Option<PathBuf> {
 
 fn arguments_of(path: &PathBuf, command: &clap::Command) -> Result<Vec<OsString>, FlagsError> {
     let text = std::fs::read_to_string(path).map_err(|error| FlagsError::Read { path: path.clone(), error })?;
-    let table: toml::Table = toml::from_str(&text).map_err(|error| FlagsError::Syntax { path: path.clone(), error })?;
+    let table: toml::Table = toml::from_str(&text).map_err(|error| syntax(path, &text, &error))?;
     let mut arguments = Vec::new();
     for (key, value) in table {
         let unknown = || FlagsError::UnknownKey { path: path.clone(), key: key.clone() };
@@ -103,6 +108,11 @@ fn arguments_of(path: &PathBuf, command: &clap::Command) -> Result<Vec<OsString>
         arguments.push(format!("--{key}={value}").into());
     }
     Ok(arguments)
+}
+
+fn syntax(path: &Path, text: &str, error: &toml::de::Error) -> FlagsError {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    FlagsError::Syntax { path: path.into(), line: before.matches('\n').count() + 1, message: error.message().into() }
 }
 
 #[cfg(test)]
@@ -170,8 +180,16 @@ mod tests {
     fn what_is_no_flag_is_refused() {
         assert!(matches!(parse("prot = 7", &[]), Err(FlagsError::UnknownKey { key, .. }) if key == "prot"));
         assert!(matches!(parse("port = [7]", &[]), Err(FlagsError::UnsupportedValue { .. })));
-        assert!(matches!(parse("port = ", &[]), Err(FlagsError::Syntax { .. })));
+        assert!(matches!(parse("port = ", &[]), Err(FlagsError::Syntax { line: 1, .. })));
         assert!(matches!(parse("port = 'x'", &[]), Err(FlagsError::Flags(_))));
         assert!(matches!(parse("config = 'x'", &[]), Err(FlagsError::UnknownKey { .. })));
+    }
+
+    #[test]
+    fn what_stands_in_a_wrong_line_is_not_shown() {
+        for wrong in ["name = 's3cret", "name = s3cret", "name = \"s3cret\" x", "name = 's3cret'\nname = 's3cret'"] {
+            let error = parse(&format!("port = 7\n{wrong}"), &[]).unwrap_err().to_string();
+            assert!(error.contains(", line ") && !error.contains("s3cret"), "{error}");
+        }
     }
 }
