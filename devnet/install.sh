@@ -81,7 +81,7 @@ rocksdb=$!
 if [ "${1:-}" = faults ]; then packages '/usr/lib/*/faketime/libfaketime.so.1=faketime'; fi
 node_modules contracts
 if [ "${1:-}" != devnet ]; then
-  packages qemu-riscv64=qemu-user
+  packages qemu-riscv64=qemu-user openssl=openssl
   nats_server
   node_modules sdk
   node_modules tests/wallets

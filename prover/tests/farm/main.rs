@@ -3,6 +3,7 @@
 //! The batches are of the small circuit, whose proof takes a second or so. The coordinator's own kill -9, as a process with L1 behind it, is in `tests/tests/validity/farm.rs`.
 
 mod rig;
+mod tls;
 
 use std::{
     process::{Child, Command, Stdio},

@@ -122,21 +122,32 @@ pub struct Rig {
     pub nats: Nats,
     folder: TempDir,
     has_users: bool,
+    /// What its certificate is signed by, if it speaks TLS.
+    authority: Option<PathBuf>,
 }
 
 impl Rig {
     pub fn start() -> Self {
         let folder = TempDir::new().unwrap();
-        Self { nats: Nats::start(&folder.path().join("store")), folder, has_users: false }
+        Self { nats: Nats::start(&folder.path().join("store")), folder, has_users: false, authority: None }
     }
 
     /// With users, as a configuration of the server has them.
     pub fn with_users(users: &str) -> Self {
+        Self { has_users: true, ..Self::configured(users) }
+    }
+
+    /// With TLS, as a configuration of the server has it, and a certificate that this authority has signed.
+    pub fn with_tls(tls: &str, authority: &Path) -> Self {
+        Self { authority: Some(authority.into()), ..Self::configured(tls) }
+    }
+
+    fn configured(text: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let config = folder.path().join("nats.conf");
-        std::fs::write(&config, users).unwrap();
+        std::fs::write(&config, text).unwrap();
         let nats = Nats::configured(&folder.path().join("store"), Some(&config));
-        Self { nats, folder, has_users: true }
+        Self { nats, folder, has_users: false, authority: None }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -146,7 +157,10 @@ impl Rig {
     /// Where it is for a user of this name, which is its password too.
     pub fn address(&self, name: &str) -> FarmAddress {
         let login = || FarmLogin { user: name.into(), password: name.parse().unwrap() };
-        FarmAddress { servers: vec![self.nats.url().parse().unwrap()], login: self.has_users.then(login), ca: None }
+        let url = self.nats.url();
+        let url = if self.authority.is_some() { url.replace("nats://", "tls://") } else { url };
+        let (login, ca) = (self.has_users.then(login), self.authority.clone());
+        FarmAddress { servers: vec![url.parse().unwrap()], login, ca }
     }
 
     /// A connection, for a test that speaks for itself.
