@@ -65,7 +65,7 @@ impl Giver {
         })
     }
 
-    /// Gives; the transaction.
+    /// Sends the gift to an account, and returns the hash of the transaction.
     async fn give(&self, to: Address) -> anyhow::Result<Value> {
         match self {
             Self::Wallet(client, key) => {

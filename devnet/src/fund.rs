@@ -6,7 +6,7 @@ use alloy::{
     signers::local::PrivateKeySigner,
     sol_types::SolCall,
 };
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use serde::Deserialize;
 use serde_json::json;
 use tandem_chain::ChainKind;
@@ -69,11 +69,16 @@ pub async fn on_l1(
 #[serde(rename_all = "camelCase")]
 struct Status {
     queue_index: u64,
+    /// Whether a payments chain's node still reads what L1 has.
+    #[serde(default)]
+    syncing: bool,
 }
 
-/// How many L1 messages blocks have taken.
+/// How many L1 messages blocks have taken, once the node has read what L1 has.
 pub async fn queue_index(l2: &L1Client) -> anyhow::Result<u64> {
-    Ok(ask::<Status>(l2, "rollup_status", json!([])).await?.queue_index)
+    let status = ask::<Status>(l2, "rollup_status", json!([])).await?;
+    ensure!(!status.syncing, "the node still reads L1");
+    Ok(status.queue_index)
 }
 
 /// Whether all of it is on L2.

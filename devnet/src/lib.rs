@@ -27,6 +27,7 @@ pub use children::{Service, Services};
 use l1::{Beacon, L1, L1Options};
 pub use recipes::L1Endpoints;
 use tandem_chain::ChainKind;
+use tandem_circuits::circuit::CircuitId;
 use tandem_cli::{
     deploy,
     devnet_info::{Account, DevnetInfo},
@@ -100,6 +101,10 @@ pub struct DevnetFlags {
     /// Folder of a payments chain's proving keys, made there if they are missing; `keys` in the directory if absent
     #[arg(long, env = "TANDEM_PROVING_KEYS")]
     pub keys: Option<PathBuf>,
+    /// Circuits of a new payments chain, such as apply-large,apply-huge,session-large,session-huge; apply-small, apply-large, session-small and
+    /// session-large if absent
+    #[arg(long, env = "CIRCUITS", value_delimiter = ',', value_parser = circuit)]
+    pub circuits: Option<Vec<CircuitId>>,
     /// No live status line
     #[arg(long)]
     pub quiet: bool,
@@ -142,6 +147,11 @@ struct RoleKeys {
     owner: PrivateKeySigner,
 }
 
+fn circuit(name: &str) -> Result<CircuitId, String> {
+    let known = || format!("the circuits are {}", CircuitId::ALL.map(CircuitId::name).join(", "));
+    CircuitId::named(name).ok_or_else(known)
+}
+
 /// Runs the devnet until it is told to end.
 pub async fn run(flags: DevnetFlags, dir: &Path) -> anyhow::Result<()> {
     let cancel = CancellationToken::new();
@@ -173,6 +183,10 @@ impl Devnet {
     pub async fn start(flags: &DevnetFlags, dir: &Path) -> anyhow::Result<Self> {
         std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
         let is_proven = flags.settlement == SettlementKind::Validity;
+        ensure!(
+            is_proven || flags.circuits.is_none(),
+            "only payments chains have circuits: SETTLEMENT=validity is one"
+        );
         let proving = is_proven.then_some(("proving", "--proving-port", flags.proving_port));
         let ports = [
             ("L1", "--l1-port", flags.l1_port),
@@ -334,7 +348,8 @@ impl DevnetFlags {
         Ok(match self.settlement {
             SettlementKind::Fraud => spec::claimed(self, owner, sequencer).chain_spec()?,
             SettlementKind::Validity => {
-                let keys = keys::verifying(l1.chain_id().await?, keys).await?;
+                let circuits = self.circuits.as_deref().unwrap_or(&CircuitId::STANDARD);
+                let keys = keys::verifying(l1.chain_id().await?, keys, circuits).await?;
                 spec::proven(self, owner, sequencer).chain_spec(keys)?
             }
         })

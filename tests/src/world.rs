@@ -17,6 +17,7 @@ use alloy::{
 use anyhow::{Context, bail, ensure};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tandem_circuits::circuit::CircuitId;
 use tandem_cli::{
     chain::{RollupStatus, ask},
     wallet::Wallet,
@@ -48,6 +49,8 @@ pub struct WorldOptions {
     pub settlement: SettlementKind,
     /// Time for which messages of a payments chain may stay unproven once they are overdue, in seconds.
     pub escape_delay_s: u64,
+    /// Circuits of a payments chain, if they are not the devnet's.
+    pub circuits: Option<&'static [CircuitId]>,
 }
 
 impl Default for WorldOptions {
@@ -61,6 +64,7 @@ impl Default for WorldOptions {
             grace_s: None,
             settlement: SettlementKind::Fraud,
             escape_delay_s: 600,
+            circuits: None,
         }
     }
 }
@@ -104,6 +108,7 @@ impl World {
             escape_delay_s: options.escape_delay_s,
             // Made once for all worlds.
             keys: Some(proving_keys()),
+            circuits: options.circuits.map(Into::into),
             quiet: true,
             services_l1_rpc: Some(proxy.url.clone()),
             delay_s: options.delay_s,
@@ -307,7 +312,7 @@ pub fn free_ports<const N: usize>() -> anyhow::Result<[u16; N]> {
 }
 
 /// The folder with the proving keys of all worlds and fixtures.
-fn proving_keys() -> PathBuf {
+pub fn proving_keys() -> PathBuf {
     std::env::temp_dir().join("tandem-devnet-keys")
 }
 

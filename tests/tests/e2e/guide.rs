@@ -3,7 +3,7 @@
 use std::{fs, path::Path, process::Stdio};
 
 use anyhow::{Context, ensure};
-use tandem_tests::world::{DEADLINE, built, execute, free_ports};
+use tandem_tests::world::{DEADLINE, built, execute, free_ports, proving_keys};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
@@ -13,6 +13,21 @@ const PROGRAMS: [&str; 4] = ["tandem-devnet", "tandem", "tandem-sequencer", "tan
 
 #[tokio::test(flavor = "multi_thread")]
 async fn printed_commands_work_and_a_fresh_chain_alarms_nobody() -> anyhow::Result<()> {
+    paste_everything(&[], 9).await
+}
+
+/// With the small circuits, whose keys are made in seconds.
+#[tokio::test(flavor = "multi_thread")]
+async fn those_of_a_payments_chain_work_likewise() -> anyhow::Result<()> {
+    let [proving_port] = free_ports()?.map(|port| port.to_string());
+    let keys = proving_keys().display().to_string();
+    let circuits = "apply-small,session-small";
+    let flags = ["--settlement", "validity", "--circuits", circuits, "--keys", &keys, "--proving-port", &proving_port];
+    paste_everything(&flags, 10).await
+}
+
+/// Starts a devnet with some flags more, runs all of the `count` commands that it prints, and ends it.
+async fn paste_everything(flags: &[&str], count: usize) -> anyhow::Result<()> {
     // Beside the programs, so that they can be linked instead of copied.
     let top = tempfile::Builder::new().prefix("Jo's (new) $HOME ").tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let (programs, here) = (top.path().join("the programs"), top.path().join("work here"));
@@ -21,8 +36,8 @@ async fn printed_commands_work_and_a_fresh_chain_alarms_nobody() -> anyhow::Resu
     for program in PROGRAMS {
         fs::hard_link(built(program)?, programs.join(program))?;
     }
-    let (mut devnet, commands) = start(&programs, &here).await?;
-    ensure!(commands.len() == 9, "printed were {commands:?}");
+    let (mut devnet, commands) = start(&programs, &here, flags).await?;
+    ensure!(commands.len() == count, "printed were {commands:?}");
     for command in &commands {
         let mut shell = Command::new("sh");
         shell.args(["-c", command]).current_dir(&here).env_remove("TANDEM_DIR").kill_on_drop(true);
@@ -45,10 +60,11 @@ async fn printed_commands_work_and_a_fresh_chain_alarms_nobody() -> anyhow::Resu
 }
 
 /// A devnet, and the commands that it prints.
-async fn start(programs: &Path, here: &Path) -> anyhow::Result<(Child, Vec<String>)> {
+async fn start(programs: &Path, here: &Path, flags: &[&str]) -> anyhow::Result<(Child, Vec<String>)> {
     let [l1, l2, faucet] = free_ports()?.map(|port| port.to_string());
     let mut command = Command::new(programs.join("tandem-devnet"));
     command.args(["--dir", "dev net", "--quiet", "--l1-port", &l1, "--rpc-port", &l2, "--faucet-port", &faucet]);
+    command.args(flags);
     command.current_dir(here).stdin(Stdio::null()).stdout(Stdio::piped());
     let mut devnet = command.stderr(fs::File::create(here.join("devnet.log"))?).kill_on_drop(true).spawn()?;
     let mut lines = BufReader::new(devnet.stdout.take().context("no output")?).lines();
