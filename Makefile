@@ -32,7 +32,7 @@ release: setup ## the programs as operators run them, in target/dist
 	  install -m 755 $(RELEASED)/$$program target/dist/; done
 	@echo "release: the programs are in target/dist"
 
-install: ## put programs, systemd units and shell completions under PREFIX (/usr/local); after make release
+install: ## put programs, systemd units, shell completions and the manual under PREFIX (/usr/local); after make release
 	@node/systemd/install.sh $(PREFIX)
 
 e2e: build ## the end-to-end scenarios alone
@@ -43,7 +43,7 @@ e2e-release: setup ## the end-to-end scenarios, and node against guest, in progr
 	cargo test --release --workspace --test e2e -- --nocapture
 	cargo test --release --workspace --test agreement --test precompiles --test epoch --test guest
 
-e2e-validity: build ## a payments chain through its whole life and through a flood, with the real circuits: ten minutes, and some more when keys are made
+e2e-validity: build ## a payments chain through its whole life, through a flood and with huge circuits, with the real keys: a quarter of an hour, and some more when keys are made
 	cargo test --workspace --test e2e_validity -- --include-ignored --nocapture
 
 e2e-faults: build ## kills, reorganisations, outages and wrong clocks under traffic: a quarter of an hour; SEED=n repeats a run
@@ -129,7 +129,7 @@ bench-circuits: bench-built ## constraints per operation
 bench-prover: bench-built ## session transactions per second, keys, memory
 	$(RELEASED)/examples/bench_prover
 
-bench-validity: bench-built ## L1 gas and bytes per transfer of proven batches, time from sent to proven, transfers proven per second: twenty minutes; FLAGS=--service or --third-size
+bench-validity: bench-built ## L1 gas and bytes per transfer of proven batches, time from sent to proven, transfers proven per second: twenty minutes; FLAGS=--service, --full or --third-size
 	$(RELEASED)/examples/bench_validity $(FLAGS)
 
 fuzz-circuits: ## 2,000 random cases of native rules against circuits (twenty minutes)

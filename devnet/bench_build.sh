@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Wall and processor seconds from a clean clone to a devnet that is ready, and from there to all tests built; the five dearest crates by cargo's own
-# timings. Cold: nothing compiled is reused, downloaded crates and npm packages are. Prints JSON lines and writes them to target/bench/build.json.
+# Wall and processor seconds from a clean clone to a devnet that is ready, RocksDB's part of them, and to all tests built; the five dearest crates by cargo's
+# own timings. Cold: nothing compiled is reused, downloaded crates and npm packages are. Prints JSON lines and writes them to target/bench/build.json.
 set -euo pipefail
 set -m # jobs get process groups of their own, so that the devnet can be ended like with Ctrl-C
 cd -- "$(dirname -- "$0")/.."
@@ -26,10 +26,18 @@ exec "$real" "\$@"
 SHIM
 chmod +x "$clone/bin/cargo"
 
+# RocksDB's compilation as it is, but for a note of what it took.
+sed -i "1a trap 'times >$clone/rocksdb_times; echo \$SECONDS >$clone/rocksdb_s' EXIT" "$clone/tandem/node/store/rocksdb.sh"
+
+# waited_for FILE: the processor seconds of everything that a shell had waited for when it wrote FILE by `times`
+waited_for() {
+  awk 'NR == 2 { gsub("s", ""); split($1, u, "m"); split($2, s, "m"); printf "%.0f", 60 * (u[1] + s[1]) + u[2] + s[2] }' "$1"
+}
+
 # measure: sets cpu_s to the processor seconds of everything that this shell has waited for. A subshell would tell its own.
 measure() {
   times > "$clone/times"
-  cpu_s=$(awk 'NR == 2 { gsub("s", ""); split($1, u, "m"); split($2, s, "m"); printf "%.0f", 60 * (u[1] + s[1]) + u[2] + s[2] }' "$clone/times")
+  cpu_s=$(waited_for "$clone/times")
 }
 
 # figure NAME SECONDS CPU_SECONDS
@@ -50,12 +58,17 @@ kill -INT -- "-$job"
 wait "$job" || true
 job=
 measure
-figure build.devnet_ready "$ready_s" $((cpu_s - cpu)) | tee "$figures"
+ready_cpu_s=$((cpu_s - cpu))
+figure build.devnet_ready "$ready_s" "$ready_cpu_s" | tee "$figures"
+# Beside the npm packages, and before cargo.
+figure build.rocksdb "$(<"$clone/rocksdb_s")" "$(waited_for "$clone/rocksdb_times")" | tee -a "$figures"
 
 seconds=$SECONDS cpu=$cpu_s
 (cd "$clone/tandem" && PATH="$clone/bin:$PATH" make build) >&2
 measure
-figure build.tests_built_after $((SECONDS - seconds)) $((cpu_s - cpu)) | tee -a "$figures"
+after_s=$((SECONDS - seconds)) after_cpu_s=$((cpu_s - cpu))
+figure build.tests_built_after "$after_s" "$after_cpu_s" | tee -a "$figures"
+figure build.tests_built $((ready_s + after_s)) $((ready_cpu_s + after_cpu_s)) | tee -a "$figures"
 
 # Of both builds together, whatever a crate was compiled for: its build script, its tests, its examples.
 node - "$clone"/tandem/target/cargo-timings/cargo-timing-*.html <<'SCRIPT' | tee -a "$figures"
