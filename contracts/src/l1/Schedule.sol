@@ -37,7 +37,8 @@ contract Schedule is ISchedule, Ownable2Step {
     /// @notice Hard ceiling of what a batch of a payments chain holds, in gas of messages: 400 slots (PAY-MESSAGE-GAS), so that whoever proves a forced
     /// batch, which must take what is overdue, can post it in one transaction (EIP-7825).
     uint64 public constant MAX_PROVEN_MESSAGE_GAS_PER_BATCH = 40_000_000;
-    /// @notice Hard floor there: with a proof for every few messages one prover would fall behind what the queue takes at its lowest price.
+    /// @notice Hard floor there: with a proof for every one or two messages a prover would fall behind what the queue takes at its lowest price; from
+    /// here on one that does 65,000 constraints a second keeps ahead of it, whatever the number (PAY-MESSAGE-GAS).
     uint64 public constant MIN_PROVEN_MESSAGES_PER_BATCH = 8;
     /// @notice Hard ceiling there of how old a batch's time may be: an expired signature lives so much longer (PAY-TIME).
     uint32 public constant MAX_PROVEN_AGE_SECONDS = 1 days;
