@@ -15,6 +15,9 @@ use url::Url;
 
 use crate::validity::farm::{FarmLoginFlags, FarmServer, WorkerName};
 
+/// Most memory for a proving key and a proof together unless the flag says otherwise, in MiB.
+const PROVING_MEMORY_MIB: u64 = 4_096;
+
 /// What a prover does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Role {
@@ -148,7 +151,7 @@ pub struct ForceFlags {
     #[arg(long, env = "TANDEM_PROVING_THREADS")]
     pub proving_threads: Option<usize>,
     /// Most memory for a proving key and a proof together, in MiB
-    #[arg(long, env = "TANDEM_PROVING_MEMORY_MIB", default_value_t = 4_096)]
+    #[arg(long, env = "TANDEM_PROVING_MEMORY_MIB", default_value_t = PROVING_MEMORY_MIB)]
     pub proving_memory_mib: u64,
     /// The result as one JSON object
     #[arg(long)]
@@ -200,7 +203,7 @@ pub struct ProveFlags {
     #[arg(long, env = "TANDEM_PROVING_THREADS")]
     pub proving_threads: Option<usize>,
     /// Most memory of each worker for a proving key and a proof together, in MiB; the keys are there once for all
-    #[arg(long, env = "TANDEM_PROVING_MEMORY_MIB", default_value_t = 4_096)]
+    #[arg(long, env = "TANDEM_PROVING_MEMORY_MIB", default_value_t = PROVING_MEMORY_MIB)]
     pub proving_memory_mib: u64,
     /// Prove on other machines, with `tandem-prover work`, and nothing here: servers of NATS with JetStream, nats://HOST[:PORT] or tls://..., separated by commas
     #[arg(long, env = "TANDEM_FARM", hide_env_values = true, value_delimiter = ',', value_parser = FarmServer, conflicts_with = "workers")]
@@ -258,7 +261,7 @@ pub struct WorkFlags {
     #[arg(long, env = "TANDEM_PROVING_THREADS")]
     pub proving_threads: Option<usize>,
     /// Most memory for each job, a proving key and a proof together, in MiB; the keys are there once for all
-    #[arg(long, env = "TANDEM_PROVING_MEMORY_MIB", default_value_t = 4_096)]
+    #[arg(long, env = "TANDEM_PROVING_MEMORY_MIB", default_value_t = PROVING_MEMORY_MIB)]
     pub proving_memory_mib: u64,
     /// Address for /healthz, /readyz, /status and /metrics; none if absent
     #[arg(long, env = "TANDEM_PROVER_HEALTH")]

@@ -35,6 +35,9 @@ const EXPIRY_S = 3600;
 /** Promises that hold for a proven batch alone. */
 const PROVEN = ["safe", "settled", "finalized"];
 
+/** The words with which a node refuses what it does not know before it has read L1, as after each start. */
+const SYNCING = "the node reads L1";
+
 /** JSON-RPC's code of a fault of the node's own. */
 const INTERNAL = -32603;
 
@@ -248,7 +251,7 @@ export class PaymentsClient {
   }
 
   /**
-   * Waits until a batch holds a transaction, or until that batch is proven. A node that does not answer is asked again until the time is over.
+   * Waits until a batch holds a transaction, or until that batch is proven. A node that does not answer, or has just begun and reads L1, is asked again until the time is over.
    *
    * Throws DroppedError if the node gives it up, WaitTimeoutError when the time is over, and the signal's reason when the caller gives up.
    */
@@ -261,7 +264,7 @@ export class PaymentsClient {
         const receipt = await this.#settledReceipt(transaction, until, signal);
         if (receipt) return receipt;
       } catch (error) {
-        if (!(error instanceof UnreachableError) && !(error instanceof NodeError && error.code === OVERLOADED)) throw error;
+        if (!isTransient(error)) throw error;
         last = error;
       }
       if (Date.now() >= deadline) throw new WaitTimeoutError(transaction, timeoutMs, last);
@@ -275,6 +278,12 @@ export class PaymentsClient {
     if (status === "dropped") throw new DroppedError(hash, reason ?? "it does not say why");
     return receipt && promise !== undefined && PROVEN.includes(promise) ? receipt : undefined;
   }
+}
+
+/** Whether the same question may be answered later. */
+function isTransient(error: unknown): boolean {
+  if (error instanceof NodeError) return error.code === OVERLOADED || error.reason.includes(SYNCING);
+  return error instanceof UnreachableError;
 }
 
 /** An address in lower case. */

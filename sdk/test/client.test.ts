@@ -278,7 +278,8 @@ test("waiting ends when the node drops the transaction, when it is proven, or wi
 test("waiting outlasts a node that is away or has too much to do", async (t) => {
   const [node, client] = await start(t);
   const { hash } = await client.send(PAY, FROM);
-  const faults = [hangUp, raw("", 503), refuse("node is overloaded, try again", -32005)];
+  const syncing = refuse("the node reads L1: try again in a moment");
+  const faults = [hangUp, raw("", 503), refuse("node is overloaded, try again", -32005), syncing];
   node.answers.set("eth_getTransactionReceipt", (params, response) => faults.shift()?.(params, response));
   assert.equal((await client.waitForReceipt(hash)).batch, 1n);
   assert.equal(faults.length, 0);

@@ -5,12 +5,15 @@
 mod dropped;
 mod limits;
 mod refused;
+mod standing;
 mod view;
 
 pub use dropped::Dropped;
+pub(crate) use dropped::RecentDrops;
 pub use limits::{MempoolLimits, flag};
 pub use refused::{Refused, words};
-pub use view::{Change, Fate, PoolView, Standing};
+pub use standing::{Counts, Standing};
+pub use view::{Change, Fate, PoolView};
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -92,15 +95,6 @@ impl Queue {
         let is_executable = nonce.saturating_sub(self.next) < self.by_nonce.len() as u64;
         Some((Worth { is_executable, fee_max: waiting.fee_max }, waiting))
     }
-}
-
-/// Counts, as `txpool_status` shows them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Executable in nonce order.
-    pub pending: usize,
-    /// Transactions that wait behind a gap in their sender's nonces.
-    pub queued: usize,
 }
 
 /// Transactions that wait for a block, by sender and nonce.

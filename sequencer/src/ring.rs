@@ -15,7 +15,7 @@ use tokio::sync::watch;
 #[error("what happened since then is not remembered any more")]
 pub struct Overtaken;
 
-/// See the module.
+/// What happened lately, for readers that go on from where they stopped.
 ///
 /// A lock rather than a channel for each reader: readers come and go by the thousand, most of them sleep, and a slow one must cost nothing. It is
 /// held for pushing, and for copying as many entries as a reader asks for.

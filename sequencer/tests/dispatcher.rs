@@ -20,8 +20,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const CODES: [i64; 8] = [-32700, -32600, -32601, -32602, -32000, -32005, 3, 4];
 const SIMULATION_CODES: std::ops::RangeInclusive<i64> = -38099..=-38000;
 /// Methods by the sources that name them: a new one is asked without being listed here.
-const SOURCES: [&str; 3] =
-    [include_str!("../src/rpc/mod.rs"), include_str!("../src/rpc/arity.rs"), include_str!("../src/evm/rpc/mod.rs")];
+const SOURCES: [&str; 4] = [
+    include_str!("../src/rpc/common.rs"),
+    include_str!("../src/rpc/dispatch.rs"),
+    include_str!("../src/rpc/arity.rs"),
+    include_str!("../src/evm/rpc/mod.rs"),
+];
 
 fn methods() -> Vec<String> {
     let is_method = |word: &&str| {

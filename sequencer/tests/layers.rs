@@ -17,8 +17,8 @@ const ALLOWED: [(&str, &str); 11] = [
     ("mempool.rs", "use tandem_evm::{Recovered, payload::bytes_max};"),
     ("mempool/refused.rs", "use revm::context::result::InvalidTransaction;"),
     ("mempool/view.rs", "use tandem_evm::Recovered;"),
-    ("rpc/context.rs", "use tandem_evm::Recovered;"),
-    ("rpc/mod.rs", "use tandem_evm::{EvmBlock, Recovered};"),
+    ("rpc/context.rs", "use tandem_evm::{EvmBlock, Recovered};"),
+    ("rpc/dispatch.rs", "use tandem_evm::Recovered;"),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -40,7 +40,8 @@ fn rules() -> Vec<(String, String)> {
     let rules = |file: PathBuf| {
         let name = file.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
         let text = fs::read_to_string(&file).unwrap();
-        (name, text.split("#[cfg(test)]\nmod ").next().unwrap_or_default().to_owned())
+        // What has a file of its own may be named at the top.
+        (name, text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_owned())
     };
     files.into_iter().map(rules).filter(|(name, _)| !name.ends_with("tests.rs")).collect()
 }

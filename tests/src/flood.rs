@@ -36,6 +36,8 @@ const GAS_LIMIT: u64 = 42_000;
 const MAX_FEE_PER_GAS: u64 = 100_000_000_000;
 /// How the refusal begins while as many batches wait for proofs as may (docs/rpc.md).
 pub const BEHIND: &str = "the prover is behind";
+/// How it begins while all of them are proven, and L1 has yet to take them.
+const L1_BEHIND: &str = "L1 is behind";
 /// The refusal of a node that has just started.
 const SYNCING: &str = "the node reads L1";
 /// Too much is asked for at once.
@@ -173,7 +175,7 @@ async fn offer(l2: &L1Client, hash: TxHash, raw: &Bytes) -> anyhow::Result<Answe
     if refusal.message.starts_with(BEHIND) {
         return Ok(Answer::Behind(refusal));
     }
-    if refusal.message.starts_with(SYNCING) || refusal.code == OVERLOADED {
+    if [SYNCING, L1_BEHIND].iter().any(|words| refusal.message.starts_with(words)) || refusal.code == OVERLOADED {
         return Ok(Answer::Away);
     }
     // Known already, or applied already: it was taken, and the answer got lost.

@@ -32,7 +32,9 @@ use tandem_circuits::{
 use tandem_l1::{
     ChainSpec, Deployment, L1Client,
     anvil::{Anvil, AnvilOptions},
-    bindings::{AppendArgs, Checkpoint, Inbox, PaymentsBridge, ValiditySettlement, payments::Leaf as SolLeaf},
+    bindings::{
+        AppendArgs, Checkpoint, Inbox, PaymentsBridge, Rules, Schedule, ValiditySettlement, payments::Leaf as SolLeaf,
+    },
     deploy::{KeySet, RulesSpec, ValiditySpec, deploy},
     payments::genesis,
 };
@@ -44,7 +46,7 @@ use tandem_payments::{
     escape::siblings,
     field::integer,
     leaf::{Key as LeafKey, Leaf},
-    ledger::Env,
+    ledger::{Env, Refused},
     operation::{Call, Operation},
     state::State,
 };
@@ -176,6 +178,10 @@ pub struct Chain {
     pub anvil: Anvil,
     pub client: L1Client,
     pub deployment: Deployment,
+    /// The configuration that batches are under: the first one, until a test says otherwise.
+    pub config_hash: B256,
+    /// The key set that batches are proven under, likewise.
+    pub key_set_hash: B256,
     pub token: Address,
     /// The state after the last batch posted here.
     pub state: State,
@@ -224,13 +230,30 @@ impl Chain {
         let client = L1Client::connect(&anvil.url().unwrap(), DEADLINE).await.unwrap();
         let deployment = deploy_on(&anvil, &client, proving, change).await;
         let token = deploy_token(&client, &anvil.keys()[0]).await;
-        let (state, queue) = (State::default(), Vec::new());
-        Self { proving, anvil, client, deployment, token, state, queue, consumed: 0, batches: 0 }
+        let (config_hash, key_set_hash) = (deployment.chain.hash(), proving.key_set().hash());
+        Self {
+            proving,
+            anvil,
+            client,
+            deployment,
+            config_hash,
+            key_set_hash,
+            token,
+            state: State::default(),
+            queue: Vec::new(),
+            consumed: 0,
+            batches: 0,
+        }
     }
 
     /// Another chain on the same L1.
     pub async fn another(&self, change: impl FnOnce(&mut ChainSpec)) -> Deployment {
         deploy_on(&self.anvil, &self.client, self.proving, change).await
+    }
+
+    /// Who deployed the contracts, and owns the schedule.
+    pub fn owner(&self) -> &PrivateKeySigner {
+        &self.anvil.keys()[0]
     }
 
     pub fn sequencer(&self) -> &PrivateKeySigner {
@@ -307,6 +330,18 @@ impl Chain {
         self.queue.push(Message::Forced { key: LeafKey { address: account, token } });
     }
 
+    /// Has L1 store keys, and the owner schedule them, all else as it is (PAY-KEYS). The seconds after which they hold.
+    pub async fn schedule_keys(&self, keys: &KeySet) -> u64 {
+        let (schedule, settlement) = (self.deployment.schedule, self.chain().settlement);
+        let store = ValiditySettlement::storeKeysCall { keys: keys.bytes().clone() };
+        self.call(self.stranger(), settlement, 0, store).await.unwrap();
+        let active = self.view(schedule, Schedule::activeEntryCall {}).await;
+        let rules = Rules { keysHash: keys.hash(), ..active.rules };
+        let call = Schedule::scheduleCall { config: self.chain().into(), rules };
+        self.call(self.owner(), schedule, 0, call).await.unwrap();
+        self.view(schedule, Schedule::delaySecondsCall {}).await
+    }
+
     /// Lets L1's time go on.
     pub async fn wait(&self, seconds: u64) {
         self.client.provider().anvil_increase_time(seconds).await.unwrap();
@@ -379,6 +414,14 @@ impl Chain {
 
     /// Has user `i` sign an operation with his session key, and applies it.
     pub fn operate(&self, draft: &mut Draft, i: usize, call: Call) {
+        self.try_operate(draft, i, call).unwrap();
+    }
+
+    /// The same, for whoever does not know whether the batch has room.
+    ///
+    /// # Errors
+    /// Why the rules refuse it; the draft is as it was.
+    pub fn try_operate(&self, draft: &mut Draft, i: usize, call: Call) -> Result<(), Refused> {
         let sender = self.user(i).address();
         let nonce = draft.builder.ledger().state().get(eth(sender)).unwrap().nonce;
         let operation = Operation {
@@ -392,16 +435,17 @@ impl Chain {
         let (key, operation_hash) = (self.session_key(i), operation.hash(draft.dom));
         let signature = key.sign_checked(operation_hash).unwrap();
         let authorisation = Authorisation { operation_hash, key: key.public(), signature };
-        draft.builder.user(&operation, authorisation.authority().signer(), PRICE).unwrap();
+        draft.builder.user(&operation, authorisation.authority().signer(), PRICE)?;
         draft.authorisations.push(authorisation);
+        Ok(())
     }
 
     /// The header that L1 will make (PAY-APPEND).
     pub fn header(&self, env: Env, messages: usize) -> Header {
         let (start, end) = (self.consumed, self.consumed + messages);
         Header {
-            config_hash: self.chain().hash(),
-            key_set_hash: self.proving.key_set().hash(),
+            config_hash: self.config_hash,
+            key_set_hash: self.key_set_hash,
             index: self.batches + 1,
             root_in: self.state.root(),
             leaf_count_in: self.state.leaf_count(),
@@ -545,7 +589,7 @@ async fn deploy_on(
             min_base_fee: 1,
             max_timestamp_drift: 600,
         },
-        owner: Address::repeat_byte(0x0e),
+        owner: anvil.keys()[0].address(),
         sequencer: anvil.keys()[1].address(),
         guardian: Address::ZERO,
         pause_seconds: 0,

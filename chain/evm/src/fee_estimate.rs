@@ -35,10 +35,11 @@ const MATCH_BYTES_MAX: usize = 262;
 const LONG_MATCH_BYTES: usize = 9;
 /// One control byte before each run.
 const LITERAL_RUN_BYTES_MAX: usize = 32;
-/// No match begins in the last bytes, or before the third,
+/// No match begins in so many bytes at the end.
 const MATCH_START_TAIL_BYTES: usize = 14;
+/// No match begins before this byte, counted from 0.
 const MATCH_START_MIN: usize = 2;
-/// and none ends in these.
+/// No match ends in so many bytes at the end.
 const MATCH_END_TAIL_BYTES: usize = 5;
 
 /// The length of `data` after FastLZ, level 1, without writing it.

@@ -215,7 +215,7 @@ fn authorization(index: usize) -> SignedAuthorization {
 }
 
 /// What admission says, and what the builder does at the lowest base fee.
-#[allow(clippy::type_complexity)]
+#[allow(clippy::type_complexity, reason = "two answers side by side, each as it comes")]
 fn both(chain: &TestChain, parts: &Parts) -> (Result<(), Rejected<Missing>>, Result<u64, Rejected<Missing>>) {
     let config = &chain.config;
     let transaction = parts.build();

@@ -90,7 +90,7 @@ impl Kind {
 
 /// What a slot holds: a kind of operation with its result. The circuit chooses exactly one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs)] // each is a name of docs/spec/payments.md, section 3
+#[allow(missing_docs, reason = "each is a name of docs/spec/payments.md, section 3")]
 pub enum Variant {
     Padding,
     Create,

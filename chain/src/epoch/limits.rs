@@ -2,9 +2,9 @@
 
 use crate::{ChainConfig, batch::BLOBS_MAX, work};
 
-/// Half of the steps that a dispute covers (dispute protocol, section 2).
+/// Half of the steps that a dispute covers (VM-9).
 pub const EPOCH_STEPS_MAX: u64 = 1 << 39;
-/// Steps that a unit of weight (L1-WORK-2) can cost; 1,079 were measured for gas, with ecrecover.
+/// Steps that a unit of weight (L1-WORK-2) can cost; 1,000 were measured for gas, with ecrecover.
 pub const STEPS_PER_GAS_MAX: u64 = 1_250;
 /// Most that the batches of an epoch may weigh together.
 pub const EPOCH_WEIGHT_GAS_MAX: u64 = EPOCH_STEPS_MAX / STEPS_PER_GAS_MAX;

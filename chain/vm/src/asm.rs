@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Register numbers by their role in ECALL.
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names that the ABI of RISC-V gives registers")]
 pub mod reg {
     pub const ZERO: u32 = 0;
     pub const RA: u32 = 1;

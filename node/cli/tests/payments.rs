@@ -248,6 +248,21 @@ async fn a_chain_that_nobody_proves_gives_everything_back() {
     assert_eq!(chain.run(4, &["escape", "freeze"])["alreadyFrozen"], false);
     assert_eq!(chain.run(4, &["escape", "freeze"])["alreadyFrozen"], true);
     assert_eq!(chain.run(2, &["status"])["frozen"], true);
+    // What L1 would still queue, and nobody take.
+    let queued = chain.run(2, &["status"])["messagesIn"].clone();
+    let of_token = token.to_string();
+    for (args, instead) in [
+        (&["bridge", "deposit", "1"][..], "`tandem escape refund`"),
+        (&["bridge", "deposit-erc20", &of_token, "1"], "`tandem escape refund`"),
+        (&["bridge", "force-withdraw"], "`tandem escape exit`"),
+        (&["bridge", "force-withdraw", "--token", &of_token], "`tandem escape exit`"),
+        (&["bridge", "set-session-key", "--remove"], "nothing left to sign"),
+        (&["session", "set-key", "--until", "sent"], "nothing left to sign"),
+    ] {
+        let found = chain.refused(2, args);
+        assert!(found.contains("the chain ended at L1 time") && found.contains(instead), "{args:?}: {found}");
+    }
+    assert_eq!(chain.run(2, &["status"])["messagesIn"], queued);
 
     // Nothing was ever proven, so that no leaf holds anything; all of it waits in the queue.
     assert_eq!(chain.run(4, &["escape", "exit", "--all"]), json!({ "paid": [], "outAlready": 0 }));

@@ -161,6 +161,7 @@ fn refusals_come_with_what_to_do() {
         ("transaction underpriced: max fee per gas 7, the operator asks 8", "run the command again"),
         ("expired at 5, it is 6", "--expiry"),
         ("the prover is behind: 4 batches wait to be proven, try again later", "try again later"),
+        ("the chain ended at L1 time 9: leave with tandem escape", "`tandem escape exit` pays out"),
     ] {
         for expected in [said, advice] {
             world.node.answer("eth_sendRawTransaction", [Answer::Error(-32000, said)]);
@@ -232,7 +233,12 @@ fn waiting_is_bounded_and_outlasts_a_node_that_is_away() {
     let pay = ["transfer", &recipient, "1"];
     world.node.answer(
         "eth_getTransactionReceipt",
-        [Answer::HangUp, Answer::Error(-32005, "node is overloaded, try again"), Answer::Result(Value::Null)],
+        [
+            Answer::HangUp,
+            Answer::Error(-32005, "node is overloaded, try again"),
+            Answer::Error(-32000, "the node reads L1: try again in a moment"),
+            Answer::Result(Value::Null),
+        ],
     );
     assert_eq!(world.run(&pay)["batch"], json!(1));
     // In the open batch: a receipt without a block.

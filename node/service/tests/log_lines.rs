@@ -41,6 +41,14 @@ const LINES: &[(&str, Shown)] = &[
         Test("messages_may_be_missing_for_a_while"),
     ),
     ("closed batches are taken back, their operations wait again", Test("another_authors_batch_displaces_closed_ones")),
+    (
+        "closed batches wait, and no prover asks for them: start one (tandem-prover prove), or see that it reaches --proving; nothing is lost",
+        Test("that_no_prover_asks_is_told_while_a_batch_waits"),
+    ),
+    (
+        "the chain was frozen on L1, for good: nothing is taken any more; stop the node, everybody leaves with tandem escape",
+        Argument("what the settlement says of itself, and this line repeats"),
+    ),
     ("another batch was first on L1", Test("a_call_is_forced_and_spends_what_is_on_l2")),
     (
         "the batch waited too long for the Inbox to take it: re-sequencing",
@@ -190,6 +198,10 @@ const LINES: &[(&str, Shown)] = &[
     (
         "a batch is not what the sequencer claims: nothing is proven of it; compare the sequencer with a replica",
         Test("nothing_is_proven_of_a_lie"),
+    ),
+    (
+        "the chain was frozen and has ended: nothing is proven for it any more; everybody leaves with what he has (tandem escape)",
+        Test("nothing_is_proven_for_a_chain_that_has_ended"),
     ),
     (
         "a batch is not proven: look after the workers; trying again, what is proven of it is kept",
@@ -350,7 +362,7 @@ fn said() -> BTreeSet<String> {
         let is_program =
             !inside.starts_with("tests") && !inside.iter().any(|part| part == "tests" || part == "examples");
         let text = fs::read_to_string(&path).unwrap();
-        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
         for name in ["error!(", "warn!("] {
             for (at, _) in code.match_indices(name).filter(|_| is_program) {
                 let is_other = code[..at].ends_with(|last: char| last.is_alphanumeric() || last == '_');

@@ -1,7 +1,8 @@
 //! What the sequencer of a payments chain keeps: admitted transactions that are in no batch, its batches as blocks, and the calls that prove them.
 //!
 //! The ledger's state is not here: it follows from L1 and from the batches that L1 does not have yet. Blocks are kept by hash and never removed, so that one that
-//! L1 brings back is still known; which of them are the chain is told by number.
+//! L1 brings back is still known; which of them are the chain is told by number. A call is kept as long as L1 may have to be sent it: its block is one of the chain, and
+//! not final.
 
 use crate::{
     Codec, JournalEntry, Json, Options, Raw, Store, StoreError, TxPlace,
@@ -161,8 +162,8 @@ impl SequencedStore {
         changes.commit()
     }
 
-    /// Takes the blocks above `to` off the chain, and puts transactions of theirs before everything in the journal: one atomic write. `gone` are the
-    /// hashes of all of their transactions.
+    /// Takes the blocks above `to` off the chain with the calls that prove them, and puts transactions of theirs before everything in the journal: one atomic write. `gone`
+    /// are the hashes of all of their transactions.
     pub fn unwind(&self, to: u64, gone: &[B256], waiting: &[Admitted]) -> Result<(), StoreError> {
         let (head, _) = self.last()?;
         if to > head {
@@ -174,6 +175,7 @@ impl SequencedStore {
             let hash = self.hash(number)?.ok_or(missing)?;
             changes.delete::<BlockHashes>(&number)?;
             changes.delete::<BlockNumbers>(&hash)?;
+            changes.delete::<ProvenCalls>(&hash)?;
         }
         gone.iter().try_for_each(|hash| changes.delete::<Transactions>(hash))?;
         let first = self.0.journal_first()?.saturating_sub(waiting.len() as u64);
@@ -184,6 +186,11 @@ impl SequencedStore {
     /// The arguments of the call that proves a block.
     pub fn proven(&self, hash: B256) -> Result<Option<Bytes>, StoreError> {
         self.0.get::<ProvenCalls>(&hash)
+    }
+
+    /// The hashes of all blocks whose calls are kept.
+    pub fn proven_hashes(&self) -> Result<Vec<B256>, StoreError> {
+        self.0.keys_from::<ProvenCalls>(&B256::ZERO)?.collect()
     }
 
     /// Keeps the arguments of the call that proves a block.

@@ -39,15 +39,21 @@ fn blocks_take_out_of_the_journal_and_give_back_before_all() {
     assert_eq!(journal(&store), [4]);
     let place = store.place(hash(9)).unwrap().unwrap();
     assert_eq!((place.block_number, place.index), (2, 1));
-    store.put_proven(hash(0xf2), &Bytes::from_static(b"call")).unwrap();
+    for block in [0xf1, 0xf2] {
+        store.put_proven(hash(block), &Bytes::from_static(b"call")).unwrap();
+    }
+    assert_eq!(store.proven_hashes().unwrap(), [0xf1, 0xf2].map(hash));
+    store.unwind(1, &[3, 9].map(hash), &[3].map(admitted)).unwrap();
+    assert_eq!(store.proven_hashes().unwrap(), [hash(0xf1)], "nobody is sent what was taken back");
+    extend(&store, 2, &[3, 9]).unwrap();
 
     store.unwind(0, &[1, 2, 3, 9].map(hash), &[1, 2, 3].map(admitted)).unwrap();
     assert_eq!((journal(&store), store.last().unwrap().0), (vec![1, 2, 3, 4], 0));
     assert_eq!(store.place(hash(9)).unwrap(), None);
     assert_eq!((store.hash(1).unwrap(), store.number(hash(0xf1)).unwrap()), (None, None));
-    // It may come back, and its proof with it.
+    // It may come back, on L1 and so with a proof.
     assert_eq!(store.block::<String>(hash(0xf2)).unwrap().unwrap(), "block 2");
-    assert_eq!(store.proven(hash(0xf2)).unwrap(), Some(Bytes::from_static(b"call")));
+    assert_eq!((store.proven(hash(0xf1)).unwrap(), store.proven_hashes().unwrap()), (None, Vec::new()));
     assert!(matches!(store.unwind(1, &[], &[]), Err(StoreError::UnwindsForward { target: 1, head: 0 })));
 
     drop(store);
@@ -55,6 +61,8 @@ fn blocks_take_out_of_the_journal_and_give_back_before_all() {
     store.journal_add(&[admitted(5)]).unwrap();
     store.journal_remove(&[hash(2)]).unwrap();
     assert_eq!(journal(&store), [1, 3, 4, 5]);
+    store.put_proven(hash(0xf2), &Bytes::from_static(b"call")).unwrap();
+    assert_eq!(store.proven(hash(0xf2)).unwrap(), Some(Bytes::from_static(b"call")));
     store.forget_proven(&[hash(0xf2)]).unwrap();
     assert_eq!(store.proven(hash(0xf2)).unwrap(), None);
 }

@@ -1,7 +1,7 @@
 //! `make bench-prover`: how fast chunks are proven on this machine.
 //!
 //! One JSON object per line, the same in `target/bench/prover.json`. Keys come from `target/devnet-keys` and are made there
-//! on the first run.
+//! on the first run. Fails if fewer session transactions are proven per second than [`TX_PER_S_MIN`].
 
 use alloy_primitives::{Address, B256, U256};
 use ark_bn254::{Bn254, Fr, G1Projective};
@@ -13,7 +13,7 @@ use ark_relations::{
     lc,
 };
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, fs, path::PathBuf, time::Instant};
+use std::{collections::BTreeMap, fs, path::PathBuf, process::ExitCode, time::Instant};
 use tandem_circuits::{
     any::AnyChunk,
     authorise::session::{Authorisation, SessionChunk},
@@ -31,10 +31,12 @@ use tandem_payments::{
     state::State,
 };
 
+/// Target: session transactions per second on two cores, at least.
+const TX_PER_S_MIN: f64 = 2.3;
 const PRICE: u64 = 1_000_000_000;
 const ENV: Env = Env { operator: Address::repeat_byte(0x0f), timestamp: 1_800_000_000 };
 
-fn main() {
+fn main() -> ExitCode {
     let mut figures = Figures::default();
     let prover = Prover::new(ProverConfig::default()).expect("threads");
     let target = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target");
@@ -51,11 +53,16 @@ fn main() {
         keys.insert(circuit, key);
     }
     first_proof(&mut figures, &prover, &cache);
-    throughput(&mut figures, &prover, &keys);
+    let tx_per_s = throughput(&mut figures, &prover, &keys);
     per_constraint(&mut figures, &prover, &keys[&CircuitId::SessionLarge]);
     multi_scalar(&mut figures);
     figures.add("prover.memory_bytes_peak", peak_memory_bytes(), "bytes");
     figures.write(&target.join("bench"));
+    if tx_per_s < TX_PER_S_MIN {
+        eprintln!("{tx_per_s:.2} session transactions per second, at least {TX_PER_S_MIN}");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
 }
 
 fn load(cache: &DevnetKeys, circuit: CircuitId) -> Key {
@@ -73,8 +80,8 @@ fn first_proof(figures: &mut Figures, prover: &Prover, cache: &DevnetKeys) {
     figures.add("prover.first_proof_s", started.elapsed().as_secs_f64(), "s");
 }
 
-/// Transfers between existing accounts that fill a large Apply chunk.
-fn throughput(figures: &mut Figures, prover: &Prover, keys: &BTreeMap<CircuitId, Key>) {
+/// Transfers between existing accounts that fill a large Apply chunk: how many of them are proven per second.
+fn throughput(figures: &mut Figures, prover: &Prover, keys: &BTreeMap<CircuitId, Key>) -> f64 {
     let count = ApplyCircuit::LARGE.slots - 1; // the last slot credits the fee
     let (header, batch, authorisations) = transfers(count);
     let (started, cpu) = (Instant::now(), cpu_seconds());
@@ -99,6 +106,7 @@ fn throughput(figures: &mut Figures, prover: &Prover, keys: &BTreeMap<CircuitId,
     figures.add("prover.batch_cpu_s", cpu, "s");
     figures.add("prover.batch_cores", cpu / seconds, "cores");
     figures.add("constraints.session_transfer.batch", constraints as f64 / slots, "constraints/tx");
+    slots / seconds
 }
 
 fn transfers(count: usize) -> (Header, Batch, Vec<Authorisation>) {

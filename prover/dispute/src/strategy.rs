@@ -67,7 +67,7 @@ pub trait Knowledge {
 pub struct Duty {
     /// The call of the dispute contract.
     pub act: Act,
-    /// Not legal before.
+    /// The contract refuses the call before this time, in seconds.
     pub from: u64,
     /// Costs nothing of the clock before.
     pub free_until: u64,

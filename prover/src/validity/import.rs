@@ -34,7 +34,7 @@ pub enum ImportKeyError {
     Prover(#[from] ProveError),
 }
 
-/// Does it; where the key is now.
+/// Checks the key and puts it in its place; tells where that is.
 ///
 /// # Errors
 /// If the key is refused; nothing is written then.

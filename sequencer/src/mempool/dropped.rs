@@ -55,23 +55,23 @@ impl Dropped {
     }
 }
 
-/// The newest drops, by hash.
+/// The newest drops, by hash, with the reasons that a kind of chain has.
 #[derive(Debug)]
-pub struct RecentDrops {
-    reasons: HashMap<B256, Dropped>,
+pub struct RecentDrops<D> {
+    reasons: HashMap<B256, D>,
     /// Oldest first. May name what was accepted again since.
     order: VecDeque<B256>,
     count_max: usize,
 }
 
-impl RecentDrops {
+impl<D> RecentDrops<D> {
     /// Remembers at most so many.
     pub fn new(count_max: usize) -> Self {
         Self { reasons: HashMap::new(), order: VecDeque::new(), count_max }
     }
 
     /// Remembers one, and forgets the oldest when there are too many.
-    pub fn insert(&mut self, hash: B256, reason: Dropped) {
+    pub fn insert(&mut self, hash: B256, reason: D) {
         if self.reasons.insert(hash, reason).is_some() {
             self.order.retain(|older| *older != hash);
         }
@@ -91,7 +91,7 @@ impl RecentDrops {
     }
 
     /// Why this one is gone, if it is and not for long.
-    pub fn get(&self, hash: &B256) -> Option<&Dropped> {
+    pub fn get(&self, hash: &B256) -> Option<&D> {
         self.reasons.get(hash)
     }
 }

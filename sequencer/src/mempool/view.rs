@@ -18,22 +18,11 @@ use std::{
 use alloy::primitives::{Address, B256};
 use tandem_evm::Recovered;
 
-use super::{Counts, Dropped, Mempool, dropped::RecentDrops, memory_bytes};
+use super::{Counts, Dropped, Mempool, Standing, dropped::RecentDrops, memory_bytes};
 use crate::ring::Ring;
 
 /// Bytes of the transactions that came lately and are remembered for who follows them.
 const ARRIVALS_BYTES_MAX: usize = 32 << 20;
-
-/// How one sender's waiting transactions stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
-    /// The nonce that a further transaction should have.
-    pub pending_nonce: u64,
-    /// Those without a gap before them.
-    pub executable: usize,
-    /// How many transactions of the sender wait, with a gap or without.
-    pub waiting: usize,
-}
 
 /// What is known of a transaction that no block holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +51,7 @@ pub struct Change {
     pub advanced: BTreeSet<Address>,
 }
 
-/// See the module.
+/// The pool as the engine last published it.
 ///
 /// A lock rather than messages, since no question may wait for a block, and none may hold one up. Every critical section is a few look-ups (a
 /// change touches what it changes, [`PoolView::content`] copies as many pointers as its limit says), nothing blocks or allocates much inside one,
@@ -79,7 +68,7 @@ struct Published {
     waiting: HashMap<B256, Arc<Recovered>>,
     senders: HashMap<Address, Standing>,
     counts: Counts,
-    dropped: RecentDrops,
+    dropped: RecentDrops<Dropped>,
     /// How often blocks were taken back.
     rewinds: u64,
 }

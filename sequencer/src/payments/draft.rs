@@ -32,11 +32,21 @@ pub struct Rules {
     pub circuits: Circuits,
     /// What they may take on L1.
     pub limits: BatchLimits,
+    /// Messages of the queue that one of them may take.
+    pub messages_max: u64,
+    /// Gas that these may have together (PAY-MESSAGE-GAS).
+    pub message_gas_max: u64,
 }
 
 impl Default for Rules {
+    /// For the usual circuits, with as many messages as fit: of a batch that L1 has, its entry of the schedule has bounded them.
     fn default() -> Self {
-        Self { circuits: Circuits::STANDARD, limits: BatchLimits::default() }
+        Self {
+            circuits: Circuits::STANDARD,
+            limits: BatchLimits::default(),
+            messages_max: u64::MAX,
+            message_gas_max: u64::MAX,
+        }
     }
 }
 
@@ -71,8 +81,8 @@ pub enum NotAgain {
     /// Its transactions are not known.
     #[error("its transactions are not known")]
     Unknown,
-    /// The queue does not have its messages.
-    #[error("the queue has other messages")]
+    /// The queue does not have its messages, or no batch may take as many any more.
+    #[error("the queue has other messages, or it takes more of them than a batch may")]
     Messages,
     /// A transaction of it is none.
     #[error(transparent)]
@@ -89,7 +99,7 @@ pub enum NotAgain {
 #[derive(Clone, Debug)]
 pub struct Draft {
     builder: BatchBuilder,
-    circuits: Circuits,
+    rules: Rules,
     start: Start,
     env: Env,
     root_before: B256,
@@ -124,7 +134,7 @@ impl Draft {
         let builder = BatchBuilder::with(state, env, dom, start.queue_start, rules.circuits, rules.limits);
         Self {
             builder,
-            circuits: rules.circuits,
+            rules: *rules,
             start,
             env,
             root_before,
@@ -138,10 +148,11 @@ impl Draft {
         }
     }
 
-    /// A closed batch once more, on a state, whatever the operator's bounds have become since. `messages` are those of the queue by index.
+    /// A closed batch once more, on a state, cut for the circuits that there are now, whatever the operator's bounds have become since. `messages` are those of the queue by
+    /// index.
     ///
     /// # Errors
-    /// If this is not the state, or these not the messages, on which it gave what it did.
+    /// If this is not the state, or these not the messages, on which it gave what it did, or if L1 takes no such batch any more.
     pub fn again(
         chain: &ChainConfig,
         rules: &Rules,
@@ -167,7 +178,7 @@ impl Draft {
                 Origin::Operation { envelope, price, .. } => draft.operation(&Signed::known(envelope)?, *price)?,
                 Origin::Message { index, .. } => {
                     let queued = messages.queued(*index).ok_or(NotAgain::Messages)?;
-                    draft.message(chain, queued).map_err(|_| NotAgain::Messages)?;
+                    draft.message(queued).map_err(|_| NotAgain::Messages)?;
                 }
             }
         }
@@ -238,14 +249,14 @@ impl Draft {
     ///
     /// # Errors
     /// If it is not the next, or this batch has no room for it.
-    pub fn message(&mut self, chain: &ChainConfig, queued: &QueuedRecord) -> Result<(), NotTaken> {
+    pub fn message(&mut self, queued: &QueuedRecord) -> Result<(), NotTaken> {
         if queued.index != self.queue_end {
             return Err(NotTaken::NotNext);
         }
         let message = &queued.message;
         let gas = self.message_gas.saturating_add(message.gas());
         let count = self.queue_end.saturating_sub(self.start.queue_start);
-        if count >= chain.max_messages_per_batch || gas > chain.max_message_gas_per_batch {
+        if count >= self.rules.messages_max || gas > self.rules.message_gas_max {
             return Err(NotTaken::Full);
         }
         let key = match *message {
@@ -301,7 +312,7 @@ impl Draft {
         let kinds = [SignatureKind::Session, SignatureKind::Ethereum, SignatureKind::Register];
         let cut = kinds.into_iter().filter_map(|kind| {
             let count = self.operations.iter().filter(|signed| signed.signer.kind == kind).count();
-            self.circuits.authorise(kind).map(|circuits| cut_signatures(count, circuits))
+            self.rules.circuits.authorise(kind).map(|circuits| cut_signatures(count, circuits))
         });
         cut.flatten().map(|circuit| circuit.id).collect()
     }

@@ -1,12 +1,13 @@
-//! L1 as the engine is told of it: queue, batches, and the state after the last of them.
+//! L1 as the engine is told of it: queue, batches, the state after the last of them, and what the next has to obey.
 
 use std::sync::Arc;
 
 use alloy::primitives::{B256, TxHash};
 use tandem_l1::{
     BlockRef, L1Header,
-    payments::{Ledger, Messages},
+    payments::{EntryRules, Ledger, Messages, Rules},
 };
+use tandem_payments::batch::Circuits;
 
 use super::records::Block;
 
@@ -26,6 +27,24 @@ pub struct Landed {
 /// Batches that L1 has, by index; the first is the chain's beginning. Copies share what they have in common, so that one costs nothing, however many there are.
 pub type LandedBatches = rpds::VectorSync<Landed>;
 
+/// What the next batch obeys (L1-SCHED-3), and so do all that are closed and not on L1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NextRules {
+    /// The entry of the schedule that it falls under.
+    pub entry: EntryRules,
+    /// The circuits that it is cut for: those that L1 has keys of.
+    pub circuits: Circuits,
+}
+
+impl From<Rules> for NextRules {
+    fn from(Rules { entry, keys }: Rules) -> Self {
+        let known = keys.circuits();
+        let has = |id| known.iter().any(|circuit| u64::from(*circuit) == id);
+        // L1 stores no set without a key of Apply (PAY-KEYS).
+        Self { entry, circuits: Circuits::among(has).unwrap_or(Circuits::STANDARD) }
+    }
+}
+
 /// What L1 is at a block of it. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct L1View {
@@ -39,6 +58,10 @@ pub struct L1View {
     pub batches: LandedBatches,
     /// The state after the last batch.
     pub ledger: Arc<Ledger>,
+    /// What the next batch obeys.
+    pub next: NextRules,
+    /// When the chain was frozen, in seconds (PAY-FREEZE); none while it is not.
+    pub frozen_at: Option<u64>,
 }
 
 impl L1View {

@@ -11,6 +11,7 @@
 
 pub mod config;
 pub mod draft;
+pub mod dropped;
 pub mod engine;
 mod feed;
 pub mod l1;

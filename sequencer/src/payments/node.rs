@@ -4,10 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use tandem_l1::{
     Deployment, L1Client,
-    payments::{RulesError, rules},
+    payments::{RulesError, RulesReader},
     submit::{FileJournal, SubmitError, Submitter},
 };
-use tandem_payments::batch::{BatchLimits, Circuits};
 use tandem_service::Readiness;
 use tandem_store::{LedgerStore, Options, SequencedStore, StoreError};
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
@@ -15,7 +14,6 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::{
-    draft::Rules,
     engine::{Engine, EngineConfig, EngineError},
     poster::{Poster, PosterError},
     proving::ProvingService,
@@ -79,35 +77,29 @@ pub async fn start(
     let store = SequencedStore::open(flags.data_dir.join("db"), &chain, Options { sync: flags.sync })?;
     // Whatever is in it follows from L1, so that a power loss may take the end of it.
     let ledger = LedgerStore::open(flags.data_dir.join("ledger"), &chain, Options { sync: false })?;
-    let in_force = rules(&client, deployment.schedule, chain.settlement).await?;
-    let known = in_force.keys.circuits();
-    let has = |id| known.iter().any(|circuit| u64::from(*circuit) == id);
-    // L1 stores no set without a key of Apply (PAY-KEYS).
-    let circuits = Circuits::among(has).unwrap_or(Circuits::STANDARD);
+    // Read anew with each block of L1; here so that a chain without keys is told at once.
+    let mut rules = RulesReader::new(client.clone(), deployment.schedule, chain.settlement);
+    rules.read(client.latest().await.map_err(RulesError::from)?).await?;
     let (readiness, postable) = (Readiness::default(), Arc::new(Notify::new()));
     let journal = FileJournal::new(flags.data_dir.join("l1-transaction.json"));
     let submitter = Submitter::new(client.clone(), flags.key.signer(), journal, flags.submitter(&readiness)).await?;
-    // Several batches are in work at a time, and each of them has half of its time to be proven.
-    let in_time = circuits.apply_proofs_within(in_force.batch_age_max_s / 6);
-    let limits =
-        BatchLimits { apply_proofs_max: flags.payments.batch_proofs_max.min(in_time), ..BatchLimits::default() };
     let config = EngineConfig {
         operator: submitter.account(),
         gas_price: flags.payments.gas_price_wei,
         waiting_batches_max: flags.payments.waiting_batches_max,
         open_max: Duration::from_millis(flags.payments.batch_open_max_ms),
         l1_depth: flags.l1_depth,
-        batch_age_max_s: in_force.batch_age_max_s,
+        batch_proofs_max: flags.payments.batch_proofs_max,
         mempool: flags.mempool,
-        rules: Rules { circuits, limits },
     };
     let (engine, handle, records) = Engine::new(chain.clone(), config, store, Clock::system(), postable.clone());
+    let engine = engine.with_readiness(&readiness);
     let interval = Duration::from_millis(flags.l1_poll_ms);
     let start_block = deployment.start_block;
+    let ledger = (ledger, start_block);
     let (watcher, l1_heads) =
-        Watcher::open(chain.clone(), client.clone(), (ledger, start_block), handle.clone(), interval, &readiness)
-            .await?;
-    let age_s = flags.checkpoint_age_s.min(in_force.batch_age_max_s / 2);
+        Watcher::open(chain.clone(), client.clone(), ledger, rules, handle.clone(), interval, &readiness).await?;
+    let age_s = flags.checkpoint_age_s;
     let poster = Poster::new(chain.clone(), handle.clone(), submitter, interval, age_s, postable, &readiness);
     let askers_max = flags.payments.proving_askers_max;
     let proving = ProvingService::new(&chain, handle.clone(), records.clone(), askers_max);

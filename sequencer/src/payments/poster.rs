@@ -102,7 +102,7 @@ pub struct Poster {
     engine: EngineHandle,
     submitter: Submitter<FileJournal>,
     interval: Duration,
-    /// A new checkpoint is stored on L1 when the newest is this old, in seconds.
+    /// A new checkpoint is stored on L1 when the newest is this old, in seconds, or half as old as L1 takes one.
     checkpoint_age_s: u64,
     postable: Arc<Notify>,
     checkpoint: Option<Checkpoint>,
@@ -208,18 +208,17 @@ impl Poster {
             queueEnd: next.block.queue_end,
             queueHash: next.block.queue_hash,
             workGas: 0,
-            checkpoint: self.checkpoint().await?,
+            checkpoint: self.checkpoint(next.age_max_s / 2).await?,
         };
         let input = append_input(args.into(), &next.arguments);
         let input = input.ok_or(PosterError::BadArguments { index: next.block.number })?;
         Ok(L1Call::new(format!("batch {} with its proofs", next.block.number), self.chain.settlement, input))
     }
 
-    /// A stored checkpoint that is young enough; a new one if there is none.
-    async fn checkpoint(&mut self) -> Result<Checkpoint, PosterError> {
-        let head = self.client().latest().await?;
-        let is_young =
-            |checkpoint: &Checkpoint| head.timestamp.saturating_sub(checkpoint.timestamp) < self.checkpoint_age_s;
+    /// A stored checkpoint that is younger than that, in seconds, and young enough; a new one if there is none.
+    async fn checkpoint(&mut self, age_max_s: u64) -> Result<Checkpoint, PosterError> {
+        let (head, age_s) = (self.client().latest().await?, self.checkpoint_age_s.min(age_max_s));
+        let is_young = |checkpoint: &Checkpoint| head.timestamp.saturating_sub(checkpoint.timestamp) < age_s;
         if let Some(checkpoint) = self.checkpoint.clone().filter(is_young) {
             return Ok(checkpoint);
         }
@@ -272,7 +271,10 @@ fn objection(data: &Bytes, timestamp: u64) -> Objection {
     use ValiditySettlementErrors as Settlement;
     if let Ok(error) = InboxErrors::abi_decode(data) {
         return match error {
-            InboxErrors::Inbox_OverdueMessageLeft(_) => Objection::Hopeless(Hopeless::Batch),
+            // The last two: another entry of the schedule has begun, which takes fewer.
+            InboxErrors::Inbox_OverdueMessageLeft(_)
+            | InboxErrors::Inbox_TooManyMessages(_)
+            | InboxErrors::Inbox_TooMuchMessageGas(_) => Objection::Hopeless(Hopeless::Batch),
             InboxErrors::Inbox_UnknownCheckpoint(_)
             | InboxErrors::Inbox_CheckpointBeforeLast(_)
             | InboxErrors::Inbox_CheckpointNotEarlier(_)
@@ -314,6 +316,11 @@ mod tests {
             (time(6, 9).abi_encode(), Objection::Hopeless(Hopeless::Batch)),
             (time(1, 4).abi_encode(), Objection::Passing),
             (Inbox::Inbox_OverdueMessageLeft { index: 1 }.abi_encode(), Objection::Hopeless(Hopeless::Batch)),
+            (Inbox::Inbox_TooManyMessages { count: 9, max: 8 }.abi_encode(), Objection::Hopeless(Hopeless::Batch)),
+            (
+                Inbox::Inbox_TooMuchMessageGas { gas: U256::from(9), max: 8 }.abi_encode(),
+                Objection::Hopeless(Hopeless::Batch),
+            ),
             (Inbox::Inbox_UnknownCheckpoint { number: 1 }.abi_encode(), Objection::Checkpoint),
             (Inbox::Inbox_WrongIndex { expected: 1, actual: 2 }.abi_encode(), Objection::Passing),
             (Vec::new(), Objection::Passing),

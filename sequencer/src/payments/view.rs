@@ -4,7 +4,7 @@
 //! one, and as the open one stands.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap},
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -18,14 +18,13 @@ use tandem_store::{SequencedStore, StoreError};
 use tokio::sync::watch;
 
 use super::{
-    l1::{Landed, LandedBatches},
+    dropped::Dropped,
+    l1::{Landed, LandedBatches, NextRules},
     pool::Change,
     records::{Block, Transaction},
     signed::Signed,
 };
-
-/// Operations given up whose reason is remembered.
-const DROPPED_MAX: usize = 10_000;
+use crate::mempool::RecentDrops;
 
 /// A state that is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,11 +75,10 @@ pub enum Place {
     /// It waits for its turn.
     Waiting(Arc<Signed>),
     /// It was given up, for this reason.
-    Dropped(String),
+    Dropped(Dropped),
 }
 
 /// What the engine publishes.
-#[derive(Default)]
 pub(super) struct Published {
     pub heads: Heads,
     pub pending: Option<Pending>,
@@ -91,13 +89,33 @@ pub(super) struct Published {
     pub ledger: Option<Arc<Ledger>>,
     /// Where on L1 batches are that it has.
     pub landed: LandedBatches,
+    /// What the next batch obeys; none until L1 was read to its end once.
+    pub next: Option<NextRules>,
+    /// When the chain was frozen, in seconds; none while it is not.
+    pub frozen_at: Option<u64>,
     waiting: HashMap<B256, Arc<Signed>>,
     nonces: HashMap<Address, BTreeMap<u64, B256>>,
-    dropped: HashMap<B256, String>,
-    dropped_order: VecDeque<B256>,
+    dropped: RecentDrops<Dropped>,
 }
 
 impl Published {
+    /// Nothing yet; remembers so many operations that were given up.
+    fn new(dropped_max: usize) -> Self {
+        Self {
+            heads: Heads::default(),
+            pending: None,
+            touched: HashMap::new(),
+            latest: Arc::default(),
+            ledger: None,
+            landed: LandedBatches::default(),
+            next: None,
+            frozen_at: None,
+            waiting: HashMap::new(),
+            nonces: HashMap::new(),
+            dropped: RecentDrops::new(dropped_max),
+        }
+    }
+
     /// What changed in the pool.
     pub fn apply(&mut self, changes: Vec<Change>) {
         for change in changes {
@@ -123,15 +141,8 @@ impl Published {
     }
 
     /// A transaction was given up.
-    pub fn drop(&mut self, hash: B256, reason: String) {
-        if self.dropped.insert(hash, reason).is_none() {
-            self.dropped_order.push_back(hash);
-        }
-        while self.dropped_order.len() > DROPPED_MAX {
-            if let Some(oldest) = self.dropped_order.pop_front() {
-                self.dropped.remove(&oldest);
-            }
-        }
+    pub fn drop(&mut self, hash: B256, reason: Dropped) {
+        self.dropped.insert(hash, reason);
     }
 
     fn leaf(&self, key: Key, moment: Moment) -> Option<Leaf> {
@@ -154,9 +165,10 @@ pub struct Records {
 }
 
 impl Records {
-    /// Over a sequencer's store; nothing is published yet.
-    pub fn new(store: SequencedStore) -> Self {
-        Self { store, published: Arc::default(), changed: watch::Sender::new(0) }
+    /// Over a sequencer's store; nothing is published yet. Remembers so many operations that were given up.
+    pub fn new(store: SequencedStore, dropped_max: usize) -> Self {
+        let published = Arc::new(RwLock::new(Published::new(dropped_max)));
+        Self { store, published, changed: watch::Sender::new(0) }
     }
 
     /// Told of every change: a closed batch, an entry of the open one, L1.
@@ -167,6 +179,16 @@ impl Records {
     /// How far each promise reaches.
     pub fn heads(&self) -> Heads {
         self.read(|published| published.heads)
+    }
+
+    /// What the next batch obeys; none until L1 was read to its end once.
+    pub fn next_rules(&self) -> Option<NextRules> {
+        self.read(|published| published.next)
+    }
+
+    /// When the chain was frozen, in seconds; none while it is not.
+    pub fn frozen_at(&self) -> Option<u64> {
+        self.read(|published| published.frozen_at)
     }
 
     /// The open batch, if there is one.
@@ -236,7 +258,7 @@ impl Records {
         {
             return Ok(usize::try_from(place.index).ok().map(|index| Place::Block(block, index)));
         }
-        let dropped = || self.read(|published| published.dropped.get(&hash).cloned().map(Place::Dropped));
+        let dropped = || self.read(|published| published.dropped.get(&hash).copied().map(Place::Dropped));
         Ok(unplaced.or_else(dropped))
     }
 

@@ -1,18 +1,21 @@
-//! Follows L1 for the engine: queue and batches, and the state that follows from them, every root of it compared with the settlement's. Rules: PAY-STORE.
+//! Follows L1 for the engine: queue and batches, the state that follows from them, every root of it compared with the settlement's, what the next batch obeys, and whether the
+//! chain has ended. Rules: L1-SCHED-3, PAY-FREEZE, PAY-STORE.
 //!
+//! Which configuration a batch on L1 was under is in its output, and no matter here: the state that it gave is compared, and the chain's name stays what it was at first.
 //! All of it is on disk, and so is each batch as a block, in the same write as the state after it: a start goes on from there. Adversarial: the endpoint; what it leaves out
 //! or invents is an error, and then it is asked again.
 
 use std::{sync::Arc, time::Duration};
 
 use alloy::{
-    eips::BlockNumberOrTag,
-    primitives::{B256, TxHash},
+    eips::{BlockId, BlockNumberOrTag},
+    primitives::{Address, B256, TxHash},
 };
 use tandem_chain::ChainConfig;
 use tandem_l1::{
-    Backoff, BlockRef, L1Client, L1Heads, RpcFailure,
-    payments::{Applied, BatchEvent, FollowError, Follower, Ledger, Messages, Queued},
+    Backoff, BlockRef, L1Client, L1Header, L1Heads, RpcFailure,
+    bindings::ValiditySettlement,
+    payments::{Applied, BatchEvent, FollowError, Follower, Ledger, Messages, Queued, RulesError, RulesReader},
 };
 use tandem_payments::{
     data::{Effect, elements},
@@ -22,7 +25,7 @@ use tandem_service::{Readiness, Trouble};
 use tandem_store::{LedgerStore, StoreError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::{
     draft::{Draft, Rules, Start},
@@ -57,18 +60,6 @@ pub enum WatcherError {
     /// The engine is gone.
     #[error(transparent)]
     Engine(#[from] NoAnswer),
-    /// The schedule has other rules for new batches than this node was started with.
-    #[error(
-        "batch {index} on L1 is under configuration {found}, this node has {expected}: start it with the deployment file of the new entry"
-    )]
-    OtherConfiguration {
-        /// Index of the batch.
-        index: u64,
-        /// Hash of this node's configuration.
-        expected: B256,
-        /// Hash of the configuration that the batch names.
-        found: B256,
-    },
 }
 
 /// Why a round came to nothing.
@@ -78,6 +69,8 @@ enum RoundError {
     Follow(FollowError),
     #[error(transparent)]
     Rpc(#[from] RpcFailure),
+    #[error("rules for the next batch: {0}")]
+    Rules(#[from] RulesError),
     #[error(transparent)]
     Fatal(#[from] WatcherError),
 }
@@ -93,6 +86,7 @@ pub struct Watcher {
     chain: ChainConfig,
     client: L1Client,
     follower: Follower,
+    rules: RulesReader,
     engine: EngineHandle,
     heads: watch::Sender<L1Heads>,
     interval: Duration,
@@ -103,10 +97,12 @@ pub struct Watcher {
     silence: Trouble,
     /// L1 is not read to its end yet.
     reading: Trouble,
+    /// The chain was frozen.
+    ended: Trouble,
 }
 
 impl Watcher {
-    /// Goes on from what `store` has; `start_block` is that of the deployment. Looks at L1 after every `interval`.
+    /// Goes on from what `store` has; `start_block` is that of the deployment. `rules` are those of its schedule. Looks at L1 after every `interval`.
     ///
     /// # Errors
     /// If the store is damaged.
@@ -114,6 +110,7 @@ impl Watcher {
         chain: ChainConfig,
         client: L1Client,
         (store, start_block): (LedgerStore, u64),
+        rules: RulesReader,
         engine: EngineHandle,
         interval: Duration,
         readiness: &Readiness,
@@ -126,8 +123,10 @@ impl Watcher {
             unfinished: false,
             silence: readiness.trouble("L1", SILENCE_MAX),
             reading: readiness.trouble("sync", Duration::ZERO),
+            ended: readiness.trouble("chain", Duration::ZERO),
             chain,
             client,
+            rules,
             engine,
             heads,
             interval,
@@ -195,7 +194,10 @@ impl Watcher {
                 tokio::task::yield_now().await;
             }
         }
-        let (head, tagged) = (self.follower.head(), async |tag| self.client.tagged(tag).await);
+        let head = self.follower.head();
+        let next = self.rules.read(head).await?.into();
+        let frozen_at = frozen_at(&self.client, self.chain.settlement, head).await?;
+        let tagged = async |tag| self.client.tagged(tag).await;
         let finalized = tagged(BlockNumberOrTag::Finalized).await?;
         let view = L1View {
             head,
@@ -203,12 +205,33 @@ impl Watcher {
             messages: self.follower.messages().clone(),
             batches: self.batches.clone(),
             ledger: Arc::new(self.follower.ledger().clone()),
+            next,
+            frozen_at,
         };
         self.engine.l1(view).await.map_err(WatcherError::from)?;
         let safe = tagged(BlockNumberOrTag::Safe).await?;
         self.heads.send_replace(L1Heads { latest: head.id, safe, finalized });
         self.unfinished = false;
+        self.tell_of_end(frozen_at);
         Ok(())
+    }
+
+    /// Says so once the chain has ended: it lasts, and nobody can change it.
+    fn tell_of_end(&mut self, frozen_at: Option<u64>) {
+        let Some(at) = frozen_at else {
+            if self.ended.is_over().is_some() {
+                info!("L1 took back the end of the chain: sequencing again");
+            }
+            return;
+        };
+        let is_told = self.ended.is_told();
+        self.ended.holds(|| format!("it ended at L1 time {at}: leave with tandem escape"));
+        if !is_told {
+            error!(
+                at,
+                "the chain was frozen on L1, for good: nothing is taken any more; stop the node, everybody leaves with tandem escape"
+            );
+        }
     }
 
     /// How many batches the engine is to be told of again, if it was not told of all that is known.
@@ -218,10 +241,7 @@ impl Watcher {
 
     /// A batch that was applied, as L1 has it.
     fn landed(&self, event: &BatchEvent) -> Result<Landed, WatcherError> {
-        let (index, expected, found) = (event.index, self.chain.hash(), event.fields.config_hash);
-        if found != expected {
-            return Err(WatcherError::OtherConfiguration { index, expected, found });
-        }
+        let index = event.index;
         let block: Block = self.follower.note(index)?.ok_or(WatcherError::NoBlock { index })?;
         Ok(Landed {
             block: Arc::new(block),
@@ -230,6 +250,14 @@ impl Watcher {
             output: event.output,
         })
     }
+}
+
+/// When the chain was frozen, in seconds, as of a block; none if it was not.
+async fn frozen_at(client: &L1Client, settlement: Address, head: L1Header) -> Result<Option<u64>, RpcFailure> {
+    let settlement = ValiditySettlement::new(settlement, client.provider());
+    let at = BlockId::hash(head.id.hash);
+    let frozen_at = client.call(async { settlement.frozenAt().block(at).call().await }).await?;
+    Ok(Some(frozen_at).filter(|at| *at != 0))
 }
 
 /// A batch as a block, as far as L1 tells of it.
@@ -278,7 +306,7 @@ fn messages_of(
     };
     let mut draft = Draft::new(chain, &Rules::default(), before.state().clone(), start, env);
     for index in block.queue_start..block.queue_end {
-        draft.message(chain, messages.queued(index)?).ok()?;
+        draft.message(messages.queued(index)?).ok()?;
     }
     let sealed = draft.seal();
     sealed.block.transactions.filter(|_| sealed.block.hash == block.hash)

@@ -1,17 +1,35 @@
-//! What every method reads: the store, the engine, and which block a tag means.
+//! What every method reads: the store, the engine, which block a tag means, and what the chain kind answers.
 
 use std::sync::Arc;
 
 use alloy::eips::{BlockId, BlockNumberOrTag};
+use serde_json::Value;
 use tandem_chain::ChainConfig;
-use tandem_evm::Recovered;
+use tandem_evm::{EvmBlock, Recovered};
 use tandem_l1::{L1Client, L1Heads};
 use tandem_service::Readiness;
 use tandem_store::{Head, Store};
 use tokio::sync::watch;
 
-use super::{Hosts, Methods, RpcError, RpcLimits, Turns, installed::Filters, news::News};
+use super::{
+    Hosts, Params, RpcError, RpcLimits, Turns,
+    installed::Filters,
+    news::{BlockNews, News},
+};
 use crate::engine::EngineHandle;
+
+/// What a chain kind answers: all that depends on what its blocks and transactions are.
+#[derive(Clone, Copy)]
+pub struct Methods {
+    /// Decodes a transaction that is offered, and recovers its signer.
+    pub recover: fn(&[u8]) -> Result<Recovered, RpcError>,
+    /// A block as subscribers are told of it.
+    pub announce: fn(&EvmBlock) -> Result<BlockNews, RpcError>,
+    /// A waiting transaction as answers show it.
+    pub waiting: fn(&Recovered) -> Result<Value, RpcError>,
+    /// Answers a method that only reads; [`RpcError::UnknownMethod`] if the kind has none of this name.
+    pub read: fn(&RpcContext, &str, &Params) -> Result<Value, RpcError>,
+}
 
 /// Shared by all requests. Cheap to clone.
 #[derive(Clone)]

@@ -64,7 +64,7 @@ impl ChainEvent {
     }
 }
 
-/// See the module. Cheap to clone.
+/// What subscriptions and filters are told of: the chain's events, and transactions as they arrive. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct News<A> {
     chain: Arc<Ring<ChainEvent>>,

@@ -35,10 +35,68 @@ async fn what_every_node_says_of_itself() {
 async fn a_node_that_has_not_read_l1_says_so() {
     let mut rig = Rig::unsynced(RpcLimits::default(), None).await;
     assert_eq!(rig.ask("eth_syncing", json!([])).await["currentBlock"], "0x0");
-    let (code, words) = rig.refused("eth_sendRawTransaction", json!([to_bob(0, 1)])).await;
-    assert!(code == -32000 && words.contains("the node reads L1"), "{words}");
+    let filter = rig.ask("eth_newFilter", json!([{ "fromBlock": "0x0" }])).await;
+    let questions = [
+        ("eth_sendRawTransaction", json!([to_bob(0, 1)])),
+        ("eth_blockNumber", json!([])),
+        ("eth_getBalance", json!([ALICE, "latest"])),
+        ("eth_getTransactionCount", json!([ALICE])),
+        ("eth_getCode", json!([ALICE])),
+        ("eth_getStorageAt", json!([ALICE, "0x0"])),
+        ("eth_call", json!([{ "to": BOB }])),
+        ("eth_estimateGas", json!([{ "to": BOB }])),
+        ("eth_feeHistory", json!(["0x1", "latest"])),
+        ("eth_getBlockByNumber", json!(["0x0", false])),
+        ("eth_getHeaderByNumber", json!(["latest"])),
+        ("eth_getBlockByHash", json!([chain().hash(), false])),
+        ("eth_getBlockTransactionCountByNumber", json!(["latest"])),
+        ("eth_getTransactionByHash", json!([B256::ZERO])),
+        ("eth_getTransactionReceipt", json!([B256::ZERO])),
+        ("eth_getBlockReceipts", json!(["latest"])),
+        ("eth_getLogs", json!([{}])),
+        ("eth_getFilterLogs", json!([filter])),
+        ("rollup_transactionStatus", json!([B256::ZERO])),
+        ("rollup_blockStatus", json!(["latest"])),
+        ("rollup_batch", json!(["0x0"])),
+        ("rollup_batchOfBlock", json!(["0x0"])),
+        ("rollup_account", json!([ALICE])),
+    ];
+    for (method, params) in &questions {
+        let refused = rig.refused(method, params.clone()).await;
+        assert_eq!(refused, (-32000, "the node reads L1: try again in a moment".into()), "{method}");
+    }
+    // What is no question about the chain is answered.
+    for method in ["eth_chainId", "net_version", "web3_clientVersion", "eth_gasPrice", "rollup_config"] {
+        assert!(!rig.ask(method, json!([])).await.is_null(), "{method}");
+    }
+    assert_eq!(rig.ask("eth_getFilterChanges", json!([filter])).await, json!([]));
+    let status = rig.ask("rollup_status", json!([])).await;
+    assert_eq!((&status["syncing"], &status["entry"]), (&json!(true), &Value::Null));
+
     rig.l1(vec![]).await;
     rig.wait("sync", async || rig.ask("eth_syncing", json!([])).await == json!(false)).await;
+    assert_eq!(rig.ask("rollup_status", json!([])).await["syncing"], false);
+    for (method, params) in &questions[1..] {
+        if let Err((_, words)) = rig.try_ask(method, params.clone()).await {
+            assert!(!words.contains("reads L1"), "{method}: {words}");
+        }
+    }
+}
+
+/// Tests PAY-FREEZE: a chain that has ended says so to whoever sends, and to whoever asks how it stands.
+#[tokio::test]
+async fn a_chain_that_has_ended_says_so() {
+    let mut rig = Rig::with_alice().await;
+    let waiting = rig.send(&to_bob(0, 7)).await;
+    rig.frozen_at = Some(1_900_000_000);
+    rig.l1(vec![]).await;
+    let refused = rig.refused("eth_sendRawTransaction", json!([to_bob(1, 1)])).await;
+    assert_eq!(refused, (-32000, "the chain ended at L1 time 1900000000: leave with tandem escape".into()));
+    let status = rig.ask("rollup_status", json!([])).await;
+    assert_eq!((&status["frozenAt"], &status["pendingTransactions"]), (&json!(1_900_000_000), &json!(0)));
+    let told = rig.ask("rollup_transactionStatus", json!([waiting])).await;
+    assert_eq!(told, json!({ "status": "waiting", "waitsFor": "nothing" }));
+    assert_eq!(quantity(&rig.ask("eth_getBalance", json!([BOB, "pending"])).await), U256::ZERO);
 }
 
 #[tokio::test]

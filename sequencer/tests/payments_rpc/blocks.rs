@@ -7,10 +7,10 @@ use alloy::{
     providers::{Provider, ProviderBuilder},
 };
 use serde_json::{Value, json};
-use tandem_payments::operation::Call;
-use tandem_sequencer::rpc::RpcLimits;
+use tandem_payments::{batch::Circuits, operation::Call};
+use tandem_sequencer::{mempool::MempoolLimits, rpc::RpcLimits};
 
-use crate::rig::{ALICE, BOB, OPERATOR, PRICE, Rig, TOKEN, chain, operation, quantity, signed, to_bob};
+use crate::rig::{ALICE, BOB, OPERATOR, PRICE, Rig, TOKEN, chain, entry, operation, quantity, signed, to_bob};
 
 /// The fields of a block of an EVM chain of this node.
 const FIELDS: [&str; 26] = [
@@ -105,6 +105,19 @@ async fn a_block_is_a_batch_in_ethereums_fields() {
     }
 }
 
+/// The limit is that of the circuits that L1 has keys of, here of huge ones.
+#[tokio::test]
+async fn a_block_has_the_gas_limit_of_its_circuits() {
+    let mut rig = Rig::with_alice().await;
+    rig.circuits = Circuits::among(|id| [2, 4, 9, 10].contains(&id)).unwrap();
+    rig.l1(vec![]).await;
+    for (method, params) in
+        [("eth_getBlockByNumber", json!(["latest", false])), ("eth_getHeaderByNumber", json!(["0x0"]))]
+    {
+        assert_eq!(quantity(&rig.ask(method, params).await["gasLimit"]), U256::from(64 * 112 * 32_000), "{method}");
+    }
+}
+
 #[tokio::test]
 async fn what_is_not_there_is_null_and_what_is_no_block_is_an_error() {
     let rig = Rig::with_alice().await;
@@ -150,6 +163,7 @@ async fn the_open_batch_is_the_pending_block() {
     let [transaction] = open["transactions"].as_array().unwrap().as_slice() else { panic!("one") };
     assert_eq!((&transaction["hash"], &transaction["blockHash"]), (&json!(hash), &Value::Null));
     assert_eq!(rig.ask("eth_getBlockTransactionCountByNumber", json!(["pending"])).await, "0x1");
+    assert_eq!(rig.ask("eth_getBlockReceipts", json!(["pending"])).await, Value::Null, "there are none yet");
     let placed = rig.ask("eth_getTransactionByBlockNumberAndIndex", json!(["pending", "0x0"])).await;
     assert_eq!(placed, *transaction);
     assert_eq!(rig.ask("eth_blockNumber", json!([])).await, "0x1");
@@ -212,8 +226,23 @@ async fn transactions_that_this_node_never_saw_are_not_said_to_be_none() {
     );
     // What was in the displaced batch has been done: it is given up, with the reason.
     let status = rig.ask("rollup_transactionStatus", json!([sent])).await;
-    assert_eq!((&status["status"], &status["reason"]), (&json!("dropped"), &json!("refused")));
+    assert_eq!((&status["status"], &status["reason"]), (&json!("dropped"), &json!("nonceUsed")));
     assert!(status["message"].as_str().unwrap().contains("nonce 0 was used"), "{status}");
+}
+
+/// As many reasons are remembered as the operator's flag says.
+#[tokio::test]
+async fn the_oldest_reasons_are_forgotten() {
+    let mempool = MempoolLimits { dropped_max: 1, ..MempoolLimits::DEFAULT };
+    let mut rig = Rig::unsynced_with(RpcLimits::default(), mempool, None).await;
+    rig.l1(crate::rig::alices_messages()).await;
+    rig.settle().await;
+    let sent = [rig.send(&to_bob(0, 5)).await, rig.send(&to_bob(1, 5)).await];
+    let block = rig.close().await;
+    rig.land_unseen(block).await;
+    let statuses = [sent[0], sent[1]].map(|hash| rig.ask("rollup_transactionStatus", json!([hash])));
+    let [first, second] = statuses;
+    assert_eq!((first.await["status"].clone(), second.await["status"].clone()), (json!("unknown"), json!("dropped")));
 }
 
 #[tokio::test]
@@ -269,6 +298,7 @@ async fn promises_and_places_on_l1() {
     let status = rig.ask("rollup_status", json!([])).await;
     let batch = rig.ask("rollup_batch", json!(["0x1"])).await;
     let expected = json!({
+        "syncing": false,
         "latest": { "number": 2, "hash": closed.hash },
         "safe": 1,
         "finalized": 0,
@@ -280,6 +310,8 @@ async fn promises_and_places_on_l1() {
         "waitingTransactions": 1,
         "l1Head": { "number": 0, "hash": B256::ZERO },
         "queueIndex": 3,
+        "entry": { "configHash": entry().config_hash, "keysHash": entry().keys_hash },
+        "frozenAt": null,
     });
     assert_eq!(status, expected);
     for (field, value) in [

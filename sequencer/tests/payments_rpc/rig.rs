@@ -14,9 +14,10 @@ use tandem_chain::{ChainConfig, ChainKind, OutputFields};
 use tandem_l1::{
     BlockRef, L1Client, L1Header, L1Heads,
     bindings::payments::{AppendArgs, BatchEnv, Checkpoint},
-    payments::{BatchEvent, Ledger, Posted, QueuedRecord, Segments},
+    payments::{BatchEvent, EntryRules, Ledger, Posted, QueuedRecord, Segments},
 };
 use tandem_payments::{
+    batch::Circuits,
     content::{last_block_hash, queue_hash},
     data::{Message, bytes},
     eddsa::{SecretKey, SessionTransaction},
@@ -34,7 +35,7 @@ use tandem_sequencer::{
     payments::{
         draft::{Draft, Rules, Sealed, Start},
         engine::{Engine, EngineConfig, EngineHandle},
-        l1::{L1View, Landed},
+        l1::{L1View, Landed, NextRules},
         records::{Block, Origin},
         rpc::PaymentsContext,
         signed::Signed,
@@ -109,6 +110,8 @@ pub struct Rig {
     ledger: Ledger,
     l1_number: u64,
     pub finalized: u64,
+    pub circuits: Circuits,
+    pub frozen_at: Option<u64>,
     _l1_heads: watch::Sender<L1Heads>,
     _directory: tempfile::TempDir,
 }
@@ -116,6 +119,11 @@ pub struct Rig {
 impl Rig {
     /// A node that was told nothing of L1 yet.
     pub async fn unsynced(limits: RpcLimits, l1: Option<L1Client>) -> Self {
+        Self::unsynced_with(limits, MempoolLimits::DEFAULT, l1).await
+    }
+
+    /// The same, with limits of what waits.
+    pub async fn unsynced_with(limits: RpcLimits, mempool: MempoolLimits, l1: Option<L1Client>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let store = SequencedStore::open(directory.path(), &chain(), Options { sync: false }).unwrap();
         let config = EngineConfig {
@@ -124,9 +132,8 @@ impl Rig {
             waiting_batches_max: 8,
             open_max: Duration::from_secs(3_600),
             l1_depth: 0,
-            batch_age_max_s: 3_600,
-            mempool: MempoolLimits::DEFAULT,
-            rules: Rules::default(),
+            batch_proofs_max: 64,
+            mempool,
         };
         let (engine, handle, records) = Engine::new(chain(), config, store, Clock::system(), Arc::new(Notify::new()));
         let cancel = CancellationToken::new();
@@ -158,6 +165,8 @@ impl Rig {
             ledger,
             l1_number: 0,
             finalized: 0,
+            circuits: Circuits::STANDARD,
+            frozen_at: None,
             _l1_heads: sender,
             _directory: directory,
         }
@@ -214,6 +223,8 @@ impl Rig {
             messages: self.messages.iter().cloned().collect(),
             batches: self.batches.iter().cloned().collect(),
             ledger: Arc::new(self.ledger.clone()),
+            next: NextRules { entry: entry(), circuits: self.circuits },
+            frozen_at: self.frozen_at,
         };
         self.engine.l1(view).await.unwrap();
     }
@@ -354,6 +365,17 @@ impl Rig {
 impl Drop for Rig {
     fn drop(&mut self) {
         self.cancel.cancel();
+    }
+}
+
+/// The entry of the schedule that the chain has.
+pub fn entry() -> EntryRules {
+    EntryRules {
+        config_hash: chain().hash(),
+        keys_hash: B256::repeat_byte(0x6b),
+        messages_max: chain().max_messages_per_batch,
+        message_gas_max: chain().max_message_gas_per_batch,
+        age_max_s: 3_600,
     }
 }
 

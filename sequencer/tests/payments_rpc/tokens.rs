@@ -117,6 +117,19 @@ async fn whoever_asks_for_address_after_address_does_not_reach_l1_with_all_of_th
     // What is known is answered all the same, and L1 was asked for nothing that was refused.
     assert_eq!(rig.ask("eth_call", name).await, gold);
     assert_eq!(asked.load(Ordering::Relaxed) as u64, number);
+    // Who asks about a token that there is has questions that nobody takes by asking for code.
+    let symbol = json!([{ "to": TOKEN, "data": SYMBOL }]);
+    assert_eq!(rig.ask("eth_call", symbol).await, json!(Bytes::from("GLD".to_owned().abi_encode())));
+    assert_eq!(asked.load(Ordering::Relaxed) as u64, number + 1);
+}
+
+/// Wallets ask for the code of everybody whom they pay.
+#[tokio::test]
+async fn l1_is_not_asked_whether_an_account_with_a_key_is_a_token() {
+    let (mut rig, asked) = rig().await;
+    rig.l1(crate::rig::alices_messages()).await;
+    assert_eq!(rig.ask("eth_getCode", json!([ALICE, "latest"])).await, "0x");
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use tandem_payments::{
 use tandem_sequencer::{
     mempool::MempoolLimits,
     payments::{
+        dropped::Dropped,
         engine::{EngineConfig, NotAdmitted},
         pool::NoPlace,
         signed::{NotSigned, Signed},
@@ -19,7 +20,11 @@ use super::rig::{ETHER, L1, PRICE, Rig, START_S, TOKEN, chain, config, operation
 
 /// Users 1 and 2 have an ether and a key, user 1 a hundred tokens.
 async fn rig(config: EngineConfig) -> (Rig, L1, tempfile::TempDir) {
-    let (mut l1, directory) = (L1::new(), tempfile::tempdir().unwrap());
+    rig_on(L1::new(), config).await
+}
+
+async fn rig_on(mut l1: L1, config: EngineConfig) -> (Rig, L1, tempfile::TempDir) {
+    let directory = tempfile::tempdir().unwrap();
     l1.fund(1, ETHER);
     l1.fund(2, ETHER);
     l1.fund_token(1, 100);
@@ -154,7 +159,7 @@ async fn another_key_frees_the_account_of_what_the_old_one_signed() {
     l1.set_key(1, 9);
     rig.tell(&l1).await;
     let place = rig.records.transaction(stolen).unwrap();
-    assert!(matches!(&place, Some(Place::Dropped(why)) if why.contains("session key")), "{place:?}");
+    assert!(matches!(place, Some(Place::Dropped(Dropped::OtherKey { account })) if account == user(1)), "{place:?}");
     assert!(rig.store.journal().unwrap().is_empty());
     for (nonce, amount) in [(1, 1), (0, ETHER / 2)] {
         rig.send(&signed(9, operation(1, nonce, transfer(4, amount)))).await.unwrap();
@@ -165,12 +170,11 @@ async fn another_key_frees_the_account_of_what_the_old_one_signed() {
 /// A flood beyond what is proven: bounded, told, and nothing that was acknowledged is lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_backlog_is_bounded_and_everything_acknowledged_is_proven() {
-    let (rig, mut l1, _directory) = rig(EngineConfig { waiting_batches_max: 2, ..small() }).await;
+    let (rig, mut l1, _directory) = rig_on(L1::small(), EngineConfig { waiting_batches_max: 2, ..small() }).await;
     // Messages first, which fill batches of their own.
     let mut acknowledged = Vec::new();
     let refused = loop {
-        let nonce = acknowledged.len() as u64;
-        match rig.send(&signed(1, operation(1, nonce, transfer(2, 1)))).await {
+        match rig.send_next(acknowledged.len()).await {
             Ok(hash) => acknowledged.push(hash),
             Err(refused) => break refused,
         }
@@ -178,6 +182,22 @@ async fn the_backlog_is_bounded_and_everything_acknowledged_is_proven() {
     assert_eq!(refused, NotAdmitted::Behind { waiting: 2 });
     let told = refused.to_string();
     assert!(told.contains("the prover is behind") && told.contains("--waiting-batches-max"), "{told}");
+    // Once all of them are proven it is L1 that has to go on.
+    let (closed, mut proven) = (rig.next().await.unwrap(), l1.clone());
+    let sealed = proven.derive(&closed);
+    rig.bring_back(&closed, &sealed).await;
+    assert_eq!(rig.send_next(acknowledged.len()).await, Err(NotAdmitted::Behind { waiting: 1 }));
+    proven.land(&sealed);
+    let second = rig.next().await.unwrap();
+    rig.bring_back(&second, &proven.derive(&second)).await;
+    let refused = rig.send_next(acknowledged.len()).await.unwrap_err();
+    assert_eq!(refused, NotAdmitted::L1Behind { waiting: 2 });
+    let told = refused.to_string();
+    assert!(told.contains("L1 is behind") && told.contains("--waiting-batches-max"), "{told}");
+    for _ in 0..2 {
+        l1.land(&l1.derive(&rig.engine.next_to_post().await.unwrap().unwrap().block));
+        rig.tell(&l1).await;
+    }
     for _ in 0..16 {
         if acknowledged.iter().all(|hash| matches!(rig.records.transaction(*hash).unwrap(), Some(Place::Block(block, _)) if block.number <= rig.records.heads().settled)) {
             break;

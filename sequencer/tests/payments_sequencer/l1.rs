@@ -1,5 +1,6 @@
 //! What L1 overrules.
 
+use alloy::primitives::{B256, Bytes};
 use tandem_payments::data::Message;
 use tandem_sequencer::payments::{
     engine::{EngineConfig, Taken},
@@ -39,6 +40,7 @@ async fn another_authors_batch_displaces_closed_ones() {
     assert_eq!(rig.balance(9, Moment::Settled), 3);
     // Both wait for the next batch, in their order.
     assert!(rig.engine.next_to_post().await.unwrap().is_none());
+    assert_eq!(rig.store.proven(closed.hash).unwrap(), None, "and its proof is of no use");
     assert_eq!(rig.bring_back(&closed, &sealed).await, Taken::Unwanted);
     for hash in [first, second] {
         assert!(matches!(rig.records.transaction(hash).unwrap(), Some(Place::Pending(..))));
@@ -84,6 +86,11 @@ async fn a_batch_that_l1_took_back_is_posted_again_as_it_was() {
     rig.tell(&l1).await;
     assert_eq!(rig.store.proven(first.hash).unwrap(), None);
     assert_eq!(rig.records.heads().finalized, 3);
+    // Nor does a process that begins keep what is left of batches that are none any more.
+    rig.store.put_proven(B256::repeat_byte(7), &Bytes::from_static(b"left")).unwrap();
+    rig.stop();
+    let rig = Rig::start(directory.path(), config(), &l1).await;
+    assert_eq!((rig.store.proven_hashes().unwrap(), rig.records.heads().finalized), (Vec::new(), 3));
 }
 
 /// A reorganisation changes a message that batches consumed: they are taken back, and what else was in them waits again.

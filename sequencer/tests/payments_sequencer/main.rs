@@ -7,3 +7,4 @@ mod l1;
 mod proving;
 mod restart;
 mod rig;
+mod ruled;

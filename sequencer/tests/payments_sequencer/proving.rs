@@ -115,6 +115,39 @@ async fn time_that_runs_out_costs_no_operation() {
     rig.settle_next(&mut l1).await;
 }
 
+/// A node without a prover says so once a batch has waited for a minute, and until somebody asks; where nothing waits, nobody has to.
+#[tokio::test(flavor = "multi_thread")]
+async fn that_no_prover_asks_is_told_while_a_batch_waits() {
+    let (rig, l1, _directory) = rig(config()).await;
+    let told = |rig: &Rig| rig.readiness.reasons().iter().any(|reason| reason.starts_with("proving: 1 closed batches"));
+    // The engine has gone on by then.
+    let looked = async |rig: &Rig| {
+        for _ in 0..2 {
+            rig.engine.next_to_post().await.unwrap();
+        }
+    };
+    rig.clock.advance(Duration::from_secs(3_600));
+    rig.transfer(1, 0, 2, 7).await;
+    rig.clock.advance(Duration::from_secs(12));
+    wait_until("it is old", || async { rig.records.heads().latest == 2 }).await;
+    rig.clock.advance(Duration::from_secs(60));
+    looked(&rig).await;
+    assert!(!told(&rig), "it has waited for a minute, and nobody for longer than it");
+    rig.clock.advance(Duration::from_secs(1));
+    wait_until("it is told", || async { told(&rig) }).await;
+
+    let batch = rig.next().await.unwrap();
+    wait_until("somebody asked", || async { !told(&rig) }).await;
+    // Who is at work asks all the same: one that is gone is told too.
+    rig.clock.advance(Duration::from_secs(61));
+    wait_until("it is told again", || async { told(&rig) }).await;
+    rig.bring_back(&batch, &l1.derive(&batch)).await;
+    wait_until("nothing waits", || async { !told(&rig) }).await;
+    rig.clock.advance(Duration::from_secs(3_600));
+    looked(&rig).await;
+    assert!(!told(&rig));
+}
+
 async fn client(rig: &Rig, askers_max: usize) -> (ProvingClient<Channel>, CancellationToken) {
     let (address, cancel) = serve(rig, askers_max).await;
     (ProvingClient::connect(format!("http://{address}")).await.unwrap(), cancel)

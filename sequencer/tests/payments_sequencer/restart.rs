@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use tandem_payments::batch::BatchLimits;
 use tandem_sequencer::payments::{
-    draft::Rules,
-    engine::{EngineConfig, Hopeless, Taken},
+    engine::{Hopeless, Taken},
     view::{Moment, Place},
 };
 
@@ -145,10 +143,9 @@ fn a_store_belongs_to_one_chain() {
 /// Tests PAY-LIMITS: an operator who has batches bounded more tightly than before (`--batch-proofs-max`) takes back none that is closed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tighter_bound_takes_no_closed_batch_back() {
-    let (mut l1, directory) = (L1::new(), tempfile::tempdir().unwrap());
+    let (mut l1, directory) = (L1::small(), tempfile::tempdir().unwrap());
     l1.fund(1, ETHER);
-    let wide = EngineConfig { rules: Rules { limits: BatchLimits::default(), ..small().rules }, ..small() };
-    let rig = Rig::start(directory.path(), wide, &l1).await;
+    let rig = Rig::start(directory.path(), config(), &l1).await;
     rig.settle_next(&mut l1).await;
     for nonce in 0..10 {
         rig.transfer(1, nonce, 2, 7).await;

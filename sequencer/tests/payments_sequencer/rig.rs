@@ -10,10 +10,10 @@ use tandem_chain::{ChainConfig, ChainKind, OutputFields};
 use tandem_l1::{
     BlockRef, L1Header,
     bindings::payments::{AppendArgs, ApplyChunk, AuthoriseChunk, BatchEnv, Checkpoint},
-    payments::{BatchEvent, Ledger, Posted, QueuedRecord, Segments},
+    payments::{BatchEvent, EntryRules, Ledger, Posted, QueuedRecord, Segments},
 };
 use tandem_payments::{
-    batch::BatchLimits,
+    batch::{ApplyCircuit, AuthoriseCircuit, Circuits},
     content::{last_block_hash, message_hash},
     data::{Message, Withdrawal, bytes, elements},
     eddsa::{SecretKey, SessionTransaction},
@@ -29,12 +29,13 @@ use tandem_sequencer::{
     payments::{
         draft::{Draft, Rules, Sealed, Start},
         engine::{BatchId, Engine, EngineConfig, EngineHandle, NotAdmitted, ProvenBatch, Taken},
-        l1::{L1View, Landed},
+        l1::{L1View, Landed, NextRules},
         records::Block,
         signed::Signed,
         view::Records,
     },
 };
+use tandem_service::Readiness;
 use tandem_store::{Options, SequencedStore};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -56,22 +57,33 @@ pub fn config() -> EngineConfig {
         waiting_batches_max: 8,
         open_max: Duration::from_secs(12),
         l1_depth: 0,
-        batch_age_max_s: 3_600,
+        batch_proofs_max: 64,
         mempool: MempoolLimits::DEFAULT,
-        rules: Rules::default(),
     }
 }
 
-/// Batches of one small chunk: six slots.
+/// Batches of one chunk: six slots where L1 has the keys of [`SMALL`] alone.
 pub fn small() -> EngineConfig {
-    let rules = Rules {
-        circuits: tandem_payments::batch::Circuits {
-            apply: [tandem_payments::batch::ApplyCircuit::SMALL; 2],
-            ..tandem_payments::batch::Circuits::STANDARD
-        },
-        limits: BatchLimits { apply_proofs_max: 1, ..BatchLimits::default() },
+    EngineConfig { batch_proofs_max: 1, ..config() }
+}
+
+/// The small circuits, without the large ones.
+pub const SMALL: Circuits = Circuits {
+    apply: [ApplyCircuit::SMALL; 2],
+    session: Some([AuthoriseCircuit::SESSION_SMALL; 2]),
+    ..Circuits::STANDARD
+};
+
+/// The entry of the schedule that the chain begins with, and the usual circuits.
+fn first_entry() -> NextRules {
+    let entry = EntryRules {
+        config_hash: chain().hash(),
+        keys_hash: B256::repeat_byte(0x6b),
+        messages_max: chain().max_messages_per_batch,
+        message_gas_max: chain().max_message_gas_per_batch,
+        age_max_s: 3_600,
     };
-    EngineConfig { rules, ..config() }
+    NextRules { entry, circuits: Circuits::STANDARD }
 }
 
 pub fn user(i: u8) -> Address {
@@ -107,6 +119,9 @@ pub struct L1 {
     pub messages: Vec<QueuedRecord>,
     pub batches: Vec<Landed>,
     pub ledger: Ledger,
+    /// What the next batch obeys.
+    pub next: NextRules,
+    pub frozen_at: Option<u64>,
 }
 
 impl L1 {
@@ -132,8 +147,30 @@ impl L1 {
             transaction: TxHash::ZERO,
             output: ledger.output().hash(),
         };
-        let messages = Vec::new();
-        Self { number: 1, timestamp: START_S, finalized: 0, branch: 0, messages, batches: vec![beginning], ledger }
+        Self {
+            number: 1,
+            timestamp: START_S,
+            finalized: 0,
+            branch: 0,
+            messages: Vec::new(),
+            batches: vec![beginning],
+            ledger,
+            next: first_entry(),
+            frozen_at: None,
+        }
+    }
+
+    /// One that has keys of the small circuits alone.
+    pub fn small() -> Self {
+        let mut l1 = Self::new();
+        l1.next.circuits = SMALL;
+        l1
+    }
+
+    /// One more block, in which nothing happens.
+    pub fn mine(&mut self) {
+        self.number += 1;
+        self.timestamp += 12;
     }
 
     pub fn queue(&mut self, message: Message) {
@@ -177,7 +214,7 @@ impl L1 {
         let (block, [effects, paid, messages]) = (&sealed.block, sealed.segments.clone());
         let message_root = withdrawals::root(&Withdrawal::decode_all(&elements(&paid).unwrap()).unwrap());
         let fields = OutputFields {
-            config_hash: chain().hash(),
+            config_hash: self.next.entry.config_hash,
             batch_hash: block.hash,
             last_block_hash: last_block_hash(block.timestamp, block.leaf_count),
             state_root: block.state_root,
@@ -222,7 +259,7 @@ impl L1 {
         let env = Env { operator: Address::repeat_byte(0xf0), timestamp: self.timestamp };
         let mut draft = Draft::new(&chain(), &Rules::default(), self.ledger.state().clone(), self.start(), env);
         for queued in &self.messages[self.ledger.output().queue_index as usize..] {
-            draft.message(&chain(), queued).unwrap();
+            draft.message(queued).unwrap();
         }
         let sealed = draft.seal();
         self.land(&sealed);
@@ -231,8 +268,8 @@ impl L1 {
 
     /// What a block of the sequencer posts.
     pub fn derive(&self, block: &Block) -> Sealed {
-        let state = self.ledger.state().clone();
-        Draft::again(&chain(), &Rules::default(), state, self.start(), &self.messages, block).unwrap()
+        let (state, rules) = (self.ledger.state().clone(), Rules { circuits: self.next.circuits, ..Rules::default() });
+        Draft::again(&chain(), &rules, state, self.start(), &self.messages, block).unwrap()
     }
 
     pub fn view(&self) -> L1View {
@@ -243,6 +280,8 @@ impl L1 {
             messages: self.messages.iter().cloned().collect(),
             batches: self.batches.iter().cloned().collect(),
             ledger: Arc::new(self.ledger.clone()),
+            next: self.next,
+            frozen_at: self.frozen_at,
         }
     }
 }
@@ -253,6 +292,7 @@ pub struct Rig {
     pub records: Records,
     pub clock: ManualClock,
     pub store: SequencedStore,
+    pub readiness: Readiness,
     cancel: CancellationToken,
     thread: Option<JoinHandle<()>>,
 }
@@ -263,10 +303,12 @@ impl Rig {
         let store = SequencedStore::open(directory, &chain(), Options::default()).unwrap();
         let (clock, postable) = (ManualClock::at(START_S), Arc::new(Notify::new()));
         let (engine, handle, records) = Engine::new(chain(), config, store.clone(), clock.clock(), postable);
+        let readiness = Readiness::default();
+        let engine = engine.with_readiness(&readiness);
         let cancel = CancellationToken::new();
         let child = cancel.clone();
         let thread = Some(std::thread::spawn(move || engine.run(&child).unwrap()));
-        Self { engine: handle, records, clock, store, cancel, thread }
+        Self { engine: handle, records, clock, store, readiness, cancel, thread }
     }
 
     /// Begins, and is told what L1 is.
@@ -294,6 +336,11 @@ impl Rig {
 
     pub async fn send(&self, envelope: &Bytes) -> Result<B256, NotAdmitted> {
         self.engine.submit(Signed::read(&chain(), envelope).unwrap()).await.unwrap()
+    }
+
+    /// User 1 offers a transfer to user 2, after so many.
+    pub async fn send_next(&self, nonce: usize) -> Result<B256, NotAdmitted> {
+        self.send(&signed(1, operation(1, nonce as u64, transfer(2, 1)))).await
     }
 
     /// User `i` sends, and it is taken.

@@ -13,7 +13,7 @@ const { artifact } = require("../harness/solidity");
 const { suite, until } = require("../harness/suite");
 
 /** Where the node's methods are named. */
-const SOURCES = ["rpc/mod.rs", "rpc/arity.rs", "evm/rpc/mod.rs"].map((file) => path.join(__dirname, "../../../sequencer/src", file));
+const SOURCES = ["rpc/common.rs", "rpc/dispatch.rs", "rpc/arity.rs", "evm/rpc/mod.rs"].map((file) => path.join(__dirname, "../../../sequencer/src", file));
 /** Methods of a payments chain alone, whose shapes sequencer/tests/payments_rpc checks. */
 const PAYMENTS = ["rollup_account"];
 /** Methods that move L1's clock: other suites run beside this one. */

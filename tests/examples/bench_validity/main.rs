@@ -2,10 +2,11 @@
 //! service proves ([`service`]). Prints JSON lines and writes them to `target/bench/validity.json`. Twenty minutes of two cores.
 //!
 //! Batches of transfers between existing accounts, in large chunks. Gas is the whole transaction's. *Data* is what its segments' bytes cost as calldata
-//! (EIP-2028); the rest, chunks and proofs included, is verification. Of the two batches the greater one less the smaller one is what full chunks cost alone.
+//! (EIP-2028); the rest, chunks and proofs included, is *verification*. Of the two batches the greater one less the smaller one is what transfers cost *at full chunks*,
+//! for which there is a target.
 //! A batch of as many messages as one may take (PAY-MESSAGE-GAS) must fit a transaction (EIP-7825). *Bound* is what the builder reckons with (PAY-LIMITS).
-//! With `--service` alone: the service, written to `validity-service.json`. With `--third-size` instead: time and memory of chunks four times as large (2^21 and 2^19
-//! constraints), and what they save.
+//! With `--service` alone: the service, written to `validity-service.json`. With `--full` instead: the greatest batch of transfers that L1 takes, six minutes of two
+//! cores, written to `validity-full.json`. With `--third-size` instead: time and memory of chunks four times as large (2^21 and 2^19 constraints), and what they save.
 
 mod service;
 mod third_size;
@@ -18,7 +19,11 @@ use tandem_l1::{
     ChainSpec,
     bindings::{PaymentsBridge, ValiditySettlement},
 };
-use tandem_payments::{batch::Circuits, operation::Call};
+use tandem_payments::{
+    batch::{BatchLimits, Circuits},
+    ledger::Refused,
+    operation::Call,
+};
 use tandem_tests::payments::{Chain, Draft, ESCAPE_DELAY, ETHER, Proving, WINDOW, append_call, eth, exit};
 
 /// Accounts that send to each other.
@@ -50,6 +55,29 @@ struct Posted {
     chunks: usize,
 }
 
+impl Posted {
+    /// By what it is more than a smaller one.
+    fn beyond(&self, less: &Self) -> Self {
+        Self {
+            transfers: self.transfers - less.transfers,
+            gas: self.gas - less.gas,
+            gas_bound: self.gas_bound - less.gas_bound,
+            data_gas: self.data_gas - less.data_gas,
+            bytes: self.bytes - less.bytes,
+            seconds: self.seconds - less.seconds,
+            chunks: self.chunks - less.chunks,
+        }
+    }
+
+    /// Gas of each transfer, and what it is made of.
+    fn add_per_transfer(&self, figures: &mut Vec<Value>, name: &str) {
+        let verification = self.gas - self.data_gas;
+        add(figures, name, self.gas / self.transfers, "gas");
+        add(figures, &format!("{name}.data"), self.data_gas / self.transfers, "gas");
+        add(figures, &format!("{name}.verification"), verification / self.transfers, "gas");
+    }
+}
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let target = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target");
@@ -61,14 +89,17 @@ async fn main() -> anyhow::Result<()> {
     }
     eprintln!("making or reading the keys");
     let proving: &'static Proving = Box::leak(Box::new(Proving::new(Circuits::STANDARD, target.join("devnet-keys"))));
+    if is_given("--full") {
+        let found = full_batch(proving, &mut figures).await?;
+        write(&target.join("bench"), "validity-full", &figures)?;
+        return check(found);
+    }
     let only_service = is_given("--service");
     let found = if only_service { Vec::new() } else { on_l1(proving, &mut figures).await? };
     let ratio = service::measure(proving, &target, &mut figures).await;
     write(&target.join("bench"), if only_service { "validity-service" } else { "validity" }, &figures)?;
     let ratio = ratio?;
-    for (name, found, max) in found {
-        anyhow::ensure!(found <= max, "{found:.2} {name}, at most {max}");
-    }
+    check(found)?;
     anyhow::ensure!(
         ratio >= RATIO_MIN,
         "the service proves {ratio:.2} of what a prover alone does, at least {RATIO_MIN}"
@@ -78,6 +109,14 @@ async fn main() -> anyhow::Result<()> {
 
 /// A figure's name, what was found, and what it may be at most.
 type Bound = (&'static str, f64, f64);
+
+/// Says which target is missed.
+fn check(found: Vec<Bound>) -> anyhow::Result<()> {
+    for (name, found, max) in found {
+        anyhow::ensure!(found <= max, "{found:.2} {name}, at most {max}");
+    }
+    Ok(())
+}
 
 /// What batches cost on L1.
 async fn on_l1(proving: &'static Proving, figures: &mut Vec<Value>) -> anyhow::Result<Vec<Bound>> {
@@ -92,13 +131,12 @@ async fn on_l1(proving: &'static Proving, figures: &mut Vec<Value>) -> anyhow::R
         posted.push(post(&mut chain, transfers).await);
     }
     let [small, large] = posted.as_slice() else { unreachable!("as many as there are sizes") };
-    add(figures, "validity.l1_gas_per_transfer", large.gas / large.transfers, "gas");
-    add(figures, "validity.l1_gas_per_transfer.data", large.data_gas / large.transfers, "gas");
-    add(figures, "validity.l1_gas_per_transfer.verification", (large.gas - large.data_gas) / large.transfers, "gas");
-    let more = large.transfers - small.transfers;
-    add(figures, "validity.l1_gas_per_transfer.marginal", (large.gas - small.gas) / more, "gas");
+    let full_chunks = large.beyond(small);
+    large.add_per_transfer(figures, "validity.l1_gas_per_transfer");
+    full_chunks.add_per_transfer(figures, "validity.l1_gas_per_transfer.at_full_chunks");
     add(figures, "validity.bytes_per_transfer", large.bytes / large.transfers, "bytes");
-    add(figures, "validity.bytes_per_transfer.marginal", (large.bytes - small.bytes) / more, "bytes");
+    let bytes = full_chunks.bytes / full_chunks.transfers;
+    add(figures, "validity.bytes_per_transfer.at_full_chunks", bytes, "bytes");
     add(figures, "validity.batch_gas", large.gas, "gas");
     add(figures, "validity.batch_gas_bound", large.gas_bound, "gas");
     add(figures, "validity.batch_proofs", large.chunks as f64, "proofs");
@@ -128,11 +166,44 @@ async fn on_l1(proving: &'static Proving, figures: &mut Vec<Value>) -> anyhow::R
     add(figures, "validity.refund_gas", gas(&refunded.map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?), "gas");
 
     Ok(vec![
-        ("gas per transfer at full chunks", (large.gas - small.gas) / more, GAS_MAX),
+        ("gas per transfer at full chunks", full_chunks.gas / full_chunks.transfers, GAS_MAX),
         ("bytes per transfer", large.bytes / large.transfers, BYTES_MAX),
         ("gas of a forced batch", forced.gas, TRANSACTION_GAS_MAX),
         ("times the bound is the gas of a batch", large.gas / large.gas_bound, 1.0),
         ("times the bound is the gas of a forced batch", forced.gas / forced.gas_bound, 1.0),
+    ])
+}
+
+/// The greatest batch of transfers that L1 takes (PAY-LIMITS): a transaction of some eight million gas (EIP-7825 allows 2^24) and of 108 kB (L1 nodes relay 128 KiB).
+async fn full_batch(proving: &'static Proving, figures: &mut Vec<Value>) -> anyhow::Result<Vec<Bound>> {
+    let mut chain = with_accounts(proving, |_| ()).await;
+    // Makes the operator's leaf, which a chain at work has.
+    post(&mut chain, 1).await;
+    let (mut draft, mut transfers) = (chain.draft().await, 0);
+    let refused = loop {
+        match transfer(&chain, &mut draft, transfers) {
+            Ok(()) => transfers += 1,
+            Err(refused) => break refused,
+        }
+    };
+    anyhow::ensure!(matches!(refused, Refused::BatchFull { .. }), "transfer {transfers}: {refused:?}");
+    eprintln!("proving {transfers} transfers");
+    let poster = chain.sequencer().clone();
+    let full = prove_and_post(&mut chain, draft, poster, transfers).await;
+    add(figures, "validity.full_batch.transfers", full.transfers, "transfers");
+    full.add_per_transfer(figures, "validity.full_batch.l1_gas_per_transfer");
+    add(figures, "validity.full_batch.bytes_per_transfer", full.bytes / full.transfers, "bytes");
+    add(figures, "validity.full_batch.gas", full.gas, "gas");
+    add(figures, "validity.full_batch.gas_bound", full.gas_bound, "gas");
+    add(figures, "validity.full_batch.bytes", full.bytes, "bytes");
+    add(figures, "validity.full_batch.proofs", full.chunks as f64, "proofs");
+    add(figures, "validity.full_batch.proven_s", full.seconds, "s");
+    Ok(vec![
+        ("gas per transfer in a full batch", full.gas / full.transfers, GAS_MAX),
+        ("bytes per transfer in a full batch", full.bytes / full.transfers, BYTES_MAX),
+        ("gas of a full batch", full.gas, TRANSACTION_GAS_MAX),
+        ("bytes of a full batch", full.bytes, BatchLimits::DEFAULT.call_bytes_max as f64),
+        ("times the bound is the gas of a full batch", full.gas / full.gas_bound, 1.0),
     ])
 }
 
@@ -166,11 +237,16 @@ async fn force(chain: &mut Chain) -> Posted {
 async fn post(chain: &mut Chain, transfers: usize) -> Posted {
     let mut draft = chain.draft().await;
     for n in 0..transfers {
-        let recipient = chain.user((n + 1) % ACCOUNTS).address();
-        chain.operate(&mut draft, n % ACCOUNTS, Call::Transfer { recipient, amount: 1_000 });
+        transfer(chain, &mut draft, n).expect("the batch has room");
     }
     let poster = chain.sequencer().clone();
     prove_and_post(chain, draft, poster, transfers).await
+}
+
+/// The nth transfer of a batch, between accounts that exist.
+fn transfer(chain: &Chain, draft: &mut Draft, n: usize) -> Result<(), Refused> {
+    let recipient = chain.user((n + 1) % ACCOUNTS).address();
+    chain.try_operate(draft, n % ACCOUNTS, Call::Transfer { recipient, amount: 1_000 })
 }
 
 async fn prove_and_post(chain: &mut Chain, draft: Draft, poster: PrivateKeySigner, transfers: usize) -> Posted {

@@ -32,7 +32,7 @@ const CIRCUITS: Circuits = Circuits {
 const TRANSFERS: [usize; 2] = [109, 559];
 const ENV: Env = Env { operator: Address::repeat_byte(0x0f), timestamp: 1_800_000_000 };
 
-/// All of it.
+/// Measures the huge circuits: their proofs alone, and batches of them on L1.
 pub async fn measure(target: &Path, figures: &mut Vec<Value>) {
     alone(target, figures);
     on_l1(target, figures).await;
@@ -49,9 +49,8 @@ async fn on_l1(target: &Path, figures: &mut Vec<Value>) {
         posted.push(post(&mut chain, transfers).await);
     }
     let [small, large] = posted.as_slice() else { unreachable!("as many as there are sizes") };
-    let more = large.transfers - small.transfers;
-    add(figures, "validity.huge.l1_gas_per_transfer", large.gas / large.transfers, "gas");
-    add(figures, "validity.huge.l1_gas_per_transfer.marginal", (large.gas - small.gas) / more, "gas");
+    large.add_per_transfer(figures, "validity.huge.l1_gas_per_transfer");
+    large.beyond(small).add_per_transfer(figures, "validity.huge.l1_gas_per_transfer.at_full_chunks");
     add(figures, "validity.huge.batch_gas", large.gas, "gas");
     add(figures, "validity.huge.batch_gas_bound", large.gas_bound, "gas");
     add(figures, "validity.huge.batch_proofs", large.chunks as f64, "proofs");

@@ -100,7 +100,7 @@ pub enum What {
     Dispute(DisputeLog),
 }
 
-/// See the module.
+/// Claims, joiners and matches as L1 has them, kept up to date by whoever looks.
 #[derive(Debug)]
 pub struct Board {
     client: L1Client,

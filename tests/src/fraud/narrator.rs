@@ -15,7 +15,7 @@ use tandem_vm::commit::HEIGHT;
 
 use super::board::{Board, Happening, What};
 
-/// See the module.
+/// Tells a dispute as it goes on: a line for each call, with its gas, and the clocks after it.
 #[derive(Debug)]
 pub struct Narrator {
     l1: L1Client,

@@ -46,7 +46,7 @@ pub struct Habits {
     pub joins_second: bool,
 }
 
-/// See the module.
+/// A party to the disputes about one slot, which plays the runs that it was given.
 pub struct Player {
     wallet: Wallet,
     dispute: Address,

@@ -2,8 +2,10 @@
 //!
 //! Of every attack in the circuits' suite that only the composition refuses, each proof holds: challenges are drawn anew over what is posted.
 
+use std::sync::LazyLock;
+
 use alloy::{
-    primitives::{Address, B256, Bytes},
+    primitives::{Address, B256, Bytes, U256},
     rpc::types::TransactionReceipt,
     sol,
     sol_types::{SolError, SolEvent},
@@ -16,26 +18,34 @@ use tandem_circuits::{
     groth16::{ApplyTurn, AuthoriseTurn, Header, ProvenBatch, Segment, Transcript},
 };
 use tandem_l1::{
-    bindings::{Inbox, ValiditySettlement},
+    bindings::{Inbox, Schedule, ValiditySettlement},
     deploy::ValiditySpec,
 };
 use tandem_payments::{
-    batch::{Batch, Challenges},
+    batch::{AuthoriseCircuit, Batch, Challenges, Circuits},
     data::{self, Message},
     operation::Call,
 };
 
 use tandem_tests::payments::{
-    Chain, Draft, ESCAPE_DELAY, ETHER, Proven, Refusal, WINDOW, append_call, eth, records, refused, send,
+    Chain, Draft, ESCAPE_DELAY, ETHER, Proven, Proving, Refusal, SMALL, WINDOW, append_call, eth, records, refused,
+    send,
 };
+
+/// The small circuits, and a second size for signatures.
+static TWO_SIZES: LazyLock<Proving> = LazyLock::new(|| {
+    let session = [AuthoriseCircuit::SESSION_SMALL, AuthoriseCircuit::SESSION_LARGE];
+    let circuits = Circuits { session: Some(session), ..SMALL.circuits };
+    Proving::new(circuits, std::env::temp_dir().join("tandem-devnet-keys"))
+});
 
 sol! {
     function enqueueRecord(bytes record, uint64 gasLimit) external returns (uint64 index);
 }
 
 /// A chain whose user 0 has ether and a session key, with a deposit that waits, and a batch of one chunk: that deposit, a withdrawal, the fee.
-async fn scene() -> (Chain, Draft) {
-    let mut chain = Chain::start().await;
+async fn scene(proving: &'static Proving) -> (Chain, Draft) {
+    let mut chain = Chain::start_with(proving, |_| ()).await;
     chain.deposit_eth(0, 4 * ETHER).await;
     chain.set_session_key(0).await;
     chain.consume().await;
@@ -50,10 +60,12 @@ async fn scene() -> (Chain, Draft) {
 /// What is changed before the challenges are drawn.
 #[derive(Default)]
 struct Change {
-    header: Option<fn(&mut Header)>,
+    header: Option<fn(&Chain, &mut Header)>,
     batch: Option<fn(&mut Batch)>,
-    segments: Option<fn(&mut [Vec<u8>; 3])>,
+    segments: Option<fn(&Chain, &mut [Vec<u8>; 3])>,
     authorisations: Option<fn(&Chain, &mut Vec<Authorisation>)>,
+    /// The circuit that the proof of the signatures, which is of the small one, is posted for.
+    session: Option<CircuitId>,
 }
 
 /// Proves the batch as changed, which the library would refuse to do.
@@ -66,10 +78,10 @@ fn forge(chain: &Chain, draft: Draft, change: &Change) -> Proven {
     let mut header = chain.header(env, messages);
     let mut segments = [&batch.effects, &batch.withdrawals, &batch.messages].map(|elements| data::bytes(elements));
     if let Some(change) = change.header {
-        change(&mut header);
+        change(chain, &mut header);
     }
     if let Some(change) = change.segments {
-        change(&mut segments);
+        change(chain, &mut segments);
     }
     if let Some(change) = change.authorisations {
         change(chain, &mut authorisations);
@@ -79,7 +91,8 @@ fn forge(chain: &Chain, draft: Draft, change: &Change) -> Proven {
     let circuit = CircuitId::ApplySmall;
     let apply = vec![ApplyTurn { circuit, root_out, counts_out, fee_out, data_digest, value_digest }];
     let session = SessionChunk::small(authorisations, Fr::from(0u64)).unwrap();
-    let authorise = vec![AuthoriseTurn { circuit: CircuitId::SessionSmall, value_digest: session.value_digest() }];
+    let posted_for = change.session.unwrap_or(CircuitId::SessionSmall);
+    let authorise = vec![AuthoriseTurn { circuit: posted_for, value_digest: session.value_digest() }];
     let posted = segments.each_ref().map(|bytes| Segment::of(bytes));
     let t1 = Transcript::new(&header, &posted, 1, 1).chunks(&apply, &authorise);
     let challenges = Challenges { data: t1.z(), values: t1.z_join() };
@@ -89,7 +102,7 @@ fn forge(chain: &Chain, draft: Draft, change: &Change) -> Proven {
         prover.prove(&keys[&circuit], applied, &mut |_| ()).unwrap(),
         prover.prove(&keys[&CircuitId::SessionSmall], session.with_challenge(t1.z_join()), &mut |_| ()).unwrap(),
     ];
-    let withdrawals = segments[1].clone();
+    let (withdrawals, messages) = (segments[1].clone(), (header.queue_end - header.queue_start) as usize);
     Proven { batch: ProvenBatch { header, segments, apply, authorise, proofs }, withdrawals, state, env, messages }
 }
 
@@ -97,39 +110,51 @@ async fn attempt(chain: &Chain, proven: &Proven) -> Result<TransactionReceipt, R
     chain.append(chain.sequencer(), proven).await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn true_proofs_that_are_false_together_are_refused() {
+/// What is changed of the scene's batch, and how L1 refuses it.
+fn attacks() -> [(&'static str, Vec<u8>, Change); 8] {
     use ValiditySettlement as L1;
-    let (mut chain, draft) = scene().await;
-    let attacks: [(&str, [u8; 4], Change); 7] = [
+    let other_data = |segment: u64| L1::Proof_EvaluationDiffers { segment: U256::from(segment) }.abi_encode();
+    [
         (
             "other data than proven",
-            L1::Proof_EvaluationDiffers::SELECTOR,
-            Change { segments: Some(|segments| segments[0][20] ^= 1), ..Change::default() },
+            other_data(0),
+            Change { segments: Some(|_, segments| segments[0][20] ^= 1), ..Change::default() },
         ),
         (
             "a withdrawal to somebody else",
-            L1::Proof_EvaluationDiffers::SELECTOR,
-            Change { segments: Some(|segments| segments[1][5] ^= 1), ..Change::default() },
+            other_data(1),
+            Change { segments: Some(|_, segments| segments[1][5] ^= 1), ..Change::default() },
+        ),
+        (
+            "a message claimed and not applied",
+            other_data(2),
+            Change {
+                header: Some(|chain, header| {
+                    header.queue_end += 1;
+                    header.queue_hash_end = chain.queue_hash(header.queue_end as usize);
+                }),
+                segments: Some(|chain, segments| segments[2].extend(records(&chain.queue[3..]))),
+                ..Change::default()
+            },
         ),
         (
             "a record of zeros before the withdrawals",
-            L1::Proof_CountsDiffer::SELECTOR,
-            Change { segments: Some(|segments| drop(segments[1].splice(0..0, [0; 62]))), ..Change::default() },
+            L1::Proof_CountsDiffer::SELECTOR.to_vec(),
+            Change { segments: Some(|_, segments| drop(segments[1].splice(0..0, [0; 62]))), ..Change::default() },
         ),
         (
             "a message of zeros before the messages",
-            L1::ValiditySettlement_OtherMessages::SELECTOR,
-            Change { segments: Some(|segments| drop(segments[2].splice(0..0, [0; 62]))), ..Change::default() },
+            L1::ValiditySettlement_OtherMessages::SELECTOR.to_vec(),
+            Change { segments: Some(|_, segments| drop(segments[2].splice(0..0, [0; 62]))), ..Change::default() },
         ),
         (
             "a greater deposit",
-            L1::ValiditySettlement_OtherMessages::SELECTOR,
-            Change { segments: Some(|segments| segments[2][61] ^= 1), ..Change::default() },
+            L1::ValiditySettlement_OtherMessages::SELECTOR.to_vec(),
+            Change { segments: Some(|_, segments| segments[2][61] ^= 1), ..Change::default() },
         ),
         (
             "another operation authorised",
-            L1::Proof_ProductsDiffer::SELECTOR,
+            L1::Proof_ProductsDiffer::SELECTOR.to_vec(),
             Change {
                 authorisations: Some(|chain, given| {
                     let operation_hash = given[0].operation_hash + Fr::from(1u64);
@@ -142,18 +167,26 @@ async fn true_proofs_that_are_false_together_are_refused() {
         ),
         (
             "nothing authorised",
-            L1::Proof_ProductsDiffer::SELECTOR,
+            L1::Proof_ProductsDiffer::SELECTOR.to_vec(),
             Change { authorisations: Some(|_, given| given.clear()), ..Change::default() },
         ),
-    ];
-    for (name, expected, change) in attacks {
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn true_proofs_that_are_false_together_are_refused() {
+    use ValiditySettlement as L1;
+    let (mut chain, draft) = scene(&SMALL).await;
+    // One more, which the batch does not take.
+    chain.deposit_eth(0, 7).await;
+    for (name, expected, change) in attacks() {
         let forged = forge(&chain, draft.clone(), &change);
         let refusal = attempt(&chain, &forged).await.expect_err(name);
         assert!(refusal.0.starts_with(&expected), "{name}: {}", refusal.0);
     }
     // Fees that nobody was credited: the chunk that would credit them is left out, and what belongs to it.
     let mut unsettled = chain.draft().await;
-    chain.take_messages(&mut unsettled);
+    chain.take_next_messages(&mut unsettled, 1);
     for _ in 0..5 {
         let recipient = Address::repeat_byte(0xaa);
         chain.operate(&mut unsettled, 0, Call::WithdrawEth { recipient, amount: 1 });
@@ -209,6 +242,54 @@ async fn proofs_are_refused_elsewhere() {
     is_proof_error(attempt(&chain, &proven).await, "another batch");
 }
 
+/// PAY-CIRCUIT: where L1 has keys of two sizes, a proof counts for the circuit that it is of, and for no other of its family.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_of_one_circuit_is_none_of_another() {
+    let (mut chain, draft) = scene(&TWO_SIZES).await;
+    let change = Change { session: Some(CircuitId::SessionLarge), ..Change::default() };
+    let forged = forge(&chain, draft.clone(), &change);
+    refused::<ValiditySettlement::Groth16_InvalidProof>(attempt(&chain, &forged).await);
+    let proven = chain.prove(draft);
+    assert_eq!(proven.batch.authorise[0].circuit, CircuitId::SessionSmall);
+    chain.post(proven).await;
+}
+
+/// PAY-KEYS, PAY-TRANSCRIPT: a proof is of the key set that it was made under, though the key of its circuit is in both. Until the notice has passed that is the old
+/// one, from the first batch after it the new one.
+#[tokio::test(flavor = "multi_thread")]
+async fn proofs_are_of_the_keys_that_hold() {
+    use ValiditySettlement as L1;
+    let mut chain = Chain::start().await;
+    chain.deposit_eth(0, ETHER).await;
+    chain.set_session_key(0).await;
+    chain.consume().await;
+    // The same without the key for signatures.
+    let (before, keys) = (chain.key_set_hash, chain.proving.key_set_of(&[CircuitId::ApplySmall]));
+    let delay = chain.schedule_keys(&keys).await;
+    chain.key_set_hash = keys.hash();
+    let early = chain.prove(chain.draft().await);
+    refused::<L1::Groth16_InvalidProof>(attempt(&chain, &early).await);
+    chain.key_set_hash = before;
+    let last = chain.prove(chain.draft().await);
+    chain.post(last).await;
+
+    chain.wait(delay).await;
+    let late = chain.prove(chain.draft().await);
+    refused::<L1::Groth16_InvalidProof>(attempt(&chain, &late).await);
+    chain.key_set_hash = keys.hash();
+    let mut signed = chain.draft().await;
+    let recipient = chain.user(1).address();
+    chain.operate(&mut signed, 0, Call::Transfer { recipient, amount: 1 });
+    let signed = chain.prove(signed);
+    refused::<L1::Groth16_NoKey>(attempt(&chain, &signed).await);
+    let first = chain.prove(chain.draft().await);
+    chain.post(first).await;
+    let active = chain.view(chain.deployment.schedule, Schedule::activeEntryCall {}).await;
+    assert_eq!(active.rules.keysHash, keys.hash());
+    chain.deposit_eth(1, 7).await;
+    chain.consume().await;
+}
+
 /// L1-BATCH-9: the settlement alone appends.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_appended_around_the_settlement() {
@@ -233,7 +314,7 @@ async fn nothing_is_appended_around_the_settlement() {
 async fn a_key_that_was_replaced_in_the_same_batch_signs_nothing() {
     use tandem_payments::ledger::Refused;
     use tandem_payments::operation::Operation;
-    let (chain, mut draft) = scene().await;
+    let (chain, mut draft) = scene(&SMALL).await;
     let account = chain.user(0).address();
     let message =
         Message::L1Key { account, key: tandem_payments::field::integer(chain.session_key(7).public().hash()) };

@@ -13,6 +13,7 @@ mod lying;
 mod prove;
 mod reorg;
 mod reorged;
+mod ruled;
 mod sdk;
 mod sequenced;
 mod sums;

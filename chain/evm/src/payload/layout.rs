@@ -2,7 +2,7 @@
 
 /// Columns of unsigned integers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)] // The specification's table, name by name.
+#[allow(missing_docs, reason = "the specification's table, name by name")]
 pub enum NumberColumn {
     BlockTransactions,
     BlockTimeDeltas,
@@ -70,7 +70,7 @@ impl NumberColumn {
 
 /// The columns that are strings of bytes (EVM-PL-3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)] // The specification's table, name by name.
+#[allow(missing_docs, reason = "the specification's table, name by name")]
 pub enum StreamColumn {
     Shapes,
     RecipientSources,

@@ -7,7 +7,7 @@
 use crate::operation::SignatureKind;
 use alloc::vec::Vec;
 
-/// Constraints that an ordinary prover of two cores proves in a second, by which deadlines are reckoned.
+/// Constraints that a prover of two cores proves in a second at least, by which deadlines are reckoned: half of what was measured, some 85,000.
 pub const CONSTRAINTS_PER_S: u64 = 43_000;
 
 /// Slots of the longest group.

@@ -13,8 +13,8 @@ pub struct BatchLimits {
     /// The call's input, in bytes. Default 120 KiB: L1 nodes relay no transaction of more than 128 KiB (blobs apart).
     pub call_bytes_max: u64,
     /// Apply proofs. Default 64, of the large circuit 32.4 million constraints and, if all slots are transfers, another 6.5 million of Authorise: a
-    /// quarter of an hour of one prover at 43,000 constraints a second. Of huge ones the bytes bind first, and whoever builds batches has to see to the time
-    /// ([`Circuits::apply_proofs_within`]).
+    /// quarter of an hour of one prover at the speed by which deadlines are reckoned ([`CONSTRAINTS_PER_S`](super::CONSTRAINTS_PER_S)), half of that at the
+    /// measured one. Of huge ones the bytes bind first, and whoever builds batches has to see to the time ([`Circuits::apply_proofs_within`]).
     pub apply_proofs_max: u64,
     /// Gas of the transaction by the formula of [`Load::l1_gas`]. Default 15,000,000: a transaction may take 2^24 (EIP-7825), and a
     /// tenth is left for what the formula does not see.
@@ -24,6 +24,13 @@ pub struct BatchLimits {
 impl BatchLimits {
     /// What every prover takes.
     pub const DEFAULT: Self = Self { call_bytes_max: 120 << 10, apply_proofs_max: 64, l1_gas_max: 15_000_000 };
+
+    /// Most elements of data that the call has room for, were there no proofs beside them. Every operation and every message posts one at least, so that no
+    /// batch has more of both, whatever circuits it is cut for.
+    pub const fn elements_max(&self) -> usize {
+        let bytes = self.call_bytes_max.saturating_sub(CALL_HEAD_BYTES) as usize;
+        bytes / ELEMENT_BYTES
+    }
 }
 
 impl Default for BatchLimits {

@@ -10,7 +10,7 @@ use ark_bn254::Fr;
 
 /// One effect record. Accounts are leaf indices; `price` is wei per gas, below 2^48.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)] // fields as in docs/spec/payments.md, PAY-KIND
+#[allow(missing_docs, reason = "fields as in docs/spec/payments.md, PAY-KIND")]
 pub enum Effect {
     Create { key: Key },
     Transfer { from: u32, to: u32, amount: u128, price: u64 },

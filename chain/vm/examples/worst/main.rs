@@ -1,7 +1,7 @@
 //! The worst batches that the limits allow, in the machine, with the committed guest: their steps and memory, one JSON object per line,
 //! the same in `target/bench/worst-vm.json`. Natively the same output, or it ends with an error.
 //!
-//! `cargo run -p tandem-vm --example worst` takes an hour of one core and 12 GB of memory. Arguments choose cases by name; a number
+//! `cargo run --release -p tandem-vm --example worst` (or `make worst-vm`) takes an hour of one core and 12 GB of memory. Arguments choose cases by name; a number
 //! among them takes that share of the gas and bytes, as in `16 gas`.
 
 use std::{fs, io::Write, path::Path, time::Instant};

@@ -8,7 +8,7 @@
 /// Which instruction it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[rustfmt::skip]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names that the manual of RISC-V gives instructions")]
 pub(super) enum Kind {
     Illegal, Nop, Ecall,
     Li, Auipc, Jal, Jalr,

@@ -10,7 +10,7 @@ use alloy::{
 use anyhow::{Context, ensure};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tandem_l1::bindings::{Erc20, Inbox, PaymentsBridge};
+use tandem_l1::bindings::{Erc20, Inbox, PaymentsBridge, ValiditySettlement};
 use tandem_payments::field::MODULUS;
 use tandem_service::Report;
 
@@ -62,6 +62,27 @@ pub enum SessionKeyError {
     /// Zero would remove the key.
     #[error("the hash is zero, which removes the session key: say --remove if that is meant")]
     Zero,
+}
+
+/// The chain has ended, so that no batch takes what L1 would still queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the chain ended at L1 time {at} (seconds since 1970), and no batch takes a message any more: {instead}")]
+pub struct Ended {
+    /// When it was frozen, in seconds.
+    at: u64,
+    /// What to do instead.
+    instead: &'static str,
+}
+
+impl Ended {
+    /// Instead of a deposit, which L1 would take all the same.
+    const DEPOSIT: &'static str =
+        "a deposit could only be given back (`tandem escape refund`, as those that no batch has taken)";
+    /// Instead of a withdrawal through the queue.
+    const WITHDRAWAL: &'static str = "`tandem escape exit` pays out what the account holds";
+    /// Instead of a key, for which there is no use.
+    const SESSION_KEY: &'static str =
+        "there is nothing left to sign; `tandem escape exit` pays out what the account holds";
 }
 
 /// What is read of a session key's file.
@@ -123,6 +144,7 @@ pub async fn run(command: BridgeCommand, ground: &Ground, report: Report) -> any
 
 async fn deposit_ether(ground: &Ground, amount: &str, to: Option<Address>, report: Report) -> anyhow::Result<Value> {
     let wei = units(amount, 18)?;
+    check_not_ended(ground, Ended::DEPOSIT).await?;
     let wallet = ground.l1_wallet().await?;
     let account = beneficiary(ground, &wallet, to)?;
     report.progress(format_args!("depositing {wei} wei for {account}; waiting for an L1 block"));
@@ -140,6 +162,7 @@ async fn deposit_tokens(
     report: Report,
 ) -> anyhow::Result<Value> {
     let units = units(amount, decimals(&ground.l1, token).await?)?;
+    check_not_ended(ground, Ended::DEPOSIT).await?;
     let wallet = ground.l1_wallet().await?;
     let (account, bridge) = (beneficiary(ground, &wallet, to)?, ground.deployment.chain.bridge);
     let erc20 = Erc20::new(token, ground.l1.provider());
@@ -162,6 +185,7 @@ fn beneficiary(ground: &Ground, wallet: &Wallet, to: Option<Address>) -> anyhow:
 }
 
 async fn force_withdrawal(ground: &Ground, token: Address, report: Report) -> anyhow::Result<Value> {
+    check_not_ended(ground, Ended::WITHDRAWAL).await?;
     let wallet = ground.l1_wallet().await?;
     if !token.is_zero() {
         decimals(&ground.l1, token).await?;
@@ -180,11 +204,21 @@ async fn set_session_key(ground: &Ground, key: &SessionKeyFlags, report: Report)
 
 /// Queues the message that sets the session key of the key's own account; zero removes it.
 pub async fn queue_session_key(ground: &Ground, key_hash: U256, report: Report) -> anyhow::Result<Value> {
+    check_not_ended(ground, Ended::SESSION_KEY).await?;
     let wallet = ground.l1_wallet().await?;
     let call = PaymentsBridge::setSessionKeyCall { keyHash: key_hash };
     let mut told = enqueue(ground, &wallet, U256::ZERO, &call, report).await?;
     (told["account"], told["keyHash"]) = (json!(wallet.address()), json!(key_hash));
     Ok(told)
+}
+
+/// Refuses to queue what no batch will take.
+async fn check_not_ended(ground: &Ground, instead: &'static str) -> anyhow::Result<()> {
+    let settlement = ValiditySettlement::new(ground.deployment.chain.settlement, ground.l1.provider());
+    match settlement.frozenAt().call().await? {
+        0 => Ok(()),
+        at => Err(Ended { at, instead }.into()),
+    }
 }
 
 /// Makes a call of the Bridge that queues a message; the message's position, and until when a batch must have taken it.

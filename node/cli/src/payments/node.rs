@@ -16,11 +16,14 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// JSON-RPC's code of a request that a node has no time for.
 const OVERLOADED: i64 = -32005;
+/// The words with which a node refuses what it does not know before it has read L1, as after each start.
+const SYNCING: &str = "the node reads L1";
 /// JSON-RPC's code of a fault of the node's own.
 const INTERNAL: i64 = -32603;
 
 /// What to do about a node's refusal, by words that are in it. The first that fits counts; what is not here says so itself.
-const ADVICE: [(&str, &str); 9] = [
+const ADVICE: [(&str, &str); 10] = [
+    ("the chain ended", "`tandem escape exit` pays out what the account holds"),
     ("session key", "`tandem session set-key` sets it through L1"),
     ("has no account", "`tandem bridge deposit` gives it money, and with that an account"),
     ("insufficient funds", "the balance must cover amount and fee: send less, or `tandem bridge deposit` more"),
@@ -97,7 +100,11 @@ pub enum NodeError {
 impl NodeError {
     /// Whether the same question may be answered later.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::Refused { code: OVERLOADED, .. })
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Refused { code, message, .. } => *code == OVERLOADED || message.contains(SYNCING),
+            _ => false,
+        }
     }
 
     /// Whether an honest node surely kept nothing of a transaction that it answered so. One that fails, stops or runs out of time meanwhile may have kept it.

@@ -3,30 +3,31 @@
 //! The contracts name each other in their constructors, so their addresses are predicted from the deployer's nonce and checked on chain
 //! by the constructors themselves. All creations are sent at once; a failure leaves contracts that nobody uses. The contracts that decide
 //! disputes come first: the schedule asks theirs what it needs, and it names its settlement for ever. What a payments chain has instead is in
-//! `payments.rs`, and its keys in `keys.rs`.
+//! `payments.rs`, and its keys in `keys.rs`; what can be asked for is in `spec.rs`.
 
+mod bounds;
 mod error;
+mod gate;
 mod keys;
 mod payments;
 mod send;
+mod spec;
 mod store_keys;
 mod terms;
 
 use crate::{
     Deployment,
-    bindings::{Bridge, ChainConfig as SolChainConfig, Dispute, Notice, OutputFields as SolOutputFields, Rules},
+    bindings::{ChainConfig as SolChainConfig, Dispute, OutputFields as SolOutputFields, Rules},
     client::L1Client,
 };
-use alloy::{
-    primitives::{Address, B256, Bytes},
-    signers::local::PrivateKeySigner,
-    sol_types::{SolCall, SolValue},
-};
+use alloy::{primitives::Address, signers::local::PrivateKeySigner, sol_types::SolValue};
+use bounds::within;
 pub use error::DeployError;
+use gate::plan_gate_and_proxy;
 pub use keys::{KeySet, KeySetError};
-pub use payments::{CENSORSHIP_SECONDS, ValiditySpec};
+pub use payments::CENSORSHIP_SECONDS;
 use send::{Plan, artifact};
-use serde::{Deserialize, Serialize};
+pub use spec::{ChainSpec, RulesSpec, ValiditySpec};
 use std::time::Duration;
 pub use store_keys::store_keys;
 use tandem_chain::{ChainConfig, ChainKind, OutputFields};
@@ -51,34 +52,6 @@ const NOTICE_SECONDS_MAX: u128 = 3_650 * 86_400;
 const PAUSE_SECONDS_MAX: u128 = 30 * 86_400;
 /// A thousand ether (L1-SCHED-5).
 const CLAIM_BOND_MAX: u128 = 1_000_000_000_000_000_000_000;
-/// What to deploy: the protocol parameters of a new chain and of its contracts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ChainSpec {
-    /// Protocol parameters. Contract addresses are filled in; an L1 chain id or genesis time of 0 too, from the L1 at hand.
-    pub chain: ChainConfig,
-    /// Owner of the schedule, who may also propose upgrades of the Bridge.
-    pub owner: Address,
-    /// May append batches with data.
-    pub sequencer: Address,
-    /// May pause deposits; zero: nobody.
-    pub guardian: Address,
-    /// How long all pauses together may last.
-    pub pause_seconds: u64,
-    /// After so long batches must take a message.
-    pub forced_inclusion_window_seconds: u64,
-    /// Between an owner's decision and its effect.
-    pub delay_seconds: u64,
-    /// Between the finality of an epoch under old rules and what follows under new ones.
-    pub grace_seconds: u64,
-    /// Rules of the first schedule entry: epochs, claims, checkpoints.
-    pub rules: RulesSpec,
-    /// Terms of the dispute contract that is deployed along; none if `rules` name one, or if nobody decides.
-    pub dispute_terms: Option<DisputeTerms>,
-    /// What a payments chain needs, and no other has.
-    #[serde(default)]
-    pub validity: Option<ValiditySpec>,
-}
 
 impl ChainSpec {
     /// How many contracts a deployment creates.
@@ -86,14 +59,6 @@ impl ChainSpec {
         match self.chain.kind {
             ChainKind::Evm => CONTRACTS.saturating_add(self.dispute_contracts()),
             ChainKind::Payments => payments::CONTRACTS,
-        }
-    }
-
-    fn notice(&self) -> Notice {
-        Notice {
-            forcedInclusionWindowSeconds: self.forced_inclusion_window_seconds,
-            delaySeconds: self.delay_seconds,
-            graceSeconds: self.grace_seconds,
         }
     }
 
@@ -153,36 +118,6 @@ impl ChainSpec {
         terms.check(is_devnet)?;
         check_claims(rules, terms.claim_window_seconds_min(), terms.claim_bond_min())
     }
-}
-
-/// A rule in words for people, the least and the greatest value that L1 takes, and the value found, all in the rule's unit.
-type Bound = (&'static str, u128, u128, u128);
-
-fn within<const N: usize>(bounds: [Bound; N]) -> Result<(), DeployError> {
-    match bounds.into_iter().find(|(_, min, max, found)| !(min..=max).contains(&found)) {
-        Some((rule, min, max, found)) => Err(DeployError::Bounds { rule, min, max, found }),
-        None => Ok(()),
-    }
-}
-
-/// The `Rules` of the first schedule entry. On a payments chain all but the age of checkpoints is zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RulesSpec {
-    /// Memory root of the fault-proof program; zero while there is none.
-    pub guest_hash: B256,
-    /// Decides contested slots; zero if it is deployed along, and then filled in. Without any they fail, which devnets alone may have.
-    pub dispute: Address,
-    /// An epoch closes before its batches weigh more together (L1-EPOCH-1).
-    pub epoch_weight_gas: u64,
-    /// An epoch may close so long after its first batch.
-    pub epoch_seconds: u32,
-    /// A batch names a checkpoint at most so old.
-    pub max_checkpoint_age_seconds: u32,
-    /// A first claim can be rivalled for so long.
-    pub claim_window_seconds: u32,
-    /// Wei locked by a claim.
-    pub claim_bond: u128,
 }
 
 /// Deploys a chain. `genesis` gives the state before the first batch of the completed configuration; `patience` bounds the wait for
@@ -281,22 +216,6 @@ async fn plan_claimed(
     Ok(Deployment { chain, schedule, executor, gate, dispute: rules.dispute, start_block, abis })
 }
 
-/// The gate, and the proxy behind which the Bridge of either kind is.
-fn plan_gate_and_proxy(
-    plan: &mut Plan,
-    spec: &ChainSpec,
-    schedule: Address,
-    bridge_implementation: Address,
-) -> Result<Address, DeployError> {
-    let gate = plan.create(artifact!("UpgradeGate"), schedule.abi_encode())?;
-    // Both kinds have it from their common base.
-    let initialization =
-        Bridge::initializeCall { guardian_: spec.guardian, pauseSecondsLeft_: spec.pause_seconds }.abi_encode();
-    let arguments = (bridge_implementation, gate, Bytes::from(initialization)).abi_encode_params();
-    plan.create(artifact!("BridgeProxy"), arguments)?;
-    Ok(gate)
-}
-
 /// What L1 asks of the dispute contract that is named, before it costs gas; and whether it is for this chain's settlement.
 async fn check_dispute(client: &L1Client, rules: &RulesSpec, settlement: Address) -> Result<(), DeployError> {
     if rules.dispute.is_zero() {
@@ -319,19 +238,4 @@ fn check_claims(rules: &RulesSpec, window_seconds_min: u32, bond_min: u128) -> R
         ("claim window in seconds", window_seconds_min.into(), 30 * 86_400, rules.claim_window_seconds.into()),
         ("claim bond in wei", bond_min, CLAIM_BOND_MAX, rules.claim_bond),
     ])
-}
-
-impl From<RulesSpec> for Rules {
-    fn from(spec: RulesSpec) -> Self {
-        Self {
-            guestHash: spec.guest_hash,
-            keysHash: B256::ZERO,
-            dispute: spec.dispute,
-            epochWeightGas: spec.epoch_weight_gas,
-            epochSeconds: spec.epoch_seconds,
-            maxCheckpointAgeSeconds: spec.max_checkpoint_age_seconds,
-            claimWindowSeconds: spec.claim_window_seconds,
-            claimBond: spec.claim_bond,
-        }
-    }
 }

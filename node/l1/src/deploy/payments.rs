@@ -1,9 +1,11 @@
 //! What a payments chain is deployed with: a settlement by validity proofs instead of claims. Rules: L1-SCHED-5, PAY-FREEZE, PAY-NOTICE.
 
 use super::{
-    ChainSpec, DeployError, KeySet, RulesSpec, plan_gate_and_proxy,
+    bounds::within,
+    error::DeployError,
+    gate::plan_gate_and_proxy,
     send::{Plan, artifact},
-    within,
+    spec::{ChainSpec, RulesSpec},
 };
 use crate::{
     Deployment,
@@ -14,7 +16,6 @@ use alloy::{
     primitives::{Address, B256},
     sol_types::SolValue,
 };
-use serde::{Deserialize, Serialize};
 use tandem_chain::{ChainConfig, ChainKind, OutputFields};
 
 /// Contracts that a deployment creates.
@@ -31,16 +32,6 @@ const MESSAGE_GAS_PER_BATCH_MAX: u128 = 40_000_000;
 const MESSAGES_PER_BATCH_MIN: u128 = 8;
 /// A batch's time is at most so old, in seconds (PAY-TIME). Twin: `Schedule.MAX_PROVEN_AGE_SECONDS`.
 pub(super) const AGE_SECONDS_MAX: u128 = 86_400;
-
-/// What a payments chain needs, and no other has.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ValiditySpec {
-    /// The verifying keys that the first schedule entry names.
-    pub keys: KeySet,
-    /// How long overdue messages may stay unproven before anybody can end the chain, in seconds.
-    pub escape_delay_seconds: u64,
-}
 
 /// Refuses what `Schedule.sol` and `ValiditySettlement.sol` would refuse; `delay_min` is the least delay without the escape's.
 pub(super) fn check(spec: &ChainSpec, is_devnet: bool, delay_min: u64) -> Result<(), DeployError> {

@@ -167,6 +167,16 @@ pub enum BadRecord {
         /// Bytes of the record.
         length: usize,
     },
+    /// The chain on L1 began with another configuration than the deployment file's, or with other contracts.
+    #[error(
+        "the chain began with output {found}, by the deployment file it is {expected}: name the file that `tandem deploy` wrote, whose configuration is that of the schedule's first entry, and stays so whatever entry is in force"
+    )]
+    Genesis {
+        /// What the deployment file gives.
+        expected: B256,
+        /// What the settlement has.
+        found: B256,
+    },
     /// Event and hash do not go together.
     #[error("its hash is {found}, and should be {expected}")]
     Hash {
@@ -321,9 +331,13 @@ impl Events {
         let fields = OutputFields::from(event.fields);
         // That of genesis is known, so that a foreign chain is noticed at its first event.
         let Ok(genesis) = genesis(chain);
-        let expected = if event.index == 0 { genesis.hash() } else { fields.hash() };
-        if event.output != expected {
-            return Err(BadRecord::Hash { expected, found: event.output });
+        let (found, known) = (event.output, genesis.hash());
+        if event.index == 0 && found != known {
+            return Err(BadRecord::Genesis { expected: known, found });
+        }
+        let expected = fields.hash();
+        if event.index > 0 && found != expected {
+            return Err(BadRecord::Hash { expected, found });
         }
         Ok(BatchEvent {
             index: event.index,

@@ -6,6 +6,7 @@
 
 mod follow_error;
 mod follower;
+mod genesis;
 mod history;
 mod ledger;
 mod posted;
@@ -17,31 +18,17 @@ mod standing;
 mod tests;
 pub mod withdrawals;
 
-use alloy::primitives::B256;
 pub use follow_error::FollowError;
 pub use follower::{Advanced, Applied, Follower};
+pub use genesis::genesis;
 pub use history::{BatchEvent, History, HistoryError, QueuedRecord, read};
 pub use ledger::{Ledger, LedgerError};
 pub use posted::{Posted, PostedError, Segments, posted};
 pub use queue::{Messages, Queued};
-pub use rules::{Rules, RulesError, rules};
-use tandem_chain::{ChainConfig, OutputFields};
-use tandem_payments::{content::last_block_hash, field::integer, state::State};
+pub use rules::{EntryRules, Rules, RulesError, RulesReader, next_entry};
+use tandem_chain::ChainConfig;
 
 use crate::client::{L1Client, L1Header};
-
-/// The state before the first batch (PAY-OUTPUT): what the settlement computes for itself, for [`deploy`](crate::deploy::deploy) to compare.
-pub fn genesis(chain: &ChainConfig) -> Result<OutputFields, core::convert::Infallible> {
-    let state = State::default();
-    Ok(OutputFields {
-        config_hash: chain.hash(),
-        batch_hash: B256::ZERO,
-        last_block_hash: last_block_hash(chain.genesis_timestamp, state.leaf_count()),
-        state_root: integer(state.root()).into(),
-        message_root: B256::ZERO,
-        queue_index: 0,
-    })
-}
 
 /// Why the state cannot be rebuilt from L1.
 #[derive(Debug, thiserror::Error)]

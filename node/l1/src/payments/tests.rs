@@ -6,17 +6,19 @@ use crate::bindings::{
     payments::{BatchEnv, OutputFields as SolOutputFields},
 };
 use alloy::{
-    primitives::{Address, Bytes, LogData, U256, keccak256},
+    primitives::{Address, B256, Bytes, LogData, U256, keccak256},
     rpc::types::Log,
     sol_types::{SolCall, SolEvent},
 };
-use tandem_chain::message::queue_hash_after;
+use tandem_chain::{OutputFields, message::queue_hash_after};
 use tandem_payments::{
     content::last_block_hash,
     data::{self, Effect, Element, Message, Withdrawal},
+    field::integer,
     leaf::Key,
     ledger::Env,
     replay::replay,
+    state::State,
 };
 
 const ALICE: Address = Address::repeat_byte(0xa1);
@@ -243,7 +245,7 @@ fn broken_events_are_refused() {
     }
     // Genesis is known, and a later output hashes to its name.
     let mut genesis = event(0, OutputFields::from(proven().fields), 1);
-    assert!(matches!(refused(&[log(chain().settlement, genesis.encode_log_data())]), BadRecord::Hash { .. }));
+    assert!(matches!(refused(&[log(chain().settlement, genesis.encode_log_data())]), BadRecord::Genesis { .. }));
     genesis.index = 1;
     assert!(matches!(refused(&[log(chain().settlement, genesis.encode_log_data())]), BadRecord::Index { .. }));
     let mut batch = proven();
@@ -257,6 +259,20 @@ fn broken_events_are_refused() {
     // What others emit is no affair of this chain's.
     let foreign = log(Address::repeat_byte(5), proven().encode_log_data());
     assert!(history_of(&chain(), &[foreign]).unwrap().batches.is_empty());
+}
+
+/// Tests L1-SCHED-2, PAY-OUTPUT: the configuration of a later entry is in its batches' outputs, and whoever has the first entry's goes on; a node with the later one's is told.
+#[test]
+fn the_configuration_of_a_later_entry_is_read_with_that_of_the_first() {
+    use super::history::BadRecord;
+    let later = ChainConfig { max_messages_per_batch: chain().max_messages_per_batch + 1, ..chain() };
+    let ledger = ledger(changed(|fields, _| fields.config_hash = later.hash()), segments()).unwrap();
+    assert_eq!((ledger.index(), ledger.output().config_hash), (1, later.hash()));
+    assert_eq!(Ledger::genesis(&chain()).output().config_hash, chain().hash());
+    let refused = history_of(&later, &[genesis_log()]).unwrap_err();
+    let expected = Ledger::genesis(&later).output().hash();
+    assert!(matches!(refused, BadRecord::Genesis { expected: by_file, .. } if by_file == expected), "{refused:?}");
+    assert!(refused.to_string().contains("the schedule's first entry"), "{refused}");
 }
 
 /// Tests PAY-STORE: whether an event stands is decided by the block that its log names.

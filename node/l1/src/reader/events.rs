@@ -1,9 +1,10 @@
 //! Logs into typed events. Rules L1-MSG-6, L1-CP-3, L1-BATCH-1, L1-BATCH-8, L1-EPOCH-1, L1-CLAIM-1, L1-CLAIM-4, L1-CLAIM-5.
 
 use super::{
-    ReaderConfig, ReaderError,
     bad_event::BadEvent,
+    config::ReaderConfig,
     dispute::{self, DisputeLog},
+    error::ReaderError,
 };
 use crate::{
     bindings::{FraudSettlement, FraudSettlement::ClaimStatus, Inbox},

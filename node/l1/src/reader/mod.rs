@@ -5,73 +5,35 @@
 //! missing or invented ones are found by `tandem_chain::Derivation`, whose consumer then starts a new reader further back.
 
 mod bad_event;
+mod config;
 mod dispute;
+mod error;
 mod events;
 mod history;
 
 use crate::{
     Backoff,
-    client::{BlockRef, L1Client, L1Header, RpcFailure},
+    client::{BlockRef, L1Client, L1Header},
 };
 use alloy::{
     eips::{BlockId, BlockNumberOrTag},
-    primitives::{Address, B256},
     rpc::types::Filter,
 };
 pub use bad_event::BadEvent;
+pub use config::ReaderConfig;
 pub use dispute::{DisputeEvent, DisputeLog};
+pub use error::ReaderError;
 pub(crate) use events::posted_batch;
 pub use events::{ClaimEvent, ClosedEpoch, L1Block, PostedBatch, QueuedMessage};
 use history::History;
 use std::{collections::VecDeque, time::Duration};
-use tandem_chain::derive::Policy;
-use tandem_service::{Readiness, Trouble};
+use tandem_service::Trouble;
 
 /// An endpoint that fails for longer is a reason not to be ready, and is told in the log.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
 
 /// Up to this distance from the tip blocks come one by one, each with its own logs; farther away by ranges.
 const FOLLOW_BLOCKS_MAX: u64 = 4;
-
-/// What to follow, and how.
-#[derive(Clone, Debug)]
-pub struct ReaderConfig {
-    /// Address of the Inbox.
-    pub inbox: Address,
-    /// Settlement; its claims come out beside the Inbox's events.
-    pub settlement: Address,
-    /// Dispute contracts to follow as well; usually none, or all that the schedule ever named.
-    pub disputes: Vec<Address>,
-    /// First block to read: that of the deployment, or a later one before which nothing matters to the caller.
-    pub start_block: u64,
-    /// Blocks that must lie above one before it comes out; 0 follows the tip.
-    pub confirmations: u64,
-    /// Time between questions once the tip is reached.
-    pub poll_interval: Duration,
-    /// Most blocks of one `eth_getLogs`.
-    pub backfill_blocks_max: u64,
-    /// Most blocks remembered for finding out how deep a reorg is; a deeper one goes back to before `start_block`.
-    pub history_blocks_max: usize,
-    /// Where it is said that the endpoint is silent.
-    pub readiness: Readiness,
-}
-
-impl ReaderConfig {
-    /// The defaults: tip, twice a second, 2,000 blocks a range.
-    pub fn new(inbox: Address, settlement: Address, start_block: u64) -> Self {
-        Self {
-            inbox,
-            settlement,
-            disputes: Vec::new(),
-            start_block,
-            confirmations: 0,
-            poll_interval: Duration::from_millis(500),
-            backfill_blocks_max: 2_000,
-            history_blocks_max: 8_192,
-            readiness: Readiness::default(),
-        }
-    }
-}
 
 /// How far L1 is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -96,43 +58,6 @@ pub enum L1Update {
     },
     /// The safe or the finalised head moved.
     Heads(L1Heads),
-}
-
-/// Why reading failed; see [`ReaderError::policy`].
-#[derive(Debug, thiserror::Error)]
-pub enum ReaderError {
-    /// The endpoint did not answer.
-    #[error(transparent)]
-    Rpc(#[from] RpcFailure),
-    /// The endpoint named an event that is none.
-    #[error("bad event in block {block} ({transaction}): {reason}")]
-    BadEvent {
-        /// Number of the L1 block.
-        block: u64,
-        /// Hash of the L1 transaction.
-        transaction: B256,
-        /// What is wrong with it.
-        reason: Box<BadEvent>,
-    },
-    /// The chain moved while a range was read.
-    #[error("block {number} changed while it was read")]
-    Moved {
-        /// A block of the range.
-        number: u64,
-    },
-    /// L1 is shorter than the first block to read.
-    #[error("L1 has no block {start_block} yet")]
-    NotStarted {
-        /// The first block to read, as configured.
-        start_block: u64,
-    },
-}
-
-impl ReaderError {
-    /// What to do: the reader itself never needs more than another try.
-    pub fn policy(&self) -> Policy {
-        Policy::Retry
-    }
 }
 
 /// Follows L1. Owned by one task.

@@ -10,11 +10,11 @@ use alloy::{
 };
 use tandem_chain::{ChainConfig, ChainKind};
 use tandem_l1::{
-    ChainSpec, Deployment, L1Call, L1Client, Outcome,
+    BlockRef, ChainSpec, Deployment, L1Call, L1Client, L1Header, Outcome,
     anvil::{Anvil, AnvilOptions},
-    bindings::{Inbox, PaymentsBridge, Schedule, UpgradeGate, ValiditySettlement, payments::Leaf},
+    bindings::{Inbox, PaymentsBridge, Rules, Schedule, UpgradeGate, ValiditySettlement, payments::Leaf},
     deploy::{DeployError, DisputeTerms, KeySet, RulesSpec, ValiditySpec, deploy, store_keys},
-    payments::{self, HistoryError, RebuildError},
+    payments::{self, EntryRules, HistoryError, RebuildError, RulesError, RulesReader, next_entry},
 };
 use tandem_payments::{data::Message, leaf::Key};
 use tandem_support::l1::{DEADLINE, Harness};
@@ -198,6 +198,59 @@ async fn six_contracts_name_each_other_and_the_keys_are_stored() {
     let key = &harness.anvil.keys()[0];
     store_keys(&harness.client, key, chain.settlement, &keys(), DEADLINE, DEADLINE).await.unwrap();
     assert_eq!(harness.client.nonce(deployer).await.unwrap(), nonce);
+}
+
+/// Tests L1-SCHED-3, PAY-KEYS: an entry that has matured is what the next batch obeys, though no batch has begun it; one that has not is nothing yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_batch_is_under_the_entry_that_has_matured() {
+    let harness = harness().await;
+    let Deployment { chain, schedule: address, .. } = &harness.deployment;
+    let (client, provider) = (&harness.client, harness.client.provider());
+    let schedule = Schedule::new(*address, provider);
+    let mut reader = RulesReader::new(client.clone(), *address, chain.settlement);
+    let first = reader.read(client.latest().await.unwrap()).await.unwrap();
+    let expected = EntryRules {
+        config_hash: chain.hash(),
+        keys_hash: keys().hash(),
+        messages_max: 16,
+        message_gas_max: 32_000_000,
+        age_max_s: 3_600,
+    };
+    assert_eq!((first.entry, first.keys.clone()), (expected, keys()));
+
+    // One of its circuits alone, other limits, another age.
+    let other = KeySet::try_from(keys().bytes().slice(..512 + 20 * 64)).unwrap();
+    store_keys(client, &harness.anvil.keys()[0], chain.settlement, &other, DEADLINE / 1_000, DEADLINE).await.unwrap();
+    let config = ChainConfig { max_messages_per_batch: 9, max_message_gas_per_batch: 9_000_000, ..chain.clone() };
+    let active = schedule.activeEntry().call().await.unwrap();
+    let rules = Rules { keysHash: other.hash(), maxCheckpointAgeSeconds: 7_200, ..active.rules.clone() };
+    let owner = schedule.owner().call().await.unwrap();
+    provider.anvil_impersonate_account(owner).await.unwrap();
+    provider.anvil_set_balance(owner, U256::MAX / U256::from(2)).await.unwrap();
+    let scheduled = schedule.schedule((&config).into(), rules).from(owner).send().await.unwrap();
+    assert!(scheduled.get_receipt().await.unwrap().status());
+    let waits = client.latest().await.unwrap();
+    assert_eq!(reader.read(waits).await.unwrap(), first);
+    provider.anvil_increase_time(schedule.delaySeconds().call().await.unwrap()).await.unwrap();
+    provider.anvil_mine(Some(1), None).await.unwrap();
+
+    let matured = client.latest().await.unwrap();
+    let next = reader.read(matured).await.unwrap();
+    let expected = EntryRules {
+        config_hash: config.hash(),
+        keys_hash: other.hash(),
+        messages_max: 9,
+        message_gas_max: 9_000_000,
+        age_max_s: 7_200,
+    };
+    assert_eq!((next.entry, next.keys), (expected, other));
+    assert_eq!(schedule.activeEntry().call().await.unwrap(), active, "no batch has begun it");
+    // Each block has its own answer, and a block that is not there has none.
+    assert_eq!(next_entry(client, *address, waits).await.unwrap(), first.entry);
+    let unknown = L1Header { id: BlockRef { hash: B256::repeat_byte(9), ..matured.id }, ..matured };
+    assert!(matches!(reader.read(unknown).await, Err(RulesError::Rpc(_))));
+    let mut foreign = RulesReader::new(client.clone(), *address, chain.inbox);
+    assert!(foreign.read(matured).await.is_err(), "the Inbox has no keys");
 }
 
 /// The contracts are there and named, so that the keys can be stored later: L1 does not take points that are none.

@@ -15,7 +15,7 @@ use std::{
 use tokio::net::TcpListener;
 use url::Url;
 
-/// See the module. Ends with the runtime.
+/// An endpoint with such a pool. Ends with the runtime.
 pub struct StrictPool {
     /// The address that it listens at.
     pub url: Url,

@@ -1,4 +1,4 @@
-//! What moves: balances, fee, nonce, keys, and the links between leaves (section 3 of the rulebook). Twin:
+//! What moves: balances, fee, nonce, keys, and the links between leaves (`docs/spec/payments.md`, section 3). Twin:
 //! `tandem_payments::ledger`.
 
 use super::flags::{CREDITS, DEBITS, Flags, MOVES, USER};

@@ -40,7 +40,7 @@ impl<const BITS: usize> UInt<BITS> {
         Ok(Self { value: pack(&bits)?, bits })
     }
 
-    /// A constant.
+    /// The integer of a value that is known when the circuit is built.
     ///
     /// # Errors
     /// If it does not fit.

@@ -43,7 +43,7 @@ pub struct Summary {
     pub games: u64,
     /// From the contest to the verdict, in seconds: the mean.
     pub seconds_mean: f64,
-    /// And the most.
+    /// From the contest to the verdict, in seconds: the most.
     pub seconds_max: u64,
     /// The longest that the game with most rivals inside could have taken.
     pub seconds_bound: u64,
@@ -55,11 +55,11 @@ pub struct Summary {
     pub honest_locked_gwei_max: u64,
     /// Gas of its calls: the mean.
     pub honest_gas_mean: f64,
-    /// And the most.
+    /// Gas of its calls: the most.
     pub honest_gas_max: u64,
     /// Gas that was not refunded: the mean.
     pub unrefunded_gas_mean: f64,
-    /// And the most.
+    /// Gas that was not refunded: the most.
     pub unrefunded_gas_max: u64,
     /// The least that its clock had, in seconds, in games without reorganisations.
     pub left_seconds_min: u64,

@@ -263,7 +263,7 @@ impl Engine {
         flushed.map_err(|_| FarmError::Silent { doing: "flushing" })?.map_err(FarmError::engine("flushing"))
     }
 
-    /// Listens.
+    /// What is said on a subject from now on.
     ///
     /// # Errors
     /// If there is no connection any more.

@@ -14,7 +14,7 @@ use tandem_proto::v1::{self, farm_result};
 
 /// The longest message, in bytes: a proof, names and hashes take less than half of it.
 pub const MESSAGE_BYTES_MAX: usize = 2_048;
-/// Of all messages.
+/// The version of all messages, which each of them names first.
 const VERSION: u32 = 1;
 /// The longest name of an object or a worker, in bytes.
 const NAME_BYTES_MAX: usize = 128;
@@ -35,7 +35,7 @@ pub enum MessageError {
     /// Not an encoding of a message.
     #[error(transparent)]
     Encoding(#[from] prost::DecodeError),
-    /// Of another version.
+    /// The message is of another version.
     #[error("version {0}, this program speaks {VERSION}")]
     Version(u32),
     /// A field has another length, or is missing.

@@ -167,7 +167,7 @@ impl<'a> Shift<'a> {
         Self { farm, batch, coordinator, file, memory, observe, board, heard, last, has_caught_up, next: 1, made: None }
     }
 
-    /// Does it.
+    /// Has the farm prove what is missing of the batch, until nothing is.
     ///
     /// # Errors
     /// If the disk fails, keys that are to be shared are not here, or `token` is cancelled. An engine that is away is waited for.

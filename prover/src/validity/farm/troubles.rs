@@ -183,7 +183,7 @@ impl KeysTrouble {
         }
     }
 
-    /// They are there.
+    /// The keys are there: no trouble any more.
     pub fn is_over(&mut self) {
         self.0.is_over();
     }

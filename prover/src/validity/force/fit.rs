@@ -68,9 +68,9 @@ impl Moved {
 /// The queue's hash at both ends of what a batch takes, as L1 has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ends {
-    /// Before its first message.
+    /// The queue's hash before the batch's first message.
     pub start: B256,
-    /// After its last.
+    /// The queue's hash after the batch's last message.
     pub end: B256,
 }
 
@@ -114,9 +114,8 @@ pub fn check(header: &Header, view: &View, ends: Ends) -> Result<(), Moved> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::validity::force::view::Rules;
     use alloy::primitives::{Address, U256};
-    use tandem_l1::{BlockRef, L1Header};
+    use tandem_l1::{BlockRef, L1Header, payments::EntryRules};
     use tandem_payments::{Fr, ledger::Env};
 
     const NOW: u64 = 1_800_000_000;
@@ -139,7 +138,7 @@ mod tests {
             queued: 14,
             first_queued_at: NOW - 3_601,
             window_s: 3_600,
-            rules: Rules {
+            rules: EntryRules {
                 config_hash: B256::repeat_byte(3),
                 keys_hash: B256::repeat_byte(4),
                 messages_max: 64,

@@ -60,7 +60,7 @@ const OVERDUE_AHEAD_S: u64 = 900;
 /// A stored batch is proven on if it can still be posted for so long, in seconds.
 const TIME_LEFT_MIN_S: u64 = 600;
 
-/// Does it; what it did.
+/// Proves and appends what is overdue, and tells what was done.
 ///
 /// # Errors
 /// If nothing was appended, unless others were first.

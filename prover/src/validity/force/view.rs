@@ -6,23 +6,9 @@ use alloy::{
 };
 use tandem_l1::{
     Deployment, L1Client, L1Header, RpcFailure,
-    bindings::{Inbox, Schedule, ValiditySettlement},
+    bindings::{Inbox, ValiditySettlement},
+    payments::{EntryRules, next_entry},
 };
-
-/// The entry of the schedule that the next batch falls under.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rules {
-    /// Hash of its configuration.
-    pub config_hash: B256,
-    /// Hash of its verifying keys.
-    pub keys_hash: B256,
-    /// Messages that a batch may take.
-    pub messages_max: u64,
-    /// Their gas together.
-    pub message_gas_max: u64,
-    /// How old a batch's time and checkpoint may be, in seconds.
-    pub age_max_s: u64,
-}
 
 /// L1 at one block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +36,7 @@ pub struct View {
     /// Time after which a message is overdue, in seconds.
     pub window_s: u64,
     /// What the next batch obeys.
-    pub rules: Rules,
+    pub rules: EntryRules,
 }
 
 impl View {
@@ -75,7 +61,7 @@ impl View {
             queued: client.call(async { inbox.queueLength().block(at).call().await }).await?,
             first_queued_at: client.call(async { inbox.enqueuedAt(consumed).block(at).call().await }).await?,
             window_s: client.call(async { inbox.forcedInclusionWindowSeconds().block(at).call().await }).await?,
-            rules: rules(client, deployment, head).await?,
+            rules: next_entry(client, deployment.schedule, head).await?,
         })
     }
 
@@ -98,27 +84,6 @@ impl View {
     pub fn timestamp_min(&self) -> u64 {
         self.last_timestamp.max(self.head.timestamp.saturating_sub(self.rules.age_max_s))
     }
-}
-
-/// An entry that has matured begins with the next batch (L1-SCHED-3).
-async fn rules(client: &L1Client, deployment: &Deployment, head: L1Header) -> Result<Rules, RpcFailure> {
-    let at = BlockId::hash(head.id.hash);
-    let schedule = Schedule::new(deployment.schedule, client.provider());
-    let begins_at = client.call(async { schedule.waitingMaturesAt().block(at).call().await }).await?;
-    let entry = if begins_at <= head.timestamp {
-        let active = client.call(async { schedule.activeId().block(at).call().await }).await?;
-        let next = active.saturating_add(1);
-        client.call(async { schedule.record(next).block(at).call().await }).await?.entry
-    } else {
-        client.call(async { schedule.activeEntry().block(at).call().await }).await?
-    };
-    Ok(Rules {
-        config_hash: entry.configHash,
-        keys_hash: entry.rules.keysHash,
-        messages_max: entry.maxMessagesPerBatch,
-        message_gas_max: entry.maxMessageGasPerBatch,
-        age_max_s: entry.rules.maxCheckpointAgeSeconds.into(),
-    })
 }
 
 /// The end of what the next batch should take of the queue, within what it may (L1-BATCH-6): all messages under `depth` L1 blocks, so that no ordinary

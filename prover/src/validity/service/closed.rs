@@ -3,11 +3,12 @@
 //! Adversarial: every byte. Lengths, ranges and numbers are checked here; what the batch claims is [`derive`](super::derive)'s to find out.
 
 use alloy::primitives::{Address, B256, U256};
-use tandem_payments::{Fr, eddsa::SESSION_TX_BYTES_MAX, field::fr_checked, ledger::Env};
+use tandem_payments::{Fr, batch::BatchLimits, eddsa::SESSION_TX_BYTES_MAX, field::fr_checked, ledger::Env};
 use tandem_proto::v1;
 
-/// Entries that a batch may have: an operation for each slot of 64 large chunks, and as many messages as a transaction of L1 holds.
-pub const ENTRIES_MAX: usize = 1_728 + 400;
+/// Entries that a batch may have, whatever circuits it is cut for: each posts an element of data at least. Whether they fit with their proofs turns out when they are
+/// applied.
+pub const ENTRIES_MAX: usize = BatchLimits::DEFAULT.elements_max();
 
 /// What the sequencer says of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -43,8 +43,8 @@ pub enum DeskError {
 
 /// What runs beside, when it is done.
 enum Happened {
-    /// The sequencer said what is next.
-    Answered(Result<Option<ClosedBatch>, Failure>),
+    /// The sequencer said what is next after what was held when it was asked.
+    Answered(Option<Name>, Result<Option<ClosedBatch>, Failure>),
     /// A batch was derived on this L1.
     Derived(Box<Closed>, Arc<Settled>, Result<Box<Derived>, Unprovable>),
     /// Workers are done with a batch.
@@ -78,6 +78,10 @@ pub struct Desk {
     pause: Duration,
     is_deriving: bool,
     proving: Option<(Name, CancellationToken)>,
+    /// What workers failed to prove last, while it is wanted.
+    unproven: Option<Name>,
+    /// What the sequencer refused last when it was brought back, while it is wanted.
+    refused: Option<Name>,
     is_bringing: bool,
     /// Before a proven batch is brought again.
     bring_pause: Duration,
@@ -109,6 +113,8 @@ impl Desk {
             pause: Duration::ZERO,
             is_deriving: false,
             proving: None,
+            unproven: None,
+            refused: None,
             is_bringing: false,
             bring_pause: Duration::ZERO,
             backoffs: Backoffs::default(),
@@ -164,6 +170,9 @@ impl Desk {
     fn go_on(&mut self) {
         self.prove();
         self.bring_back();
+        if !self.is_bringing {
+            self.troubles.nothing_waits();
+        }
         self.ask();
         let held = self.line.held_count() as u64;
         self.status.send_if_modified(|status| std::mem::replace(&mut status.held_batches, held) != held);
@@ -205,14 +214,16 @@ impl Desk {
         let (sequencer, pause) = (self.sequencer.clone(), self.pause);
         let asked = self.tasks.spawn(async move {
             tokio::time::sleep(pause).await;
-            Happened::Answered(sequencer.next_batch(held).await)
+            Happened::Answered(held, sequencer.next_batch(held).await)
         });
         self.asking = Some((held, asked));
     }
 
     fn hear(&mut self, happened: Happened) {
         match happened {
-            Happened::Answered(answer) => {
+            // The answer came while its question was taken back.
+            Happened::Answered(held, _) if self.asking.as_ref().is_none_or(|(told, _)| *told != held) => {}
+            Happened::Answered(_, answer) => {
                 self.asking = None;
                 match answer {
                     Ok(answer) => {
@@ -229,6 +240,8 @@ impl Desk {
                 self.is_deriving = false;
                 match derived {
                     Ok(derived) => self.line_up(&closed, &on, *derived),
+                    // No fault of the sequencer's, and told when L1 was looked at.
+                    Err(Unprovable::Frozen(_)) => self.pause = self.backoffs.asking.delay(),
                     Err(why) => self.refuse(closed.index, &why, why.may_pass()),
                 }
             }
@@ -240,6 +253,8 @@ impl Desk {
     /// Looks at what the sequencer hands out.
     fn take(&mut self, batch: Option<ClosedBatch>) {
         let Some(batch) = batch else {
+            let held = self.line.held();
+            self.drop_failed(|(failed, _)| held.is_none_or(|(held, _)| held < failed));
             self.troubles.is_derived();
             self.backoffs.asking.reset();
             self.pause = IDLE;
@@ -250,6 +265,7 @@ impl Desk {
             Ok(closed) => closed,
             Err(why) => return self.refuse(index, &why, false),
         };
+        self.drop_failed(|(failed, id)| failed == index && id != closed.id);
         let Some(settled) = self.settled.borrow().clone() else { return };
         let last = settled.base.index;
         if index <= last {
@@ -292,11 +308,9 @@ impl Desk {
         self.troubles.is_derived();
         self.backoffs.asking.reset();
         self.pause = Duration::ZERO;
-        let is_current = self
-            .settled
-            .borrow()
-            .as_ref()
-            .is_some_and(|settled| settled.rules == on.rules && settled.base.index < closed.index);
+        let is_current = self.settled.borrow().as_ref().is_some_and(|settled| {
+            settled.rules == on.rules && settled.base.index < closed.index && settled.frozen_at == 0
+        });
         if !is_current {
             return;
         }
@@ -319,6 +333,7 @@ impl Desk {
         self.status.send_modify(|status| (status.proving_batch, status.missing_chunks) = (0, 0));
         match proven {
             Ok(call) => {
+                self.unproven = None;
                 self.troubles.is_proven();
                 self.backoffs.proving.reset();
                 tracing::info!(batch = name.0, bytes = call.arguments.len(), "batch proven");
@@ -327,8 +342,11 @@ impl Desk {
                     taken.stage = Stage::Proven(Arc::new(call));
                 }
             }
-            Err(error) if error.is_end() => tracing::info!(batch = name.0, "not proven on: it is not wanted"),
+            Err(error) if error.is_end() || !self.line.proves(name) => {
+                tracing::info!(batch = name.0, "not proven on: it is not wanted");
+            }
             Err(error) => {
+                self.unproven = Some(name);
                 self.troubles.is_not_proven(name.0, &error);
                 // It is asked for again, and what is proven of it is on disk.
                 self.line.forget(name.0);
@@ -340,6 +358,7 @@ impl Desk {
     fn brought_back(&mut self, name: Name, outcome: Result<Outcome, Failure>) {
         self.is_bringing = false;
         if outcome.is_ok() {
+            self.refused = None;
             self.troubles.is_brought_back();
             self.backoffs.bringing.reset();
             (self.pause, self.bring_pause) = (Duration::ZERO, Duration::ZERO);
@@ -364,6 +383,7 @@ impl Desk {
                 self.bring_pause = self.backoffs.bringing.delay();
             }
             Err(failure @ (Failure::Refuses { .. } | Failure::Unknown(_))) => {
+                self.refused = Some(name);
                 self.troubles.is_refused(name.0, &failure);
                 self.line.forget(name.0);
                 self.pause = self.backoffs.bringing.delay();
@@ -377,12 +397,30 @@ impl Desk {
         let held = self.line.held_count();
         self.line.settle(&settled);
         self.count_unwanted(held, "L1 went on without it");
+        let (last, frozen_at) = (settled.base.index, settled.frozen_at);
+        match frozen_at {
+            0 => self.troubles.goes_on(),
+            _ => self.troubles.has_ended(frozen_at),
+        }
+        self.drop_failed(|(failed, _)| failed <= last || frozen_at != 0);
         if let Err(error) = self.files.forget(settled.deep) {
             tracing::warn!(%error, "batches that L1 has cannot be deleted: look after the disk");
         }
         self.status.send_modify(|status| {
             (status.l1_block, status.settled_batch) = (settled.head.id.number, settled.base.index);
         });
+    }
+
+    /// What was not proven, or not taken, is no trouble any more if `is_dropped` says of its name that it is not wanted.
+    fn drop_failed(&mut self, is_dropped: impl Fn(Name) -> bool) {
+        if self.unproven.take_if(|name| is_dropped(*name)).is_some() {
+            self.troubles.is_dropped();
+            self.backoffs.proving.reset();
+        }
+        if self.refused.take_if(|name| is_dropped(*name)).is_some() {
+            self.troubles.is_withdrawn();
+            self.backoffs.bringing.reset();
+        }
     }
 
     /// Tells what is not held any more, of `before` batches.

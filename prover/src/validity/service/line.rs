@@ -123,13 +123,13 @@ impl<W, C> Line<W, C> {
         self.taken.retain(|taken| taken.after.index < from);
     }
 
-    /// L1 went on, or back. What has landed is dropped; if another batch is there, or other rules hold, everything is.
+    /// L1 went on, or back. What has landed is dropped; if another batch is there, other rules hold, or the chain has ended, everything is.
     pub fn settle(&mut self, settled: &Settled) {
         let base = &settled.base;
         let same = |after: &Base| (after.root(), after.queue_end) == (base.root(), base.queue_end);
         let is_displaced = self.base(base.index).is_some_and(|after| !same(after));
         let is_ruled = self.taken.iter().any(|taken| taken.after.index > base.index && taken.rules != settled.rules);
-        if is_displaced || is_ruled {
+        if is_displaced || is_ruled || settled.frozen_at != 0 {
             self.taken.clear();
         } else {
             self.taken.retain(|taken| taken.after.index > base.index);
@@ -243,6 +243,7 @@ mod tests {
         let mut ruled = settled(1);
         ruled.rules.keys_hash = id(9);
         assert_eq!(settle(&ruled), [] as [u64; 0]);
+        assert_eq!(settle(&Settled { frozen_at: 9, ..settled(1) }), [] as [u64; 0]);
     }
 
     #[test]

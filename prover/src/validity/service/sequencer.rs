@@ -20,7 +20,7 @@ use super::line::Name;
 
 /// The longest answer, in bytes: a batch of as many operations as can be proven at once.
 const ANSWER_BYTES_MAX: usize = 2 << 20;
-/// For a connection.
+/// How long the sequencer may take to let a connection come about.
 const CONNECT: Duration = Duration::from_secs(5);
 /// A connection that says nothing is asked whether it lives so often, and has as long to say so.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
@@ -47,7 +47,7 @@ pub enum Failure {
     /// It refuses, and will again.
     #[error("it refuses ({code:?}): {message}")]
     Refuses {
-        /// By which code.
+        /// The status code of gRPC by which it refuses.
         code: Code,
         /// What it says.
         message: Box<str>,

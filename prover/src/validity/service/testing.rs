@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
+    iter,
     net::SocketAddr,
     path::Path,
     sync::{Arc, LazyLock, Mutex, mpsc},
@@ -420,9 +421,21 @@ impl TestCrew {
 
     /// For the first batch that is begun so many bad workers, and nobody else; then one good one.
     pub fn bad(count: usize) -> Arc<Self> {
-        let crew = Self::good();
+        Self::bad_and_gated(count).0
+    }
+
+    /// The same, of which the good one waits for a word before each proof.
+    pub fn bad_and_gated(count: usize) -> (Arc<Self>, mpsc::Sender<()>) {
+        let (crew, open) = Self::gated();
         // At its start the service only sees whether there are any.
         *crew.bad.lock().unwrap() = [0, count].into();
+        (crew, open)
+    }
+
+    /// So many bad workers whatever is begun, and nobody else.
+    pub fn hopeless(count: usize) -> Arc<Self> {
+        let crew = Self::good();
+        *crew.bad.lock().unwrap() = iter::once(0).chain(iter::repeat_n(count, 1_000)).collect();
         crew
     }
 

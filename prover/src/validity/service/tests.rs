@@ -164,6 +164,11 @@ fn what_is_no_batch_is_refused() {
     assert_eq!(refused(&|b| b.entries.push(messages(0))), NotClosed::Empty(1));
     let found = ENTRIES_MAX + 1;
     assert_eq!(refused(&|b| b.entries = vec![messages(1); found]), NotClosed::Entries { found });
+    // The greatest batches of transfers: of small, the usual, large and huge circuits (`a_call_holds_the_greatest_batch_of_each_set_of_circuits`).
+    for entries in [383, 1_706, 1_727, 3_135, ENTRIES_MAX] {
+        let closed = Closed::try_from(ClosedBatch { entries: vec![messages(1); entries], ..right.clone() });
+        assert_eq!(closed.map(|closed| closed.entries.len()), Ok(entries));
+    }
     let long = |b: &mut ClosedBatch| {
         let operation = tandem_proto::v1::SignedOperation { envelope: vec![0x73; 401], price: 1 };
         b.entries.push(Entry { entry: Some(tandem_proto::v1::entry::Entry::Operation(operation)) });
@@ -352,6 +357,77 @@ async fn bad_workers_cost_time() {
     let service = Running::start(&fake, folder.path(), TestCrew::bad(2), on);
     fake.has(1).await;
     service.until("their faults are counted", |status| status.faults.values().sum::<u64>() >= 3).await;
+    service.ready().await;
+    service.stop(folder.path()).await;
+}
+
+/// What workers fail to prove, or the sequencer to take, is a trouble for as long as it is wanted: no more once the sequencer has nothing or another batch in its place, or
+/// L1 has one there.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_failed_is_no_trouble_once_it_is_not_wanted() {
+    let mut author = Author::default();
+    let on = author.settled();
+    let mut other = author.clone();
+    other.timestamp += 1;
+    let (batch, instead) = (author.close(2, 0), other.close(2, 0));
+    let folder = TempDir::new().unwrap();
+    let fake = Fake::start([batch.clone()]).await;
+    let service = Running::start(&fake, folder.path(), TestCrew::hopeless(2), on.clone());
+    service.unready("workers: batch 1").await;
+    fake.book.lock().unwrap().closed.clear();
+    service.ready().await;
+    fake.hand_out(batch.clone());
+    service.unready("workers: batch 1").await;
+    service.settle(author.settled());
+    service.ready().await;
+    service.stop(folder.path()).await;
+
+    let folder = TempDir::new().unwrap();
+    let fake = Fake::start([batch.clone()]).await;
+    let (crew, gate) = TestCrew::bad_and_gated(2);
+    let service = Running::start(&fake, folder.path(), crew, on.clone());
+    service.unready("workers: batch 1").await;
+    fake.hand_out(instead);
+    service.ready().await;
+    assert_eq!(service.status.borrow().proven_batches, 0, "it is over though nothing was proven");
+    drop(gate);
+    fake.has(1).await;
+    service.stop(folder.path()).await;
+
+    let folder = TempDir::new().unwrap();
+    let fake = Fake::start([batch]).await;
+    let refusal = GrpcStatus::invalid_argument("the root after it is another");
+    fake.book.lock().unwrap().refusals.extend(vec![Err(refusal); 1_000]);
+    let service = Running::start(&fake, folder.path(), TestCrew::good(), on);
+    service.unready("proven batch: batch 1").await;
+    fake.book.lock().unwrap().closed.clear();
+    service.ready().await;
+    service.stop(folder.path()).await;
+}
+
+/// Tests PAY-FREEZE: that a chain has ended is no lie of the sequencer's. What was begun is dropped and nothing is proven, which is told, until L1 takes it back.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_proven_for_a_chain_that_has_ended() {
+    let (folder, mut author) = (TempDir::new().unwrap(), Author::default());
+    let on = author.settled();
+    let fake = Fake::start([author.close(2, 0)]).await;
+    let (crew, gate) = TestCrew::gated();
+    let service = Running::start(&fake, folder.path(), crew, on.clone());
+    service.until("it is proven", |status| status.proving_batch == 1).await;
+    service.settle(Settled { frozen_at: NOW, ..on.clone() });
+    service.unready("chain: it was frozen at 1800000000").await;
+    service.until("it is dropped", |status| (status.unwanted_batches, status.held_batches) == (1, 0)).await;
+    drop(gate);
+    service.until("nobody is at work", |status| status.proving_batch == 0).await;
+    let asked = || fake.book.lock().unwrap().asked.len();
+    let before = asked();
+    wait_until("it asks on", || asked() > before + 2).await;
+    let reasons = service.readiness.reasons();
+    assert!(reasons.len() == 1 && reasons[0].starts_with("chain: "), "{reasons:?}");
+    let status = service.status.borrow().clone();
+    assert_eq!((status.refused_batches, status.proven_batches), (0, 0));
+    service.settle(on);
+    fake.has(1).await;
     service.ready().await;
     service.stop(folder.path()).await;
 }

@@ -13,6 +13,7 @@ const GRACE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Troubles {
     keys: Trouble,
+    chain: Trouble,
     away: Trouble,
     refuses: Trouble,
     behind: Trouble,
@@ -29,6 +30,7 @@ impl Troubles {
         let in_time = |what| readiness.trouble(what, GRACE);
         Self {
             keys: at_once("proving keys"),
+            chain: at_once("chain"),
             away: in_time("sequencer"),
             refuses: at_once("sequencer's refusal"),
             behind: in_time("batch that cannot be derived yet"),
@@ -44,9 +46,28 @@ impl Troubles {
         self.keys.holds(|| "are read, or made".into());
     }
 
-    /// They are there.
+    /// The keys are there: no trouble any more.
     pub fn keys_are_there(&mut self) {
         self.keys.is_over();
+    }
+
+    /// The chain was frozen, at a time in seconds: nothing is proven for it any more. Said once, since nobody can change it.
+    pub fn has_ended(&mut self, frozen_at: u64) {
+        let is_known = self.chain.is_told();
+        self.chain.holds(|| format!("it was frozen at {frozen_at} (seconds since 1970) and has ended"));
+        if !is_known {
+            tracing::warn!(
+                frozen_at,
+                "the chain was frozen and has ended: nothing is proven for it any more; everybody leaves with what he has (tandem escape)"
+            );
+        }
+    }
+
+    /// It is not frozen: L1 took that back, if it was.
+    pub fn goes_on(&mut self) {
+        if self.chain.is_over().is_some() {
+            tracing::info!("L1 reorganised, and the chain is not frozen any more: batches are proven again");
+        }
     }
 
     /// The sequencer does not say what is next.
@@ -122,6 +143,25 @@ impl Troubles {
     /// A batch was proven, so that it is over.
     pub fn is_proven(&mut self) {
         self.workers.is_over();
+    }
+
+    /// The batch that was not proven is not wanted any more.
+    pub fn is_dropped(&mut self) {
+        if self.workers.is_over().is_some() {
+            tracing::info!("the batch that was not proven is not wanted any more");
+        }
+    }
+
+    /// The batch that the sequencer refused is not wanted any more.
+    pub fn is_withdrawn(&mut self) {
+        if self.call.is_over().is_some() {
+            tracing::info!("the batch that the sequencer refused is not wanted any more");
+        }
+    }
+
+    /// Nothing that is proven waits for the sequencer.
+    pub fn nothing_waits(&mut self) {
+        self.delivery.is_over();
     }
 
     /// The sequencer refuses a batch with its proofs.

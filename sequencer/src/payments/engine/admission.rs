@@ -58,8 +58,14 @@ impl Engine {
 
     fn check(&self, signed: &Signed) -> Result<(), NotAdmitted> {
         let view = self.view.as_ref().ok_or(NotAdmitted::Syncing)?;
+        if let Some(at) = view.frozen_at {
+            return Err(NotAdmitted::Frozen { at });
+        }
         if self.is_full() && !self.has_room() {
-            return Err(NotAdmitted::Behind { waiting: self.closed.len() });
+            return Err(match self.unproven() {
+                0 => NotAdmitted::L1Behind { waiting: self.closed.len() },
+                waiting => NotAdmitted::Behind { waiting },
+            });
         }
         self.check_signed(signed, view.head.timestamp)?;
         let is_next = self.check_account(signed)?;

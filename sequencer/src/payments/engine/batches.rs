@@ -16,6 +16,7 @@ use tracing::{info, warn};
 use super::{Closed, Engine, EngineError, Open, Tip};
 use crate::payments::{
     draft::{Draft, NotTaken, Sealed},
+    dropped::Dropped,
     l1::L1View,
     records::{Block, Origin},
     signed::Signed,
@@ -26,7 +27,7 @@ use crate::payments::{
 const LOOK_THROUGH_EVERY: Duration = Duration::from_secs(5);
 
 /// Operations that are given up, and why.
-type Gone = Vec<(B256, String)>;
+type Gone = Vec<(B256, Dropped)>;
 
 impl Engine {
     /// Whether a further batch may close.
@@ -39,9 +40,9 @@ impl Engine {
         self.open.as_ref().is_some_and(|open| open.is_full)
     }
 
-    /// Puts into batches what waits and fits. A full batch closes if there is room for it among the closed ones.
+    /// Puts into batches what waits and fits. A full batch closes if there is room for it among the closed ones. A chain that has ended has no further batch.
     pub(super) fn fill(&mut self) -> Result<(), EngineError> {
-        while let Some(view) = self.view.clone() {
+        while let Some(view) = self.view.clone().filter(|view| view.frozen_at.is_none()) {
             let mut gone = Gone::new();
             self.take_all(&view, &mut gone);
             self.drop_all(gone)?;
@@ -75,11 +76,12 @@ impl Engine {
 
     /// The open batch, a new one if there is none.
     fn open(&mut self, view: &L1View) -> &mut Open {
-        let (chain, config, tip, clock) = (&self.chain, &self.config, &self.tip, &self.clock);
+        let (chain, rules, tip, clock) = (&self.chain, &self.rules, &self.tip, &self.clock);
+        let operator = self.config.operator;
         self.open.get_or_insert_with(|| {
             let timestamp = view.head.timestamp.max(tip.timestamp);
-            let env = Env { operator: config.operator, timestamp };
-            let draft = Draft::new(chain, &config.rules, State::clone(&tip.state), tip.start, env);
+            let env = Env { operator, timestamp };
+            let draft = Draft::new(chain, rules, State::clone(&tip.state), tip.start, env);
             Open { draft, since: clock.moment(), is_full: false }
         })
     }
@@ -90,9 +92,8 @@ impl Engine {
         let queued = usize::try_from(next).ok().and_then(|next| view.messages.get(next));
         let is_deep = |block: u64| block.saturating_add(self.config.l1_depth) <= view.head.id.number;
         let Some(queued) = queued.filter(|queued| is_deep(queued.block)) else { return false };
-        let chain = self.chain.clone();
         let open = self.open(view);
-        match open.draft.message(&chain, queued) {
+        match open.draft.message(queued) {
             Ok(()) => {}
             Err(NotTaken::Full) => {
                 open.is_full = true;
@@ -119,7 +120,7 @@ impl Engine {
     fn give_up_other_keys(&mut self, account: Address, gone: &mut Gone) {
         let Some(key_hash) = self.state().get(Key::eth(account)).map(|leaf| leaf.session_hash) else { return };
         for signed in self.pool.remove_other_keys(account, key_hash) {
-            gone.push((signed.hash, format!("the key that signed is not the session key of {account} any more")));
+            gone.push((signed.hash, Dropped::OtherKey { account }));
         }
     }
 
@@ -146,7 +147,7 @@ impl Engine {
                 }
                 Ok(()) => {}
                 Err(refused) => match gone.as_deref_mut() {
-                    Some(gone) => gone.push((signed.hash, refused.to_string())),
+                    Some(gone) => gone.push((signed.hash, refused.into())),
                     None => continue,
                 },
             }
@@ -181,7 +182,7 @@ impl Engine {
         if gone.is_empty() {
             return Ok(());
         }
-        let reason = |signed: &Signed| format!("waited {after_s} s for a nonce before {}", signed.nonce());
+        let reason = |signed: &Signed| Dropped::Expired { nonce: signed.nonce(), after_s };
         self.drop_all(gone.iter().map(|signed| (signed.hash, reason(signed))).collect())?;
         self.publish()
     }
@@ -214,7 +215,8 @@ impl Engine {
         let Sealed { block, state, segments, circuits } = sealed;
         let (state, proven) = (Arc::new(state), self.store.proven(block.hash)?);
         self.tip = Tip { start, state: state.clone(), timestamp: block.timestamp };
-        self.closed.push_back(Closed { block: Arc::new(block), segments, circuits, state, proven, handed_at: None });
+        let (block, since) = (Arc::new(block), self.clock.moment());
+        self.closed.push_back(Closed { block, segments, circuits, state, since, proven, handed_at: None });
         Ok(())
     }
 
@@ -225,8 +227,9 @@ impl Engine {
         Ok(self.store.extend(new)?)
     }
 
-    /// Takes the batches above a number off the chain; their operations wait again, before all others. The tip is for the caller to set.
-    pub(super) fn unwind(&mut self, to: u64, why: &dyn Display) -> Result<(), EngineError> {
+    /// Takes the batches above a number off the chain, and the open one with them; their operations wait again, before all others. `tip` is where the next one begins from
+    /// then on. Everybody is shown that at once: what was the newest block is not in the store any more.
+    pub(super) fn unwind(&mut self, to: u64, tip: Tip, why: &dyn Display) -> Result<(), EngineError> {
         let (head, _) = self.store.last()?;
         let (mut gone, mut waiting) = (Vec::new(), Vec::new());
         for number in (to..=head).skip(1) {
@@ -240,10 +243,16 @@ impl Engine {
         if head > to {
             warn!(from = head, to, operations = waiting.len(), %why, "closed batches are taken back, their operations wait again");
         }
+        let taken_back = waiting.iter().filter_map(|admitted| Signed::known(&admitted.bytes).ok());
+        let open = self.open.take();
+        let of_open = open.iter().flat_map(|open| open.draft.operations()).cloned();
+        let waits: Vec<Signed> = taken_back.chain(of_open).collect();
         self.store.unwind(to, &gone, &waiting)?;
         self.closed.retain(|closed| closed.block.number <= to);
-        self.open = None;
-        Ok(())
+        self.tip = tip;
+        let now = self.clock.moment();
+        waits.into_iter().for_each(|signed| self.pool.insert(Arc::new(signed), now));
+        self.publish()
     }
 
     /// The chain's block with a number.
@@ -263,8 +272,8 @@ impl Engine {
             let next = self.tip.state.get(Key::eth(sender)).map_or(0, |leaf| leaf.nonce);
             match Signed::known(&bytes) {
                 Ok(signed) if signed.nonce() >= next => self.pool.insert(Arc::new(signed), self.clock.moment()),
-                Ok(signed) => gone.push((hash, format!("nonce {} was used, the account is at {next}", signed.nonce()))),
-                Err(error) => gone.push((hash, error.to_string())),
+                Ok(signed) => gone.push((hash, Dropped::NonceUsed { nonce: signed.nonce(), next })),
+                Err(error) => gone.push((hash, error.into())),
             }
         }
         self.drop_all(gone)
@@ -273,10 +282,11 @@ impl Engine {
     /// Shows everybody how things stand.
     pub(super) fn publish(&mut self) -> Result<(), EngineError> {
         let (latest, latest_hash) = self.store.last()?;
-        let settled = self.view.as_ref().map_or(0, L1View::last);
-        let unproven = self.closed.iter().filter(|closed| closed.proven.is_none()).count() as u64;
-        let queue_index = self.tip.start.queue_start;
-        let heads = Heads { latest, latest_hash, settled, finalized: self.finalized, unproven, queue_index };
+        let (unproven, queue_index) = (self.unproven() as u64, self.tip.start.queue_start);
+        // While batches of L1 are taken over there are fewer here than L1 has, or had.
+        let settled = self.view.as_ref().map_or(0, L1View::last).min(latest);
+        let finalized = self.finalized.min(latest);
+        let heads = Heads { latest, latest_hash, settled, finalized, unproven, queue_index };
         let pending = self.open.as_ref().map(|open| Pending {
             number: self.tip.start.number,
             timestamp: open.draft.env().timestamp,
@@ -293,8 +303,162 @@ impl Engine {
             if let Some(view) = view {
                 published.landed = view.batches.clone();
                 published.ledger = Some(view.ledger.clone());
+                published.next = Some(view.next);
+                published.frozen_at = view.frozen_at;
             }
         });
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy::primitives::TxHash;
+    use tandem_chain::{ChainConfig, ChainKind};
+    use tandem_l1::{
+        BlockRef, L1Header,
+        payments::{EntryRules, Ledger, QueuedRecord},
+    };
+    use tandem_payments::{
+        batch::Circuits,
+        content::queue_hash,
+        data::bytes,
+        eddsa::{SecretKey, SessionTransaction},
+        field::integer,
+        operation::{Call, Operation},
+    };
+    use tandem_store::{Options, SequencedStore};
+    use tokio::sync::{Notify, oneshot};
+
+    use super::*;
+    use crate::{
+        clock::Clock,
+        mempool::MempoolLimits,
+        payments::{
+            engine::{EngineConfig, submissions::Submissions},
+            l1::{Landed, LandedBatches, NextRules},
+            view::{Moment, Place},
+        },
+    };
+
+    const ALICE: Address = Address::repeat_byte(0xa1);
+    const BOB: Address = Address::repeat_byte(0xb0);
+    const PRICE: u64 = 1_000_000_000;
+
+    fn chain() -> ChainConfig {
+        ChainConfig { kind: ChainKind::Payments, ..tandem_support::config() }
+    }
+
+    fn key() -> SecretKey {
+        SecretKey::from_seed(B256::repeat_byte(9))
+    }
+
+    /// L1 with an ether and a session key for Alice in its queue, and no batch.
+    fn view() -> L1View {
+        let (chain, ledger) = (chain(), Ledger::genesis(&chain()));
+        let root = ledger.output().state_root;
+        let genesis = Block {
+            number: 0,
+            hash: chain.hash(),
+            parent_hash: B256::ZERO,
+            timestamp: chain.genesis_timestamp,
+            operator: Address::ZERO,
+            root_before: root,
+            state_root: root,
+            leaf_count: 1,
+            queue_start: 0,
+            queue_end: 0,
+            queue_hash: B256::ZERO,
+            transactions: Some(Vec::new()),
+        };
+        let (l1_block, transaction, output) = (BlockRef::default(), TxHash::ZERO, ledger.output().hash());
+        let landed = Landed { block: Arc::new(genesis), l1_block, transaction, output };
+        let queue = [
+            Message::Deposit { key: Key::eth(ALICE), amount: 1_000_000_000_000_000_000 },
+            Message::L1Key { account: ALICE, key: integer(key().public().hash()) },
+        ];
+        let queued = |(index, message): (usize, &Message)| QueuedRecord {
+            index: index as u64,
+            queue_hash: queue_hash(B256::ZERO, &queue[..=index]),
+            record: bytes(&message.encode()).into(),
+            message: *message,
+            block: 1,
+        };
+        let entry = EntryRules {
+            config_hash: chain.hash(),
+            keys_hash: B256::ZERO,
+            messages_max: 64,
+            message_gas_max: 32_000_000,
+            age_max_s: 3_600,
+        };
+        let id = BlockRef { number: 9, hash: B256::repeat_byte(9) };
+        let timestamp = chain.genesis_timestamp + 100;
+        L1View {
+            head: L1Header { id, parent_hash: B256::ZERO, timestamp, base_fee: 1 },
+            finalized: 0,
+            messages: queue.iter().enumerate().map(queued).collect(),
+            batches: [landed].into_iter().collect::<LandedBatches>(),
+            ledger: Arc::new(ledger),
+            next: NextRules { entry, circuits: Circuits::STANDARD },
+            frozen_at: None,
+        }
+    }
+
+    fn config() -> EngineConfig {
+        EngineConfig {
+            operator: Address::repeat_byte(0x0e),
+            gas_price: PRICE,
+            waiting_batches_max: 8,
+            open_max: Duration::from_secs(12),
+            l1_depth: 0,
+            batch_proofs_max: 64,
+            mempool: MempoolLimits::DEFAULT,
+        }
+    }
+
+    /// Has the engine acknowledge a transfer of Alice's.
+    fn send(engine: &mut Engine, nonce: u64) -> B256 {
+        let (chain, call) = (chain(), Call::Transfer { recipient: BOB, amount: 7 });
+        let operation =
+            Operation { sender: ALICE, nonce, call, gas_limit: 100_000, max_fee_per_gas: PRICE, expiry: u64::MAX };
+        let sent = SessionTransaction::sign(chain.l2_chain_id, chain.hash(), operation, &key()).unwrap();
+        let (mut group, (reply, mut answer)) = (Submissions::default(), oneshot::channel());
+        engine.admit(Signed::read(&chain, &sent.encode()).unwrap(), reply, &mut group);
+        engine.acknowledge(&mut group).unwrap();
+        assert_eq!(answer.try_recv().unwrap(), Ok(sent.hash()));
+        sent.hash()
+    }
+
+    /// Between the moment at which batches leave the store and that at which what they held is in others, which takes as long as applying it, nobody is shown a newest block
+    /// that is not there, or that what was acknowledged is unknown.
+    #[test]
+    fn what_is_taken_back_is_shown_before_it_is_applied_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SequencedStore::open(directory.path(), &chain(), Options { sync: false }).unwrap();
+        let (mut engine, _handle, records) =
+            Engine::new(chain(), config(), store, Clock::system(), Arc::new(Notify::new()));
+        engine.follow(view()).unwrap();
+        let closed = send(&mut engine, 0);
+        assert!(engine.close("full").unwrap());
+        let open = send(&mut engine, 1);
+        assert!(matches!(records.transaction(closed).unwrap(), Some(Place::Block(block, 2)) if block.number == 1));
+        assert!(matches!(records.transaction(open).unwrap(), Some(Place::Pending(_, 0))));
+
+        engine.take_back(1, &"L1 does not take it any more").unwrap();
+        let heads = records.heads();
+        assert_eq!((heads.latest, heads.latest_hash, heads.unproven), (0, chain().hash(), 0));
+        assert_eq!((records.hash(1).unwrap(), records.pending()), (None, None));
+        for moment in [Moment::Latest, Moment::Pending] {
+            assert_eq!(records.leaf(Key::eth(BOB), moment), None);
+        }
+        for hash in [closed, open] {
+            assert!(matches!(records.transaction(hash).unwrap(), Some(Place::Waiting(_))));
+        }
+        engine.fill().unwrap();
+        engine.publish().unwrap();
+        for (hash, expected) in [(closed, 2), (open, 3)] {
+            let place = records.transaction(hash).unwrap();
+            assert!(matches!(&place, Some(Place::Pending(_, index)) if *index == expected), "{place:?}");
+        }
     }
 }

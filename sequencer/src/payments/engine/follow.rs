@@ -1,11 +1,13 @@
 //! What L1 says, and what follows for what was closed here.
 //!
-//! L1 has a batch only with its proofs, so that it is right and final as long as L1 stays as it is. Three things can come: our batches land; another author's batch
-//! takes the place of ours (forced, or after another node with the same key); L1 reorganises. Then batches that no longer follow are taken back, and what was in them
-//! waits again; those that still do are kept as they are, with their proofs.
+//! L1 has a batch only with its proofs, so that it is right and final as long as L1 stays as it is. Five things can come: our batches land; another author's batch
+//! takes the place of ours (forced, or after another node with the same key); L1 reorganises; another entry of the schedule begins with the next batch (L1-SCHED-3); the chain
+//! is frozen (PAY-FREEZE). Then batches that no longer follow are taken back, and what was in them waits again; those that still do are kept as they are, with their proofs, or,
+//! under another entry, cut anew and without them.
 
 use std::{fmt::Display, sync::Arc};
 
+use tandem_l1::payments::EntryRules;
 use tandem_payments::state::State;
 use tracing::{info, warn};
 
@@ -31,6 +33,7 @@ impl Engine {
             return Ok(());
         }
         let before = self.view.as_ref().map(L1View::last);
+        let is_under_another = self.go_over(&view)?;
         let (head, last) = (self.store.last()?.0, view.last());
         let mut common = head.min(last);
         while common > 0 && self.store.hash(common)? != view.hash(common) {
@@ -39,7 +42,7 @@ impl Engine {
         let is_first = before.is_none();
         if common < last {
             self.adopt(&view, common)?;
-        } else if before.is_some_and(|before| before <= last) {
+        } else if before.is_some_and(|before| before <= last) && !is_under_another {
             self.land(last);
         } else {
             self.restore(&view)?;
@@ -47,6 +50,7 @@ impl Engine {
         self.forget_final(&view)?;
         self.view = Some(view);
         self.check_messages()?;
+        self.end_if_frozen()?;
         if is_first {
             let (batch, waiting) = (self.tip.start.number - 1, self.pool.len());
             info!(batch, settled = last, closed = self.closed.len(), waiting, "L1 is read to its end: sequencing");
@@ -55,6 +59,22 @@ impl Engine {
         self.publish()?;
         self.postable.notify_one();
         Ok(())
+    }
+
+    /// From here on batches are for what L1 asks of the next one now. Whether they have another configuration or other keys than before: then L1 does not take what was proven
+    /// under those, and closed batches have to be cut anew.
+    fn go_over(&mut self, view: &L1View) -> Result<bool, EngineError> {
+        self.rules = self.config.rules(&view.next);
+        let EntryRules { config_hash, keys_hash, .. } = view.next.entry;
+        let is_same = |before: &EntryRules| (before.config_hash, before.keys_hash) == (config_hash, keys_hash);
+        if self.view.as_ref().is_none_or(|before| is_same(&before.next.entry)) {
+            return Ok(false);
+        }
+        let closed = self.closed.len();
+        info!(%config_hash, %keys_hash, closed, "another entry of the schedule begins with the next batch: closed ones are cut for it");
+        let proven = self.closed.iter().filter(|closed| closed.proven.is_some() && closed.block.number > view.last());
+        self.store.forget_proven(&proven.map(|closed| closed.block.hash).collect::<Vec<_>>())?;
+        Ok(true)
     }
 
     /// Whether this is what L1 told before, without some of the messages that were taken, and not for long. Then what it told before still holds.
@@ -79,7 +99,7 @@ impl Engine {
 
     /// L1 has batches that are not ours, or that this node never saw.
     fn adopt(&mut self, view: &L1View, common: u64) -> Result<(), EngineError> {
-        self.unwind(common, &"L1 has another batch in their place")?;
+        self.unwind(common, tip_of(view), &"L1 has another batch in their place")?;
         for landed in view.batches.iter().skip(1).skip_while(|landed| landed.block.number <= common) {
             // One of ours that was displaced and is back is known by its hash.
             let known: Option<Block> = self.store.block(landed.block.hash)?;
@@ -87,21 +107,20 @@ impl Engine {
         }
         info!(from = common + 1, to = view.last(), "batches taken over from L1");
         self.closed.clear();
-        self.tip = tip_of(view);
         self.reload()
     }
 
-    /// Begins anew from L1's last batch: after a start, and after L1 went back behind batches of ours.
+    /// Begins anew from L1's last batch: after a start, after L1 went back behind batches of ours, and under another entry of the schedule.
     fn restore(&mut self, view: &L1View) -> Result<(), EngineError> {
         self.closed.clear();
         self.tip = tip_of(view);
         let (head, _) = self.store.last()?;
         for number in (view.last()..=head).skip(1) {
             let (block, state) = (self.stored(number)?, State::clone(&self.tip.state));
-            match Draft::again(&self.chain, &self.config.rules, state, self.tip.start, &view.messages, &block) {
+            match Draft::again(&self.chain, &self.rules, state, self.tip.start, &view.messages, &block) {
                 Ok(sealed) => self.push_closed(sealed)?,
                 Err(why) => {
-                    self.unwind(number - 1, &why)?;
+                    self.unwind(number - 1, self.tip.clone(), &why)?;
                     break;
                 }
             }
@@ -135,8 +154,8 @@ impl Engine {
 
     /// Takes back closed batches from a number on.
     pub(super) fn take_back(&mut self, number: u64, why: &dyn Display) -> Result<(), EngineError> {
-        self.unwind(number.saturating_sub(1), why)?;
-        self.tip = match (self.closed.back(), &self.view) {
+        let before = self.closed.iter().rev().find(|closed| closed.block.number < number);
+        let tip = match (before, &self.view) {
             (Some(closed), _) => Tip {
                 start: Start {
                     number,
@@ -150,7 +169,18 @@ impl Engine {
             (None, Some(view)) => tip_of(view),
             (None, None) => return Ok(()),
         };
+        self.unwind(number.saturating_sub(1), tip, why)?;
         self.reload()
+    }
+
+    /// Takes back everything that a chain which has ended will not have; its operations wait, should L1 take back the end.
+    fn end_if_frozen(&mut self) -> Result<(), EngineError> {
+        let Some(view) = self.view.as_ref().filter(|view| view.frozen_at.is_some()) else { return Ok(()) };
+        let last = view.last();
+        if self.open.is_some() || self.store.last()?.0 > last {
+            self.take_back(last.saturating_add(1), &"the chain was frozen on L1")?;
+        }
+        Ok(())
     }
 
     /// Forgets proofs that no reorganisation can ask for again.
@@ -164,7 +194,16 @@ impl Engine {
             self.finalized += 1;
             hashes.extend(view.hash(self.finalized));
         }
-        Ok(self.store.forget_proven(&hashes)?)
+        if self.view.is_none() {
+            // A process that begins has not forgotten any itself: those that are left, and not those of every batch that ever was.
+            hashes.clear();
+            for hash in self.store.proven_hashes()? {
+                if self.store.number(hash)?.is_none_or(|number| number <= self.finalized) {
+                    hashes.push(hash);
+                }
+            }
+        }
+        if hashes.is_empty() { Ok(()) } else { Ok(self.store.forget_proven(&hashes)?) }
     }
 }
 

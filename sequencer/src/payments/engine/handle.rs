@@ -92,10 +92,12 @@ pub enum NotProven {
 /// The next batch for L1.
 #[derive(Clone, Debug)]
 pub struct ToPost {
-    /// As a block.
+    /// The batch as a block.
     pub block: Arc<Block>,
     /// The arguments of the call after where it lands.
     pub arguments: Bytes,
+    /// How old its time and its checkpoint may be on L1, in seconds (PAY-TIME).
+    pub age_max_s: u64,
 }
 
 /// Why L1 will never take a batch as it is.
@@ -103,7 +105,7 @@ pub struct ToPost {
 pub enum Hopeless {
     /// Its proofs do not hold: they are forgotten, and the batch is handed out again.
     Proofs,
-    /// Its time has run out, or it leaves messages that are overdue: what is in it goes into another.
+    /// Its time has run out, it leaves messages that are overdue, or it takes more of them than a batch may: what is in it goes into others.
     Batch,
 }
 

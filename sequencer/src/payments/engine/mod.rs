@@ -7,7 +7,8 @@
 //!                                 +--------------------------+
 //! ```
 //! It runs on a thread of its own and takes commands from a bounded channel. What it promises is in the store before it answers. A batch is on L1 only with its proofs,
-//! so that L1's word is final here: what L1 has overrules what was closed.
+//! so that L1's word is final here: what L1 has overrules what was closed. Batches are built for the entry of the schedule that the next one on L1 falls under; where L1 goes
+//! over to another, closed ones are cut anew, or taken back. Once L1 has frozen the chain nothing is taken and nothing closed any more.
 //!
 //! Invariants: the store's chain is L1's batches and then `closed`; `tip` is the state after the last of them; the open batch stands on `tip`. Every operation that was
 //! acknowledged is in a block of that chain or in the journal, until it is told why it was given up.
@@ -34,7 +35,8 @@ use std::{
 
 use alloy::primitives::{Address, B256, Bytes};
 use tandem_chain::ChainConfig;
-use tandem_payments::state::State;
+use tandem_payments::{batch::BatchLimits, state::State};
+use tandem_service::{Readiness, Trouble};
 use tandem_store::{SequencedStore, StoreError};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -42,7 +44,8 @@ use tokio_util::sync::CancellationToken;
 use self::{handle::Command, submissions::Submissions};
 use super::{
     draft::{Draft, Rules, Start},
-    l1::L1View,
+    dropped::Dropped,
+    l1::{L1View, NextRules},
     pool::Pool,
     records::Block,
     view::Records,
@@ -70,12 +73,21 @@ pub struct EngineConfig {
     pub open_max: Duration,
     /// L1 blocks that must lie on a message before it is taken.
     pub l1_depth: u64,
-    /// How old a batch may be on L1, in seconds (PAY-TIME).
-    pub batch_age_max_s: u64,
+    /// Most proofs of Apply in a batch, if one prover makes as many in time.
+    pub batch_proofs_max: u64,
     /// Bounds of what waits.
     pub mempool: MempoolLimits,
-    /// What batches are built for.
-    pub rules: Rules,
+}
+
+impl EngineConfig {
+    /// What batches are built for where L1 asks this of them. Several are in work at a time, and each has half of its time to be proven.
+    fn rules(&self, next: &NextRules) -> Rules {
+        let NextRules { entry, circuits } = next;
+        let in_time = circuits.apply_proofs_within(entry.age_max_s / 6);
+        let limits = BatchLimits { apply_proofs_max: self.batch_proofs_max.min(in_time), ..BatchLimits::default() };
+        let (messages_max, message_gas_max) = (entry.messages_max, entry.message_gas_max);
+        Rules { circuits: *circuits, limits, messages_max, message_gas_max }
+    }
 }
 
 /// What ends the engine.
@@ -102,6 +114,8 @@ struct Closed {
     circuits: [Vec<u64>; 2],
     /// The state after it.
     state: Arc<State>,
+    /// When it was closed, or was found again by this process.
+    since: Moment,
     /// The arguments of the call that proves it.
     proven: Option<Bytes>,
     /// When a prover was handed it first since this process began, or since its last proofs were found bad.
@@ -109,6 +123,7 @@ struct Closed {
 }
 
 /// Where the next batch begins.
+#[derive(Clone)]
 struct Tip {
     start: Start,
     state: Arc<State>,
@@ -133,6 +148,8 @@ pub struct Engine {
     records: Records,
     /// L1 as it was told last; none until it was read to its end once.
     view: Option<L1View>,
+    /// What batches are built for, by what L1 was then.
+    rules: Rules,
     closed: VecDeque<Closed>,
     tip: Tip,
     open: Option<Open>,
@@ -140,9 +157,13 @@ pub struct Engine {
     /// When it was looked last for what waits in vain.
     looked_through: Moment,
     /// Given up and not published yet.
-    dropped: Vec<(B256, String)>,
+    dropped: Vec<(B256, Dropped)>,
     /// The last batch whose proof no reorganisation can ask for again.
     finalized: u64,
+    /// When a prover asked last; at first, when this process began.
+    asked_at: Moment,
+    /// Batches wait, and no prover asks for them.
+    unattended: Trouble,
     /// Told when there may be something to post.
     postable: Arc<Notify>,
     commands: Receiver<Command>,
@@ -158,19 +179,22 @@ impl Engine {
         postable: Arc<Notify>,
     ) -> (Self, EngineHandle, Records) {
         let (handle, commands) = EngineHandle::new(config.mempool.submissions_max);
-        let records = Records::new(store.clone());
+        let records = Records::new(store.clone(), config.mempool.dropped_max);
         let start = Start { number: 1, parent_hash: chain.hash(), queue_start: 0, queue_hash: B256::ZERO };
         let tip = Tip { start, state: Arc::default(), timestamp: chain.genesis_timestamp };
         let engine = Self {
             pool: Pool::new(config.mempool),
             records: records.clone(),
             view: None,
+            rules: Rules::default(),
             closed: VecDeque::new(),
             tip,
             open: None,
             looked_through: clock.moment(),
             dropped: Vec::new(),
             finalized: 0,
+            asked_at: clock.moment(),
+            unattended: unattended(&Readiness::default()),
             chain,
             config,
             store,
@@ -179,6 +203,11 @@ impl Engine {
             commands,
         };
         (engine, handle, records)
+    }
+
+    /// Says what keeps it from its work there.
+    pub fn with_readiness(self, readiness: &Readiness) -> Self {
+        Self { unattended: unattended(readiness), ..self }
     }
 
     /// Works until `cancel`, or until the store fails.
@@ -191,6 +220,7 @@ impl Engine {
             }
             self.close_if_due()?;
             self.expire_waiting()?;
+            self.look_for_provers();
         }
         Ok(())
     }
@@ -240,4 +270,9 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// Batches wait, and no prover asks: how long that is nothing to speak of, the engine's clock says.
+fn unattended(readiness: &Readiness) -> Trouble {
+    readiness.trouble("proving", Duration::ZERO)
 }

@@ -9,13 +9,16 @@ use alloy::{
     sol_types::SolValue,
 };
 use tandem_l1::bindings::payments::{ApplyChunk, AuthoriseChunk, BatchEnv};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::{
     Closed, Engine, EngineError,
     handle::{BatchId, Hopeless, NotProven, ProvenBatch, Taken, ToPost},
 };
-use crate::payments::records::Block;
+use crate::payments::{l1::L1View, records::Block};
+
+/// Without a question of any prover for so long, while a batch waits for one, something is wrong: one that is at work asks all the same.
+const UNASKED_MAX: Duration = Duration::from_secs(60);
 
 /// A proven call, as Solidity encodes it after where the batch lands.
 type Arguments = (BatchEnv, [Bytes; 3], Vec<ApplyChunk>, Vec<AuthoriseChunk>);
@@ -29,6 +32,7 @@ impl Closed {
 impl Engine {
     /// The oldest closed batch without a proof; if the prover holds some of them, the one after. A prover that holds none is free, and the open batch closes for it.
     pub(super) fn next_batch(&mut self, held: Option<BatchId>) -> Result<Option<Arc<Block>>, EngineError> {
+        self.asked_at = self.clock.moment();
         self.renew_stale()?;
         let holds = |closed: &Closed| held.is_some_and(|held| closed.id() == held && closed.proven.is_none());
         let after = self.closed.iter().any(holds).then_some(held).flatten().map(|held| held.number);
@@ -50,8 +54,9 @@ impl Engine {
     /// A batch that waited for a prover until half of its time had passed is closed anew with what is in it, so that its proof has time to get to L1 (PAY-TIME).
     /// One that was handed out stays as long again, whoever asks: its prover may be at work. That it is handed out once more gives it no more time.
     fn renew_stale(&mut self) -> Result<(), EngineError> {
-        let Some(now) = self.view.as_ref().map(|view| view.head.timestamp) else { return Ok(()) };
-        let half_s = self.config.batch_age_max_s / 2;
+        let next = self.view.as_ref().map(|view| (view.head.timestamp, view.next.entry.age_max_s));
+        let Some((now, age_max_s)) = next else { return Ok(()) };
+        let half_s = age_max_s / 2;
         let is_stale = |closed: &&Closed| {
             let handed_for = closed.handed_at.map(|moment| self.clock.since(moment));
             let is_in_work = handed_for.is_some_and(|handed_for| handed_for < Duration::from_secs(half_s));
@@ -64,6 +69,33 @@ impl Engine {
             self.publish()?;
         }
         Ok(())
+    }
+
+    /// Says so while a batch waits for a prover and none has asked for a minute.
+    pub(super) fn look_for_provers(&mut self) {
+        let waits = self.closed.iter().find(|closed| closed.proven.is_none());
+        let unasked = waits.map(|closed| self.clock.since(closed.since.max(self.asked_at)));
+        let Some(unasked) = unasked.filter(|unasked| *unasked > UNASKED_MAX) else {
+            if let Some(lasted) = self.unattended.is_over() {
+                info!(?lasted, "a prover asks for batches again");
+            }
+            return;
+        };
+        let (unproven, now) = (self.unproven(), self.clock.instant());
+        let why =
+            || format!("{unproven} closed batches wait, and no prover has asked for one in {} s", unasked.as_secs());
+        if self.unattended.holds_at(now, why).is_some() {
+            warn!(
+                unproven,
+                ?unasked,
+                "closed batches wait, and no prover asks for them: start one (tandem-prover prove), or see that it reaches --proving; nothing is lost"
+            );
+        }
+    }
+
+    /// How many closed batches have no proofs.
+    pub(super) fn unproven(&self) -> usize {
+        self.closed.iter().filter(|closed| closed.proven.is_none()).count()
     }
 
     /// A batch with its proofs.
@@ -88,8 +120,9 @@ impl Engine {
 
     /// The oldest closed batch, if it has its proofs.
     pub(super) fn next_to_post(&self) -> Option<ToPost> {
-        let closed = self.closed.front()?;
-        Some(ToPost { block: closed.block.clone(), arguments: closed.proven.clone()? })
+        let (closed, view) = (self.closed.front()?, self.view.as_ref()?);
+        let (block, arguments) = (closed.block.clone(), closed.proven.clone()?);
+        Some(ToPost { block, arguments, age_max_s: view.next.entry.age_max_s })
     }
 
     /// L1 will never take a batch as it is.
@@ -108,8 +141,10 @@ impl Engine {
             Hopeless::Batch => {
                 let timestamp = closed.block.timestamp;
                 self.take_back(id.number, &"L1 does not take it any more")?;
-                let age_s = self.view.as_ref().map_or(0, |view| view.head.timestamp.saturating_sub(timestamp));
-                if age_s <= self.config.batch_age_max_s / 2 {
+                let view = self.view.as_ref();
+                let is_old =
+                    |view: &L1View| view.head.timestamp.saturating_sub(timestamp) > view.next.entry.age_max_s / 2;
+                if !view.is_some_and(is_old) {
                     // It is not too old, so it leaves overdue messages: they go before operations now.
                     self.pool.end_replay();
                 }

@@ -14,9 +14,21 @@ pub enum NotAdmitted {
     /// L1 is not read to its end yet.
     #[error("the node reads L1: try again in a moment")]
     Syncing,
-    /// Closed batches wait for proofs, as many as may, and the open one is full.
+    /// L1 has frozen the chain: it has no further batch.
+    #[error("the chain ended at L1 time {at}: leave with tandem escape")]
+    Frozen {
+        /// When that was, in seconds since 1970.
+        at: u64,
+    },
+    /// Closed batches wait, as many as may, some of them for proofs, and the open one is full.
     #[error("the prover is behind: {waiting} batches wait to be proven, try again later (--waiting-batches-max)")]
     Behind {
+        /// How many closed batches have no proofs.
+        waiting: usize,
+    },
+    /// Closed batches wait, as many as may, all of them with their proofs, and the open one is full.
+    #[error("L1 is behind: {waiting} proven batches wait to be on L1, try again later (--waiting-batches-max)")]
+    L1Behind {
         /// How many closed batches L1 does not have.
         waiting: usize,
     },

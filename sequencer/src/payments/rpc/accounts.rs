@@ -9,7 +9,10 @@ use tandem_payments::{
 };
 
 use super::{context::PaymentsContext, json};
-use crate::rpc::{Params, RpcError, Slot};
+use crate::{
+    payments::view::Moment,
+    rpc::{Params, RpcError, Slot},
+};
 
 /// What stands for code where wallets look whether there is any: the instruction that does nothing but fail. Nothing executes it.
 const CODE: Bytes = Bytes::from_static(&[0xfe]);
@@ -27,14 +30,17 @@ pub fn nonce(context: &PaymentsContext, params: &Params) -> Result<Value, RpcErr
     json::quantity(context.at(params.block(1)?, |records, moment| records.nonce(account, moment))?)
 }
 
-/// Code at the addresses that calls are for: the bridge, the accounts, and tokens of L1 as far as L1 is asked. There is none elsewhere, and never any other.
+/// Code at the addresses that calls are for: the bridge, the accounts, and tokens of L1 as far as L1 is asked. There is none elsewhere, and never any other. Whoever has a session
+/// key is an account and no token: the key was set by itself, on L1, and wallets look at the code of everybody whom they pay.
 pub async fn code(context: &PaymentsContext, params: &Params) -> Result<Value, RpcError> {
     let account: Address = params.required(0, "an address")?;
     if let Some(id) = params.block(1)? {
         // What stands here does so at every block that there is.
         context.number(id)?.ok_or(RpcError::UnknownBlock)?;
     }
-    let is_called = account == BRIDGE || account == ACCOUNTS || context.tokens.is_token(account).await?;
+    let leaf = context.records.leaf(Key::eth(account), Moment::Pending);
+    let signs = leaf.is_some_and(|leaf| !integer(leaf.session_hash).is_zero());
+    let is_called = account == BRIDGE || account == ACCOUNTS || !signs && context.tokens.is_token(account).await?;
     json::value(&if is_called { CODE } else { Bytes::new() })
 }
 

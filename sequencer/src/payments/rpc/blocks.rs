@@ -25,27 +25,27 @@ use crate::{
 pub fn block(context: &PaymentsContext, params: &Params) -> Result<Value, RpcError> {
     let id = params.required_block(0)?;
     let full = params.optional(1, "true or false")?.unwrap_or(false);
-    let chain_id = context.chain.l2_chain_id;
+    let shown = context.shown();
     if id == BlockId::pending() {
-        let mut object = json::block(&pending(context)?, chain_id, full)?;
+        let mut object = json::block(&pending(context)?, shown, full)?;
         hide(&mut object);
         return Ok(object);
     }
     let Some(block) = context.block_of(id)? else { return Ok(Value::Null) };
     // Whoever wants the transactions themselves is not told of none.
     let block = if full { known(block)? } else { block };
-    json::block(&block, chain_id, full)
+    json::block(&block, shown, full)
 }
 
 /// A block without what it holds.
 pub fn header(context: &PaymentsContext, params: &Params) -> Result<Value, RpcError> {
     let id = params.required_block(0)?;
     if id == BlockId::pending() {
-        let mut object = json::header(&pending(context)?)?;
+        let mut object = json::header(&pending(context)?, context.shown())?;
         hide(&mut object);
         return Ok(object);
     }
-    context.block_of(id)?.map_or(Ok(Value::Null), |block| json::header(&block))
+    context.block_of(id)?.map_or(Ok(Value::Null), |block| json::header(&block, context.shown()))
 }
 
 /// The open batch as the block that it would be, its hash and its state apart.
@@ -155,10 +155,13 @@ pub fn receipt(context: &PaymentsContext, params: &Params) -> Result<Value, RpcE
     Ok(receipt)
 }
 
+/// The receipts of a block; null of the open one: there are none until it is closed.
 pub fn receipts(context: &PaymentsContext, params: &Params) -> Result<Value, RpcError> {
-    let Some(block) = context.block_of(params.required_block(0)?)?.map(known).transpose()? else {
+    let id = params.required_block(0)?;
+    if id == BlockId::pending() {
         return Ok(Value::Null);
-    };
+    }
+    let Some(block) = context.block_of(id)?.map(known).transpose()? else { return Ok(Value::Null) };
     let mut found = Vec::new();
     for index in 0..json::transactions(&block).len() {
         context.turns.check_time()?;

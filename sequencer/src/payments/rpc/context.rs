@@ -5,13 +5,14 @@ use std::sync::Arc;
 use alloy::eips::{BlockId, BlockNumberOrTag};
 use tandem_chain::ChainConfig;
 use tandem_l1::{L1Client, L1Heads};
+use tandem_payments::batch::Circuits;
 use tandem_service::Readiness;
 use tokio::sync::watch;
 
-use super::{refusal::Refusal, tokens::Tokens};
+use super::{json, refusal::Refusal, tokens::Tokens};
 use crate::{
     payments::{
-        engine::{EngineConfig, EngineHandle},
+        engine::{EngineConfig, EngineHandle, NotAdmitted},
         records::Block,
         signed::Signed,
         view::{Heads, Moment, Records},
@@ -102,6 +103,17 @@ impl PaymentsContext {
     /// Whether L1 was read to its end once; before that nothing is known of the chain.
     pub(super) fn is_synced(&self) -> bool {
         self.records.landed(0).is_some()
+    }
+
+    /// Refuses a question about the chain until then.
+    pub(super) fn check_synced(&self) -> Result<(), RpcError> {
+        if self.is_synced() { Ok(()) } else { Err(Refusal::from(NotAdmitted::Syncing).into()) }
+    }
+
+    /// How blocks and transactions of this chain are shown.
+    pub(super) fn shown(&self) -> json::Shown {
+        let circuits = self.records.next_rules().map_or(Circuits::STANDARD, |next| next.circuits);
+        json::Shown { chain_id: self.chain.l2_chain_id, gas_limit: json::gas_limit(&circuits) }
     }
 
     /// The number that a block id means, if there is such a block; at `pending` that of the last closed one.

@@ -15,7 +15,7 @@ use alloy::{
 };
 use serde_json::{Value, json};
 use tandem_payments::{
-    batch::{ApplyCircuit, BatchLimits},
+    batch::{BatchLimits, Circuits},
     kind::Kind,
     withdrawals,
 };
@@ -45,7 +45,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// In a block.
+    /// The place with this index in a block.
     pub fn of(block: &Block, index: usize) -> Self {
         Self { block_hash: Some(block.hash), block_number: block.number, block_timestamp: block.timestamp, index }
     }
@@ -56,14 +56,23 @@ pub fn transactions(block: &Block) -> &[Transaction] {
     block.transactions.as_deref().unwrap_or_default()
 }
 
+/// What is shown of the chain with each of its blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// The chain's id.
+    pub chain_id: u64,
+    /// The most gas that a block can use, as batches are built now.
+    pub gas_limit: u64,
+}
+
 /// A block, with transaction hashes or with transactions.
-pub fn block(block: &Block, chain_id: u64, full: bool) -> Result<Value, RpcError> {
+pub fn block(block: &Block, chain: Shown, full: bool) -> Result<Value, RpcError> {
     let transactions = transactions(block);
     let bytes: usize = transactions.iter().map(|transaction| posted(transaction).len()).sum();
-    let header = header_of(block);
+    let header = header_of(block, chain.gas_limit);
     let mut object = show(block.hash, &header, Some(header.length().saturating_add(bytes)))?;
     let shown = transactions.iter().enumerate().map(|(index, item)| match full {
-        true => transaction(item, chain_id, Some(Place::of(block, index))),
+        true => transaction(item, chain.chain_id, Some(Place::of(block, index))),
         false => Ok(json!(item.hash)),
     });
     object["transactions"] = shown.collect::<Result<_, _>>()?;
@@ -76,8 +85,8 @@ pub fn block(block: &Block, chain_id: u64, full: bool) -> Result<Value, RpcError
 }
 
 /// A block without what it holds.
-pub fn header(block: &Block) -> Result<Value, RpcError> {
-    show(block.hash, &header_of(block), None)
+pub fn header(block: &Block, chain: Shown) -> Result<Value, RpcError> {
+    show(block.hash, &header_of(block, chain.gas_limit), None)
 }
 
 fn show(hash: B256, header: &Header, size_bytes: Option<usize>) -> Result<Value, RpcError> {
@@ -92,9 +101,10 @@ pub fn bloom(block: &Block) -> Bloom {
     bloom
 }
 
-/// The most gas that a block can use: with as many slots as it may have, each the dearest operation of one slot (PAY-GAS, PAY-LIMITS).
-pub fn gas_limit() -> u64 {
-    let slots = BatchLimits::default().apply_proofs_max.saturating_mul(ApplyCircuit::LARGE.slots as u64);
+/// The most gas that a block can use that is cut for these circuits: with as many slots as it may have, each the dearest operation of one slot (PAY-GAS, PAY-LIMITS).
+pub fn gas_limit(circuits: &Circuits) -> u64 {
+    let [_, large] = circuits.apply;
+    let slots = BatchLimits::default().apply_proofs_max.saturating_mul(large.slots as u64);
     slots.saturating_mul(Kind::WithdrawToken.gas())
 }
 
@@ -103,7 +113,7 @@ pub fn gas_used(block: &Block) -> u64 {
     transactions(block).iter().fold(0, |sum, transaction| sum.saturating_add(transaction.gas))
 }
 
-fn header_of(block: &Block) -> Header {
+fn header_of(block: &Block, gas_limit: u64) -> Header {
     let is_empty = block.transactions.as_ref().is_some_and(Vec::is_empty);
     let list_root = if is_empty { EMPTY_ROOT_HASH } else { B256::ZERO };
     Header {
@@ -115,7 +125,8 @@ fn header_of(block: &Block) -> Header {
         receipts_root: list_root,
         logs_bloom: bloom(block),
         number: block.number,
-        gas_limit: gas_limit(),
+        // One that was built for larger circuits than there are now had a higher limit.
+        gas_limit: gas_limit.max(gas_used(block)),
         gas_used: gas_used(block),
         timestamp: block.timestamp,
         base_fee_per_gas: Some(0),

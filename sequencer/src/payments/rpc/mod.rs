@@ -1,7 +1,8 @@
 //! Answers of a payments chain: Ethereum's, from batches, operations and leaves.
 //!
 //! Block n is batch n. `latest` is the last closed batch, the sequencer's word; `safe` is proven and on L1, final in the settlement; `finalized` is what L1 has finalised of
-//! that; `pending` is the open batch. What wallets read and send has the form of an EVM chain's (PAY-PREDEPLOY); what takes contracts is refused, with the reason.
+//! that; `pending` is the open batch. What wallets read and send has the form of an EVM chain's (PAY-PREDEPLOY); what takes contracts is refused, with the reason. Until L1 was
+//! read to its end once nothing is known of the chain, and questions about it are refused too: an account that is not read yet is none that has nothing.
 
 mod accounts;
 mod blocks;
@@ -33,6 +34,9 @@ use crate::{
 
 /// Characters of a method's name that are repeated to whoever asked for it.
 const METHOD_CHARACTERS_MAX: usize = 100;
+/// The `rollup_` methods that ask what is on the chain.
+const READ_OF_ROLLUP: [&str; 5] =
+    ["rollup_transactionStatus", "rollup_blockStatus", "rollup_batch", "rollup_batchOfBlock", "rollup_account"];
 /// Bytes that an operation takes among those that arrived lately, about.
 const ARRIVAL_BYTES: usize = 1_024;
 
@@ -76,6 +80,9 @@ impl Service for PaymentsContext {
     }
 
     async fn dispatch(&self, method: &str, params: Params) -> Result<Value, RpcError> {
+        if is_of_chain(method) {
+            self.check_synced()?;
+        }
         match method {
             "eth_sendRawTransaction" => send_raw_transaction(self, &params).await,
             // These may ask L1.
@@ -93,6 +100,7 @@ impl Service for PaymentsContext {
     }
 
     fn logs(&self, filter: &Filter) -> Result<Value, RpcError> {
+        self.check_synced()?;
         logs::find(self, filter)
     }
 
@@ -108,6 +116,17 @@ async fn send_raw_transaction(context: &PaymentsContext, params: &Params) -> Res
     let hash = context.engine.submit(signed.clone()).await.map_err(Refusal::from)?.map_err(Refusal::from)?;
     context.news.pool().push(Arc::new(signed), ARRIVAL_BYTES);
     json::value(&hash)
+}
+
+/// Whether a method asks what is on the chain: accounts, blocks, transactions and what is promised of them. The rest is what a node knows from the start.
+fn is_of_chain(method: &str) -> bool {
+    match method {
+        "eth_blockNumber" | "eth_call" | "eth_estimateGas" | "eth_feeHistory" => true,
+        _ => {
+            let is_read = method.starts_with("eth_get") && !method.starts_with("eth_getFilter");
+            is_read || READ_OF_ROLLUP.contains(&method)
+        }
+    }
 }
 
 /// Methods that only read what is published and stored.

@@ -36,17 +36,18 @@ pub async fn follow(context: PaymentsContext) {
     }
     context.synced.send_replace(true);
     let heads = context.records.heads();
-    let announce = |block: &Arc<Block>| announce(block);
-    context.news.follow(context.records.clone(), (heads.latest, heads.latest_hash), announce, changes).await;
+    let (news, records) = (context.news.clone(), context.records.clone());
+    let announce = move |block: &Arc<Block>| announce(&context, block);
+    news.follow(records, (heads.latest, heads.latest_hash), announce, changes).await;
 }
 
 /// A block as subscribers are told of it. The logs of one whose transactions are not known are not known either.
-fn announce(block: &Block) -> Result<BlockNews, RpcError> {
+fn announce(context: &PaymentsContext, block: &Block) -> Result<BlockNews, RpcError> {
     Ok(BlockNews {
         number: block.number,
         hash: block.hash,
         bloom: shown::bloom(block),
-        head: shown::header(block)?,
+        head: shown::header(block, context.shown())?,
         logs: block.transactions.is_some().then(|| shown::logs(block)),
     })
 }

@@ -21,6 +21,7 @@ pub fn fee_history(context: &PaymentsContext, params: &Params) -> Result<Value, 
     let newest = context.number(newest.into())?.ok_or(RpcError::UnknownBlock)?;
     let end = newest.saturating_add(1);
     let count = count.to::<u64>().clamp(1, context.limits.fee_history_max).min(end);
+    let limit = context.shown().gas_limit;
     let oldest = end.saturating_sub(count);
     let mut history = FeeHistory { oldest_block: oldest, ..Default::default() };
     let mut rewards = Vec::new();
@@ -28,7 +29,8 @@ pub fn fee_history(context: &PaymentsContext, params: &Params) -> Result<Value, 
         context.turns.check_time()?;
         let block = context.block(number)?.ok_or(RpcError::UnknownBlock)?;
         history.base_fee_per_gas.push(0);
-        history.gas_used_ratio.push(json::gas_used(&block) as f64 / json::gas_limit() as f64);
+        let used = json::gas_used(&block);
+        history.gas_used_ratio.push(used as f64 / limit.max(used) as f64);
         history.base_fee_per_blob_gas.push(1);
         history.blob_gas_used_ratio.push(0.0);
         rewards.push(percentiles::tips(paid(&block), &wanted));

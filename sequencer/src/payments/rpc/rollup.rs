@@ -16,12 +16,15 @@ use crate::{
     rpc::{Params, RpcError},
 };
 
-/// How far each promise reaches.
+/// How far each promise reaches, under which entry of the schedule the next batch falls, and whether the chain has ended. While L1 is not read to its end the numbers mean nothing,
+/// and `syncing` says so.
 pub fn status(context: &PaymentsContext) -> Result<Value, RpcError> {
     let Heads { latest, latest_hash, settled, finalized, unproven, queue_index } = context.records.heads();
     let hash = if latest == 0 { context.chain.hash() } else { latest_hash };
     let last = context.records.landed(settled).filter(|_| settled > 0);
+    let entry = context.records.next_rules().map(|next| next.entry);
     Ok(json!({
+        "syncing": !context.is_synced(),
         "latest": { "number": latest, "hash": hash },
         "safe": settled,
         "finalized": finalized,
@@ -33,6 +36,8 @@ pub fn status(context: &PaymentsContext) -> Result<Value, RpcError> {
         "waitingTransactions": context.records.waiting_count(),
         "l1Head": context.l1_heads.borrow().latest,
         "queueIndex": queue_index,
+        "entry": entry.map(|entry| json!({ "configHash": entry.config_hash, "keysHash": entry.keys_hash })),
+        "frozenAt": context.records.frozen_at(),
     }))
 }
 
@@ -105,15 +110,21 @@ pub fn transaction_status(context: &PaymentsContext, params: &Params) -> Result<
         // In the open batch, which has yet to close.
         Some(Place::Pending(..)) => json!({ "status": "waiting", "waitsFor": "block" }),
         Some(Place::Waiting(signed)) => json!({ "status": "waiting", "waitsFor": waits_for(context, &signed) }),
-        Some(Place::Dropped(why)) => json!({ "status": "dropped", "reason": "refused", "message": why }),
+        Some(Place::Dropped(why)) => {
+            json!({ "status": "dropped", "reason": why.code(), "message": why.to_string() })
+        }
         None => json!({ "status": "unknown" }),
     })
 }
 
-/// What stands between an operation and the open batch: a nonce before its own, or provers, who are behind.
+/// What stands between an operation and the open batch: that the chain has ended, a nonce before its own, provers, who are behind, or L1, if all that is closed is proven.
 fn waits_for(context: &PaymentsContext, signed: &Signed) -> &'static str {
-    match signed.nonce() >= context.records.nonce(signed.sender(), Moment::Pending) {
-        true => "nonce",
-        false => "prover",
+    if context.records.frozen_at().is_some() {
+        return "nothing";
     }
+    if signed.nonce() >= context.records.nonce(signed.sender(), Moment::Pending) {
+        return "nonce";
+    }
+    let Heads { latest, settled, unproven, .. } = context.records.heads();
+    if unproven == 0 && latest > settled { "l1" } else { "prover" }
 }

@@ -1,7 +1,8 @@
 //! What tokens are called. A token has the same address here as on L1 (PAY-PREDEPLOY), and what it is called is asked there; nothing here depends on it.
 //!
 //! Adversarial: callers, who may ask for any address, and tokens, which may answer anything. So L1 is asked for few addresses at a time and few
-//! in a second, for a bounded answer, and once for what does not change. Nothing that is asked makes this node forget what it knows of tokens.
+//! in a second, for a bounded answer, and once for what does not change. Nothing that is asked makes this node forget what it knows of tokens. Whether there is a token at all,
+//! which wallets ask of anybody, takes nothing from the questions about those that there are.
 
 use std::{
     collections::HashMap,
@@ -56,6 +57,15 @@ const UNKNOWN: Duration = Duration::from_secs(60);
 /// How long what the Bridge holds is told again without asking.
 const ESCROW: Duration = Duration::from_secs(5);
 
+/// What a question is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// Whether there is a token at the address.
+    Code,
+    /// What a token says.
+    Call,
+}
+
 /// What is asked: about which token, by which call of the token's.
 type Question = (Address, [u8; 4]);
 
@@ -72,8 +82,8 @@ struct Answer {
 #[derive(Default)]
 struct Known {
     answers: HashMap<Question, Answer>,
-    /// When there may be [`BURST`] questions at once again. None before the first.
-    rested: Option<Instant>,
+    /// When there may be [`BURST`] questions at once again, whether there is a token or about one. None before the first.
+    rested: [Option<Instant>; 2],
 }
 
 /// Asks L1 about tokens, where there is one to be asked. Cheap to clone.
@@ -98,14 +108,14 @@ impl Tokens {
     /// Whether L1 has a token at an address: one that tells its decimals. False where no L1 is asked.
     pub async fn is_token(&self, address: Address) -> Result<bool, Refusal> {
         let Some(l1) = &self.0 else { return Ok(false) };
-        let answer = l1.constant(address, Erc20::decimalsCall::SELECTOR).await?;
+        let answer = l1.constant(address, Erc20::decimalsCall::SELECTOR, Purpose::Code).await?;
         Ok(answer.is_some_and(|answer| answer.len() == 32))
     }
 
     /// What a token answers on L1 to a question that it always answers alike, as it is.
     pub async fn constant(&self, token: Address, selector: [u8; 4]) -> Result<Bytes, Refusal> {
         let l1 = self.0.as_ref().ok_or(Refusal::NoL1 { token })?;
-        l1.constant(token, selector).await?.ok_or(Refusal::NoToken { token })
+        l1.constant(token, selector, Purpose::Call).await?.ok_or(Refusal::NoToken { token })
     }
 
     /// What the Bridge holds of a token: the most that there can be of it here, deposits under way and unclaimed withdrawals among it.
@@ -113,13 +123,14 @@ impl Tokens {
         let l1 = self.0.as_ref().ok_or(Refusal::NoL1 { token })?;
         let call = Escrow::escrowOfCall { token }.abi_encode();
         let question = (token, Erc20::totalSupplyCall::SELECTOR);
-        l1.answer(question, l1.bridge, call.into(), Some(ESCROW)).await?.ok_or(Refusal::NoToken { token })
+        let asked = l1.answer(question, l1.bridge, call.into(), Some(ESCROW), Purpose::Call).await?;
+        asked.ok_or(Refusal::NoToken { token })
     }
 }
 
 impl OnL1 {
-    async fn constant(&self, token: Address, selector: [u8; 4]) -> Result<Option<Bytes>, Refusal> {
-        self.answer((token, selector), token, selector.into(), None).await
+    async fn constant(&self, token: Address, selector: [u8; 4], purpose: Purpose) -> Result<Option<Bytes>, Refusal> {
+        self.answer((token, selector), token, selector.into(), None, purpose).await
     }
 
     /// The answer to a question, remembered for as long as it holds: for ever if no time is given.
@@ -129,13 +140,14 @@ impl OnL1 {
         to: Address,
         input: Bytes,
         holds: Option<Duration>,
+        purpose: Purpose,
     ) -> Result<Option<Bytes>, Refusal> {
         let remembered = self.known().get(question, Instant::now());
         if let Some(answer) = remembered {
             return Ok(answer.bytes);
         }
         let (token, _) = question;
-        let bytes = self.ask(token, to, input).await?;
+        let bytes = self.ask(token, to, input, purpose).await?;
         let holds = if bytes.is_some() { holds } else { Some(UNKNOWN) };
         let answer = Answer { bytes: bytes.clone(), until: holds.map(|holds| Instant::now() + holds) };
         self.known().insert(question, answer);
@@ -143,9 +155,9 @@ impl OnL1 {
     }
 
     /// An answer within bounds; none if the call fails or gives nothing.
-    async fn ask(&self, token: Address, to: Address, input: Bytes) -> Result<Option<Bytes>, Refusal> {
+    async fn ask(&self, token: Address, to: Address, input: Bytes, purpose: Purpose) -> Result<Option<Bytes>, Refusal> {
         let _turn = self.turns.try_acquire().map_err(|_| Refusal::L1Busy)?;
-        if !self.known().may_ask(Instant::now()) {
+        if !self.known().may_ask(purpose, Instant::now()) {
             return Err(Refusal::L1Busy);
         }
         let input = TransactionInput::new(input);
@@ -183,12 +195,17 @@ impl Known {
         }
     }
 
-    /// Whether there may be one more question now, which is counted then.
-    fn may_ask(&mut self, now: Instant) -> bool {
-        let rested = self.rested.map_or(now, |rested| rested.max(now)) + EVERY;
+    /// Whether there may be one more question for this purpose now, which is counted then.
+    fn may_ask(&mut self, purpose: Purpose, now: Instant) -> bool {
+        let [code, call] = &mut self.rested;
+        let before = match purpose {
+            Purpose::Code => code,
+            Purpose::Call => call,
+        };
+        let rested = before.map_or(now, |rested| rested.max(now)) + EVERY;
         let may_ask = rested.duration_since(now) <= EVERY * BURST;
         if may_ask {
-            self.rested = Some(rested);
+            *before = Some(rested);
         }
         may_ask
     }
@@ -212,10 +229,11 @@ mod tests {
     #[test]
     fn questions_beyond_the_burst_come_one_by_one() {
         let (mut known, now) = (Known::default(), Instant::now());
-        let asked = |known: &mut Known, now| (0..1_000).filter(|_| known.may_ask(now)).count();
+        let asked = |known: &mut Known, now| (0..1_000).filter(|_| known.may_ask(Purpose::Code, now)).count();
         assert_eq!(asked(&mut known, now), 64);
         assert_eq!(asked(&mut known, now + Duration::from_millis(199)), 0);
         assert_eq!(asked(&mut known, now + Duration::from_secs(1)), 5);
+        assert!(known.may_ask(Purpose::Call, now), "what is known to be a token has its own");
         assert_eq!(asked(&mut known, now + Duration::from_secs(3_600)), 64, "no more after any rest");
     }
 

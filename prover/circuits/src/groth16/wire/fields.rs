@@ -6,7 +6,7 @@ use alloy_primitives::{Address, B256, U256};
 use ark_bn254::Fr;
 use tandem_payments::field::{fr_checked, integer};
 
-/// Of all messages.
+/// The version of all messages, which each of them names first.
 pub(super) const VERSION: u32 = 1;
 
 pub(super) fn limited(bytes: &[u8], max: usize) -> Result<&[u8]> {

@@ -73,6 +73,8 @@ fn terms_of_whatever_bytes_are_read_without_a_panic() {
     }
 }
 
+const SHOWN: Shown = Shown { chain_id: 1, gas_limit: 100_000 };
+
 fn block(transactions: Option<Vec<Transaction>>) -> Block {
     Block {
         number: 3,
@@ -116,13 +118,31 @@ fn logs_are_numbered_through_the_block_and_its_bloom_has_them() {
     for (log, _) in logs(&block) {
         assert!(bloom.contains_raw_log(log.address, log.topics()));
     }
-    assert_eq!(header(&block).unwrap()["logsBloom"], json!(bloom));
+    assert_eq!(header(&block, SHOWN).unwrap()["logsBloom"], json!(bloom));
 }
 
 #[test]
 fn a_block_of_unknown_transactions_has_not_the_root_of_none() {
-    let shown = |transactions| super::block(&block(transactions), 1, true).unwrap();
+    let shown = |transactions| super::block(&block(transactions), SHOWN, true).unwrap();
     let (none, unknown) = (shown(Some(Vec::new())), shown(None));
     assert_eq!((&none["transactionsRoot"], &none["transactionsUnknown"]), (&json!(EMPTY_ROOT_HASH), &Value::Null));
     assert_eq!((&unknown["transactionsRoot"], &unknown["transactionsUnknown"]), (&json!(B256::ZERO), &json!(true)));
+}
+
+/// A batch of huge chunks holds more than one of large ones, and one that is left from before a change of circuits more than one of now.
+#[test]
+fn no_block_uses_more_than_its_limit() {
+    let huge = Circuits::among(|id| [2, 4, 9, 10].contains(&id)).unwrap();
+    let limit = gas_limit(&huge);
+    assert_eq!((gas_limit(&Circuits::STANDARD), limit), (64 * 27 * 32_000, 64 * 112 * 32_000));
+    let withdrawal = Transaction { gas: Kind::WithdrawToken.gas(), ..transfer(Address::repeat_byte(0x70)) };
+    for count in [1, 64 * 27, 64 * 27 + 1] {
+        let full = block(Some(vec![withdrawal.clone(); count]));
+        for gas_limit in [gas_limit(&Circuits::STANDARD), limit] {
+            let shown = header(&full, Shown { gas_limit, ..SHOWN }).unwrap();
+            let field = |name: &str| shown[name].as_str().unwrap().parse::<U256>().unwrap();
+            assert_eq!(field("gasUsed"), U256::from(count as u64 * 32_000));
+            assert!(field("gasUsed") <= field("gasLimit"), "{count} of {gas_limit}");
+        }
+    }
 }

@@ -1,15 +1,26 @@
-//! Sending that waits for inclusion.
+//! Sending, and sending that waits for inclusion.
 
 use std::time::Duration;
 
-use alloy::primitives::{B256, U64};
+use alloy::primitives::{B256, Bytes, U64};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
-use super::{Params, RpcContext, RpcError, send_raw_transaction};
+use super::{Params, RpcContext, RpcError, json};
 
 /// Time that `eth_sendRawTransactionSync` waits when it is told none (EIP-7966 leaves it to the node).
 const SYNC_WAIT: Duration = Duration::from_secs(5);
+
+/// Offers a signed transaction to the engine, and answers its hash once it is journaled.
+pub async fn send_raw_transaction(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
+    let bytes: Bytes = params.required(0, "a signed transaction")?;
+    let recovered = context.clone().offering(move |context| (context.methods.recover)(&bytes)).await?;
+    // Before its nonce is looked at: what is for another chain has no account here.
+    if recovered.transaction().fields().chain_id().is_some_and(|chain_id| chain_id != context.chain.l2_chain_id) {
+        return Err(RpcError::RefusedTransaction("invalid chain id: transaction is signed for another chain id"));
+    }
+    json::value(&context.engine.submit(recovered).await?)
+}
 
 /// Sends, and waits for the receipt (EIP-7966).
 pub async fn send_raw_transaction_sync(context: &RpcContext, params: &Params) -> Result<Value, RpcError> {
