@@ -126,10 +126,10 @@ fn every_rule_that_is_cited_exists() {
     }
 }
 
-/// The part of a file that tests: all of it in a folder of tests, else what stands below the code.
+/// The part of a file that tests: all of it in a folder of tests, else what stands below the code. Tests in files of their own may be named anywhere.
 fn tests<'a>(file: &str, text: &'a str) -> &'a str {
     let is_test = ["/test/", "/tests/"].iter().any(|folder| file.contains(folder)) || file.ends_with("tests.rs");
-    if is_test { text } else { text.split_once("#[cfg(test)]\nmod ").map_or("", |(_, tests)| tests) }
+    if is_test { text } else { text.split_once("#[cfg(test)]\nmod tests {").map_or("", |(_, tests)| tests) }
 }
 
 #[test]
