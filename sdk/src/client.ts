@@ -198,6 +198,8 @@ export class PaymentsClient {
       await this.#offer(signed, signal);
     } catch (error) {
       if (!(error instanceof NodeError)) throw error;
+      // A node that still reads L1 cannot say whether it has it.
+      if (isTransient(error)) throw new UncertainError(signed, error);
       const { status } = await this.status(signed.hash, signal);
       // A node that has lost its memory may have applied it, and know the nonce alone.
       if (status === "unknown" && error.reason.includes("nonce too low")) throw new UncertainError(signed, error);

@@ -252,6 +252,11 @@ test("where it is not known whether a node has a transaction, submitting it agai
   // A node that knows the nonce and has forgotten the transaction may have applied it.
   node.answers.set("eth_sendRawTransaction", refuse("nonce too low"));
   await assert.rejects(client.submit(signed), UncertainError);
+  // So may one that still reads L1, and cannot say so.
+  const syncing = refuse("the node reads L1: try again in a moment");
+  for (const method of ["eth_sendRawTransaction", "rollup_transactionStatus"]) node.answers.set(method, syncing);
+  await assert.rejects(client.submit(signed), UncertainError);
+  node.answers.delete("rollup_transactionStatus");
   // Whoever pays again and wants to pay once gives the nonce.
   node.answers.delete("eth_sendRawTransaction");
   await assert.rejects(client.send(PAY, FROM, { nonce: 3n }), /tx nonce 3/);

@@ -181,7 +181,10 @@ impl Poster {
             Objection::Hopeless(why) => {
                 warn!(index, reason = reason(&data), "L1 does not take the batch as it is");
                 self.engine.give_up(id, why).await?;
-                return Ok(Round::Moved);
+                if why != Hopeless::Proofs {
+                    return Ok(Round::Moved);
+                }
+                // Whoever brings such proofs may bring them again at once.
             }
             Objection::Checkpoint => self.checkpoint = None,
             Objection::Passing => {}
@@ -271,10 +274,11 @@ fn objection(data: &Bytes, timestamp: u64) -> Objection {
     use ValiditySettlementErrors as Settlement;
     if let Ok(error) = InboxErrors::abi_decode(data) {
         return match error {
-            // The last two: another entry of the schedule has begun, which takes fewer.
-            InboxErrors::Inbox_OverdueMessageLeft(_)
-            | InboxErrors::Inbox_TooManyMessages(_)
-            | InboxErrors::Inbox_TooMuchMessageGas(_) => Objection::Hopeless(Hopeless::Batch),
+            InboxErrors::Inbox_OverdueMessageLeft(_) => Objection::Hopeless(Hopeless::Overdue),
+            // Another entry of the schedule has begun, which takes fewer.
+            InboxErrors::Inbox_TooManyMessages(_) | InboxErrors::Inbox_TooMuchMessageGas(_) => {
+                Objection::Hopeless(Hopeless::Batch)
+            }
             InboxErrors::Inbox_UnknownCheckpoint(_)
             | InboxErrors::Inbox_CheckpointBeforeLast(_)
             | InboxErrors::Inbox_CheckpointNotEarlier(_)
@@ -315,7 +319,7 @@ mod tests {
             (ValiditySettlement::Proof_FeeLeft { fee: U256::ONE }.abi_encode(), Objection::Hopeless(Hopeless::Proofs)),
             (time(6, 9).abi_encode(), Objection::Hopeless(Hopeless::Batch)),
             (time(1, 4).abi_encode(), Objection::Passing),
-            (Inbox::Inbox_OverdueMessageLeft { index: 1 }.abi_encode(), Objection::Hopeless(Hopeless::Batch)),
+            (Inbox::Inbox_OverdueMessageLeft { index: 1 }.abi_encode(), Objection::Hopeless(Hopeless::Overdue)),
             (Inbox::Inbox_TooManyMessages { count: 9, max: 8 }.abi_encode(), Objection::Hopeless(Hopeless::Batch)),
             (
                 Inbox::Inbox_TooMuchMessageGas { gas: U256::from(9), max: 8 }.abi_encode(),

@@ -9,6 +9,7 @@ use alloy::primitives::B256;
 use axum::serve::Listener;
 use futures::{Stream, stream};
 use tandem_chain::ChainConfig;
+use tandem_l1::payments::EntryRules;
 use tandem_payments::{eddsa::domain, field::integer};
 use tandem_proto::v1::{
     ClosedBatch, Entry, NextBatchRequest, NextBatchResponse, ProvenRequest, ProvenResponse, SignedOperation,
@@ -141,7 +142,9 @@ impl Proving for ProvingService {
         loop {
             changed.borrow_and_update();
             if let Some(block) = self.engine.next_batch(held).await.map_err(unavailable)? {
-                return Ok(Response::new(NextBatchResponse { batch: Some(closed(&block)) }));
+                // Of the newest L1: what is handed out is cut for it, or will be before its proofs are taken.
+                let rules = self.records.next_rules().ok_or_else(|| Status::unavailable("the node reads L1"))?;
+                return Ok(Response::new(NextBatchResponse { batch: Some(closed(&block, &rules.entry)) }));
             }
             if !matches!(timeout_at(deadline, changed.changed()).await, Ok(Ok(()))) {
                 return Ok(Response::new(NextBatchResponse { batch: None }));
@@ -180,8 +183,8 @@ fn unavailable(error: NoAnswer) -> Status {
     Status::unavailable(error.to_string())
 }
 
-/// A batch as provers get it.
-fn closed(block: &Block) -> ClosedBatch {
+/// A batch as provers get it, with the entry that it is under.
+fn closed(block: &Block, entry: &EntryRules) -> ClosedBatch {
     let mut entries: Vec<Entry> = Vec::new();
     for transaction in block.transactions.iter().flatten() {
         let item = match &transaction.origin {
@@ -210,5 +213,7 @@ fn closed(block: &Block) -> ClosedBatch {
         queue_hash_end: block.queue_hash.to_vec(),
         root_before: block.root_before.to_vec(),
         root_after: block.state_root.to_vec(),
+        config_hash: entry.config_hash.to_vec(),
+        keys_hash: entry.keys_hash.to_vec(),
     }
 }

@@ -165,6 +165,8 @@ impl Closer {
             queue_hash_end: chain.queue_hash(end).to_vec(),
             root_before,
             root_after: integer(self.state.root()).to_be_bytes_vec(),
+            config_hash: chain.config_hash.to_vec(),
+            keys_hash: chain.key_set_hash.to_vec(),
         }
     }
 }

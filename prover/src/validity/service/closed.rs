@@ -31,6 +31,10 @@ pub struct Closed {
     pub root_before: Fr,
     /// The root after it, as claimed.
     pub root_after: Fr,
+    /// Hash of the configuration of the entry that the sequencer has it under.
+    pub config_hash: B256,
+    /// Hash of that entry's verifying keys.
+    pub keys_hash: B256,
 }
 
 /// What is applied at once.
@@ -107,6 +111,8 @@ impl TryFrom<v1::ClosedBatch> for Closed {
             queue_hash_end: bytes("queue_hash_end", &batch.queue_hash_end)?.into(),
             root_before: element("root_before", &batch.root_before)?,
             root_after: element("root_after", &batch.root_after)?,
+            config_hash: bytes("config_hash", &batch.config_hash)?.into(),
+            keys_hash: bytes("keys_hash", &batch.keys_hash)?.into(),
         })
     }
 }

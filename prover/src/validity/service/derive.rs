@@ -28,6 +28,16 @@ pub enum Unprovable {
     /// The chain has ended.
     #[error("the chain was frozen at {0} (seconds since 1970): nothing is proven for it any more")]
     Frozen(u64),
+    /// Sequencer and prover do not see the same entry of the schedule.
+    #[error(
+        "it is for an entry with configuration {config_hash} and keys {keys_hash}, L1 as it is seen here has another: one of the two endpoints is behind"
+    )]
+    OtherEntry {
+        /// Hash of the configuration that it is for.
+        config_hash: B256,
+        /// Hash of the verifying keys that it is for.
+        keys_hash: B256,
+    },
     /// L1 has a batch of this index.
     #[error("L1 has batch {index} already, its last is {last}")]
     Settled {
@@ -156,7 +166,8 @@ impl Unprovable {
     pub fn may_pass(&self) -> bool {
         matches!(
             self,
-            Self::Settled { .. }
+            Self::OtherEntry { .. }
+                | Self::Settled { .. }
                 | Self::Unfounded { .. }
                 | Self::MessagesAhead { .. }
                 | Self::TimeAhead { .. }
@@ -244,6 +255,10 @@ pub fn derive(chain: &ChainConfig, settled: &Settled, base: &Base, closed: &Clos
 fn check_place(settled: &Settled, base: &Base, closed: &Closed) -> Result<(), Unprovable> {
     if settled.frozen_at != 0 {
         return Err(Unprovable::Frozen(settled.frozen_at));
+    }
+    let Closed { config_hash, keys_hash, .. } = *closed;
+    if (config_hash, keys_hash) != (settled.rules.config_hash, settled.rules.keys_hash) {
+        return Err(Unprovable::OtherEntry { config_hash, keys_hash });
     }
     let (claimed, found) = (word(closed.root_before), word(base.root()));
     if claimed != found {

@@ -18,7 +18,7 @@ use super::{
     files::BatchFiles,
     line::{Answer, Line, Name, Stage, Taken},
     sequencer::{Call, Failure, Outcome, Sequencer},
-    settled::Settled,
+    settled::{Rules, Settled},
     status::Status,
     troubles::Troubles,
     work::Work,
@@ -82,6 +82,8 @@ pub struct Desk {
     unproven: Option<Name>,
     /// What the sequencer refused last when it was brought back, while it is wanted.
     refused: Option<Name>,
+    /// What L1 was last seen to ask of the next batch.
+    rules: Option<Rules>,
     is_bringing: bool,
     /// Before a proven batch is brought again.
     bring_pause: Duration,
@@ -115,6 +117,7 @@ impl Desk {
             proving: None,
             unproven: None,
             refused: None,
+            rules: None,
             is_bringing: false,
             bring_pause: Duration::ZERO,
             backoffs: Backoffs::default(),
@@ -397,12 +400,14 @@ impl Desk {
         let held = self.line.held_count();
         self.line.settle(&settled);
         self.count_unwanted(held, "L1 went on without it");
+        // What was refused under other rules says nothing any more.
+        let is_ruled = self.rules.replace(settled.rules).is_some_and(|rules| rules != settled.rules);
         let (last, frozen_at) = (settled.base.index, settled.frozen_at);
         match frozen_at {
             0 => self.troubles.goes_on(),
             _ => self.troubles.has_ended(frozen_at),
         }
-        self.drop_failed(|(failed, _)| failed <= last || frozen_at != 0);
+        self.drop_failed(|(failed, _)| failed <= last || frozen_at != 0 || is_ruled);
         if let Err(error) = self.files.forget(settled.deep) {
             tracing::warn!(%error, "batches that L1 has cannot be deleted: look after the disk");
         }

@@ -235,6 +235,8 @@ impl Author {
             queue_hash_end: self.hash(end).to_vec(),
             root_before: word(self.base.root()),
             root_after: word(state.root()),
+            config_hash: settled(0).rules.config_hash.to_vec(),
+            keys_hash: key_set_hash(&KEYS.verifying).to_vec(),
         };
         self.base = Base { index, state, timestamp: self.timestamp, queue_end: end };
         batch

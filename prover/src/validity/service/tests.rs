@@ -3,7 +3,7 @@
 use std::fs;
 
 use alloy::{
-    primitives::{B256, Bytes, U256},
+    primitives::{Bytes, U256},
     sol_types::SolValue,
 };
 use tandem_circuits::groth16::{ApplyChunk, AuthoriseChunk, BatchEnv};
@@ -87,7 +87,9 @@ fn every_lie_is_found_and_named() {
         change(&mut operation.envelope, &mut operation.price);
     };
     type Lie<'a> = (&'a dyn Fn(&mut ClosedBatch), fn(&Unprovable) -> bool, &'a str);
-    let lies: [Lie<'_>; 18] = [
+    let lies: [Lie<'_>; 20] = [
+        (&|b| b.config_hash[0] ^= 1, |e| matches!(e, Unprovable::OtherEntry { .. }), "another"),
+        (&|b| b.keys_hash[0] ^= 1, |e| matches!(e, Unprovable::OtherEntry { .. }), "another"),
         (&|b| b.root_after[31] ^= 1, |e| matches!(e, Unprovable::RootAfter { .. }), "its entries give"),
         (&|b| b.root_before[31] ^= 1, |e| matches!(e, Unprovable::RootBefore { .. }), "the state has"),
         (&|b| b.queue_hash_end[0] ^= 1, |e| matches!(e, Unprovable::QueueHash { .. }), "L1 has"),
@@ -124,7 +126,10 @@ fn every_lie_is_found_and_named() {
     for (number, (change, is_it, words)) in lies.into_iter().enumerate() {
         let why = lie(change);
         assert!(is_it(&why) && why.to_string().contains(words), "lie {number}: {why:?}: {why}");
-        let passes = matches!(why, Unprovable::MessagesAhead { .. } | Unprovable::TimeAhead { .. });
+        let passes = matches!(
+            why,
+            Unprovable::OtherEntry { .. } | Unprovable::MessagesAhead { .. } | Unprovable::TimeAhead { .. }
+        );
         assert_eq!(why.may_pass(), passes, "{why}");
     }
     let mut frozen = on.clone();
@@ -425,7 +430,8 @@ async fn nothing_is_proven_for_a_chain_that_has_ended() {
     let reasons = service.readiness.reasons();
     assert!(reasons.len() == 1 && reasons[0].starts_with("chain: "), "{reasons:?}");
     let status = service.status.borrow().clone();
-    assert_eq!((status.refused_batches, status.proven_batches), (0, 0));
+    // What its crew may have finished all the same is brought to nobody.
+    assert_eq!((status.refused_batches, status.held_batches, status.brought_back_batches), (0, 0, 0));
     service.settle(on);
     fake.has(1).await;
     service.ready().await;
@@ -440,7 +446,7 @@ async fn what_l1_does_not_take_any_more_is_prepared_again() {
     let fake = Fake::start([author.close(2, 0)]).await;
     let (crew, gate) = TestCrew::gated();
     let right = on.clone();
-    on.rules.config_hash = B256::ZERO;
+    on.rules.messages_max -= 1;
     let service = Running::start(&fake, folder.path(), crew, on);
     service.until("it is proven", |status| status.proving_batch == 1).await;
     service.settle(right);

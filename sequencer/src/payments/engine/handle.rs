@@ -105,8 +105,10 @@ pub struct ToPost {
 pub enum Hopeless {
     /// Its proofs do not hold: they are forgotten, and the batch is handed out again.
     Proofs,
-    /// Its time has run out, it leaves messages that are overdue, or it takes more of them than a batch may: what is in it goes into others.
+    /// Its time has run out, or it takes more messages than a batch may: what is in it goes into others, in its order.
     Batch,
+    /// It leaves messages that are overdue: what is in it goes into others, after them.
+    Overdue,
 }
 
 /// What others ask of the engine.

@@ -15,7 +15,7 @@ use super::{
     Closed, Engine, EngineError,
     handle::{BatchId, Hopeless, NotProven, ProvenBatch, Taken, ToPost},
 };
-use crate::payments::{l1::L1View, records::Block};
+use crate::payments::records::Block;
 
 /// Without a question of any prover for so long, while a batch waits for one, something is wrong: one that is at work asks all the same.
 const UNASKED_MAX: Duration = Duration::from_secs(60);
@@ -77,7 +77,7 @@ impl Engine {
         let unasked = waits.map(|closed| self.clock.since(closed.since.max(self.asked_at)));
         let Some(unasked) = unasked.filter(|unasked| *unasked > UNASKED_MAX) else {
             if let Some(lasted) = self.unattended.is_over() {
-                info!(?lasted, "a prover asks for batches again");
+                info!(?lasted, "no batch waits for a prover in vain any more");
             }
             return;
         };
@@ -138,14 +138,9 @@ impl Engine {
                 closed.handed_at = None;
                 self.store.forget_proven(&[id.hash])?;
             }
-            Hopeless::Batch => {
-                let timestamp = closed.block.timestamp;
+            Hopeless::Batch | Hopeless::Overdue => {
                 self.take_back(id.number, &"L1 does not take it any more")?;
-                let view = self.view.as_ref();
-                let is_old =
-                    |view: &L1View| view.head.timestamp.saturating_sub(timestamp) > view.next.entry.age_max_s / 2;
-                if !view.is_some_and(is_old) {
-                    // It is not too old, so it leaves overdue messages: they go before operations now.
+                if why == Hopeless::Overdue {
                     self.pool.end_replay();
                 }
                 self.fill()?;
