@@ -62,6 +62,16 @@ pub struct Rig {
     pub l1_clock: Clock,
 }
 
+impl Drop for Rig {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+        // A process must not end while a database is closed in it.
+        if let Some(thread) = self.thread.take() {
+            assert!(thread.join().is_ok() || std::thread::panicking(), "the engine failed");
+        }
+    }
+}
+
 impl Rig {
     /// Opens the directory as a restarted process would, by the machine's clocks.
     pub async fn start(directory: &Path, config: EngineConfig) -> Self {
@@ -107,9 +117,8 @@ impl Rig {
     }
 
     /// Ends the process without any farewell that a kill would not allow: nothing is flushed or closed on purpose.
-    pub fn stop(mut self) {
-        self.cancel.cancel();
-        self.thread.take().unwrap().join().unwrap();
+    pub fn stop(self) {
+        drop(self);
     }
 
     /// One more L1 block with these messages and a checkpoint.

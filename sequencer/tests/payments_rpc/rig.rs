@@ -2,6 +2,7 @@
 
 use std::{
     sync::Arc,
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
@@ -103,6 +104,7 @@ pub fn quantity(value: &Value) -> U256 {
 
 pub struct Rig {
     pub engine: EngineHandle,
+    thread: Option<JoinHandle<()>>,
     cancel: CancellationToken,
     url: String,
     messages: Vec<QueuedRecord>,
@@ -138,7 +140,7 @@ impl Rig {
         let (engine, handle, records) = Engine::new(chain(), config, store, Clock::system(), Arc::new(Notify::new()));
         let cancel = CancellationToken::new();
         let token = cancel.clone();
-        std::thread::spawn(move || engine.run(&token).unwrap());
+        let thread = Some(std::thread::spawn(move || engine.run(&token).unwrap()));
         let (sender, l1_heads) = watch::channel(L1Heads::default());
         let context =
             PaymentsContext::new(chain(), config, records, handle.clone(), l1_heads, limits, Readiness::default());
@@ -158,6 +160,7 @@ impl Rig {
         };
         Self {
             engine: handle,
+            thread,
             cancel,
             url,
             messages: Vec::new(),
@@ -365,6 +368,10 @@ impl Rig {
 impl Drop for Rig {
     fn drop(&mut self) {
         self.cancel.cancel();
+        // A process must not end while a database is closed in it.
+        if let Some(thread) = self.thread.take() {
+            assert!(thread.join().is_ok() || std::thread::panicking(), "the engine failed");
+        }
     }
 }
 

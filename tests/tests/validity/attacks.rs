@@ -57,12 +57,15 @@ async fn scene(proving: &'static Proving) -> (Chain, Draft) {
     (chain, draft)
 }
 
+/// Changes the bytes of the three segments.
+type ChangeSegments = fn(&Chain, &mut [Vec<u8>; 3]);
+
 /// What is changed before the challenges are drawn.
 #[derive(Default)]
 struct Change {
     header: Option<fn(&Chain, &mut Header)>,
     batch: Option<fn(&mut Batch)>,
-    segments: Option<fn(&Chain, &mut [Vec<u8>; 3])>,
+    segments: Option<ChangeSegments>,
     authorisations: Option<fn(&Chain, &mut Vec<Authorisation>)>,
     /// The circuit that the proof of the signatures, which is of the small one, is posted for.
     session: Option<CircuitId>,
