@@ -16,6 +16,7 @@ mod session;
 mod spec;
 
 use std::{
+    io::Write as _,
     net::TcpListener,
     path::{Path, PathBuf},
     time::Duration,
@@ -162,7 +163,8 @@ pub async fn run(flags: DevnetFlags, dir: &Path) -> anyhow::Result<()> {
         devnet = Devnet::start(&flags, dir) => devnet?,
         () = cancel.cancelled() => return Ok(()),
     };
-    println!("{}", guide::text(&devnet.info, &devnet.deployment, dir));
+    // Whoever reads it may be gone, which ends nothing.
+    let _ = writeln!(std::io::stdout(), "{}", guide::text(&devnet.info, &devnet.deployment, dir));
     eprintln!(
         "ready after {:.1} s; Ctrl-C ends it, `make devnet` goes on with it, FRESH=1 begins anew",
         started.elapsed().as_secs_f32()
