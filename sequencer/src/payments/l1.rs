@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use alloy::primitives::{B256, TxHash};
+use alloy::primitives::{Address, B256, TxHash};
+use tandem_chain::ChainConfig;
 use tandem_l1::{
     BlockRef, L1Header,
     payments::{EntryRules, Ledger, Messages, Rules},
@@ -22,6 +23,30 @@ pub struct Landed {
     pub transaction: TxHash,
     /// The output's hash (L1-OUT-1).
     pub output: B256,
+}
+
+impl Landed {
+    /// The chain's beginning as a batch: block 0, which no transaction appended.
+    pub fn genesis(chain: &ChainConfig) -> Self {
+        let ledger = Ledger::genesis(chain);
+        let (output, state) = (ledger.output(), ledger.state());
+        let block = Block {
+            number: 0,
+            hash: chain.hash(),
+            parent_hash: B256::ZERO,
+            timestamp: chain.genesis_timestamp,
+            operator: Address::ZERO,
+            root_before: output.state_root,
+            state_root: output.state_root,
+            leaf_count: state.leaf_count(),
+            queue_start: 0,
+            queue_end: 0,
+            queue_hash: B256::ZERO,
+            transactions: Some(Vec::new()),
+        };
+        let (l1_block, transaction) = (BlockRef::default(), TxHash::ZERO);
+        Self { block: Arc::new(block), l1_block, transaction, output: output.hash() }
+    }
 }
 
 /// Batches that L1 has, by index; the first is the chain's beginning. Copies share what they have in common, so that one costs nothing, however many there are.

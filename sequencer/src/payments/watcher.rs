@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use alloy::{
     eips::{BlockId, BlockNumberOrTag},
-    primitives::{Address, B256, TxHash},
+    primitives::{Address, B256},
 };
 use tandem_chain::ChainConfig;
 use tandem_l1::{
@@ -119,7 +119,7 @@ impl Watcher {
         let follower = Follower::open(client.clone(), chain.clone(), start_block, BLOCKS_MAX, store).await;
         let watcher = Self {
             follower: follower.map_err(WatcherError::Ledger)?,
-            batches: LandedBatches::from_iter([beginning(&chain)]),
+            batches: LandedBatches::from_iter([Landed::genesis(&chain)]),
             unfinished: false,
             silence: readiness.trouble("L1", SILENCE_MAX),
             reading: readiness.trouble("sync", Duration::ZERO),
@@ -315,25 +315,4 @@ fn messages_of(
 /// Whether an effect needs nobody's signature.
 fn is_unsigned(effect: &Effect) -> bool {
     matches!(effect, Effect::Create { .. } | Effect::Deposit | Effect::Forced | Effect::L1Key | Effect::FeeCredit)
-}
-
-/// The chain's beginning as a batch.
-fn beginning(chain: &ChainConfig) -> Landed {
-    let ledger = Ledger::genesis(chain);
-    let (output, state) = (ledger.output(), ledger.state());
-    let block = Block {
-        number: 0,
-        hash: chain.hash(),
-        parent_hash: B256::ZERO,
-        timestamp: chain.genesis_timestamp,
-        operator: Default::default(),
-        root_before: output.state_root,
-        state_root: output.state_root,
-        leaf_count: state.leaf_count(),
-        queue_start: 0,
-        queue_end: 0,
-        queue_hash: B256::ZERO,
-        transactions: Some(Vec::new()),
-    };
-    Landed { block: Arc::new(block), l1_block: BlockRef::default(), transaction: TxHash::ZERO, output: output.hash() }
 }

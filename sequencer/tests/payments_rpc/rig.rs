@@ -152,19 +152,13 @@ impl Rig {
         let url = listener.local_addr().unwrap().to_string();
         tokio::spawn(serve(listener, context, cancel.clone()));
         let ledger = Ledger::genesis(&chain());
-        let genesis = Landed {
-            block: Arc::new(genesis_block()),
-            l1_block: BlockRef::default(),
-            transaction: B256::ZERO,
-            output: ledger.output().hash(),
-        };
         Self {
             engine: handle,
             thread,
             cancel,
             url,
             messages: Vec::new(),
-            batches: vec![genesis],
+            batches: vec![Landed::genesis(&chain())],
             ledger,
             l1_number: 0,
             finalized: 0,
@@ -383,25 +377,6 @@ pub fn entry() -> EntryRules {
         messages_max: chain().max_messages_per_batch,
         message_gas_max: chain().max_message_gas_per_batch,
         age_max_s: 3_600,
-    }
-}
-
-fn genesis_block() -> Block {
-    let state = State::default();
-    let root = integer(state.root()).into();
-    Block {
-        number: 0,
-        hash: chain().hash(),
-        parent_hash: B256::ZERO,
-        timestamp: chain().genesis_timestamp,
-        operator: Address::ZERO,
-        root_before: root,
-        state_root: root,
-        leaf_count: 1,
-        queue_start: 0,
-        queue_end: 0,
-        queue_hash: B256::ZERO,
-        transactions: Some(Vec::new()),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc, thread::JoinHandle, time::Duration};
 
 use alloy::{
-    primitives::{Address, B256, Bytes, TxHash, U256},
+    primitives::{Address, B256, Bytes, U256},
     sol_types::SolValue,
 };
 use tandem_chain::{ChainConfig, ChainKind, OutputFields};
@@ -127,33 +127,13 @@ pub struct L1 {
 impl L1 {
     pub fn new() -> Self {
         let ledger = Ledger::genesis(&chain());
-        let block = Block {
-            number: 0,
-            hash: chain().hash(),
-            parent_hash: B256::ZERO,
-            timestamp: chain().genesis_timestamp,
-            operator: Address::ZERO,
-            root_before: ledger.output().state_root,
-            state_root: ledger.output().state_root,
-            leaf_count: 1,
-            queue_start: 0,
-            queue_end: 0,
-            queue_hash: B256::ZERO,
-            transactions: Some(Vec::new()),
-        };
-        let beginning = Landed {
-            block: Arc::new(block),
-            l1_block: BlockRef::default(),
-            transaction: TxHash::ZERO,
-            output: ledger.output().hash(),
-        };
         Self {
             number: 1,
             timestamp: START_S,
             finalized: 0,
             branch: 0,
             messages: Vec::new(),
-            batches: vec![beginning],
+            batches: vec![Landed::genesis(&chain())],
             ledger,
             next: first_entry(),
             frozen_at: None,

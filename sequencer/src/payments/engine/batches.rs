@@ -313,7 +313,6 @@ impl Engine {
 
 #[cfg(test)]
 mod tests {
-    use alloy::primitives::TxHash;
     use tandem_chain::{ChainConfig, ChainKind};
     use tandem_l1::{
         BlockRef, L1Header,
@@ -356,23 +355,6 @@ mod tests {
     /// L1 with an ether and a session key for Alice in its queue, and no batch.
     fn view() -> L1View {
         let (chain, ledger) = (chain(), Ledger::genesis(&chain()));
-        let root = ledger.output().state_root;
-        let genesis = Block {
-            number: 0,
-            hash: chain.hash(),
-            parent_hash: B256::ZERO,
-            timestamp: chain.genesis_timestamp,
-            operator: Address::ZERO,
-            root_before: root,
-            state_root: root,
-            leaf_count: 1,
-            queue_start: 0,
-            queue_end: 0,
-            queue_hash: B256::ZERO,
-            transactions: Some(Vec::new()),
-        };
-        let (l1_block, transaction, output) = (BlockRef::default(), TxHash::ZERO, ledger.output().hash());
-        let landed = Landed { block: Arc::new(genesis), l1_block, transaction, output };
         let queue = [
             Message::Deposit { key: Key::eth(ALICE), amount: 1_000_000_000_000_000_000 },
             Message::L1Key { account: ALICE, key: integer(key().public().hash()) },
@@ -397,7 +379,7 @@ mod tests {
             head: L1Header { id, parent_hash: B256::ZERO, timestamp, base_fee: 1 },
             finalized: 0,
             messages: queue.iter().enumerate().map(queued).collect(),
-            batches: [landed].into_iter().collect::<LandedBatches>(),
+            batches: [Landed::genesis(&chain)].into_iter().collect::<LandedBatches>(),
             ledger: Arc::new(ledger),
             next: NextRules { entry, circuits: Circuits::STANDARD },
             frozen_at: None,
