@@ -4,6 +4,7 @@
 
 import type { SecretKey } from "./eddsa.js";
 import {
+  ChainEndedError,
   DroppedError,
   MalformedAnswerError,
   NodeError,
@@ -13,7 +14,7 @@ import {
   WaitTimeoutError,
   WrongChainError,
 } from "./errors.js";
-import { fromHex, toHex } from "./field.js";
+import { fromBytes, fromHex, toHex } from "./field.js";
 import { JsonRpc, OVERLOADED, isFields, quantity, word } from "./rpc.js";
 import { type Chain, Kind, type Operation, type SignedTransaction, signOperation } from "./transaction.js";
 import { Turns } from "./turns.js";
@@ -107,6 +108,8 @@ export interface TransactionStatus {
   readonly promise?: string;
   /** Why it was dropped. */
   readonly reason?: string;
+  /** What it waits for, while it waits (docs/rpc.md): `nothing` on a chain that has ended. */
+  readonly waitsFor?: string;
 }
 
 /** A payments chain by way of a node of it. */
@@ -168,11 +171,13 @@ export class PaymentsClient {
    * Signs a call at the price that the node asks, and sends it. Resolves once the node has acknowledged it. Calls of one account take
    * turns, so that each has its own nonce; one that fails leaves its nonce to the next.
    *
-   * Throws WrongChainError or PriceError if nothing was signed, NodeError if the node says that it did not take the transaction, and UncertainError where that is
-   * not known. What was signed could be applied until it expires, whatever the node says: whoever pays again gives the same `nonce`, and pays once at most.
+   * Throws RangeError for a withdrawal that L1 would never pay out, WrongChainError or PriceError if nothing was signed, NodeError if the node says that it did not take
+   * the transaction, and UncertainError where that is not known. What was signed could be applied until it expires, whatever the node says: whoever pays again gives the
+   * same `nonce`, and pays once at most.
    */
   async send(call: Call, from: Sender, options: SendOptions = {}): Promise<Sent> {
     const account = address(from.account);
+    checkPaidOut(call);
     return this.#turns.take(account, options.signal, async () => {
       const { signal } = options;
       await this.check(signal);
@@ -226,11 +231,12 @@ export class PaymentsClient {
     const method = "rollup_transactionStatus";
     const answer = await this.#rpc.request(method, [hash], signal);
     if (!isFields(answer) || typeof answer["status"] !== "string") throw new MalformedAnswerError(method, "a status");
-    const { status, promise, message } = answer;
+    const { status, promise, message, waitsFor } = answer;
     return {
       status,
       ...(typeof promise === "string" ? { promise } : {}),
       ...(typeof message === "string" ? { reason: message } : {}),
+      ...(typeof waitsFor === "string" ? { waitsFor } : {}),
     };
   }
 
@@ -255,7 +261,8 @@ export class PaymentsClient {
   /**
    * Waits until a batch holds a transaction, or until that batch is proven. A node that does not answer, or has just begun and reads L1, is asked again until the time is over.
    *
-   * Throws DroppedError if the node gives it up, WaitTimeoutError when the time is over, and the signal's reason when the caller gives up.
+   * Throws DroppedError if the node gives it up, ChainEndedError if L1 has frozen the chain, WaitTimeoutError when the time is over, and the signal's reason when
+   * the caller gives up.
    */
   async waitForReceipt(hash: string, options: WaitOptions = {}): Promise<Receipt> {
     const { until = "latest", timeoutMs = 120_000, signal } = options;
@@ -276,10 +283,21 @@ export class PaymentsClient {
   async #settledReceipt(hash: string, until: "latest" | "settled", signal?: AbortSignal): Promise<Receipt | undefined> {
     const receipt = await this.receipt(hash, signal);
     if (receipt && until === "latest") return receipt;
-    const { status, promise, reason } = await this.status(hash, signal);
+    const { status, promise, reason, waitsFor } = await this.status(hash, signal);
     if (status === "dropped") throw new DroppedError(hash, reason ?? "it does not say why");
+    if (waitsFor === "nothing") throw new ChainEndedError(hash);
     return receipt && promise !== undefined && PROVEN.includes(promise) ? receipt : undefined;
   }
+}
+
+/**
+ * Throws RangeError for a withdrawal that L1 would never pay out: its money would stay with the bridge for ever. Twin: `NotAdmitted::check_call` in
+ * sequencer/src/payments/engine/refusal.rs, which knows the chain's contracts as well.
+ */
+function checkPaidOut({ kind, recipient, amount }: Call): void {
+  if (kind !== Kind.withdrawEth && kind !== Kind.withdrawToken) return;
+  if (amount === 0n) throw new RangeError("a withdrawal of 0 is never paid out on L1");
+  if (fromBytes(fromHex(recipient, 20)) === 0n) throw new RangeError("nobody has the zero address, which L1 pays nothing");
 }
 
 /** Whether the same question may be answered later. */

@@ -80,6 +80,13 @@ export class DroppedError extends PaymentsError {
   }
 }
 
+/** L1 has frozen the chain, which has ended, so that the transaction waits in vain: `tandem escape exit` pays out what the account has. */
+export class ChainEndedError extends PaymentsError {
+  constructor(readonly hash: string) {
+    super(`transaction ${hash} waits in vain: L1 has frozen the chain, which has ended; tandem escape exit pays out what the account has`);
+  }
+}
+
 /** The time for waiting is over. The transaction may still be applied, until it expires. */
 export class WaitTimeoutError extends PaymentsError {
   constructor(

@@ -14,6 +14,7 @@ export {
   type WaitOptions,
 } from "./client.js";
 export {
+  ChainEndedError,
   DroppedError,
   MalformedAnswerError,
   NodeError,

@@ -5,6 +5,7 @@ import type { ServerResponse } from "node:http";
 import { type TestContext, test } from "node:test";
 import {
   type Call,
+  ChainEndedError,
   type ClientOptions,
   DroppedError,
   Kind,
@@ -117,6 +118,23 @@ test("a send that fails leaves its nonce to the next", async (t) => {
   await assert.rejects(client.send({ ...PAY, amount: -1n }, FROM), RangeError);
   await assert.rejects(client.send({ ...PAY, token: TOKEN }, FROM), TypeError);
   assert.equal((await client.send(PAY, FROM)).operation.nonce, 2n);
+});
+
+test("a withdrawal that L1 would never pay out is not signed", async (t) => {
+  const [node, client] = await start(t);
+  const nobody = "0x" + "00".repeat(20);
+  const withdrawals: Call[] = [
+    { ...PAY, kind: Kind.withdrawEth },
+    { ...PAY, kind: Kind.withdrawToken, token: TOKEN },
+  ];
+  for (const call of withdrawals) {
+    await assert.rejects(client.send({ ...call, amount: 0n }, FROM), (error) => error instanceof RangeError && /withdrawal of 0/.test(error.message));
+    await assert.rejects(client.send({ ...call, recipient: nobody }, FROM), (error) => error instanceof RangeError && /zero address/.test(error.message));
+  }
+  assert.deepEqual(node.asked, []);
+  // On the chain itself a transfer of 0 is one like any other.
+  await client.send({ ...PAY, amount: 0n }, FROM);
+  assert.equal(node.taken.length, 1);
 });
 
 test("nothing is signed for another chain", async (t) => {
@@ -278,6 +296,8 @@ test("waiting ends when the node drops the transaction, when it is proven, or wi
   // A batch that a foreign one displaced: there was a receipt, and there is none any more.
   node.answers.set("eth_getTransactionReceipt", () => null);
   await assert.rejects(client.waitForReceipt(hash, { until: "settled" }), DroppedError);
+  node.answers.set("rollup_transactionStatus", () => ({ status: "waiting", waitsFor: "nothing" }));
+  await assert.rejects(client.waitForReceipt(hash), (error) => error instanceof ChainEndedError && error.hash === hash);
 });
 
 test("waiting outlasts a node that is away or has too much to do", async (t) => {

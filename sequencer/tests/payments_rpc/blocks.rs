@@ -3,7 +3,7 @@
 use alloy::{
     consensus::constants::EMPTY_ROOT_HASH,
     network::AnyNetwork,
-    primitives::{Address, B256, U256, keccak256},
+    primitives::{Address, B256, Bloom, U256, keccak256},
     providers::{Provider, ProviderBuilder},
 };
 use serde_json::{Value, json};
@@ -11,6 +11,9 @@ use tandem_payments::{batch::Circuits, operation::Call};
 use tandem_sequencer::{mempool::MempoolLimits, rpc::RpcLimits};
 
 use crate::rig::{ALICE, BOB, OPERATOR, PRICE, Rig, TOKEN, chain, entry, operation, quantity, signed, to_bob};
+
+/// The bloom that denies no log.
+const ANY_LOG: Bloom = Bloom::repeat_byte(0xff);
 
 /// The fields of a block of an EVM chain of this node.
 const FIELDS: [&str; 26] = [
@@ -209,6 +212,11 @@ async fn transactions_that_this_node_never_saw_are_not_said_to_be_none() {
     let shown = rig.ask("eth_getBlockByNumber", json!(["0x2", false])).await;
     assert_eq!((&shown["transactions"], &shown["transactionsUnknown"]), (&json!([]), &json!(true)));
     assert_ne!(shown["transactionsRoot"], json!(EMPTY_ROOT_HASH), "not the root of none");
+    for (method, block) in [("eth_getHeaderByNumber", json!("0x2")), ("eth_getHeaderByHash", json!(other.hash))] {
+        let header = rig.ask(method, json!([block])).await;
+        assert_eq!((&header["transactionsUnknown"], &header["logsBloom"]), (&json!(true), &json!(ANY_LOG)), "{method}");
+    }
+    assert_eq!((&shown["logsBloom"], &shown["gasUsed"]), (&json!(ANY_LOG), &json!("0x0")), "the least that it can be");
     assert_eq!(quantity(&rig.ask("eth_getBalance", json!([BOB, "latest"])).await), U256::from(5), "effects are known");
     for (method, params) in [
         ("eth_getBlockByNumber", json!(["0x2", true])),
@@ -216,6 +224,7 @@ async fn transactions_that_this_node_never_saw_are_not_said_to_be_none() {
         ("eth_getTransactionByBlockNumberAndIndex", json!(["0x2", "0x0"])),
         ("eth_getBlockReceipts", json!(["0x2"])),
         ("eth_getLogs", json!([{ "fromBlock": "0x0", "toBlock": "latest" }])),
+        ("eth_feeHistory", json!(["0x5", "latest", [50]])),
     ] {
         let (code, words) = rig.refused(method, params).await;
         assert!(code == -32000 && words.starts_with("the transactions of block 2 are not known"), "{method}: {words}");
@@ -228,6 +237,29 @@ async fn transactions_that_this_node_never_saw_are_not_said_to_be_none() {
     let status = rig.ask("rollup_transactionStatus", json!([sent])).await;
     assert_eq!((&status["status"], &status["reason"]), (&json!("dropped"), &json!("nonceUsed")));
     assert!(status["message"].as_str().unwrap().contains("nonce 0 was used"), "{status}");
+}
+
+/// Who asks for the fees of more blocks than are known gets those of the newest ones, as of a node that has forgotten older blocks.
+#[tokio::test]
+async fn fees_are_told_of_known_blocks_alone() {
+    let mut rig = Rig::with_alice().await;
+    rig.send(&to_bob(0, 5)).await;
+    let block = rig.close().await;
+    rig.land_unseen(block).await;
+    rig.send(&to_bob(1, 5)).await;
+    rig.close().await;
+    for (newest, oldest, paid) in [("latest", "0x3", vec![PRICE]), ("0x1", "0x0", vec![0, 0])] {
+        let history = rig.ask("eth_feeHistory", json!(["0x5", newest, [50]])).await;
+        let rewards: Vec<[U256; 1]> = paid.into_iter().map(|price| [U256::from(price)]).collect();
+        assert_eq!((&history["oldestBlock"], &history["reward"]), (&json!(oldest), &json!(rewards)));
+        for (field, further) in
+            [("gasUsedRatio", 0), ("blobGasUsedRatio", 0), ("baseFeePerGas", 1), ("baseFeePerBlobGas", 1)]
+        {
+            assert_eq!(history[field].as_array().unwrap().len(), rewards.len() + further, "{field}");
+        }
+    }
+    let (code, words) = rig.refused("eth_feeHistory", json!(["0x1", "0x2"])).await;
+    assert!(code == -32000 && words.starts_with("the transactions of block 2 are not known"), "{words}");
 }
 
 /// As many reasons are remembered as the operator's flag says.

@@ -15,7 +15,9 @@ sol! {
     function approve(address spender, uint256 amount) external returns (bool);
     function transfer(address to, uint256 amount) external returns (bool);
     function transferFrom(address from, address to, uint256 amount) external returns (bool);
+    function name() external view returns (string);
     function symbol() external view returns (string);
+    function decimals() external view returns (uint8);
     function totalSupply() external view returns (uint256);
     function withdrawETH(address to) external payable;
     function withdraw(address token, address to, uint256 amount) external;
@@ -110,6 +112,8 @@ async fn operations_are_simulated_and_their_gas_is_what_they_take() {
 async fn what_the_rules_refuse_is_refused_with_their_reason() {
     let rig = Rig::with_alice().await;
     let ether = json!(U256::from(ETHER));
+    let withdrawn = |to, amount: u64| data(withdrawCall { token: TOKEN, to, amount: U256::from(amount) });
+    let withdrawn_ether = |to| data(withdrawETHCall { to });
     for (call, words) in [
         (json!({ "from": BOB, "to": ALICE }), "has no account here"),
         (json!({ "from": ALICE, "to": BOB, "value": U256::from(ETHER + 1) }), "insufficient funds"),
@@ -124,6 +128,19 @@ async fn what_the_rules_refuse_is_refused_with_their_reason() {
             json!({ "to": TOKEN, "data": data(transferCall { to: Address::ZERO, amount: U256::from(1) }) }),
             "takes no transfers",
         ),
+        (
+            json!({ "to": BRIDGE, "value": "0x1", "data": withdrawn_ether(Address::ZERO) }),
+            "nobody has the zero address",
+        ),
+        (json!({ "to": BRIDGE, "data": withdrawn(Address::ZERO, 1) }), "nobody has the zero address"),
+        (json!({ "to": BRIDGE, "data": withdrawn_ether(BOB) }), "a withdrawal of 0 is never paid out"),
+        (json!({ "to": BRIDGE, "data": withdrawn(BOB, 0) }), "a withdrawal of 0 is never paid out"),
+        (
+            json!({ "to": BRIDGE, "value": "0x1", "data": withdrawn_ether(chain().bridge) }),
+            "is the chain's Bridge on L1",
+        ),
+        (json!({ "to": BRIDGE, "data": withdrawn(chain().inbox, 1) }), "is the chain's Inbox on L1"),
+        (json!({ "to": BRIDGE, "data": withdrawn(chain().settlement, 1) }), "is the chain's ValiditySettlement on L1"),
         (json!({ "to": BRIDGE, "value": "0x1" }), "no such function"),
         (json!({ "to": TOKEN, "value": "0x1", "data": units(1) }), "takes no ether"),
         (json!({ "to": BOB, "value": "0x100000000000000000000000000000000" }), "below 2^128"),
@@ -175,6 +192,7 @@ async fn no_field_of_a_call_is_ignored() {
     };
     let list = json!([{ "address": BOB, "storageKeys": [] }]);
     let override_of_alice = json!({ ALICE.to_string(): { "balance": "0x1" } });
+    let withdrawal = json!({ "to": BRIDGE, "value": "0x1", "data": data(withdrawETHCall { to: BOB }) });
     for (params, code, words) in [
         (with("accessList", list), -32000, "access lists mean nothing here"),
         (with("blobVersionedHashes", json!([B256::ZERO])), -32000, "blobs mean nothing here"),
@@ -187,6 +205,9 @@ async fn no_field_of_a_call_is_ignored() {
         (json!([{ "to": BOB }, "latest", override_of_alice]), -32602, "cannot override accounts"),
         (json!([{ "to": BOB }, "latest", {}, { "time": "0x1" }]), -32602, "cannot override the block"),
         (json!([{ "to": BOB, "value": "0x1" }, "0x9"]), -32000, "header not found"),
+        // One that reads nothing of the state.
+        (json!([withdrawal, "0x9"]), -32000, "header not found"),
+        (json!([withdrawal, "0x0"]), -32000, "the state after block 0 is not kept"),
         (json!([]), -32602, "missing value"),
         (json!(["call"]), -32602, "a call"),
         (json!([{ "to": BOB }, "latest", {}, {}, 1]), -32602, "too many arguments"),
@@ -197,4 +218,42 @@ async fn no_field_of_a_call_is_ignored() {
         }
     }
     assert_eq!(rig.ask("eth_call", json!([{ "to": BOB }, "latest", {}, {}])).await, "0x", "overrides of nothing");
+}
+
+/// Blocks 0 and 1 are there, and the state after block 1 alone.
+#[tokio::test]
+async fn no_field_of_a_read_is_ignored() {
+    let rig = Rig::with_alice().await;
+    for (to, input, is_of_state) in [
+        (json!(TOKEN), data(balanceOfCall { account: ALICE }), true),
+        (json!(TOKEN), data(totalSupplyCall {}), true),
+        (json!(TOKEN), data(allowanceCall { owner: ALICE, spender: BOB }), false),
+        (json!(TOKEN), data(nameCall {}), false),
+        (json!(TOKEN), data(symbolCall {}), false),
+        (json!(TOKEN), data(decimalsCall {}), false),
+        (json!(BRIDGE), data(l1BridgeCall {}), false),
+        (json!(BRIDGE), data(l1TokenOfCall { token: TOKEN }), false),
+        (json!(BRIDGE), data(bridgedTokenCall { token: TOKEN }), false),
+    ] {
+        let call = json!({ "to": to, "data": input });
+        for block in [json!("0x9"), json!({ "blockHash": B256::repeat_byte(1) })] {
+            let found = rig.refused("eth_call", json!([call, block])).await;
+            assert_eq!(found, (-32000, "header not found".into()), "{call} at {block}");
+        }
+        let old = rig.try_ask("eth_call", json!([call, "0x0"])).await;
+        let is_refused = matches!(&old, Err((-32000, words)) if words.contains("the state after block 0 is not kept"));
+        assert_eq!(is_refused, is_of_state, "{call}: {old:?}");
+        let mut with_ether = call.clone();
+        with_ether["value"] = json!("0x1");
+        let (code, words) = rig.refused("eth_call", json!([with_ether, "latest"])).await;
+        assert!(code == -32000 && words.contains("takes no ether"), "{call}: {words}");
+        // A read takes no gas, whoever asks and whatever he offers for it.
+        let mut with_terms = call.clone();
+        let price = json!(U256::from(u128::MAX));
+        for (field, value) in [("from", json!(BOB)), ("gas", json!("0x0")), ("gasPrice", price)] {
+            with_terms[field] = value;
+        }
+        let [plain, termed] = [call, with_terms].map(|call| rig.try_ask("eth_call", json!([call, "latest"])));
+        assert_eq!(termed.await, plain.await, "{input}");
+    }
 }

@@ -3,15 +3,19 @@
 use alloy::{
     consensus::{SignableTransaction, TxEip1559, TxLegacy},
     eips::eip2718::Encodable2718,
-    primitives::{B256, Bytes, Signature, U256},
+    primitives::{Address, B256, Bytes, Signature, U256},
 };
 use serde_json::{Value, json};
 use tandem_payments::{
+    data::Message,
     eddsa::{SecretKey, SessionTransaction},
+    leaf::Key,
     operation::{Call, Operation},
 };
 
-use crate::rig::{ALICE, BOB, ETHER, PRICE, Rig, TOKEN, TRANSFER_GAS, chain, key, operation, quantity, signed, to_bob};
+use crate::rig::{
+    ALICE, BOB, ETHER, PRICE, Rig, TOKEN, TRANSFER_GAS, chain, deposit, key, operation, quantity, signed, to_bob,
+};
 
 #[tokio::test]
 async fn a_transfer_is_followed_from_the_wallet_to_l1() {
@@ -206,6 +210,44 @@ async fn messages_of_l1_are_transactions_of_their_own_type() {
         );
     }
     assert_eq!(rig.ask("eth_getRawTransactionByHash", json!([ether["hash"]])).await, Value::Null, "nobody sent it");
+}
+
+/// Whoever knows deposits by their type books what is minted.
+#[tokio::test]
+async fn nothing_is_minted_but_ether_that_was_credited() {
+    let mut rig = Rig::with_alice().await;
+    let forced = |token| Message::Forced { key: Key { address: ALICE, token } };
+    let (ether, most) = (Address::ZERO, u128::MAX);
+    rig.l1(vec![
+        deposit(ether, 5),
+        // More than a balance has room for.
+        deposit(ether, most),
+        deposit(TOKEN, 5),
+        forced(ether),
+        forced(TOKEN),
+        // Of nothing, by now.
+        forced(ether),
+    ])
+    .await;
+    let block = rig.close().await;
+    let whole = rig.ask("eth_getBlockByHash", json!([block.hash, true])).await;
+    let receipts = rig.ask("eth_getBlockReceipts", json!([block.hash])).await;
+    let expected = [
+        ("deposit", 5, 5_u128, "0x1", None),
+        ("deposit", most, 0, "0x0", Some(most)),
+        ("deposit", 0, 0, "0x1", None),
+        ("forcedWithdrawal", 0, 0, "0x1", Some(ETHER + 5)),
+        ("forcedWithdrawal", 0, 0, "0x1", Some(1_005)),
+        ("forcedWithdrawal", 0, 0, "0x0", None),
+    ];
+    assert_eq!(whole["transactions"].as_array().unwrap().len(), expected.len());
+    for (index, (operation, value, mint, status, withdrawn)) in expected.into_iter().enumerate() {
+        let (shown, receipt) = (&whole["transactions"][index], &receipts[index]);
+        assert_eq!((&shown["operation"], &receipt["status"]), (&json!(operation), &json!(status)), "{index}");
+        assert_eq!(shown["value"], json!(U256::from(value)), "{index}");
+        assert_eq!(shown["mint"], json!(U256::from(mint)), "{index}");
+        assert_eq!(receipt["withdrawal"]["amount"], json!(withdrawn.map(U256::from)), "{index}");
+    }
 }
 
 /// Why bytes are not taken.

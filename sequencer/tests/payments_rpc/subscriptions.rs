@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use alloy::{
     network::{AnyNetwork, TransactionResponse},
-    primitives::{B256, U256},
+    primitives::{B256, Bloom, U256},
     providers::{Provider, ProviderBuilder, WsConnect},
     rpc::types::Filter,
 };
@@ -48,6 +48,23 @@ async fn a_wallet_library_follows_heads_logs_and_arrivals() {
     let gone = soon("a log", logs.next()).await.unwrap();
     assert_eq!((gone.transaction_hash, gone.removed), (Some(token), true));
     assert_eq!(soon("a head", heads.next()).await.unwrap().hash, other.hash);
+}
+
+/// Whoever reads logs where a head's bloom has them is not led past those of a block that this node never saw.
+#[tokio::test]
+async fn a_head_says_that_its_transactions_are_not_known() {
+    let mut rig = Rig::with_alice().await;
+    let provider = ProviderBuilder::new().connect_ws(WsConnect::new(rig.ws_url())).await.unwrap();
+    let mut heads = provider.subscribe::<_, Value>(("newHeads",)).await.unwrap().into_stream();
+    rig.send(&to_bob(0, 5)).await;
+    let block = rig.close().await;
+    let known = soon("a head", heads.next()).await.unwrap();
+    assert_eq!((&known["hash"], &known["transactionsUnknown"]), (&json!(block.hash), &Value::Null));
+    assert_eq!(known["logsBloom"], json!(Bloom::ZERO));
+    let other = rig.land_unseen(block).await;
+    let unknown = soon("a head", heads.next()).await.unwrap();
+    assert_eq!((&unknown["hash"], &unknown["transactionsUnknown"]), (&json!(other.hash), &json!(true)));
+    assert_eq!(unknown["logsBloom"], json!(Bloom::repeat_byte(0xff)));
 }
 
 #[tokio::test]

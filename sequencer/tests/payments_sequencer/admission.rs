@@ -90,6 +90,36 @@ async fn whoever_cannot_be_served_is_refused_with_the_reason() {
     assert_eq!(rig.balance(3, Moment::Latest), 0, "no batch has closed");
 }
 
+/// Tests L1-MSG-7: what L1 reverts, or pays to a contract that does nothing with it, would be proven and settled, and lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn withdrawals_that_nobody_would_have_are_refused() {
+    let (rig, _l1, _directory) = rig(config()).await;
+    let chain = chain();
+    let own = |to, contract| (to, 1, NotAdmitted::OwnPayee { to, contract });
+    for (recipient, amount, expected) in [
+        (Address::ZERO, 1, NotAdmitted::ZeroPayee),
+        (user(3), 0, NotAdmitted::NothingToPay),
+        own(chain.bridge, "Bridge"),
+        own(chain.inbox, "Inbox"),
+        own(chain.settlement, "ValiditySettlement"),
+    ] {
+        for call in [Call::WithdrawEth { recipient, amount }, Call::WithdrawToken { token: TOKEN, recipient, amount }] {
+            assert_eq!(rig.send(&signed(1, operation(1, 0, call))).await, Err(expected), "{call:?}");
+        }
+    }
+    assert!(rig.store.journal().unwrap().is_empty(), "nothing is kept of them");
+    // Others are paid. On the chain itself a transfer of 0 is one like any other, and so is one to the address that the bridge has on L1.
+    let recipient = user(3);
+    for (nonce, call) in (0..).zip([
+        Call::WithdrawEth { recipient, amount: 1 },
+        Call::WithdrawToken { token: TOKEN, recipient, amount: 1 },
+        transfer(3, 0),
+        Call::Transfer { recipient: chain.bridge, amount: 1 },
+    ]) {
+        rig.send(&signed(1, operation(1, nonce, call))).await.unwrap();
+    }
+}
+
 /// What is no transaction never reaches the engine.
 #[test]
 fn bytes_that_are_no_transaction_are_refused() {

@@ -82,7 +82,7 @@ impl Engine {
         if expiry < now {
             return Err(NotAdmitted::Expired { expiry, now });
         }
-        NotAdmitted::check_recipient(&call)?;
+        NotAdmitted::check_call(&self.chain, &call)?;
         let creates = self.creates(signed);
         if creates && self.state().is_full() {
             return Err(NotAdmitted::TreeFull);

@@ -1,6 +1,7 @@
 //! Why an operation is not admitted, in the words that wallets know.
 
 use alloy::primitives::Address;
+use tandem_chain::ChainConfig;
 use tandem_payments::{
     ethereum::{ACCOUNTS, BRIDGE},
     operation::Call,
@@ -118,6 +119,20 @@ pub enum NotAdmitted {
         /// Who would receive it.
         to: Address,
     },
+    /// L1 pays nothing to the zero address: what is withdrawn to it stays with the bridge.
+    #[error("nobody has the zero address: name whom L1 is to pay")]
+    ZeroPayee,
+    /// No contract of the chain's own takes ether on L1, or gives tokens away, or names another payee.
+    #[error("{to} is the chain's {contract} on L1: what is withdrawn to it is lost, name another recipient")]
+    OwnPayee {
+        /// Who would be paid.
+        to: Address,
+        /// The contract's name.
+        contract: &'static str,
+    },
+    /// L1 pays out no withdrawal of nothing.
+    #[error("a withdrawal of 0 is never paid out on L1: withdraw more than that")]
+    NothingToPay,
     /// The state has no room for a further account.
     #[error("the chain has no room for further accounts")]
     TreeFull,
@@ -127,15 +142,30 @@ pub enum NotAdmitted {
 }
 
 impl NotAdmitted {
-    /// Refuses a call that credits an address for which nobody signs, with ether or with a token.
-    pub fn check_recipient(call: &Call) -> Result<(), Self> {
+    /// Refuses a call with whose money nobody could do anything: one that credits an address for which nobody signs, and a withdrawal that L1 does not pay out (PAY-CLAIM),
+    /// or pays to a contract of the chain's own that the configuration names (L1-MSG-7). Twins: `check_payee` of `tandem`, `send` of the SDK.
+    pub fn check_call(chain: &ChainConfig, call: &Call) -> Result<(), Self> {
         match *call {
-            Call::Transfer { recipient: to, .. } | Call::TokenTransfer { recipient: to, .. }
-                if [BRIDGE, ACCOUNTS, Address::ZERO].contains(&to) =>
-            {
-                Err(Self::BadRecipient { to })
+            Call::Transfer { recipient: to, .. } | Call::TokenTransfer { recipient: to, .. } => {
+                let is_nobodys = [BRIDGE, ACCOUNTS, Address::ZERO].contains(&to);
+                if is_nobodys { Err(Self::BadRecipient { to }) } else { Ok(()) }
             }
-            _ => Ok(()),
+            Call::WithdrawEth { amount: 0, .. } | Call::WithdrawToken { amount: 0, .. } => Err(Self::NothingToPay),
+            Call::WithdrawEth { recipient, .. } | Call::WithdrawToken { recipient, .. } => {
+                Self::check_payee(chain, recipient)
+            }
+            Call::SetSession { .. } => Ok(()),
+        }
+    }
+
+    fn check_payee(chain: &ChainConfig, to: Address) -> Result<(), Self> {
+        if to.is_zero() {
+            return Err(Self::ZeroPayee);
+        }
+        let own = [("Bridge", chain.bridge), ("Inbox", chain.inbox), ("ValiditySettlement", chain.settlement)];
+        match own.into_iter().find(|(_, address)| *address == to) {
+            Some((contract, _)) => Err(Self::OwnPayee { to, contract }),
+            None => Ok(()),
         }
     }
 }

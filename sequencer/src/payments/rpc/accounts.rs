@@ -34,10 +34,8 @@ pub fn nonce(context: &PaymentsContext, params: &Params) -> Result<Value, RpcErr
 /// key is an account and no token: the key was set by itself, on L1, and wallets look at the code of everybody whom they pay.
 pub async fn code(context: &PaymentsContext, params: &Params) -> Result<Value, RpcError> {
     let account: Address = params.required(0, "an address")?;
-    if let Some(id) = params.block(1)? {
-        // What stands here does so at every block that there is.
-        context.number(id)?.ok_or(RpcError::UnknownBlock)?;
-    }
+    // What stands here does so at every block that there is.
+    context.check_block(params.block(1)?)?;
     let leaf = context.records.leaf(Key::eth(account), Moment::Pending);
     let signs = leaf.is_some_and(|leaf| !integer(leaf.session_hash).is_zero());
     let is_called = account == BRIDGE || account == ACCOUNTS || !signs && context.tokens.is_token(account).await?;
@@ -48,9 +46,7 @@ pub async fn code(context: &PaymentsContext, params: &Params) -> Result<Value, R
 pub fn storage_at(context: &PaymentsContext, params: &Params) -> Result<Value, RpcError> {
     let _: Address = params.required(0, "an address")?;
     let Slot(_) = params.required(1, "a storage slot")?;
-    if let Some(id) = params.block(2)? {
-        context.number(id)?.ok_or(RpcError::UnknownBlock)?;
-    }
+    context.check_block(params.block(2)?)?;
     json::value(&B256::ZERO)
 }
 

@@ -1,7 +1,8 @@
 //! `eth_call` and `eth_estimateGas`: reads of tokens and of the bridge, and operations as the rules would take them now (PAY-PREDEPLOY, PAY-GAS). Nothing else can be
 //! called, since there are no contracts.
 //!
-//! Adversarial: every field of a call. Each is used, or refused; none is ignored but a type and a nonce, which change nothing that is asked.
+//! Adversarial: every field of a call. Each is used, or refused; none is ignored but a type and a nonce, which change nothing that is asked. A read takes no gas, so that any
+//! limit is enough for it and no price too high, and it gives everybody the same answer.
 
 use alloy::{
     eips::BlockId,
@@ -124,6 +125,7 @@ fn answer(context: &PaymentsContext, asked: &Asked) -> Result<Answer, RpcError> 
     if to == BRIDGE
         && let Ok(read) = Bridge::BridgeCalls::abi_decode_validate(&asked.input)
     {
+        check_read(context, asked)?;
         // A token has the same address here as on L1.
         return known(match read {
             Bridge::BridgeCalls::l1Bridge(_) => context.chain.bridge.abi_encode(),
@@ -133,6 +135,7 @@ fn answer(context: &PaymentsContext, asked: &Asked) -> Result<Answer, RpcError> 
     }
     let is_token = ![BRIDGE, ACCOUNTS, Address::ZERO].contains(&to);
     if is_token && let Ok(read) = Erc20Calls::abi_decode_validate(&asked.input) {
+        check_read(context, asked)?;
         return Ok(match read {
             Erc20Calls::balanceOf(read) => {
                 let key = Key { address: read.account, token: to };
@@ -141,7 +144,10 @@ fn answer(context: &PaymentsContext, asked: &Asked) -> Result<Answer, RpcError> 
             }
             // Nobody moves what is another's.
             Erc20Calls::allowance(_) => Answer::Known(U256::ZERO.abi_encode().into()),
-            Erc20Calls::totalSupply(_) => Answer::Escrow(to),
+            Erc20Calls::totalSupply(_) => {
+                context.moment(asked.block.unwrap_or_default())?;
+                Answer::Escrow(to)
+            }
             Erc20Calls::name(_) => Answer::Constant(to, Erc20::nameCall::SELECTOR),
             Erc20Calls::symbol(_) => Answer::Constant(to, Erc20::symbolCall::SELECTOR),
             Erc20Calls::decimals(_) => Answer::Constant(to, Erc20::decimalsCall::SELECTOR),
@@ -155,6 +161,14 @@ fn answer(context: &PaymentsContext, asked: &Asked) -> Result<Answer, RpcError> 
     })
 }
 
+/// Refuses a read that brings ether, and one at a block that there is not.
+fn check_read(context: &PaymentsContext, asked: &Asked) -> Result<(), RpcError> {
+    if !asked.value.is_zero() {
+        return Err(Refusal::from(NotAnOperation::Value).into());
+    }
+    context.check_block(asked.block)
+}
+
 /// The operation that a call is.
 fn operation(asked: &Asked) -> Result<Call, Refusal> {
     Ok(ethereum::call(asked.to, asked.value, &asked.input)?)
@@ -162,7 +176,9 @@ fn operation(asked: &Asked) -> Result<Call, Refusal> {
 
 /// The gas of an operation that the rules would take now, whoever signed it. A sender that is not named has everything.
 fn simulate(context: &PaymentsContext, asked: &Asked, call: Call) -> Result<u64, RpcError> {
-    NotAdmitted::check_recipient(&call).map_err(Refusal::from)?;
+    NotAdmitted::check_call(&context.chain, &call).map_err(Refusal::from)?;
+    // Some operations read no leaf.
+    context.moment(asked.block.unwrap_or_default())?;
     let leaf = |key| context.at(asked.block, |records, moment| records.leaf(key, moment));
     let (credited, wei, units) = match call {
         Call::Transfer { recipient, amount } => (Some(Key::eth(recipient)), amount, None),

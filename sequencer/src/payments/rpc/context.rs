@@ -125,6 +125,14 @@ impl PaymentsContext {
         })
     }
 
+    /// Refuses a block that there is not.
+    pub(super) fn check_block(&self, id: Option<BlockId>) -> Result<(), RpcError> {
+        match id {
+            Some(id) => self.number(id)?.map(|_| ()).ok_or(RpcError::UnknownBlock),
+            None => Ok(()),
+        }
+    }
+
     /// A block of the chain. The chain's beginning is no batch, but a block that holds nothing.
     pub(super) fn block(&self, number: u64) -> Result<Option<Arc<Block>>, RpcError> {
         match number {
@@ -167,7 +175,7 @@ impl PaymentsContext {
     }
 
     /// The kept state that a block id means.
-    fn moment(&self, id: BlockId) -> Result<Moment, RpcError> {
+    pub(super) fn moment(&self, id: BlockId) -> Result<Moment, RpcError> {
         match id {
             BlockId::Number(BlockNumberOrTag::Pending) => return Ok(Moment::Pending),
             BlockId::Number(BlockNumberOrTag::Latest) => return Ok(Moment::Latest),

@@ -14,7 +14,7 @@ use crate::payments::records::{Origin, Transaction};
 pub struct Form {
     /// What is called, or who receives.
     pub to: Address,
-    /// Ether that it moves, in wei.
+    /// Ether that it moves, in wei; of a message what was deposited.
     pub value: U256,
     /// Call data; of a message its record.
     pub input: Bytes,
@@ -30,7 +30,9 @@ impl Form {
             Self { to, value, input: selector.into_iter().chain(words).collect() }
         };
         if let Origin::Message { record, .. } = &transaction.origin {
-            let value = if token.is_zero() { amount } else { U256::ZERO };
+            // What a forced withdrawal takes away reaches nobody here: its receipt tells of it.
+            let is_ether = token.is_zero() && transaction.kind() == Some(Kind::Deposit);
+            let value = if is_ether { amount } else { U256::ZERO };
             return Self { to, value, input: record.clone() };
         }
         match transaction.kind() {
@@ -84,5 +86,8 @@ mod tests {
         assert_eq!((ether.to, ether.value, ether.input.len()), (Address::repeat_byte(0xa1), U256::from(5), 62));
         let token = Form::of(&of_message(0, &Message::Deposit { key: key(Address::repeat_byte(0x70)), amount: 5 }));
         assert_eq!(token.value, U256::ZERO);
+        let forced = of_message(0, &Message::Forced { key: key(Address::ZERO) });
+        let forced = Form::of(&Transaction { amount: 5, took_effect: true, ..forced });
+        assert_eq!((forced.to, forced.value), (Address::repeat_byte(0xa1), U256::ZERO), "it leaves");
     }
 }

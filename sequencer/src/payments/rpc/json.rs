@@ -70,7 +70,7 @@ pub fn block(block: &Block, chain: Shown, full: bool) -> Result<Value, RpcError>
     let transactions = transactions(block);
     let bytes: usize = transactions.iter().map(|transaction| posted(transaction).len()).sum();
     let header = header_of(block, chain.gas_limit);
-    let mut object = show(block.hash, &header, Some(header.length().saturating_add(bytes)))?;
+    let mut object = show(block, &header, Some(header.length().saturating_add(bytes)))?;
     let shown = transactions.iter().enumerate().map(|(index, item)| match full {
         true => transaction(item, chain.chain_id, Some(Place::of(block, index))),
         false => Ok(json!(item.hash)),
@@ -78,26 +78,29 @@ pub fn block(block: &Block, chain: Shown, full: bool) -> Result<Value, RpcError>
     object["transactions"] = shown.collect::<Result<_, _>>()?;
     object["uncles"] = json!([]);
     object["withdrawals"] = json!([]);
+    Ok(object)
+}
+
+/// A block without what it holds.
+pub fn header(block: &Block, chain: Shown) -> Result<Value, RpcError> {
+    show(block, &header_of(block, chain.gas_limit), None)
+}
+
+/// A block's header, which says so if what the block holds is not known.
+fn show(block: &Block, header: &Header, size_bytes: Option<usize>) -> Result<Value, RpcError> {
+    let size = size_bytes.map(U256::from);
+    let mut object = value(&RpcHeader { hash: block.hash, inner: header.clone(), total_difficulty: None, size })?;
     if block.transactions.is_none() {
         object["transactionsUnknown"] = true.into();
     }
     Ok(object)
 }
 
-/// A block without what it holds.
-pub fn header(block: &Block, chain: Shown) -> Result<Value, RpcError> {
-    show(block.hash, &header_of(block, chain.gas_limit), None)
-}
-
-fn show(hash: B256, header: &Header, size_bytes: Option<usize>) -> Result<Value, RpcError> {
-    let size = size_bytes.map(U256::from);
-    value(&RpcHeader { hash, inner: header.clone(), total_difficulty: None, size })
-}
-
-/// The bloom of a block's logs.
+/// The bloom of a block's logs. All ones if they are not known: a bloom may name logs that are not there, and never hides one that is.
 pub fn bloom(block: &Block) -> Bloom {
+    let Some(transactions) = &block.transactions else { return Bloom::repeat_byte(0xff) };
     let mut bloom = Bloom::ZERO;
-    transactions(block).iter().filter_map(log_of).for_each(|log| bloom.accrue_log(&log));
+    transactions.iter().filter_map(log_of).for_each(|log| bloom.accrue_log(&log));
     bloom
 }
 
@@ -108,7 +111,7 @@ pub fn gas_limit(circuits: &Circuits) -> u64 {
     slots.saturating_mul(Kind::WithdrawToken.gas())
 }
 
-/// The gas that a block's operations were charged for.
+/// The gas that a block's operations were charged for. Zero if they are not known, since L1 does not tell it: the least that it can be.
 pub fn gas_used(block: &Block) -> u64 {
     transactions(block).iter().fold(0, |sum, transaction| sum.saturating_add(transaction.gas))
 }
@@ -177,7 +180,7 @@ pub fn transaction(transaction: &Transaction, chain_id: u64, place: Option<Place
         Origin::Message { index, .. } => json!({
             "type": quantity(MESSAGE_TYPE)?,
             "sourceHash": transaction.hash,
-            "mint": value,
+            "mint": minted(transaction),
             "isSystemTx": false,
             "nonce": "0x0",
             "gas": "0x0",
@@ -199,6 +202,12 @@ pub fn transaction(transaction: &Transaction, chain_id: u64, place: Option<Place
     object["blockTimestamp"] = json!(place.map(|place| U256::from(place.block_timestamp)));
     object["transactionIndex"] = json!(place.map(|place| U256::from(place.index)));
     Ok(object)
+}
+
+/// The ether that a message brought, in wei: that of a deposit that was credited. One that was refunded brought none, and a forced withdrawal takes some away.
+fn minted(transaction: &Transaction) -> U256 {
+    let is_deposit = transaction.token.is_zero() && transaction.kind() == Some(Kind::Deposit);
+    if is_deposit && transaction.took_effect { U256::from(transaction.amount) } else { U256::ZERO }
 }
 
 /// What a transaction does, in a word.

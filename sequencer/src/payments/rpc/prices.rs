@@ -14,6 +14,8 @@ pub fn gas_price(context: &PaymentsContext) -> Result<Value, RpcError> {
     json::quantity(context.config.gas_price)
 }
 
+/// Fees of blocks up to the newest one that is asked for. A block whose transactions are not known ends them: like other nodes' this answer may begin later than it was asked
+/// to, and `oldestBlock` says where. It is an error if the newest is such a block, of which nothing could be told.
 pub fn fee_history(context: &PaymentsContext, params: &Params) -> Result<Value, RpcError> {
     let count: U64 = params.required(0, "a number of blocks")?;
     let newest = params.required_number_or_tag(1)?;
@@ -28,12 +30,20 @@ pub fn fee_history(context: &PaymentsContext, params: &Params) -> Result<Value, 
     for number in oldest..end {
         context.turns.check_time()?;
         let block = context.block(number)?.ok_or(RpcError::UnknownBlock)?;
+        if block.transactions.is_none() {
+            history = FeeHistory { oldest_block: number.saturating_add(1), ..Default::default() };
+            rewards.clear();
+            continue;
+        }
         history.base_fee_per_gas.push(0);
         let used = json::gas_used(&block);
         history.gas_used_ratio.push(used as f64 / limit.max(used) as f64);
         history.base_fee_per_blob_gas.push(1);
         history.blob_gas_used_ratio.push(0.0);
         rewards.push(percentiles::tips(paid(&block), &wanted));
+    }
+    if history.oldest_block == end {
+        return Err(RpcError::TransactionsUnknown { number: newest });
     }
     history.base_fee_per_gas.push(0);
     history.base_fee_per_blob_gas.push(1);

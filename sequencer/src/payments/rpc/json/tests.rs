@@ -129,6 +129,20 @@ fn a_block_of_unknown_transactions_has_not_the_root_of_none() {
     assert_eq!((&unknown["transactionsRoot"], &unknown["transactionsUnknown"]), (&json!(B256::ZERO), &json!(true)));
 }
 
+/// A client that trusts blooms passes over a block whose bloom does not have what it looks for.
+#[test]
+fn a_bloom_of_unknown_logs_denies_none() {
+    let (none, unknown) = (block(Some(Vec::new())), block(None));
+    let log = log_of(&transfer(Address::repeat_byte(0x70))).unwrap();
+    let denies = |block| !bloom(block).contains_raw_log(log.address, log.topics());
+    assert_eq!((denies(&none), denies(&unknown)), (true, false));
+    for (block, blooms, flag) in [(&none, Bloom::ZERO, Value::Null), (&unknown, bloom(&unknown), json!(true))] {
+        for shown in [header(block, SHOWN).unwrap(), super::block(block, SHOWN, false).unwrap()] {
+            assert_eq!((&shown["logsBloom"], &shown["transactionsUnknown"]), (&json!(blooms), &flag));
+        }
+    }
+}
+
 /// A batch of huge chunks holds more than one of large ones, and one that is left from before a change of circuits more than one of now.
 #[test]
 fn no_block_uses_more_than_its_limit() {
