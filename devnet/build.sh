@@ -7,7 +7,7 @@ target=${CARGO_TARGET_DIR:-target}
 if [ -x "$target/debug/tandem-devnet" ]; then
   echo "building the devnet: seconds if little has changed" >&2
 else
-  echo "building the devnet: the first time takes some 15 minutes on two cores, a third of it RocksDB; later seconds" >&2
+  echo "building the devnet: the first time takes some 15 minutes on two cores, a quarter of it RocksDB; later seconds" >&2
 fi
 devnet/install.sh devnet
 

@@ -12,8 +12,8 @@ use std::{
     process::Command,
 };
 
-/// Modules that need each other and may, with the reason. What is in the fraud-proof program is not moved for order's sake.
-const EXCEPTIONS: [(&str, &[&str], &str); 5] = [
+/// Modules that need each other and may, with the reason. All of them are in the fraud-proof program, in which nothing is moved for order's sake.
+const EXCEPTIONS: [(&str, &[&str], &str); 3] = [
     (
         "chain",
         &["config", "epoch::limits"],
@@ -29,12 +29,6 @@ const EXCEPTIONS: [(&str, &[&str], &str); 5] = [
         &["payload::decode", "payload::encode", "payload::weight"],
         "one format, both ways, and what it may weigh",
     ),
-    (
-        "chain/payments",
-        &["poseidon", "poseidon::grain", "poseidon::parameters"],
-        "constants are made for so many rounds, and the rounds take the constants",
-    ),
-    ("chain/vm", &["reference", "reference::witness"], "a step's witness is made of what the machine saw it touch"),
 ];
 
 type Module = Vec<String>;

@@ -1,7 +1,8 @@
 //! Licences, bans and sources of everything that is linked, by the lists of `deny.toml`. cargo-deny judges more closely and runs where it is
-//! installed (`make check`); this runs everywhere, offline. And what is compiled, and tested, of it.
+//! installed (`make check`); this runs everywhere, offline. And what is compiled, and tested, of it, and who of our own depends on whom.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -194,6 +195,67 @@ fn the_rulebook_depends_on_nothing_of_ours_outside_it() {
         }
     }
     assert_eq!(checked, rulebook.len());
+}
+
+/// Our own packages, named without `tandem-`, and which of them each is built from directly. What its tests alone need does not count.
+fn own_packages() -> BTreeMap<String, BTreeSet<String>> {
+    let own = |name: &Value| name.as_str().unwrap().strip_prefix("tandem-").map(str::to_owned);
+    let metadata = metadata();
+    let mut packages = BTreeMap::new();
+    for package in metadata["packages"].as_array().unwrap() {
+        if let Some(name) = own(&package["name"]) {
+            let dependencies = package["dependencies"].as_array().unwrap().iter();
+            let normal = dependencies.filter(|dependency| dependency["kind"].is_null());
+            packages.insert(name, normal.filter_map(|dependency| own(&dependency["name"])).collect());
+        }
+    }
+    assert!(packages.len() > 15, "only {} packages were found", packages.len());
+    packages
+}
+
+#[test]
+fn the_architecture_tells_what_every_package_depends_on() {
+    let mut packages = own_packages();
+    let guest: toml::Table = toml::from_str(include_str!("../../prover/guest/Cargo.toml")).unwrap();
+    let guest = guest["dependencies"].as_table().unwrap().keys();
+    let guest = guest.filter_map(|name| name.strip_prefix("tandem-")).map(str::to_owned);
+    packages.insert("guest".into(), guest.collect());
+    let mut told = BTreeMap::new();
+    for row in include_str!("../../docs/architecture.md").lines() {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let ["", folder, package, _, needs, ""] = cells[..] else { continue };
+        let named = package.strip_prefix("`tandem-").and_then(|name| name.strip_suffix('`'));
+        let Some(name) = named.or((folder == "`prover/guest`").then_some("guest")) else { continue };
+        let needs: BTreeSet<String> = needs.split(", ").filter(|name| *name != "-").map(str::to_owned).collect();
+        assert_eq!(told.insert(name.to_owned(), needs), None, "{name} stands there twice");
+    }
+    for (name, needs) in &packages {
+        assert_eq!(told.get(name), Some(needs), "{name}: docs/architecture.md, and its manifest");
+    }
+    assert_eq!(told.len(), packages.len(), "docs/architecture.md tells of a package that is none");
+}
+
+/// Everything of ours that a package is built from, directly or through others.
+fn all_needs<'a>(packages: &'a BTreeMap<String, BTreeSet<String>>, name: &'a str) -> BTreeSet<&'a str> {
+    let (mut found, mut open) = (BTreeSet::new(), vec![name]);
+    while let Some(name) = open.pop() {
+        for needed in &packages[name] {
+            if found.insert(needed.as_str()) {
+                open.push(needed);
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn sequencer_and_prover_never_depend_on_each_other() {
+    let packages = own_packages();
+    let (sequencer, prover) = (all_needs(&packages, "sequencer"), all_needs(&packages, "prover"));
+    // The trie is a need of the prover through others alone.
+    assert!(sequencer.contains("chain") && prover.contains("trie"), "{sequencer:?}, {prover:?}");
+    assert!(!sequencer.contains("prover"), "the sequencer depends on {sequencer:?}");
+    assert!(!prover.contains("sequencer"), "the prover depends on {prover:?}");
 }
 
 /// Each crate with the features that it is built with, tests' dependencies counted or not.

@@ -126,10 +126,21 @@ fn every_rule_that_is_cited_exists() {
     }
 }
 
-/// The part of a file that tests: all of it in a folder of tests, else what stands below the code. Tests in files of their own may be named anywhere.
-fn tests<'a>(file: &str, text: &'a str) -> &'a str {
-    let is_test = ["/test/", "/tests/"].iter().any(|folder| file.contains(folder)) || file.ends_with("tests.rs");
-    if is_test { text } else { text.split_once("#[cfg(test)]\nmod tests {").map_or("", |(_, tests)| tests) }
+/// A file's code, and its tests: they are all of it in a folder of tests, else what stands below the code. Tests in files of their own may be named anywhere.
+fn parts<'a>(file: &str, text: &'a str) -> (&'a str, &'a str) {
+    let in_folder = file.starts_with("tests/") || ["/test/", "/tests/"].iter().any(|folder| file.contains(folder));
+    let is_test = in_folder || ["tests.rs", "testing.rs", "properties.rs"].iter().any(|name| file.ends_with(name));
+    if is_test { ("", text) } else { text.split_once("#[cfg(test)]\nmod tests {").unwrap_or((text, "")) }
+}
+
+#[test]
+fn code_and_tests_are_told_apart() {
+    assert_eq!(parts("chain/src/a.rs", "one\n#[cfg(test)]\nmod tests { two }"), ("one\n", " two }"));
+    let in_a_file = "#[cfg(test)]\nmod tests;\none";
+    assert_eq!(parts("chain/src/a.rs", in_a_file), (in_a_file, ""));
+    for file in ["chain/src/a/tests.rs", "chain/tests/a.rs", "sdk/test/a.ts", "tests/src/a.rs"] {
+        assert_eq!(parts(file, "one"), ("", "one"), "{file}");
+    }
 }
 
 #[test]
@@ -138,8 +149,8 @@ fn every_rule_is_cited_by_code_and_by_a_test() {
     let is_code = |file: &str| file != THIS && [".rs", ".sol", ".ts"].iter().any(|ending| file.ends_with(ending));
     let code = repository.texts.iter().filter(|(file, _)| is_code(file));
     let cited = |text: &str| ids_of(text).map(str::to_owned).collect::<Vec<String>>();
-    let by_code: BTreeSet<String> = code.clone().flat_map(|(_, text)| cited(text)).collect();
-    let by_tests: BTreeSet<String> = code.flat_map(|(file, text)| cited(tests(file, text))).collect();
+    let by_code: BTreeSet<String> = code.clone().flat_map(|(file, text)| cited(parts(file, text).0)).collect();
+    let by_tests: BTreeSet<String> = code.flat_map(|(file, text)| cited(parts(file, text).1)).collect();
     let rules: BTreeSet<String> = rules(&repository).into_keys().collect();
     assert_eq!(rules.difference(&by_code).collect::<Vec<_>>(), [""; 0], "rules that no code cites");
     assert_eq!(

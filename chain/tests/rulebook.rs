@@ -109,13 +109,41 @@ fn rules_know_no_io_clock_randomness_or_order_of_hashing() {
     assert_eq!(used.len(), EXCEPTIONS.len(), "an exception that nothing needs");
 }
 
+/// The lints that a crate as a whole denies or forbids, always or but for its tests.
+fn denied(text: &str) -> Vec<String> {
+    let code: String = code(text).split_whitespace().collect();
+    let attributes = code.split("#![").skip(1).filter_map(|rest| rest.split(']').next());
+    let lists = attributes.filter_map(|attribute| {
+        let attribute = attribute.strip_prefix("cfg_attr(not(test),").unwrap_or(attribute);
+        let list = attribute.strip_prefix("deny(").or_else(|| attribute.strip_prefix("forbid("))?;
+        list.split(')').next()
+    });
+    lists.flat_map(|list| list.split(',')).filter(|lint| !lint.is_empty()).map(str::to_owned).collect()
+}
+
+#[test]
+fn lints_are_found_where_they_are_denied() {
+    let text = "#![no_std]\n#![cfg_attr(\n    not(test),\n    deny(\n        clippy::panic,\n        clippy::unwrap_used,\n    )\n)]\n\
+        #![forbid(unsafe_code)]";
+    assert_eq!(denied(text), ["clippy::panic", "clippy::unwrap_used", "unsafe_code"]);
+    for other in [
+        "// #![deny(clippy::panic)]",
+        "#[deny(clippy::panic)]\nmod a;",
+        "#![allow(clippy::panic)]",
+        "#![cfg_attr(test, deny(clippy::panic))]",
+        "#![deny(unsafe_code)]\n#![warn(clippy::panic)]",
+    ] {
+        assert!(!denied(other).contains(&"clippy::panic".to_owned()), "{other}");
+    }
+}
+
 #[test]
 fn what_could_panic_or_overflow_is_denied_in_all_of_the_rulebook() {
     let chain = Path::new(env!("CARGO_MANIFEST_DIR"));
     for package in ["", "trie", "evm", "payments", "vm"] {
-        let text = fs::read_to_string(chain.join(package).join("src/lib.rs")).unwrap();
+        let denied = denied(&fs::read_to_string(chain.join(package).join("src/lib.rs")).unwrap());
         for lint in ["unwrap_used", "expect_used", "panic", "arithmetic_side_effects", "indexing_slicing"] {
-            assert!(text.contains(&format!("clippy::{lint}")), "chain/{package} does not deny clippy::{lint}");
+            assert!(denied.contains(&format!("clippy::{lint}")), "chain/{package} does not deny clippy::{lint}");
         }
     }
 }

@@ -84,20 +84,13 @@ fn dispute_terms(claim_window_s: u32) -> DisputeTerms {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloy::primitives::Bytes;
     use clap::Parser as _;
-    use tandem_l1::deploy::KeySet;
+    use tandem_support::payments::keys;
 
     #[derive(clap::Parser)]
     struct Command {
         #[command(flatten)]
         flags: DevnetFlags,
-    }
-
-    fn keys() -> KeySet {
-        let vectors = include_str!("../../tests/vectors/payments/batch.json");
-        let vectors: serde_json::Value = serde_json::from_str(vectors).unwrap();
-        KeySet::try_from(vectors["keys"].as_str().unwrap().parse::<Bytes>().unwrap()).unwrap()
     }
 
     /// Whatever windows are chosen, the longest that L1 takes among them (L1-NOTICE-1): L1 takes the specification, and its epochs fit the machine.

@@ -21,7 +21,7 @@ flags=(-std=c++20 -O2 -fPIC -ffunction-sections -fdata-sections -w -include cstd
 
 stamp="${sys##*/} $("$cxx" --version | head -n 1) ${flags[*]} $parts"
 if [ -e "$out/librocksdb.a" ] && [ "$(cat "$out/stamp" 2>/dev/null)" = "$stamp" ]; then exit 0; fi
-echo "install: compiling RocksDB, once (about five minutes on two cores)" >&2
+echo "install: compiling RocksDB, once (some four minutes on two cores)" >&2
 
 work=$out/build
 rm -rf "$work" && mkdir -p "$work"

@@ -1,7 +1,8 @@
 //! The prover: what convinces L1 of the chain's state. The proposer claims what derivation from L1 yields; the challenger plays every dispute about
 //! it for the right run. On a payments chain batches come with proofs instead: [`validity`].
 //!
-//! Nothing here talks to the sequencer: a replica inside derives the chain from L1, and only its outputs are claimed and defended.
+//! Proposer and challenger never talk to the sequencer: a replica inside derives the chain from L1, and only its outputs are claimed and defended. Provers of a
+//! payments chain ask the sequencer for closed batches and bring the proofs back to it; what a batch does they derive themselves, on the state that L1 gives.
 
 pub mod challenger;
 pub mod flags;

@@ -5,7 +5,8 @@
 //!                        ^                                             |
 //!                        +---------------- watcher <-------------------+
 //! ```
-//! Every part owns its state and talks through bounded channels; the store is the only thing that several parts read.
+//! Every part owns its state and talks through bounded channels. What several parts read is the store, and what the engine publishes for whoever answers: the head, and
+//! the pool behind a lock (`mempool/view.rs`). A payments chain has parts of its own in [`payments`], and publishes blocks, states and pool likewise (`payments/view.rs`).
 
 pub mod batch;
 pub mod clock;

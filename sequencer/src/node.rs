@@ -101,7 +101,6 @@ pub struct Node {
     cancel: CancellationToken,
     rpc_address: SocketAddr,
     proving_address: Option<SocketAddr>,
-    feed_address: Option<SocketAddr>,
 }
 
 impl Node {
@@ -125,7 +124,6 @@ impl Node {
         let client = connect(&flags, &deployment.chain).await?;
         let (rpc, proving) = (listen(flags.rpc).await?, listen(flags.payments.proving).await?);
         let listeners = Listeners { rpc, proving, feed: feed_listener(&flags).await? };
-        let feed_address = address_of(listeners.feed.as_ref())?;
         let rpc_address = listeners.rpc.local_addr().map_err(NodeError::Rpc)?;
         let proving_address = Some(listeners.proving.local_addr().map_err(NodeError::Rpc)?);
         let mut parts = payments::node::start(flags, deployment, client, listeners, cancel.clone()).await?;
@@ -139,7 +137,7 @@ impl Node {
             }
             outcome
         });
-        Ok(Self { tasks, cancel, rpc_address, proving_address, feed_address })
+        Ok(Self { tasks, cancel, rpc_address, proving_address })
     }
 
     /// An EVM chain.
@@ -162,7 +160,6 @@ impl Node {
         let poster = poster(&flags, &deployment, client, store.clone(), handle.clone(), signals, &readiness).await?;
         let listener = listen(flags.rpc).await?;
         let feed_listener = feed_listener(&flags).await?;
-        let feed_address = address_of(feed_listener.as_ref())?;
         let rpc_address = listener.local_addr().map_err(NodeError::Rpc)?;
         info!(chain_id = chain.l2_chain_id, rpc = %rpc_address, account = %poster.account(), "sequencer started");
 
@@ -185,17 +182,12 @@ impl Node {
             .with_l1_clock(l1_clock);
         let token = cancel.clone();
         tasks.spawn(async move { rpc::serve(listener, context, token).await.map_err(NodeError::Rpc) });
-        Ok(Self { tasks, cancel, rpc_address, proving_address: None, feed_address })
+        Ok(Self { tasks, cancel, rpc_address, proving_address: None })
     }
 
     /// Where provers are served, on a payments chain.
     pub fn proving_address(&self) -> Option<SocketAddr> {
         self.proving_address
-    }
-
-    /// Where the block feed is served, if it is.
-    pub fn feed_address(&self) -> Option<SocketAddr> {
-        self.feed_address
     }
 
     /// Where the RPC listens.
@@ -237,10 +229,6 @@ async fn feed_listener(flags: &SequencerFlags) -> Result<Option<TcpListener>, No
         Some(address) => Ok(Some(listen(address).await?)),
         None => Ok(None),
     }
-}
-
-fn address_of(listener: Option<&TcpListener>) -> Result<Option<SocketAddr>, NodeError> {
-    listener.map(TcpListener::local_addr).transpose().map_err(NodeError::Rpc)
 }
 
 fn reader_config(flags: &SequencerFlags, deployment: &Deployment, readiness: Readiness) -> ReaderConfig {

@@ -1,10 +1,13 @@
-//! What knows the EVM is in `src/evm`: elsewhere only the types that are handed on are named. What knows the payments chain is in `src/payments`, and named nowhere
-//! else. So neither kind of chain depends on the other, and what both share is seen to be shared.
+//! What knows the EVM is in `src/evm`: elsewhere only the types that are handed on are named, and in there nothing names those that call it. What knows the payments
+//! chain is in `src/payments`, and named nowhere else. So neither kind of chain depends on the other, and what both share is seen to be shared.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
+
+/// Parts of the sequencer that nothing in `src/evm` names. They call it; what it reads of the pool, it is handed or finds published.
+const CALLERS: [&str; 3] = ["engine", "poster", "watcher"];
 
 /// Lines outside `src/evm` that may name the EVM, by file: a transaction as it waits, a block as it is handed on, and the process' cryptography.
 const ALLOWED: [(&str, &str); 11] = [
@@ -46,6 +49,17 @@ fn rules() -> Vec<(String, String)> {
     files.into_iter().map(rules).filter(|(name, _)| !name.ends_with("tests.rs")).collect()
 }
 
+/// The lines of a file that are code, without the comments behind them.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    lines.map(|line| line.split(" //").next().unwrap_or_default())
+}
+
+/// Whether a line names one of these as a whole word, in a path or alone.
+fn names(line: &str, any: &[&str]) -> bool {
+    line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| any.contains(&word))
+}
+
 /// Files outside `src/payments` that may name what is in it: the flags, and the node, which starts one kind or the other.
 const PAYMENTS: [&str; 2] = ["config.rs", "node.rs"];
 
@@ -73,7 +87,7 @@ fn the_evm_is_named_where_it_belongs() {
         if name.starts_with("evm/") {
             continue;
         }
-        for line in rules.lines().filter(|line| line.starts_with("use tandem_evm") || line.starts_with("use revm")) {
+        for line in code(&rules).filter(|line| names(line, &["tandem_evm", "revm", "revm_inspectors"])) {
             match ALLOWED.iter().position(|(file, allowed)| *file == name && *allowed == line) {
                 Some(index) => used.push(index),
                 None => found.push(format!("{name}: {line}")),
@@ -82,4 +96,24 @@ fn the_evm_is_named_where_it_belongs() {
     }
     assert!(found.is_empty(), "these belong to src/evm, or hand on too much: {found:#?}");
     assert_eq!(used.len(), ALLOWED.len(), "an exception that nothing needs");
+}
+
+#[test]
+fn the_evm_names_nothing_that_calls_it() {
+    let (mut found, mut inside) = (Vec::new(), 0);
+    for (name, rules) in rules().into_iter().filter(|(name, _)| name.starts_with("evm/")) {
+        inside += 1;
+        found.extend(code(&rules).filter(|line| names(line, &CALLERS)).map(|line| format!("{name}: {line}")));
+    }
+    assert!(inside > 25, "only {inside} files");
+    assert!(found.is_empty(), "what is in src/evm is called, and calls nobody back: {found:#?}");
+}
+
+#[test]
+fn names_are_seen_in_code_and_not_in_comments() {
+    let text = "//! [`tandem_evm::Evm`]\n    tandem_evm::Evm.name(); // as revm says\n    use crate::{\n        engine::Handle,\n";
+    let lines: Vec<&str> = code(text).collect();
+    assert_eq!(lines, ["    tandem_evm::Evm.name();", "    use crate::{", "        engine::Handle,"]);
+    assert!(names(lines[0], &["tandem_evm"]) && names(lines[2], &CALLERS) && names("self.engine.pool()", &CALLERS));
+    assert!(!names(lines[0], &["evm"]) && !names("let engines = 2;", &CALLERS));
 }

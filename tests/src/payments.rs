@@ -6,7 +6,6 @@ use std::{
     convert::Infallible,
     path::PathBuf,
     sync::{LazyLock, Mutex},
-    time::Duration,
 };
 
 use alloy::{
@@ -19,10 +18,7 @@ use alloy::{
     sol_types::{SolCall, SolError, SolEvent, SolValue},
 };
 use ark_bn254::Fr;
-use tandem_chain::{
-    ChainConfig, ChainKind,
-    config::{CONFIG_VERSION, FORK_OSAKA},
-};
+use tandem_chain::ChainConfig;
 use tandem_circuits::{
     apply::Apply,
     authorise::session::{Authorisation, SessionChunk},
@@ -35,7 +31,7 @@ use tandem_l1::{
     bindings::{
         AppendArgs, Checkpoint, Inbox, PaymentsBridge, Rules, Schedule, ValiditySettlement, payments::Leaf as SolLeaf,
     },
-    deploy::{KeySet, RulesSpec, ValiditySpec, deploy},
+    deploy::{KeySet, ValiditySpec, deploy},
     payments::genesis,
 };
 use tandem_payments::{
@@ -50,16 +46,16 @@ use tandem_payments::{
     operation::{Call, Operation},
     state::State,
 };
+use tandem_support::{
+    l1::{DEADLINE, POLL, start},
+    payments::spec,
+};
 
 pub const ETHER: u128 = 1_000_000_000_000_000_000;
 pub const PRICE: u64 = 1_000_000_000;
 /// After so long batches must take a message, and after so long again anybody may end the chain; seconds.
 pub const WINDOW: u64 = 3_600;
 pub const ESCAPE_DELAY: u64 = 3_600;
-const POLL: Duration = Duration::from_millis(20);
-
-/// For whatever must happen. No measure of speed.
-const DEADLINE: Duration = Duration::from_secs(180);
 
 sol! {
     #[sol(rpc)]
@@ -226,8 +222,7 @@ impl Chain {
     }
 
     pub async fn start_with(proving: &'static Proving, change: impl FnOnce(&mut ChainSpec)) -> Self {
-        let anvil = Anvil::start(AnvilOptions::default()).unwrap();
-        let client = L1Client::connect(&anvil.url().unwrap(), DEADLINE).await.unwrap();
+        let (anvil, client) = start(AnvilOptions::default()).await;
         let deployment = deploy_on(&anvil, &client, proving, change).await;
         let token = deploy_token(&client, &anvil.keys()[0]).await;
         let (config_hash, key_set_hash) = (deployment.chain.hash(), proving.key_set().hash());
@@ -567,47 +562,17 @@ async fn deploy_on(
     proving: &Proving,
     change: impl FnOnce(&mut ChainSpec),
 ) -> Deployment {
+    let [owner, sequencer] = [0, 1].map(|key| anvil.keys()[key].address());
     let mut spec = ChainSpec {
-        chain: ChainConfig {
-            version: CONFIG_VERSION,
-            kind: ChainKind::Payments,
-            l1_chain_id: 0,
-            l2_chain_id: 5_455,
-            inbox: Address::ZERO,
-            settlement: Address::ZERO,
-            bridge: Address::ZERO,
-            l1_fee_recipient: Address::repeat_byte(0xfe),
-            genesis_timestamp: 0,
-            fork: FORK_OSAKA,
-            block_gas_limit: 30_000_000,
-            max_blocks_per_batch: 1,
-            max_transactions_per_batch: 1_000,
-            max_payload_bytes: 122_880,
-            max_messages_per_batch: 64,
-            max_message_gas_per_batch: 8_000_000,
-            max_work_gas_per_batch: 0,
-            min_base_fee: 1,
-            max_timestamp_drift: 600,
-        },
-        owner: anvil.keys()[0].address(),
-        sequencer: anvil.keys()[1].address(),
-        guardian: Address::ZERO,
-        pause_seconds: 0,
+        owner,
         forced_inclusion_window_seconds: WINDOW,
         delay_seconds: 3 * WINDOW,
         grace_seconds: WINDOW,
-        rules: RulesSpec {
-            guest_hash: B256::ZERO,
-            dispute: Address::ZERO,
-            epoch_weight_gas: 0,
-            epoch_seconds: 0,
-            max_checkpoint_age_seconds: 3_600,
-            claim_window_seconds: 0,
-            claim_bond: 0,
-        },
-        dispute_terms: None,
         validity: Some(ValiditySpec { keys: proving.key_set(), escape_delay_seconds: ESCAPE_DELAY }),
+        ..spec(sequencer)
     };
+    spec.chain.max_messages_per_batch = 64;
+    spec.chain.max_message_gas_per_batch = 8_000_000;
     change(&mut spec);
     deploy::<Infallible>(client, &anvil.keys()[0], &spec, genesis, POLL, DEADLINE).await.unwrap()
 }

@@ -1,6 +1,6 @@
 //! The world state while blocks are executed: a trie below, the current block's changes above.
 //!
-//! Rules: EVM-STATE-*, EVM-SYS-1 (`docs/spec/evm.md`). Twin: none, the guest runs this code. Reads are answered by a
+//! Rules: EVM-STATE-1, EVM-SYS-1 (`docs/spec/evm.md`). Twin: none, the guest runs this code. Reads are answered by a
 //! [`PreimageSource`]; what it answers is checked by whoever built it.
 
 use alloc::{collections::BTreeMap, vec::Vec};

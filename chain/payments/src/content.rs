@@ -1,7 +1,7 @@
 //! What L1 computes of a batch besides its proofs: the queue's hash, the content's data hash, the last "block" (PAY-CONTENT,
-//! PAY-OUTPUT).
+//! PAY-OUTPUT). And the hash by which nodes name a batch as a block, which L1 does not know.
 //!
-//! Twin: `contracts/src/payments/ValiditySettlement.sol`.
+//! Twin, but for that hash: `contracts/src/payments/ValiditySettlement.sol`.
 
 use crate::data::{Message, bytes};
 use crate::ledger::Env;
@@ -28,6 +28,16 @@ pub fn data_hash(env: Env, segments: [&[u8]; 3]) -> B256 {
         hasher.update(U256::from(segment.len()).to_be_bytes::<32>());
         hasher.update(keccak256(segment));
     }
+    hasher.finalize()
+}
+
+/// The hash of a batch as a block: number, hash of the block before, and everything that the batch posts (PAY-CONTENT). Segments are effects, withdrawals, messages. Block 0
+/// has the chain's configuration hash.
+pub fn block_hash(number: u64, parent: B256, env: Env, segments: [&[u8]; 3]) -> B256 {
+    let mut hasher = Keccak256::new();
+    hasher.update(U256::from(number).to_be_bytes::<32>());
+    hasher.update(parent);
+    hasher.update(data_hash(env, segments));
     hasher.finalize()
 }
 
@@ -58,6 +68,23 @@ mod tests {
         }
         assert_eq!(data_hash(env, [b"abc", b"", b"d"]), keccak256(&words));
         assert_eq!(words.len(), 7 * 32);
+    }
+
+    #[test]
+    fn a_block_is_hashed_with_everything_that_is_posted() {
+        let (env, parent) = (Env { operator: Address::repeat_byte(0x0f), timestamp: 9 }, B256::repeat_byte(3));
+        let base = block_hash(1, parent, env, [b"e", b"w", b"m"]);
+        let number = B256::from(U256::from(1));
+        assert_eq!(base, keccak256([number, parent, data_hash(env, [b"e", b"w", b"m"])].concat()));
+        for other in [
+            block_hash(2, parent, env, [b"e", b"w", b"m"]),
+            block_hash(1, B256::ZERO, env, [b"e", b"w", b"m"]),
+            block_hash(1, parent, Env { timestamp: 8, ..env }, [b"e", b"w", b"m"]),
+            block_hash(1, parent, env, [b"f", b"w", b"m"]),
+            block_hash(1, parent, env, [b"e", b"", b"wm"]),
+        ] {
+            assert_ne!(other, base);
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Ethereum's state: a trie of accounts, and a trie of storage slots per account.
 //!
-//! Rules: keys are keccak-256 of the address and of the 32-byte slot; an account that is empty per
+//! Rules (EVM-STATE-1): keys are keccak-256 of the address and of the 32-byte slot; an account that is empty per
 //! EIP-161 (no nonce, no balance, no code) does not exist; a slot that is zero does not exist.
 
 use crate::{Commit, EMPTY_ROOT_HASH, KECCAK_EMPTY, NodeSource, TrieError, tree::Tree};

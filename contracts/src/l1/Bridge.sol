@@ -56,7 +56,7 @@ contract Bridge is BridgeBase {
         depositETH(msg.sender, msg.sender);
     }
 
-    /// @notice Deposits ETH. Caller: anyone, unless deposits are paused.
+    /// @notice Deposits ETH (L1-BR-1). Caller: anyone, unless deposits are paused.
     /// @param to who gets the ETH on L2; if it is a contract there it is called with the ETH, without data
     /// @param refund who gets it on L2 if that call fails
     /// @return index position in the queue
@@ -67,9 +67,9 @@ contract Bridge is BridgeBase {
         emit ETHDeposited(index, msg.sender, to, msg.value);
     }
 
-    /// @notice Has `to` called on L2, from the caller's address there (L1-MSG-3). The ETH sent along is credited to that address first;
-    /// what the call passes on comes out of everything that it has then, so that ETH on L2 can be moved from here. Caller: anyone; with
-    /// ETH, unless deposits are paused.
+    /// @notice Has `to` called on L2 (L1-BR-1), from the caller's address there (L1-MSG-3). The ETH sent along is credited to that
+    /// address first; what the call passes on comes out of everything that it has then, so that ETH on L2 can be moved from here.
+    /// Caller: anyone; with ETH, unless deposits are paused.
     /// @param value wei that the call passes on; 2^256 - 1: everything. More than there is: the call fails (L1-MSG-4)
     /// @param gasLimit L2 gas; bounded below by the length of `data` (L1-MSG-5)
     /// @param refund who gets the ETH sent along on L2 if the call fails
@@ -158,7 +158,7 @@ contract Bridge is BridgeBase {
         );
     }
 
-    /// @dev The only way tokens leave. Shares the guard of `depositERC20`, whose measurement it would disturb.
+    /// @dev The only way tokens leave (L1-BR-3). Shares the guard of `depositERC20`, whose measurement it would disturb.
     function _release(L2Message calldata message) private nonReentrant {
         if (message.sender != L2_BRIDGE) revert Bridge_ForbiddenSender(message.sender);
         if (message.value != 0) revert Bridge_ValueToBridge(message.value);

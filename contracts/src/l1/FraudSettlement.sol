@@ -434,7 +434,7 @@ contract FraudSettlement is ISettlement, IFailure, IFinality, Multicall {
         emit ClaimPosted(claimId, slotId, parent, epoch, output, msg.sender, fields);
     }
 
-    /// @dev The epoch of a claim that can still become final.
+    /// @dev The epoch of a claim that can still become final; others take no claims (L1-STAKE-4).
     function _checkParent(ClaimId parent) private view returns (uint64) {
         Claim storage found = _claims[parent];
         if (found.status == ClaimStatus.Final) return found.epoch;

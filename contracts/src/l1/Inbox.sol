@@ -412,7 +412,7 @@ contract Inbox is IInbox {
     }
 
     /// @dev L1-EPOCH-1: a batch that comes after the epoch's time, or under a new entry, or is too heavy for what the epoch holds, is the
-    /// first of the next one.
+    /// first of the next one, however short the epoch was: no batch is refused for that (L1-EPOCH-2).
     function _enterEpoch(uint64 index, bool activated, uint256 weightGas, Terms memory terms) private {
         if (
             index > _epochFirstBatch

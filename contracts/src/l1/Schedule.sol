@@ -38,7 +38,8 @@ contract Schedule is ISchedule, Ownable2Step {
     /// batch, which must take what is overdue, can post it in one transaction (EIP-7825).
     uint64 public constant MAX_PROVEN_MESSAGE_GAS_PER_BATCH = 40_000_000;
     /// @notice Hard floor there: with a proof for every one or two messages a prover would fall behind what the queue takes at its lowest price; from
-    /// here on one that does 65,000 constraints a second keeps ahead of it, whatever the number (PAY-MESSAGE-GAS).
+    /// here on one that does 70,400 constraints a second keeps ahead of it, whatever the number, if there are keys of the small and the large
+    /// circuits and no others. Else it takes more messages, or a faster prover (PAY-MESSAGE-GAS).
     uint64 public constant MIN_PROVEN_MESSAGES_PER_BATCH = 8;
     /// @notice Hard ceiling there of how old a batch's time may be: an expired signature lives so much longer (PAY-TIME).
     uint32 public constant MAX_PROVEN_AGE_SECONDS = 1 days;
@@ -80,6 +81,7 @@ contract Schedule is ISchedule, Ownable2Step {
     /// @inheritdoc ISchedule
     uint64 public waitingMaturesAt = type(uint64).max;
 
+    /// @notice A whole entry, and the configuration whose hash it has (L1-SCHED-4).
     event EntryScheduled(
         uint64 indexed id, bytes32 indexed entryHash, uint64 maturesAt, Entry entry, ChainConfig config
     );

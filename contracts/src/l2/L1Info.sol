@@ -7,8 +7,8 @@ import { Predeploys } from "./Predeploys.sol";
 
 /// @title What this chain knows about L1: the checkpoint of the batch (PRE-INFO-*), and what its data costs (FEE-L1-*).
 /// @dev Slot 0: number in bits 0 to 63, timestamp in bits 64 to 127. Slot 1: base fee. Slot 2: blob base fee.
-/// The fee is charged by the rulebook, within the price of gas (EVM-FEE-2, EVM-FEE-4, EVM-FEE-5); here it is only told. Twins:
-/// `chain/evm/src/fees.rs`, `chain/evm/src/fee_estimate.rs`.
+/// The fee is charged by the rulebook, within the price of gas (EVM-FEE-2, EVM-FEE-4, EVM-FEE-5); here it is only told (FEE-L1-4).
+/// Twins: `chain/evm/src/fees.rs`, `chain/evm/src/fee_estimate.rs`.
 contract L1Info {
     /// @notice The least that a transaction is charged for, in bytes.
     uint256 public constant ESTIMATE_BYTES_MIN = 86;
@@ -53,7 +53,7 @@ contract L1Info {
     }
 
     /// @notice Wei of `gasUsed * effectiveGasPrice` that pay for a transaction's data, if it uses so much gas: `l1Fee` of its receipt
-    /// (EVM-FEE-5). It pays less while the base fee still climbs towards `l1BaseFee`, and never more.
+    /// (EVM-FEE-5, FEE-L1-4). It pays less while the base fee still climbs towards `l1BaseFee`, and never more.
     /// @param signedTransaction the bytes that `eth_sendRawTransaction` takes
     /// @param gasUsed gas that it will use; below `dataGas`, that is taken
     function l1FeePaid(bytes calldata signedTransaction, uint256 gasUsed) external view returns (uint256) {

@@ -2,8 +2,8 @@
 pragma solidity 0.8.37;
 
 /// @title Messages from L2 to L1: every one ever sent is a leaf of one cumulative tree (L1-WD-1, L1-WD-2, PRE-MSG-*).
-/// @notice Anyone may send. Ether that comes with a message never leaves this contract: on L2 it is burned, and L1 pays it
-/// out. There is no owner, no call to another contract and no other way to change the tree.
+/// @notice Anyone may send. Ether that comes with a message never leaves this contract: on L2 it is burned (PRE-MSG-4), and L1
+/// pays it out. There is no owner, no call to another contract and no other way to change the tree.
 /// @dev Storage is read by the rulebook from state: slot 0 root, slot 1 count, slots 2 to 33 the branch, slot 34 the L1 Bridge, set by
 /// genesis and never written.
 /// Twins: `chain/src/message_tree.rs`, `src/l1/FraudSettlement.sol`.

@@ -103,11 +103,6 @@ impl Anvil {
         Ok(Url::parse(&format!("http://127.0.0.1:{}", self.port))?)
     }
 
-    /// The address of its JSON-RPC over WebSocket.
-    pub fn ws_url(&self) -> Result<Url, AnvilError> {
-        Ok(Url::parse(&format!("ws://127.0.0.1:{}", self.port))?)
-    }
-
     /// Whether it has ended by itself, or was killed by somebody else.
     pub fn has_ended(&self) -> bool {
         self.ended.load(Ordering::Acquire)

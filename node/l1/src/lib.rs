@@ -1,6 +1,7 @@
 //! Everything that talks to L1: contract bindings, events, payloads and blobs, transactions, and derivation from L1 alone.
 //!
-//! But for [`payments`] nothing here knows which kind of chain it serves; the state machine comes through `tandem_chain::StateMachine`.
+//! Nothing here knows what an EVM chain's blocks are: the replica of a chain whose outputs are claimed takes any `tandem_chain::StateMachine`. A payments chain, whose
+//! batches come with their proofs, is followed by [`payments`] instead. [`deploy`] tells the two kinds apart, and [`bindings`] has the contracts of both.
 //!
 //! * [`L1Client`]: a connection whose requests all have a time limit.
 //! * [`Reader`]: what the contracts emitted, block by block, with reorgs.
@@ -9,6 +10,8 @@
 //! * [`payments::rebuild`]: the state of a payments chain from L1 alone.
 //! * [`Submitter`]: one key's transactions, journaled, with fee bumping, until L1 has them or refuses them.
 //! * [`Appender`]: posting batches, each at most once.
+//! * [`payments::ProvenAppend`]: the call that appends a proven batch.
+//! * [`checkpoint`]: what batches name of L1's blocks, stored and found.
 //! * [`deploy::deploy`]: a new chain's contracts.
 //! * [`anvil::Anvil`]: the L1 of tests and of the devnet.
 
@@ -16,6 +19,7 @@ pub mod anvil;
 pub mod append;
 mod backoff;
 pub mod bindings;
+pub mod checkpoint;
 pub mod client;
 pub mod defaults;
 pub mod deploy;

@@ -196,7 +196,7 @@ const LINES: &[(&str, Shown)] = &[
         Test("nothing_is_proven_of_a_lie"),
     ),
     (
-        "a batch is not what the sequencer claims: nothing is proven of it; compare the sequencer with a replica",
+        "a batch is not what the sequencer claims: nothing is proven of it; compare the sequencer with L1 (tandem replica)",
         Test("nothing_is_proven_of_a_lie"),
     ),
     (

@@ -119,7 +119,8 @@ impl Store {
         if found != expected {
             return Err(StoreError::ParentMismatch { number, expected, found });
         }
-        let queue_index = self.queue_index_after(head)?.unwrap_or_default();
+        let missing = StoreError::MissingRow { table: Bodies::NAME, number: head };
+        let queue_index = self.queue_index_after(head)?.ok_or(missing)?;
         let mut changes = self.changes();
         write_preimages(&mut changes, preimages)?;
         self.write_block(&mut changes, block, queue_index.saturating_add(block.message_count))?;

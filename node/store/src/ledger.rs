@@ -7,7 +7,8 @@
 //! Invariants: leaves and nodes are the state after batch `tip`; every batch from `undo_first` to `tip` has an undo row, no other has, and they are [`UNDO_MAX`] at most; queue
 //! and batches are without gaps; notes are those of the batches up to `tip`. Nothing here is needed to have the chain: whatever is lost is read from L1 again.
 //!
-//! Adversarial inputs: none; what L1 told was checked before. Rows that do not decode, or are not there, are errors and never an empty ledger.
+//! Adversarial inputs: none; what L1 told was checked before. Rows that do not decode are errors, and so are rows that are not there when the
+//! ledger is restored: neither is taken for an empty ledger. While it runs, a reorganisation that needs an undo row which is not there makes the state anew, from genesis.
 
 pub(crate) mod rows;
 

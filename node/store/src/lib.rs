@@ -1,17 +1,18 @@
-//! RocksDB storage of an EVM node: blocks, state, the journal of admitted transactions, what L1
+//! RocksDB storage of nodes of both kinds of chain: blocks, state, the journal of admitted transactions, what L1
 //! taught, and the batches in flight.
 //!
-//! * [`schema`]: every table, its key and its value, in one block.
-//! * [`SequencedStore`]: what the sequencer of a payments chain keeps, in a database of its own.
-//! * [`LedgerStore`]: a payments chain as L1 alone tells it, with its state, in a database of its own.
-//! * [`Store`]: cheap to clone; any thread may read. Blocks and journal, L1, and batches are each
-//!   written by one task.
+//! * [`Store`]: what a node of an EVM chain keeps. Cheap to clone; any thread may read. Blocks and journal, L1, and
+//!   batches are each written by one task. Its tables, each with key and value, stand in one block in [`schema`].
+//! * [`SequencedStore`]: what the sequencer of a payments chain keeps, in a database of its own: some of those tables,
+//!   and two more in `sequenced.rs`.
+//! * [`LedgerStore`]: a payments chain as L1 alone tells it, with its state, in a database of its own: two of those
+//!   tables, and more in `ledger/rows.rs`.
 //!
 //! What survives: a write that returned survives the end of the process, `kill -9` included, because
 //! the write-ahead log is with the operating system by then. With [`Options::sync`] it survives the
 //! end of the machine as well.
 //!
-//! Invariants: every method that writes is one atomic write. Blocks are contiguous from genesis to
+//! Invariants: every method that writes is one atomic write. In a [`Store`] blocks are contiguous from genesis to
 //! the head and chain by parent hash; blocks of a batch on L1 are not unwound before the batch is.
 //! Whatever is in `preimages` hashes to its key (the writer vouches for it), and is never removed.
 //!
@@ -48,5 +49,5 @@ pub use records::{
     L2MessageRow, Marker, OpenBatchRecord, TxPlace,
 };
 pub use schema::Table;
-pub use sequenced::{Admitted, NewBlock, ProvenCalls, Sequenced, SequencedStore};
+pub use sequenced::{Admitted, NewBlock, ProvenCall, ProvenCalls, Sequenced, SequencedStore};
 pub use store::{Options, Order, Row, Store};

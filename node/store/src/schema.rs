@@ -1,4 +1,5 @@
-//! Every table of the store. Numbers are big-endian keys, so that they are in order.
+//! The tables of a [`Store`](crate::Store), and how tables are declared. Numbers are big-endian keys, so that they are in order. What the databases of a payments
+//! chain have beside some of these is declared where it is used: `ledger/rows.rs`, `sequenced.rs`.
 //!
 //! Blocks are stored by number: there is one chain, and what is unwound is gone. The state is the
 //! set of trie nodes in `preimages`, read by hash from a header's state root.
@@ -10,7 +11,7 @@ use crate::{
 use alloy_consensus::Header;
 use alloy_primitives::{B256, Bytes};
 
-/// Version of what follows. A directory with another one is refused.
+/// Version of all tables, here and where those of a payments chain are. A directory with another one is refused.
 pub const SCHEMA_VERSION: u64 = 5;
 
 /// A column family with typed keys and values.

@@ -2,10 +2,10 @@
 //!
 //! The ledger's state is not here: it follows from L1 and from the batches that L1 does not have yet. Blocks are kept by hash and never removed, so that one that
 //! L1 brings back is still known; which of them are the chain is told by number. A call is kept as long as L1 may have to be sent it: its block is one of the chain, and
-//! not final.
+//! not final. L1 takes it as long as the proofs are judged as they were when they came, so that a call is kept with the hash of what judges it.
 
 use crate::{
-    Codec, JournalEntry, Json, Options, Raw, Store, StoreError, TxPlace,
+    Codec, CodecError, JournalEntry, Json, Options, Raw, Store, StoreError, TxPlace,
     changes::Changes,
     schema::{BlockHashes, BlockNumbers, Chain, Journal, Markers, Table, Transactions},
     store::Memory,
@@ -26,15 +26,36 @@ impl Table for Sequenced {
     type Codec = Raw;
 }
 
-/// The arguments of the calls that prove blocks, by the block's hash.
+/// The calls that prove blocks, by the block's hash.
 #[derive(Debug, Clone, Copy)]
 pub enum ProvenCalls {}
 
 impl Table for ProvenCalls {
     const NAME: &'static str = "proven_calls";
     type Key = B256;
-    type Value = Bytes;
-    type Codec = Raw;
+    type Value = ProvenCall;
+    type Codec = ProvenCall;
+}
+
+/// A call that proves a block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProvenCall {
+    /// Hash of what its proofs were made to be judged by: a configuration and keys.
+    pub verifier: B256,
+    /// The call's arguments.
+    pub arguments: Bytes,
+}
+
+/// The hash, then the arguments. A row of arguments alone, as they were once kept, is the call of no verifier: its first word is a time, and no hash.
+impl Codec<Self> for ProvenCall {
+    fn encode(Self { verifier, arguments }: &Self) -> Vec<u8> {
+        [verifier.as_slice(), arguments].concat()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        let (verifier, arguments) = bytes.split_first_chunk().ok_or(CodecError::Width { bytes: bytes.len() })?;
+        Ok(Self { verifier: B256::new(*verifier), arguments: Bytes::copy_from_slice(arguments) })
+    }
 }
 
 const TABLES: &[&str] = &[
@@ -183,9 +204,10 @@ impl SequencedStore {
         changes.commit()
     }
 
-    /// The arguments of the call that proves a block.
-    pub fn proven(&self, hash: B256) -> Result<Option<Bytes>, StoreError> {
-        self.0.get::<ProvenCalls>(&hash)
+    /// The arguments of the call that proves a block where this verifier judges; none if its proofs are for another.
+    pub fn proven(&self, hash: B256, verifier: B256) -> Result<Option<Bytes>, StoreError> {
+        let call = self.0.get::<ProvenCalls>(&hash)?;
+        Ok(call.filter(|call| call.verifier == verifier).map(|call| call.arguments))
     }
 
     /// The hashes of all blocks whose calls are kept.
@@ -193,10 +215,10 @@ impl SequencedStore {
         self.0.keys_from::<ProvenCalls>(&B256::ZERO)?.collect()
     }
 
-    /// Keeps the arguments of the call that proves a block.
-    pub fn put_proven(&self, hash: B256, arguments: &Bytes) -> Result<(), StoreError> {
+    /// Keeps the call that proves a block, in the place of one for another verifier.
+    pub fn put_proven(&self, hash: B256, call: &ProvenCall) -> Result<(), StoreError> {
         let mut changes = self.0.changes();
-        changes.put::<ProvenCalls>(&hash, arguments)?;
+        changes.put::<ProvenCalls>(&hash, call)?;
         changes.commit()
     }
 

@@ -3,13 +3,13 @@
 mod common;
 
 use alloy_primitives::B256;
-use common::{config, grow, hash, open, transaction};
+use common::{block, config, grow, hash, open, transaction};
 use rocksdb::DB;
 use std::path::Path;
 use tandem_chain::{ChainConfig, ChainKind, PreimageSource};
 use tandem_evm::Transaction;
 use tandem_store::{
-    CodecError, Identity, Marker, MissingPreimage, Options, Order, Store, StoreError, TxPlace,
+    CodecError, Identity, Marker, MissingPreimage, Options, Order, Store, StoreError, Table, TxPlace,
     schema::{Bodies, Headers, Markers, SCHEMA_VERSION, TABLES},
 };
 use tandem_trie::StateTrie;
@@ -26,6 +26,12 @@ fn identity(config: &ChainConfig) -> Identity {
 fn put_raw(path: &Path, table: &str, key: &[u8], value: &[u8]) {
     let db = DB::open_cf(&rocksdb::Options::default(), path, TABLES).unwrap();
     db.put_cf(db.cf_handle(table).unwrap(), key, value).unwrap();
+}
+
+/// Removes a row below the store's interface.
+fn delete_raw(path: &Path, table: &str, key: &[u8]) {
+    let db = DB::open_cf(&rocksdb::Options::default(), path, TABLES).unwrap();
+    db.delete_cf(db.cf_handle(table).unwrap(), key).unwrap();
 }
 
 #[test]
@@ -180,4 +186,20 @@ fn corrupt_rows_are_named() {
     let rows: Result<Vec<_>, _> = store.all::<Markers>().unwrap().collect();
     assert_eq!(rows, Err(StoreError::CorruptKey { table: "markers", key: vec![0xff].into() }));
     assert!(matches!(blocks[0].transactions[0], Transaction::Deposit(_)));
+}
+
+/// How many messages were consumed up to the head stands in its body alone. Without it the next block's count would begin at zero again.
+#[test]
+fn nothing_is_appended_to_a_head_without_its_body() {
+    for number in [0u64, 2] {
+        let folder = tempfile::tempdir().unwrap();
+        grow(&open(folder.path()), number);
+        delete_raw(folder.path(), Bodies::NAME, &number.to_be_bytes());
+        let store = open(folder.path());
+        let head = store.head().unwrap();
+        assert_eq!(head.number, number);
+        let refused = store.append_block(&block(head, 0), &[]);
+        assert_eq!(refused, Err(StoreError::MissingRow { table: Bodies::NAME, number }));
+        assert_eq!(store.head().unwrap(), head);
+    }
 }

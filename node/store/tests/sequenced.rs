@@ -2,10 +2,16 @@
 
 use alloy_primitives::{Address, B256, Bytes};
 use tandem_chain::{ChainConfig, ChainKind};
-use tandem_store::{Admitted, NewBlock, Options, SequencedStore, StoreError};
+use tandem_store::{Admitted, NewBlock, Options, ProvenCall, SequencedStore, StoreError};
 
 fn config() -> ChainConfig {
     ChainConfig { kind: ChainKind::Payments, ..tandem_support::config() }
+}
+
+const VERIFIER: B256 = B256::repeat_byte(0x7e);
+
+fn call() -> ProvenCall {
+    ProvenCall { verifier: VERIFIER, arguments: Bytes::from_static(b"call") }
 }
 
 fn hash(byte: u8) -> B256 {
@@ -40,7 +46,7 @@ fn blocks_take_out_of_the_journal_and_give_back_before_all() {
     let place = store.place(hash(9)).unwrap().unwrap();
     assert_eq!((place.block_number, place.index), (2, 1));
     for block in [0xf1, 0xf2] {
-        store.put_proven(hash(block), &Bytes::from_static(b"call")).unwrap();
+        store.put_proven(hash(block), &call()).unwrap();
     }
     assert_eq!(store.proven_hashes().unwrap(), [0xf1, 0xf2].map(hash));
     store.unwind(1, &[3, 9].map(hash), &[3].map(admitted)).unwrap();
@@ -53,7 +59,7 @@ fn blocks_take_out_of_the_journal_and_give_back_before_all() {
     assert_eq!((store.hash(1).unwrap(), store.number(hash(0xf1)).unwrap()), (None, None));
     // It may come back, on L1 and so with a proof.
     assert_eq!(store.block::<String>(hash(0xf2)).unwrap().unwrap(), "block 2");
-    assert_eq!((store.proven(hash(0xf1)).unwrap(), store.proven_hashes().unwrap()), (None, Vec::new()));
+    assert_eq!((store.proven(hash(0xf1), VERIFIER).unwrap(), store.proven_hashes().unwrap()), (None, Vec::new()));
     assert!(matches!(store.unwind(1, &[], &[]), Err(StoreError::UnwindsForward { target: 1, head: 0 })));
 
     drop(store);
@@ -61,8 +67,12 @@ fn blocks_take_out_of_the_journal_and_give_back_before_all() {
     store.journal_add(&[admitted(5)]).unwrap();
     store.journal_remove(&[hash(2)]).unwrap();
     assert_eq!(journal(&store), [1, 3, 4, 5]);
-    store.put_proven(hash(0xf2), &Bytes::from_static(b"call")).unwrap();
-    assert_eq!(store.proven(hash(0xf2)).unwrap(), Some(Bytes::from_static(b"call")));
+    store.put_proven(hash(0xf2), &call()).unwrap();
+    assert_eq!(store.proven(hash(0xf2), VERIFIER).unwrap(), Some(call().arguments));
+    assert_eq!(store.proven(hash(0xf2), B256::ZERO).unwrap(), None, "another verifier judges");
+    let other = ProvenCall { verifier: B256::ZERO, arguments: Bytes::new() };
+    store.put_proven(hash(0xf2), &other).unwrap();
+    assert_eq!(store.proven(hash(0xf2), B256::ZERO).unwrap(), Some(Bytes::new()));
     store.forget_proven(&[hash(0xf2)]).unwrap();
-    assert_eq!(store.proven(hash(0xf2)).unwrap(), None);
+    assert_eq!(store.proven(hash(0xf2), B256::ZERO).unwrap(), None);
 }

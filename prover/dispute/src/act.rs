@@ -6,7 +6,7 @@ use crate::{Caller, Children, Dispute, DisputeError, Ending, HEIGHT, Joining, Ma
 
 /// A call of the dispute contract.
 #[derive(Clone, Debug)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the contract's calls and their arguments, which `Dispute` documents")]
 pub enum Act {
     Join { id: B256, joining: Joining, ending: Ending },
     JoinInner { id: B256, joining: Joining },

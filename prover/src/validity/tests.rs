@@ -7,27 +7,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alloy::primitives::{Address, B256};
+use alloy::primitives::B256;
 use tandem_circuits::{
     apply::Apply,
     circuit::CircuitId,
     groth16::{
-        Assembly, AssemblyError, ChunkJob, ChunkProof, DevnetKeys, Header, PreparedBatch, ProveError, Prover,
-        ProverConfig, Stage, VerifyingKeys, WireError, key_set_hash,
+        Assembly, AssemblyError, ChunkJob, ChunkProof, DevnetKeys, PreparedBatch, ProveError, Prover, ProverConfig,
+        Stage, VerifyingKeys, WireError,
     },
 };
-use tandem_payments::{
-    Fr,
-    batch::{ApplyCircuit, BatchBuilder, BatchLimits, Circuits},
-    data::Message,
-    leaf::Key as LeafKey,
-    ledger::Env,
-    state::State,
-};
+use tandem_payments::batch::ApplyCircuit;
+use tandem_support::payments::prepared;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+
+const CONFIG_HASH: B256 = B256::repeat_byte(1);
 
 /// A batch of two chunks, and what a good worker makes of them.
 struct Scene {
@@ -40,7 +36,7 @@ static SCENE: LazyLock<Scene> = LazyLock::new(|| {
     let keys = DevnetKeys::new(31_337, std::env::temp_dir().join("tandem-devnet-keys")).unwrap();
     let key = keys.key(&Apply::blank(ApplyCircuit::SMALL)).unwrap();
     let keys = VerifyingKeys::from([(key.circuit(), key.verifying().clone())]);
-    let prepared = prepared(&keys, 4);
+    let prepared = prepared(&keys, CONFIG_HASH, 4);
     let mut worker = LocalWorker::new(
         Prover::new(ProverConfig::default()).unwrap(),
         Arc::new(BTreeMap::from([(CircuitId::ApplySmall, key)])),
@@ -49,32 +45,6 @@ static SCENE: LazyLock<Scene> = LazyLock::new(|| {
     let proofs: Vec<Vec<u8>> = jobs.iter().map(|job| worker.prove(&job.encode(), &mut |_| ()).unwrap()).collect();
     Scene { prepared, proofs: proofs.try_into().unwrap(), keys }
 });
-
-/// Deposits to as many accounts, each of which takes two slots.
-fn prepared(keys: &VerifyingKeys, deposits: u8) -> PreparedBatch {
-    let env = Env { operator: Address::repeat_byte(0x0f), timestamp: 1_800_000_000 };
-    let (state, dom) = (State::default(), Fr::from(7u64));
-    let circuits = Circuits { apply: [ApplyCircuit::SMALL; 2], session: None, ethereum: None, register: None };
-    let header = Header {
-        config_hash: B256::repeat_byte(1),
-        key_set_hash: key_set_hash(keys),
-        index: 1,
-        root_in: state.root(),
-        leaf_count_in: state.leaf_count(),
-        queue_start: 0,
-        queue_hash_start: B256::ZERO,
-        queue_end: deposits.into(),
-        queue_hash_end: B256::repeat_byte(2),
-        env: env.pack(),
-        dom,
-    };
-    let mut builder = BatchBuilder::with(state, env, dom, 0, circuits, BatchLimits::default());
-    for account in 1..=deposits {
-        let key = LeafKey::eth(Address::repeat_byte(account));
-        builder.message(&Message::Deposit { key, amount: 1 }).unwrap();
-    }
-    PreparedBatch::new(header, &builder.finish().0, &[], &circuits).unwrap()
-}
 
 const ONE: WorkerId = WorkerId(1);
 const TWO: WorkerId = WorkerId(2);
@@ -286,10 +256,10 @@ fn what_was_proven_is_not_proven_again() {
 #[test]
 fn jobs_of_another_batch_prove_nothing_here() {
     let (assembly, _) = SCENE.prepared.clone().split();
-    let (_, short) = prepared(&SCENE.keys, 2).split();
+    let (_, short) = prepared(&SCENE.keys, CONFIG_HASH, 2).split();
     let found = Coordinator::new(assembly, short, SCENE.keys.clone(), CoordinatorConfig::default());
     assert_eq!(found.unwrap_err(), NoJob(1));
-    let (mut other, _): (Assembly, _) = prepared(&SCENE.keys, 3).split();
+    let (mut other, _): (Assembly, _) = prepared(&SCENE.keys, CONFIG_HASH, 3).split();
     let proof = ChunkProof::decode(&SCENE.proofs[0]).unwrap();
     assert_eq!(other.insert(&proof, &SCENE.keys), Err(AssemblyError::Invalid { number: 0 }));
 }

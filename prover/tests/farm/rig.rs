@@ -8,25 +8,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alloy::primitives::{Address, B256};
 use async_nats::jetstream::consumer::PullConsumer;
 use tandem_chain::{ChainConfig, ChainKind};
 use tandem_circuits::{
     apply::Apply,
     circuit::CircuitId,
     groth16::{
-        ChunkJob, DevnetKeys, Header, Key, PreparedBatch, ProvenBatch, Prover, ProverConfig, VerifyingKeys,
-        key_set_hash,
+        ChunkJob, DevnetKeys, Key, PreparedBatch, ProvenBatch, Prover, ProverConfig, VerifyingKeys, key_set_hash,
     },
 };
-use tandem_payments::{
-    Fr,
-    batch::{ApplyCircuit, BatchBuilder, BatchLimits, Circuits},
-    data::Message,
-    leaf::Key as LeafKey,
-    ledger::Env,
-    state::State,
-};
+use tandem_payments::batch::ApplyCircuit;
 use tandem_prover::validity::{
     BatchFile, Coordinator, CoordinatorConfig, Event, LocalWorker, Worker,
     crew::{Crew, Task, WorkError},
@@ -67,30 +58,9 @@ pub fn chain(l2_chain_id: u64) -> ChainConfig {
     ChainConfig { kind: ChainKind::Payments, l1_chain_id: L1, l2_chain_id, ..tandem_support::config() }
 }
 
-/// A batch of deposits to as many accounts, three of which make a chunk.
+/// The chain's first batch: deposits to as many accounts.
 pub fn prepared(chain: &ChainConfig, deposits: u8) -> PreparedBatch {
-    let env = Env { operator: Address::repeat_byte(0x0f), timestamp: 1_800_000_000 };
-    let (state, dom) = (State::default(), Fr::from(7u64));
-    let circuits = Circuits { apply: [ApplyCircuit::SMALL; 2], session: None, ethereum: None, register: None };
-    let header = Header {
-        config_hash: chain.hash(),
-        key_set_hash: key_set_hash(&VERIFYING),
-        index: 1,
-        root_in: state.root(),
-        leaf_count_in: state.leaf_count(),
-        queue_start: 0,
-        queue_hash_start: B256::ZERO,
-        queue_end: deposits.into(),
-        queue_hash_end: B256::repeat_byte(2),
-        env: env.pack(),
-        dom,
-    };
-    let mut builder = BatchBuilder::with(state, env, dom, 0, circuits, BatchLimits::default());
-    for account in 1..=deposits {
-        let key = LeafKey::eth(Address::repeat_byte(account));
-        builder.message(&Message::Deposit { key, amount: 1 }).unwrap();
-    }
-    PreparedBatch::new(header, &builder.finish().0, &[], &circuits).unwrap()
+    tandem_support::payments::prepared(&VERIFYING, chain.hash(), deposits)
 }
 
 /// The jobs of a batch.

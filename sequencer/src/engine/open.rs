@@ -84,7 +84,8 @@ impl Engine {
 
     fn rebuild(&self, record: &tandem_store::OpenBatchRecord, last_block: u64) -> Result<OpenBatch, EngineError> {
         // How long it was open before is not known; what its first block is dated tells, within bounds.
-        let dated = self.store.header(record.first_block)?.map_or(0, |header| header.timestamp);
+        let missing = EngineError::BlockMissing { number: record.first_block };
+        let dated = self.store.header(record.first_block)?.ok_or(missing)?.timestamp;
         let opened = self.time.moment_of(dated, Duration::from_millis(self.config.batch.age_max_ms));
         let mut batch = OpenBatch::new(&self.chain, &self.config.batch, record.checkpoint, record.first_block, opened);
         for number in record.first_block..=last_block {

@@ -8,9 +8,10 @@
 //!     v  derive, output_at                         v
 //!   +----------------------- evm -------------------------+
 //! ```
-//! Nothing in here knows the engine. Outside of here only the type of a transaction and of a block are known, as the pool and the engine hand them
-//! on (`sequencer/tests/layers.rs`). A second chain kind is a folder beside this one with the same parts; the functions that the engine and the RPC
-//! call here are then what the two have in common.
+//! What is in here reads the mempool that it is handed, or what the engine publishes of it ([`crate::mempool::PoolView`]), and names neither engine nor
+//! poster nor watcher. Outside of here a transaction and a block are types that the pool and the engine hand on, and little else of the EVM is named
+//! (`sequencer/tests/layers.rs` holds both sides to that). The payments chain is a folder beside this one and no second implementation of the functions
+//! in here: it has an engine, a pool, a poster and a watcher of its own.
 
 mod admission;
 mod assemble;

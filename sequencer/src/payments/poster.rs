@@ -5,20 +5,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use alloy::{
-    primitives::{Address, Bytes},
-    rpc::types::Filter,
-    sol_types::{SolCall, SolEvent, SolInterface, SolValue},
-};
-use tandem_chain::{ChainConfig, derive::Policy};
+use alloy::primitives::Address;
+use tandem_chain::{ChainConfig, Checkpoint, derive::Policy};
 use tandem_l1::{
     Backoff, L1Client, RpcFailure,
     bindings::{
-        AppendArgs, Checkpoint,
         Inbox::{self, InboxErrors},
-        ValiditySettlement::{self, ValiditySettlementErrors},
-        payments::{AppendArgs as ProvenArgs, ApplyChunk, AuthoriseChunk, BatchEnv},
+        ValiditySettlement::ValiditySettlementErrors,
     },
+    checkpoint,
+    payments::{ProvenAppend, Refusal},
     submit::{FileJournal, L1Call, Outcome, SubmitError, Submitter},
 };
 use tandem_service::{Readiness, Trouble};
@@ -63,7 +59,7 @@ pub enum PosterError {
         /// Index of the batch.
         index: u64,
         /// The contract's error.
-        reason: String,
+        reason: Refusal,
     },
 }
 
@@ -169,17 +165,17 @@ impl Poster {
             return Ok(Round::Idle);
         }
         let call = self.call(&next).await?;
-        let data = match self.submitter.submit(call).await {
+        let reason = match self.submitter.submit(call).await {
             Ok(Outcome::Included(_)) => return Ok(Round::Idle),
             // The submitter told.
             Ok(Outcome::Superseded { .. } | Outcome::Displaced { .. }) => return Ok(Round::Moved),
-            Ok(Outcome::Reverted { data, .. }) | Err(SubmitError::Refused { data }) => data,
+            Ok(Outcome::Reverted { data, .. }) | Err(SubmitError::Refused { data }) => Refusal::decode(data),
             Err(error) => return Err(error.into()),
         };
         let id = BatchId { number: index, hash: next.block.hash };
-        match objection(&data, next.block.timestamp) {
+        match objection(&reason, next.block.timestamp) {
             Objection::Hopeless(why) => {
-                warn!(index, reason = reason(&data), "L1 does not take the batch as it is");
+                warn!(index, reason = reason.to_string(), "L1 does not take the batch as it is");
                 self.engine.give_up(id, why).await?;
                 if why != Hopeless::Proofs {
                     return Ok(Round::Moved);
@@ -189,7 +185,7 @@ impl Poster {
             Objection::Checkpoint => self.checkpoint = None,
             Objection::Passing => {}
         }
-        Err(PosterError::Refused { index, reason: reason(&data) })
+        Err(PosterError::Refused { index, reason })
     }
 
     fn client(&self) -> &L1Client {
@@ -205,45 +201,37 @@ impl Poster {
     async fn call(&mut self, next: &ToPost) -> Result<L1Call, PosterError> {
         let inbox = Inbox::new(self.chain.inbox, self.client().provider());
         let parent_content_hash = self.client().call(async { inbox.lastContentHash().call().await }).await?;
-        let args = AppendArgs {
-            index: next.block.number,
-            parentContentHash: parent_content_hash,
-            queueEnd: next.block.queue_end,
-            queueHash: next.block.queue_hash,
-            workGas: 0,
+        let index = next.block.number;
+        let append = ProvenAppend {
+            index,
+            parent_content_hash,
+            queue_end: next.block.queue_end,
+            queue_hash: next.block.queue_hash,
             checkpoint: self.checkpoint(next.age_max_s / 2).await?,
+            arguments: next.arguments.clone(),
         };
-        let input = append_input(args.into(), &next.arguments);
-        let input = input.ok_or(PosterError::BadArguments { index: next.block.number })?;
-        Ok(L1Call::new(format!("batch {} with its proofs", next.block.number), self.chain.settlement, input))
+        append.to_call(self.chain.settlement).map_err(|_| PosterError::BadArguments { index })
     }
 
     /// A stored checkpoint that is younger than that, in seconds, and young enough; a new one if there is none.
     async fn checkpoint(&mut self, age_max_s: u64) -> Result<Checkpoint, PosterError> {
         let (head, age_s) = (self.client().latest().await?, self.checkpoint_age_s.min(age_max_s));
         let is_young = |checkpoint: &Checkpoint| head.timestamp.saturating_sub(checkpoint.timestamp) < age_s;
-        if let Some(checkpoint) = self.checkpoint.clone().filter(is_young) {
+        if let Some(checkpoint) = self.checkpoint.filter(is_young) {
             return Ok(checkpoint);
         }
-        let filter = Filter::new()
-            .address(self.chain.inbox)
-            .event_signature(Inbox::CheckpointStored::SIGNATURE_HASH)
-            .from_block(head.id.number.saturating_sub(CHECKPOINT_BLOCKS));
-        let logs = self.client().logs(&filter).await?;
-        let stored = logs.iter().rev().find_map(|log| Inbox::CheckpointStored::decode_log(&log.inner).ok());
-        if let Some(checkpoint) = stored.map(|event| event.data.checkpoint).filter(is_young) {
-            self.checkpoint = Some(checkpoint.clone());
+        let (inbox, from) = (self.chain.inbox, head.id.number.saturating_sub(CHECKPOINT_BLOCKS));
+        let newest = checkpoint::newest_since(self.client(), inbox, from).await?;
+        if let Some(checkpoint) = newest.filter(is_young) {
+            self.checkpoint = Some(checkpoint);
             return Ok(checkpoint);
         }
-        let call = L1Call::new("checkpoint", self.chain.inbox, Inbox::checkpointCall {}.abi_encode());
-        let outcome = self.submitter.submit(call).await?;
+        let outcome = self.submitter.submit(checkpoint::call(inbox)).await?;
         let Outcome::Included(receipt) = outcome else {
             return Err(PosterError::NoCheckpoint);
         };
-        let stored = receipt.logs().iter().find_map(|log| Inbox::CheckpointStored::decode_log(&log.inner).ok());
-        let checkpoint = stored.map(|event| event.data.checkpoint);
-        self.checkpoint.clone_from(&checkpoint);
-        checkpoint.ok_or(PosterError::NoCheckpoint)
+        self.checkpoint = checkpoint::stored_by(self.client(), inbox, &receipt).await?;
+        self.checkpoint.ok_or(PosterError::NoCheckpoint)
     }
 
     /// The account that posts.
@@ -252,46 +240,26 @@ impl Poster {
     }
 }
 
-/// The input of the call: where the batch lands, and what a prover brought.
-fn append_input(args: ProvenArgs, arguments: &Bytes) -> Option<Vec<u8>> {
-    type Arguments = (BatchEnv, [Bytes; 3], Vec<ApplyChunk>, Vec<AuthoriseChunk>);
-    let (env, segments, applied, authorised) = Arguments::abi_decode_params(arguments).ok()?;
-    let encoded = (args, env, segments, applied, authorised).abi_encode_params();
-    Some([ValiditySettlement::appendCall::SELECTOR.as_slice(), &encoded].concat())
-}
-
-/// The contract's error, in words.
-fn reason(data: &Bytes) -> String {
-    match (ValiditySettlementErrors::abi_decode(data), InboxErrors::abi_decode(data)) {
-        (Ok(error), _) => format!("{error:?}"),
-        (_, Ok(error)) => format!("{error:?}"),
-        _ => data.to_string(),
-    }
-}
-
-/// What an error of the contracts means for a batch with this time.
-fn objection(data: &Bytes, timestamp: u64) -> Objection {
+/// What a refusal means for a batch with this time.
+fn objection(refusal: &Refusal, timestamp: u64) -> Objection {
     use ValiditySettlementErrors as Settlement;
-    if let Ok(error) = InboxErrors::abi_decode(data) {
-        return match error {
-            InboxErrors::Inbox_OverdueMessageLeft(_) => Objection::Hopeless(Hopeless::Overdue),
-            // Another entry of the schedule has begun, which takes fewer.
-            InboxErrors::Inbox_TooManyMessages(_) | InboxErrors::Inbox_TooMuchMessageGas(_) => {
-                Objection::Hopeless(Hopeless::Batch)
-            }
+    match refusal {
+        Refusal::Inbox(InboxErrors::Inbox_OverdueMessageLeft(_)) => Objection::Hopeless(Hopeless::Overdue),
+        // Another entry of the schedule has begun, which takes fewer.
+        Refusal::Inbox(InboxErrors::Inbox_TooManyMessages(_) | InboxErrors::Inbox_TooMuchMessageGas(_)) => {
+            Objection::Hopeless(Hopeless::Batch)
+        }
+        Refusal::Inbox(
             InboxErrors::Inbox_UnknownCheckpoint(_)
             | InboxErrors::Inbox_CheckpointBeforeLast(_)
             | InboxErrors::Inbox_CheckpointNotEarlier(_)
-            | InboxErrors::Inbox_CheckpointTooOld(_) => Objection::Checkpoint,
-            _ => Objection::Passing,
-        };
-    }
-    match Settlement::abi_decode(data) {
-        Ok(Settlement::ValiditySettlement_TimeOutOfRange(range)) if timestamp < range.min => {
+            | InboxErrors::Inbox_CheckpointTooOld(_),
+        ) => Objection::Checkpoint,
+        Refusal::Settlement(Settlement::ValiditySettlement_TimeOutOfRange(range)) if timestamp < range.min => {
             Objection::Hopeless(Hopeless::Batch)
         }
         // What remains of these is about who posts, about the queue, which the watcher sees to, or about L1's clock.
-        Ok(
+        Refusal::Settlement(
             Settlement::ValiditySettlement_TimeOutOfRange(_)
             | Settlement::ValiditySettlement_OtherMessages(_)
             | Settlement::ValiditySettlement_NotSequencer(_)
@@ -300,14 +268,16 @@ fn objection(data: &Bytes, timestamp: u64) -> Objection {
             | Settlement::ValiditySettlement_Frozen(_)
             | Settlement::Keys_NotStored(_),
         )
-        | Err(_) => Objection::Passing,
-        Ok(_) => Objection::Hopeless(Hopeless::Proofs),
+        | Refusal::Inbox(_)
+        | Refusal::Unknown(_) => Objection::Passing,
+        Refusal::Settlement(_) => Objection::Hopeless(Hopeless::Proofs),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use alloy::{primitives::U256, sol_types::SolError};
+    use tandem_l1::bindings::ValiditySettlement;
 
     use super::*;
 
@@ -329,7 +299,7 @@ mod tests {
             (Inbox::Inbox_WrongIndex { expected: 1, actual: 2 }.abi_encode(), Objection::Passing),
             (Vec::new(), Objection::Passing),
         ] {
-            assert_eq!(objection(&data.into(), 5), expected);
+            assert_eq!(objection(&Refusal::decode(data.into()), 5), expected);
         }
     }
 }

@@ -9,7 +9,7 @@ use alloy::primitives::B256;
 use axum::serve::Listener;
 use futures::{Stream, stream};
 use tandem_chain::ChainConfig;
-use tandem_l1::payments::EntryRules;
+use tandem_l1::payments::{EntryRules, verifier};
 use tandem_payments::{eddsa::domain, field::integer};
 use tandem_proto::v1::{
     ClosedBatch, Entry, NextBatchRequest, NextBatchResponse, ProvenRequest, ProvenResponse, SignedOperation,
@@ -155,7 +155,7 @@ impl Proving for ProvingService {
     async fn proven(&self, request: Request<ProvenRequest>) -> Result<Response<ProvenResponse>, Status> {
         // Among the extensions is the request's place.
         let (_, _extensions, request) = request.into_parts();
-        let ProvenRequest { index: number, id, arguments, root_after } = request;
+        let ProvenRequest { index: number, id, arguments, root_after, config_hash, keys_hash } = request;
         if arguments.len() > ARGUMENTS_BYTES_MAX {
             let length = arguments.len();
             return Err(Status::invalid_argument(format!(
@@ -163,7 +163,9 @@ impl Proving for ProvingService {
             )));
         }
         let id = BatchId { number, hash: hash(&id, "id")? };
-        let proven = ProvenBatch { id, arguments: arguments.into(), root_after: hash(&root_after, "root_after")? };
+        let verifier = verifier(hash(&config_hash, "config_hash")?, hash(&keys_hash, "keys_hash")?);
+        let root_after = hash(&root_after, "root_after")?;
+        let proven = ProvenBatch { id, arguments: arguments.into(), root_after, verifier };
         let taken = self.engine.proven(proven).await.map_err(unavailable)?;
         let outcome = match taken.map_err(|error| Status::invalid_argument(error.to_string()))? {
             Taken::Kept => Outcome::Taken,

@@ -3,14 +3,13 @@
 //! A block's hash is a function of L1 data alone ([`block_hash`]), so that every node that follows L1 has the same. Hashes of users' transactions are not on L1: only
 //! nodes that saw them have them.
 
-use alloy::primitives::{Address, B256, Bytes, Keccak256, U256, keccak256};
+use alloy::primitives::{Address, B256, Bytes, keccak256};
 use alloy::rlp::{Encodable, Header};
 use serde::{Deserialize, Serialize};
+pub use tandem_payments::content::block_hash;
 use tandem_payments::{
-    content,
     data::{Message, bytes},
     kind::Kind,
-    ledger::Env,
 };
 
 /// The type of a message of the L1 queue among transactions, and the first byte of what its hash is of.
@@ -120,16 +119,6 @@ impl Transaction {
     }
 }
 
-/// The hash of a block: number, hash of the block before, and everything that the batch posts (PAY-CONTENT). Segments are effects, withdrawals, messages. Block 0
-/// has the chain's configuration hash.
-pub fn block_hash(number: u64, parent: B256, env: Env, segments: [&[u8]; 3]) -> B256 {
-    let mut hasher = Keccak256::new();
-    hasher.update(U256::from(number).to_be_bytes::<32>());
-    hasher.update(parent);
-    hasher.update(content::data_hash(env, segments));
-    hasher.finalize()
-}
-
 /// A message of the queue as the bytes of a transaction: `0x7e || rlp([index, record])`.
 pub fn message_transaction(index: u64, record: &[u8]) -> Vec<u8> {
     let payload_length = index.length().saturating_add(record.length());
@@ -199,22 +188,5 @@ mod tests {
         let forced = Transaction { kind: Kind::Forced as u8, ..credited.clone() };
         assert_eq!(forced.token_transfer(), Some((account, Address::ZERO, 5)));
         assert_eq!(Transaction { kind: Kind::L1Key as u8, ..credited }.token_transfer(), None);
-    }
-
-    #[test]
-    fn a_block_is_hashed_with_everything_that_is_posted() {
-        let env = Env { operator: TOKEN, timestamp: 9 };
-        let hash = |number, parent, env, segments| block_hash(number, parent, env, segments);
-        let parent = B256::repeat_byte(3);
-        let base = hash(1, parent, env, [b"e", b"w", b"m"]);
-        for other in [
-            hash(2, parent, env, [b"e", b"w", b"m"]),
-            hash(1, B256::ZERO, env, [b"e", b"w", b"m"]),
-            hash(1, parent, Env { timestamp: 8, ..env }, [b"e", b"w", b"m"]),
-            hash(1, parent, env, [b"f", b"w", b"m"]),
-            hash(1, parent, env, [b"e", b"", b"wm"]),
-        ] {
-            assert_ne!(other, base);
-        }
     }
 }

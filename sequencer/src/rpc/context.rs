@@ -16,7 +16,7 @@ use super::{
     installed::Filters,
     news::{BlockNews, News},
 };
-use crate::engine::EngineHandle;
+use crate::{engine::EngineHandle, mempool::PoolView};
 
 /// What a chain kind answers: all that depends on what its blocks and transactions are.
 #[derive(Clone, Copy)]
@@ -37,7 +37,8 @@ pub struct RpcContext {
     pub(super) methods: Methods,
     pub(crate) chain: Arc<ChainConfig>,
     pub(crate) store: Store,
-    pub(crate) engine: EngineHandle,
+    /// For the transport alone: answers of a chain kind read the pool by [`Self::pool`], and ask the engine nothing.
+    pub(super) engine: EngineHandle,
     pub(crate) limits: RpcLimits,
     pub(super) hosts: Arc<Hosts>,
     pub(crate) news: News<Arc<Recovered>>,
@@ -127,6 +128,11 @@ impl RpcContext {
     /// The newest block, by number and hash.
     pub(crate) fn head(&self) -> Result<Head, RpcError> {
         Ok(self.store.head()?)
+    }
+
+    /// What waits and what was dropped, as the engine published it last.
+    pub(crate) fn pool(&self) -> &PoolView {
+        self.engine.pool()
     }
 
     /// How far L1 is.

@@ -1,4 +1,7 @@
-//! `rollup_` methods that every chain kind answers: promises, batches, configuration.
+//! `rollup_` methods about promises and batches, for chains whose blocks travel to L1 in batches of many.
+//!
+//! `rollup_config`, which every chain answers alike, is in `common.rs`. What an EVM chain tells of transactions, messages and fees is in `evm/rpc`. A payments chain,
+//! whose batches are its blocks, has `payments/rpc/rollup.rs` instead of all this.
 
 use alloy::primitives::{U64, U256};
 use serde_json::{Value, json};

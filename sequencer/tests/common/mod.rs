@@ -1,7 +1,5 @@
 //! A running engine over an L1 that the test writes.
-
-// Each test binary uses its part.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test file uses its part")]
 
 pub mod node;
 pub mod steps;

@@ -55,8 +55,12 @@ async fn only_the_batchs_own_cut_is_taken() {
 async fn a_stream_of_commands_does_not_keep_the_batch_open() {
     let (rig, l1, _directory) = rig().await;
     rig.transfer(1, 0, 2, 7).await;
-    let unwanted =
-        ProvenBatch { id: id(&l1.batches[0].block), arguments: vec![0_u8; 1 << 10].into(), root_after: B256::ZERO };
+    let unwanted = ProvenBatch {
+        id: id(&l1.batches[0].block),
+        arguments: vec![0_u8; 1 << 10].into(),
+        root_after: B256::ZERO,
+        verifier: B256::ZERO,
+    };
     let streams: Vec<_> = (0..32)
         .map(|_| {
             let (engine, unwanted) = (rig.engine.clone(), unwanted.clone());

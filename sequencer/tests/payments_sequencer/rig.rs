@@ -334,7 +334,8 @@ impl Rig {
 
     /// Brings a batch back, with proofs that only the test's L1 takes.
     pub async fn bring_back(&self, block: &Block, sealed: &Sealed) -> Taken {
-        self.engine.proven(proven(block, sealed)).await.unwrap().unwrap()
+        let verifier = self.records.next_rules().unwrap().entry.verifier();
+        self.engine.proven(ProvenBatch { verifier, ..proven(block, sealed) }).await.unwrap().unwrap()
     }
 
     /// A prover takes the next batch and brings it back, and it lands.
@@ -364,7 +365,7 @@ pub fn id(block: &Block) -> BatchId {
     BatchId { number: block.number, hash: block.hash }
 }
 
-/// What a prover brings back, its proofs left out.
+/// What a prover brings back that saw the first entry of the schedule, its proofs left out.
 pub fn proven(block: &Block, sealed: &Sealed) -> ProvenBatch {
     let [apply, authorise] = &sealed.circuits;
     let applied: Vec<_> = apply.iter().map(|circuit| apply_chunk(*circuit, block.state_root)).collect();
@@ -372,7 +373,8 @@ pub fn proven(block: &Block, sealed: &Sealed) -> ProvenBatch {
     let env = BatchEnv { timestamp: block.timestamp, operator: block.operator };
     let segments = sealed.segments.each_ref().map(|segment| Bytes::copy_from_slice(segment));
     let arguments = (env, segments, applied, authorised).abi_encode_params();
-    ProvenBatch { id: id(block), arguments: arguments.into(), root_after: block.state_root }
+    let verifier = first_entry().entry.verifier();
+    ProvenBatch { id: id(block), arguments: arguments.into(), root_after: block.state_root, verifier }
 }
 
 fn apply_chunk(circuit: u64, root_out: B256) -> ApplyChunk {

@@ -3,11 +3,11 @@
 use alloy::primitives::B256;
 use tandem_payments::{data::Message, leaf::Key};
 use tandem_sequencer::payments::{
-    engine::{EngineConfig, NotAdmitted, NotProven, Taken},
+    engine::{EngineConfig, Hopeless, NotAdmitted, NotProven, ProvenBatch, Taken},
     view::{Moment, Place},
 };
 
-use super::rig::{ETHER, L1, Rig, SMALL, config, id, operation, proven, signed, transfer, user};
+use super::rig::{ETHER, L1, Rig, SMALL, config, id, operation, proven, signed, small, transfer, user};
 
 /// User 1 has an ether and a key, in batch 1 on L1.
 async fn rig(config: EngineConfig) -> (Rig, L1, tempfile::TempDir) {
@@ -43,7 +43,6 @@ async fn closed_batches_are_cut_anew_for_an_entry_that_has_matured() {
 
     l1.next.circuits = SMALL;
     mature(&rig, &mut l1).await;
-    assert_eq!(rig.store.proven(first.hash).unwrap(), None);
     assert!(rig.engine.next_to_post().await.unwrap().is_none(), "L1 would not take its proofs");
     assert_eq!(rig.next().await.unwrap(), first, "it is handed out as it was");
     assert_eq!(rig.records.heads().latest, 3);
@@ -53,7 +52,10 @@ async fn closed_batches_are_cut_anew_for_an_entry_that_has_matured() {
     assert!(matches!(rig.records.transaction(last).unwrap(), Some(Place::Pending(..))));
     let after = l1.derive(&first);
     assert_ne!(before.circuits, after.circuits);
-    let refused = rig.engine.proven(proven(&first, &before)).await.unwrap();
+    // A prover that has not looked at L1 meanwhile, and one that has and cuts as before.
+    let late = proven(&first, &before);
+    assert_eq!(rig.engine.proven(late.clone()).await.unwrap(), Ok(Taken::Unwanted));
+    let refused = rig.engine.proven(ProvenBatch { verifier: l1.next.entry.verifier(), ..late }).await.unwrap();
     assert!(matches!(refused, Err(NotProven::OtherCut { .. })), "{refused:?}");
     for batch in [&first, &second] {
         let settled = rig.settle_next(&mut l1).await;
@@ -65,6 +67,45 @@ async fn closed_batches_are_cut_anew_for_an_entry_that_has_matured() {
     rig.settle_next(&mut l1).await;
     assert_eq!((rig.balance(2, Moment::Settled), rig.records.heads().settled), (77, 4));
     assert_eq!(rig.records.next_rules().unwrap(), l1.next);
+}
+
+/// Tests L1-SCHED-3: proofs that are kept are for one entry, whoever the process is that finds them: nobody posts what L1 refuses, and nobody proves again what it takes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_begins_under_another_entry_posts_no_proofs_of_the_one_before() {
+    let (rig, mut l1, directory) = rig(config()).await;
+    rig.transfer(1, 0, 2, 7).await;
+    let closed = rig.next().await.unwrap();
+    rig.bring_back(&closed, &l1.derive(&closed)).await;
+    rig.stop();
+
+    let before = l1.clone();
+    l1.mine();
+    l1.next.entry.keys_hash = B256::repeat_byte(0x62);
+    let rig = Rig::start(directory.path(), config(), &l1).await;
+    assert!(rig.engine.next_to_post().await.unwrap().is_none(), "L1 would not take its proofs");
+    assert_eq!(rig.next().await.unwrap(), closed, "it is handed out as it was");
+    rig.stop();
+
+    // L1 went back before the block at which the entry matured.
+    let l1 = L1 { number: l1.number, branch: 1, ..before };
+    let rig = Rig::start(directory.path(), config(), &l1).await;
+    let next = rig.engine.next_to_post().await.unwrap().expect("it has its proofs");
+    assert_eq!(id(&next.block), id(&closed));
+}
+
+/// Tests L1-SCHED-3: a batch that landed, and that L1 takes back to a block from which another entry counts, is proven anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_l1_takes_back_across_a_maturity_is_proven_for_the_new_entry() {
+    let (rig, mut l1, _directory) = rig(config()).await;
+    let before = l1.clone();
+    rig.transfer(1, 0, 2, 7).await;
+    let landed = rig.settle_next(&mut l1).await;
+
+    let mut l1 = L1 { number: l1.number, branch: 1, ..before };
+    mature(&rig, &mut l1).await;
+    assert!(rig.engine.next_to_post().await.unwrap().is_none(), "L1 would not take its proofs");
+    let again = rig.settle_next(&mut l1).await;
+    assert_eq!((id(&again), rig.balance(2, Moment::Settled)), (id(&landed), 7));
 }
 
 /// Tests L1-SCHED-3: what takes more messages than a batch may by then is taken back, and what was in it goes into others.
@@ -100,6 +141,34 @@ async fn batches_with_more_messages_than_the_next_may_take_are_closed_anew() {
     rig.tell(&l1).await;
     let two = rig.settle_next(&mut l1).await;
     assert_eq!(two.queue_end - two.queue_start, 2, "200,000 each (PAY-MESSAGE-GAS)");
+}
+
+/// Tests L1-BATCH-6, PAY-LIMITS: L1 asks for all messages that are overdue in one batch, however few chunks the operator has in one. They come before what waits again.
+#[tokio::test(flavor = "multi_thread")]
+async fn overdue_messages_are_taken_together_whatever_the_bound_of_proofs() {
+    let (mut l1, directory) = (L1::small(), tempfile::tempdir().unwrap());
+    l1.fund(1, ETHER);
+    let rig = Rig::start(directory.path(), small(), &l1).await;
+    rig.settle_next(&mut l1).await;
+    let hash = rig.transfer(1, 0, 2, 7).await;
+    let closed = rig.next().await.unwrap();
+    rig.bring_back(&closed, &l1.derive(&closed)).await;
+    let waiting = rig.transfer(1, 1, 2, 1).await;
+    for account in 10..30 {
+        l1.queue(Message::Deposit { key: Key::eth(user(account)), amount: 3 });
+    }
+    rig.tell(&l1).await;
+
+    rig.engine.give_up(id(&closed), Hopeless::Overdue).await.unwrap();
+    let fresh = rig.settle_next(&mut l1).await;
+    assert_eq!((fresh.number, fresh.queue_end - fresh.queue_start), (2, 20), "two slots each, of six in a chunk");
+    for operation in [hash, waiting] {
+        assert!(
+            !matches!(rig.records.transaction(operation).unwrap(), Some(Place::Block(block, _)) if block.number == 2)
+        );
+    }
+    rig.settle_next(&mut l1).await;
+    assert_eq!((rig.balance(29, Moment::Settled), rig.balance(2, Moment::Settled)), (3, 8));
 }
 
 /// An entry with another age alone voids no proof.

@@ -24,12 +24,20 @@ use crate::config;
 
 /// For whatever must happen. No measure of speed: a loaded machine with two cores may stand still for half a minute.
 pub const DEADLINE: Duration = Duration::from_secs(180);
-const POLL: Duration = Duration::from_millis(20);
+/// How often is looked for what comes by itself.
+pub const POLL: Duration = Duration::from_millis(20);
 
 pub struct Harness {
     pub anvil: Anvil,
     pub client: L1Client,
     pub deployment: Deployment,
+}
+
+/// An L1 on which nothing is deployed.
+pub async fn start(options: AnvilOptions) -> (Anvil, L1Client) {
+    let anvil = Anvil::start(options).unwrap();
+    let client = L1Client::connect(&anvil.url().unwrap(), DEADLINE).await.unwrap();
+    (anvil, client)
 }
 
 pub fn submitter_config() -> SubmitterConfig {
@@ -62,8 +70,7 @@ impl Harness {
         change: impl FnOnce(&mut ChainSpec),
         genesis: impl FnOnce(&ChainConfig) -> OutputFields,
     ) -> Self {
-        let anvil = Anvil::start(options).unwrap();
-        let client = L1Client::connect(&anvil.url().unwrap(), DEADLINE).await.unwrap();
+        let (anvil, client) = start(options).await;
         let mut spec = spec(anvil.keys()[1].address());
         change(&mut spec);
         let genesis = |config: &ChainConfig| Ok::<_, Infallible>(genesis(config));

@@ -8,6 +8,7 @@
 //! * `connection`: one HTTP connection to a node.
 //! * `callers`: connections that ask a node again as soon as it has answered.
 //! * `l1`: Anvil with the real contracts and a chain on them.
+//! * `payments`: a payments chain's keys, what is deployed for it, and a batch of it.
 //! * `nats`: the engine of a prover farm, which can be killed.
 //!
 //! A package takes this as a dev-dependency, and this takes the package: tests in `tests/` can use all of it, unit tests only what
@@ -26,6 +27,8 @@ pub mod l1;
 pub mod machine;
 #[cfg(feature = "services")]
 pub mod nats;
+#[cfg(feature = "services")]
+pub mod payments;
 mod supply;
 
 pub use config::config;

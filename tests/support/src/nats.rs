@@ -40,6 +40,11 @@ impl Nats {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
+    /// Its process, while it runs.
+    pub fn process_id(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
     /// Ends it at once, as kill -9 does.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {

@@ -128,7 +128,7 @@ impl BatchBuilder {
         if kind == Kind::TokenTransfer {
             group = group.and(Group::of(Kind::TokenCredit, 0, 0));
         }
-        self.check_room(&[group, self.settlement()], Some(signer.kind))?;
+        self.check_room(&[group, self.settlement()], Some(signer.kind), &self.limits)?;
         self.record(|ledger| ledger.user(operation, signer, price))?;
         self.count(signer.kind);
         // From here on the operator has a leaf whenever there are fees: whatever follows can neither fill the tree nor the batch.
@@ -144,13 +144,13 @@ impl BatchBuilder {
     /// As [`Self::user`].
     pub fn register(&mut self, address: Address, key_hash: Fr) -> Result<(), Refused> {
         let kind = SignatureKind::Register;
-        self.check_room(&[Group::of(Kind::Register, 0, 0), self.settlement()], Some(kind))?;
+        self.check_room(&[Group::of(Kind::Register, 0, 0), self.settlement()], Some(kind), &self.limits)?;
         self.record(|ledger| Ok(vec![ledger.register(address, key_hash)?]))?;
         self.count(kind);
         Ok(())
     }
 
-    /// Consumes the next message.
+    /// Consumes the next message, however many proofs that takes: of what is overdue L1 asks for all that its own bounds let into one batch (L1-BATCH-6), and takes none with less.
     ///
     /// # Errors
     /// `BatchFull`: every message can be consumed, by the next batch if not by this one.
@@ -164,7 +164,8 @@ impl BatchBuilder {
         let group = Group::of(kind, withdrawals, 2).after(create);
         let settle = if self.ledger.fee() > 0 { self.settlement() } else { Group::default() };
         let first = self.ledger.settles_before(message);
-        self.check_room(&if first { [settle, group] } else { [group, settle] }, None)?;
+        let limits = BatchLimits { apply_proofs_max: u64::MAX, ..self.limits };
+        self.check_room(&if first { [settle, group] } else { [group, settle] }, None, &limits)?;
         if first {
             self.settle();
         }
@@ -244,14 +245,19 @@ impl BatchBuilder {
         Load::new(&self.circuits, cut, elements, signatures)
     }
 
-    /// Whether there are circuits and room.
-    fn check_room(&self, groups: &[Group], signature: Option<SignatureKind>) -> Result<(), Refused> {
+    /// Whether there are circuits, and room within limits.
+    fn check_room(
+        &self,
+        groups: &[Group],
+        signature: Option<SignatureKind>,
+        limits: &BatchLimits,
+    ) -> Result<(), Refused> {
         if let Some(kind) = signature
             && self.circuits.authorise(kind).is_none()
         {
             return Err(Refused::NoCircuit { kind });
         }
-        match self.load_after(groups, signature).exceeds(&self.limits) {
+        match self.load_after(groups, signature).exceeds(limits) {
             Some(bound) => Err(Refused::BatchFull { bound }),
             None => Ok(()),
         }

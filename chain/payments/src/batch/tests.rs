@@ -11,7 +11,8 @@ use crate::replay::replay;
 use crate::state::State;
 use crate::testing::*;
 use crate::tree::CAPACITY;
-use alloy_primitives::Address;
+use alloc::collections::BTreeMap;
+use alloy_primitives::{Address, U512};
 
 const UNLIMITED: BatchLimits =
     BatchLimits { call_bytes_max: u64::MAX, apply_proofs_max: u64::MAX, l1_gas_max: u64::MAX };
@@ -139,6 +140,10 @@ fn cuts_are_made_by_cost() {
     let dear = ApplyCircuit { constraints: large.constraints / 2 + 1, ..small };
     assert_eq!(Cut { sealed: 0, open: 12, mark: 6 }.tail([dear, large]), Tail::Large);
     assert_eq!(Cut { sealed: 0, open: 12, mark: 5 }.tail([small, large]), Tail::Large);
+    // Ten messages of twelve slots: the fifth ends the first five, the sixth begins with the sixth slot.
+    let slots = [1, 1, 1, 2, 2, 1, 1, 1, 1, 1];
+    let cut = slots.into_iter().fold(Cut::default(), |cut, slots| cut.add(slots, [small, large]));
+    assert_eq!((cut, cut.proofs([small, large])), (Cut { sealed: 0, open: 12, mark: 5 }, [0, 1]));
     let session = Circuits::STANDARD.session.unwrap();
     let ids = |count| cut_signatures(count, session).iter().map(|circuit| circuit.id).collect::<Vec<_>>();
     assert_eq!(ids(0), [0u64; 0]);
@@ -181,8 +186,10 @@ fn what_does_not_fit_changes_nothing() {
         };
         assert_eq!(refused, Refused::BatchFull { bound });
         assert!(taken > 0);
-        let deposit = builder.message(&deposit(account(9), Address::ZERO, 1));
-        assert_eq!(deposit, Err(Refused::BatchFull { bound }), "two slots and five elements");
+        // Two slots and five elements: of messages L1 bounds bytes and gas, and nobody the number of proofs.
+        let deposit = builder.clone().message(&deposit(account(9), Address::ZERO, 1));
+        let expected = if bound == Bound::ApplyProofs { Ok(()) } else { Err(Refused::BatchFull { bound }) };
+        assert_eq!(deposit, expected);
         let load = builder.load();
         assert_eq!(load.exceeds(&limits), None);
         let (batch, state) = builder.finish();
@@ -233,6 +240,62 @@ fn proofs_are_bounded_by_time() {
     let huge = Circuits::among(|id| [2, 9].contains(&id)).unwrap();
     assert_eq!([Circuits::STANDARD, huge].map(|circuits| circuits.apply_proofs_within(3_600)), [305, 74]);
     assert_eq!([Circuits::STANDARD, huge].map(|circuits| circuits.apply_proofs_within(1)), [1, 1]);
+}
+
+/// Slots that a batch's message gas lets it have at most (L1-SCHED-5), and so the most messages.
+const MESSAGE_SLOTS_MAX: usize = 400;
+
+/// Constraints a second, rounded up, that a prover needs to keep ahead of the queue at its lowest price, 20 slots in a block of twelve seconds: by the number of
+/// messages in each batch, at the worst of all sequences of messages of one and of two slots; and at the worst of those that fill a batch of the default limits, 320 of both.
+fn needed(circuits: &Circuits) -> (Vec<u64>, u64) {
+    let [small, large] = circuits.apply;
+    let (mut by_messages, mut by_default) = (alloc::vec![0; MESSAGE_SLOTS_MAX + 1], 0);
+    // Slots so far and how they are cut, with the numbers of messages of which a sequence leads there, one bit each.
+    let mut reached = BTreeMap::from([((0, 0, 0, 0), U512::from(1))]);
+    while let Some(((slots, sealed, open, mark), messages)) = reached.pop_first() {
+        let cut = Cut { sealed, open, mark };
+        for more in [1, 2].into_iter().filter(|more| slots + more <= MESSAGE_SLOTS_MAX) {
+            let Cut { sealed, open, mark } = cut.add(more, circuits.apply);
+            *reached.entry((slots + more, sealed, open, mark)).or_default() |= messages << 1_usize;
+        }
+        if slots == 0 {
+            continue;
+        }
+        let [smalls, larges] = cut.proofs(circuits.apply).map(|proofs| proofs as u64);
+        let constraints = smalls * small.constraints + larges * large.constraints;
+        let need = (constraints * 20).div_ceil(slots as u64 * 12);
+        for (number, worst) in by_messages.iter_mut().enumerate().filter(|(number, _)| messages.bit(*number)) {
+            assert!(number > 0);
+            *worst = need.max(*worst);
+        }
+        if slots == 319 || slots == 320 {
+            by_default = need.max(by_default);
+        }
+    }
+    (by_messages, by_default)
+}
+
+/// PAY-MESSAGE-GAS: the figures there, searched for among all sequences of messages.
+#[test]
+fn provers_keep_ahead_of_the_queue() {
+    for (ids, from_eight, ahead_as_measured, ahead_at_half, by_default) in [
+        (&[1, 2][..], 70_373, 3, 39, 32_975),
+        (&[2, 9], 105_559, 10, 82, 32_786),
+        (&[2], 105_559, 10, 59, 34_415),
+        (&[1, 2, 9], 290_516, 42, 244, 32_786),
+        (&[9], 435_774, 42, 244, 32_786),
+        (&[1], 48_160, 3, 20, 38_649),
+    ] {
+        let (needed, found) = needed(&Circuits::among(|id| ids.contains(&id)).unwrap());
+        // From how many messages on a prover of this speed keeps ahead, however many they are.
+        let ahead = |speed: u64| 1 + needed.iter().rposition(|need| *need > speed).unwrap();
+        assert_eq!(needed[8..].iter().max(), Some(&from_eight), "{ids:?}");
+        assert_eq!((ahead(85_000), ahead(CONSTRAINTS_PER_S)), (ahead_as_measured, ahead_at_half), "{ids:?}");
+        assert_eq!(found, by_default, "{ids:?}");
+    }
+    let (usual, _) = needed(&Circuits::STANDARD);
+    assert_eq!(usual[1..4], [192_639, 96_320, 64_213]);
+    assert_eq!(usual[8..14], [70_373, 70_373, 70_373, 70_373, 64_960, 64_960]);
 }
 
 /// A full default batch of transfers is bounded by its proofs, one of withdrawals by its bytes; neither comes near the gas cap of

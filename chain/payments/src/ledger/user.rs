@@ -18,21 +18,21 @@ use ark_ff::Zero;
 /// What a spend does, in terms of leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spending {
-    /// ETH to the leaf of the recipient.
+    /// ETH to the leaf of the recipient (PAY-TRANSFER).
     Transfer,
-    /// A token from a leaf of the payer's to the recipient's.
+    /// A token from a leaf of the payer's to the recipient's (PAY-TOKEN).
     TokenTransfer {
         /// The payer's token leaf.
         from: u32,
     },
-    /// ETH to the recipient's address on L1.
+    /// ETH to the recipient's address on L1 (PAY-WITHDRAW).
     WithdrawEth,
-    /// A token to L1.
+    /// A token to L1 (PAY-WITHDRAW).
     WithdrawToken {
         /// The payer's token leaf.
         from: u32,
     },
-    /// A new session key for the payer.
+    /// A new session key for the payer (PAY-SESSION).
     SetSession {
         /// The hash of the new key; zero removes the old one.
         key_hash: Fr,

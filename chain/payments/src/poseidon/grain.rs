@@ -6,7 +6,7 @@
     reason = "made once from constants of the program: every width is made in the tests, and nothing from outside enters"
 )]
 
-use super::{FULL_ROUNDS, partial_rounds};
+use super::rounds::{FULL_ROUNDS, partial_rounds};
 use ark_bn254::Fr;
 use ark_ff::{BigInt, BigInteger, PrimeField};
 

@@ -12,28 +12,16 @@
 
 mod grain;
 mod parameters;
+mod rounds;
 
 use ark_bn254::Fr;
 use ark_ff::{Field, PrimeField, Zero};
 
 pub use parameters::{Parameters, Shared, Sparse};
-
-/// Full rounds of every width, half of them before and half after the partial ones.
-pub const FULL_ROUNDS: usize = 8;
-
-/// The widest permutation: a capacity element and sixteen inputs.
-pub const WIDTH_MAX: usize = 17;
+pub use rounds::{FULL_ROUNDS, WIDTH_MAX, partial_rounds};
 
 /// Inputs that one hash takes at most.
 pub const INPUTS_MAX: usize = WIDTH_MAX - 1;
-
-/// Partial rounds by width, from width 2 on (circomlib).
-const PARTIAL_ROUNDS: [usize; WIDTH_MAX - 1] = [56, 57, 56, 60, 60, 63, 64, 63, 60, 66, 60, 65, 70, 60, 64, 68];
-
-/// Partial rounds of the permutation of `width` elements, 2 to 17.
-pub const fn partial_rounds(width: usize) -> usize {
-    PARTIAL_ROUNDS[width - 2]
-}
 
 /// A domain tag: the ASCII bytes, read as one big-endian integer, that open every tagged hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

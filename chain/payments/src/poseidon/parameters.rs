@@ -11,7 +11,10 @@
 )]
 #![allow(clippy::needless_range_loop, reason = "matrices are indexed as they are written on paper")]
 
-use super::{FULL_ROUNDS, grain::Grain, partial_rounds};
+use super::{
+    grain::Grain,
+    rounds::{FULL_ROUNDS, partial_rounds},
+};
 use alloc::{boxed::Box, vec::Vec};
 use ark_bn254::Fr;
 use ark_ff::{Field, One, Zero};

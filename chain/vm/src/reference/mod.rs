@@ -12,18 +12,17 @@ pub use memory::TreeMemory;
 pub use step::{Bus, step};
 pub use witness::{PointEvaluation, StepWitness, WitnessError, verify};
 
-use alloc::sync::Arc;
-
 use alloy_primitives::B256;
 use thiserror::Error;
 
 use crate::{
     elf::Image,
     key::{KeyKind, OracleKey},
-    oracle::{BlobProof, Oracle, stream_word},
+    oracle::{Oracle, stream_word},
     state::State,
-    tree::{Leaf, Siblings},
+    tree::Leaf,
 };
+use witness::{Accesses, Preimage};
 
 /// A step that cannot be taken: its pre-image, or the proof of it, is not at hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -83,20 +82,6 @@ impl Reference {
     pub const fn memory(&self) -> &TreeMemory {
         &self.memory
     }
-}
-
-/// What a step touched.
-#[derive(Clone, Debug, Default)]
-struct Accesses {
-    code: Option<(Leaf, Siblings)>,
-    data: Option<(Leaf, Siblings)>,
-    preimage: Option<Preimage>,
-}
-
-#[derive(Clone, Debug)]
-enum Preimage {
-    Keccak(Arc<[u8]>),
-    Blob(BlobProof),
 }
 
 struct Recorder<'a, O> {

@@ -2,18 +2,15 @@
 //!
 //! Twin: `contracts/src/vm/Step.sol`. A witness is adversarial input.
 
-use alloc::vec::Vec;
+use alloc::{sync::Arc, vec::Vec};
 
 use alloy_primitives::{B256, U256, keccak256};
 use thiserror::Error;
 
-use super::{
-    Accesses, Preimage,
-    step::{Bus, step},
-};
+use super::step::{Bus, step};
 use crate::{
     key::{BLOB_ELEMENTS, KeyKind, OracleKey},
-    oracle::stream_word,
+    oracle::{BlobProof, stream_word},
     state::{PACKED_SIZE, State, StateError},
     tree::{DEPTH, Leaf, Siblings, root_of},
 };
@@ -22,6 +19,21 @@ use crate::{
 const PROOF_SIZE: usize = 32 * (DEPTH + 1);
 /// Bytes that show a blob element.
 const BLOB_SIZE: usize = 192;
+
+/// What a step touched.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Accesses {
+    pub(super) code: Option<(Leaf, Siblings)>,
+    pub(super) data: Option<(Leaf, Siblings)>,
+    pub(super) preimage: Option<Preimage>,
+}
+
+/// The pre-image that a step read of, or the proof of its element.
+#[derive(Clone, Debug)]
+pub(super) enum Preimage {
+    Keccak(Arc<[u8]>),
+    Blob(BlobProof),
+}
 
 /// The bytes that prove one step.
 #[derive(Clone, Debug, PartialEq, Eq)]

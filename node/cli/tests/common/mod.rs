@@ -1,7 +1,5 @@
 //! A node of a payments chain in this process, which applies what it is sent, and which tests can have answer otherwise.
-
-// Each test binary uses its part.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test file uses its part")]
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -11,7 +9,7 @@ use std::{
     thread,
 };
 
-use alloy::primitives::{B256, Bytes};
+use alloy::primitives::{Address, B256, Bytes};
 use serde_json::{Value, json};
 use tandem_payments::{eddsa::SessionTransaction, operation::Call};
 
@@ -37,6 +35,8 @@ pub struct State {
     pub is_proven: bool,
     /// Messages of the queue in closed batches.
     pub queue_index: u64,
+    /// The accounts that there are, with the hashes of their session keys.
+    pub accounts: HashMap<Address, Option<B256>>,
     /// What it took, in order.
     pub taken: Vec<SessionTransaction>,
     /// Methods in the order in which they were asked.
@@ -63,6 +63,7 @@ impl FakeNode {
             is_closed: true,
             is_proven: true,
             queue_index: 0,
+            accounts: HashMap::new(),
             taken: Vec::new(),
             asked: Vec::new(),
             answers: HashMap::new(),
@@ -159,6 +160,15 @@ impl State {
                 }
                 None => json!({ "status": "waiting", "waitsFor": "block" }),
             },
+            "rollup_account" => {
+                let account: Address = serde_json::from_value(params[0].clone()).unwrap();
+                match self.accounts.get(&account) {
+                    Some(key) => {
+                        json!({ "nonce": "0x0", "balance": "0x0", "sessionKeyHash": key, "publicKeyHash": null })
+                    }
+                    None => Value::Null,
+                }
+            }
             "rollup_status" => {
                 let (latest, settled) = (self.taken.len(), if self.is_proven { self.taken.len() } else { 0 });
                 json!({ "latest": { "number": latest }, "settled": settled, "queueIndex": self.queue_index, "waitingTransactions": 3 })

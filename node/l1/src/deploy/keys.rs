@@ -1,7 +1,7 @@
 //! The verifying keys of a payments chain, as L1 takes them. Rules: PAY-KEY, PAY-KEYS.
 //!
-//! Twin: `VerifyingKeys.sol`, which also checks the points. Here what can be seen without a curve is refused before it costs gas. Adversarial: the file that
-//! a key set comes from.
+//! Twin: `VerifyingKeys.sol`, which also checks the points. Here what can be seen without a curve is refused before it costs gas; what needs one is checked by
+//! `tandem_circuits::groth16::check_key_set`, which `tandem deploy` asks. Adversarial: the file that a key set comes from.
 
 use alloy::primitives::{B256, Bytes, U256, keccak256};
 use serde::{Deserialize, Serialize};

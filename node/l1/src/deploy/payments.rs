@@ -1,4 +1,4 @@
-//! What a payments chain is deployed with: a settlement by validity proofs instead of claims. Rules: L1-SCHED-5, PAY-FREEZE, PAY-NOTICE.
+//! What a payments chain is deployed with: a settlement by validity proofs instead of claims. Rules: L1-SCHED-5, PAY-FREEZE, PAY-NOTICE, PAY-TIME.
 
 use super::{
     bounds::within,
@@ -30,10 +30,14 @@ const ESCAPE_DELAY_SECONDS_MAX: u128 = 30 * 86_400;
 const MESSAGE_GAS_PER_BATCH_MAX: u128 = 40_000_000;
 /// A batch holds at least so many messages (L1-SCHED-5). Twin: `Schedule.MIN_PROVEN_MESSAGES_PER_BATCH`.
 const MESSAGES_PER_BATCH_MIN: u128 = 8;
+/// Off the devnets: a batch's time runs out before a message that it leaves is overdue (PAY-TIME).
+const WINDOW: &str = "forced-inclusion window in seconds, no less than the checkpoint age";
 /// A batch's time is at most so old, in seconds (PAY-TIME). Twin: `Schedule.MAX_PROVEN_AGE_SECONDS`.
 pub(super) const AGE_SECONDS_MAX: u128 = 86_400;
 
-/// Refuses what `Schedule.sol` and `ValiditySettlement.sol` would refuse; `delay_min` is the least delay without the escape's.
+/// Refuses what `Schedule.sol` and `ValiditySettlement.sol` would refuse, and off the devnets a forced-inclusion window below the age of a batch's time, which L1 takes
+/// (PAY-TIME): messages would be overdue before a batch that was closed without them is proven and posted, and each would void it. `delay_min` is the least delay without
+/// the escape's.
 pub(super) fn check(spec: &ChainSpec, is_devnet: bool, delay_min: u64) -> Result<(), DeployError> {
     let validity = spec.validity.as_ref().ok_or(DeployError::NoValidity)?;
     let RulesSpec { guest_hash, dispute, epoch_weight_gas, epoch_seconds, claim_window_seconds, claim_bond, .. } =
@@ -52,10 +56,13 @@ pub(super) fn check(spec: &ChainSpec, is_devnet: bool, delay_min: u64) -> Result
     }
     // There are no epochs whose weight could be zero.
     spec.chain.check(1)?;
+    let window_min = if is_devnet { 1 } else { spec.rules.max_checkpoint_age_seconds };
     let escape_min = if is_devnet { 1 } else { ESCAPE_DELAY_SECONDS_MIN };
     let censorship = if is_devnet { 0 } else { CENSORSHIP_SECONDS };
     let delay_min = delay_min.saturating_add(validity.escape_delay_seconds).saturating_add(censorship);
+    let window = spec.forced_inclusion_window_seconds;
     within([
+        (WINDOW, window_min.into(), u64::MAX.into(), window.into()),
         ("messages per batch", MESSAGES_PER_BATCH_MIN, u128::MAX, spec.chain.max_messages_per_batch.into()),
         ("gas of messages per batch", 0, MESSAGE_GAS_PER_BATCH_MAX, spec.chain.max_message_gas_per_batch.into()),
         ("escape delay in seconds", escape_min.into(), ESCAPE_DELAY_SECONDS_MAX, validity.escape_delay_seconds.into()),

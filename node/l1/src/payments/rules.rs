@@ -6,7 +6,7 @@
 
 use alloy::{
     eips::BlockId,
-    primitives::{Address, B256, Bytes},
+    primitives::{Address, B256, Bytes, keccak256},
     providers::Provider,
 };
 
@@ -29,6 +29,18 @@ pub struct EntryRules {
     pub message_gas_max: u64,
     /// How old a batch's time and checkpoint may be, in seconds (PAY-TIME).
     pub age_max_s: u64,
+}
+
+impl EntryRules {
+    /// Hash of what judges a proof.
+    pub fn verifier(&self) -> B256 {
+        verifier(self.config_hash, self.keys_hash)
+    }
+}
+
+/// Hash of what judges a proof: the configuration to which it is bound, and the keys. A proof made for an entry of the schedule holds under each that has both.
+pub fn verifier(config_hash: B256, keys_hash: B256) -> B256 {
+    keccak256([config_hash, keys_hash].concat())
 }
 
 impl From<Entry> for EntryRules {

@@ -1,10 +1,29 @@
-use alloy::providers::ext::AnvilApi;
+use alloy::{primitives::U256, providers::ext::AnvilApi};
 use tandem_chain::{
     BatchHeader, DataKind,
-    work::{BUCKET_WORK_GAS, WORK_GAS_PER_SECOND},
+    batch::{BLOBS_MAX, CALLDATA_BYTES_MAX},
+    message::{MESSAGE_DATA_BYTES_MAX, MESSAGE_GAS_MAX},
+    work::{BUCKET_BYTES, BUCKET_WORK_GAS, WORK_GAS_PER_SECOND},
 };
-use tandem_l1::{Append, AppendData, AppendOutcome, bindings::Inbox::InboxErrors};
+use tandem_l1::{
+    Append, AppendData, AppendOutcome,
+    bindings::Inbox::{self, InboxErrors},
+};
 use tandem_support::l1::{Harness, bytes};
+
+/// What the rulebook says of the Inbox's limits is what L1 holds to (L1-MSG-5, L1-BATCH-2, L1-WORK-3).
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_are_those_of_l1() {
+    let harness = Harness::start().await;
+    let inbox = Inbox::new(harness.deployment.chain.inbox, harness.client.provider());
+    assert_eq!(inbox.MAX_MESSAGE_BYTES().call().await.unwrap(), U256::from(MESSAGE_DATA_BYTES_MAX));
+    assert_eq!(inbox.MAX_MESSAGE_GAS().call().await.unwrap(), MESSAGE_GAS_MAX);
+    assert_eq!(inbox.MAX_CALLDATA_BYTES().call().await.unwrap(), U256::from(CALLDATA_BYTES_MAX));
+    assert_eq!(inbox.MAX_BLOBS().call().await.unwrap(), U256::from(BLOBS_MAX));
+    // Nothing is posted yet, so that the bucket is empty.
+    let left = inbox.workLeft().call().await.unwrap();
+    assert_eq!([left.workGas, left.postedBytes], [BUCKET_WORK_GAS, BUCKET_BYTES].map(U256::from));
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_batch_is_posted_once_and_a_rival_loses() {

@@ -6,12 +6,12 @@ use alloy::{
 };
 use tandem_chain::{ChainConfig, config::ConfigError, derive::genesis_output, epoch::limits::EPOCH_WEIGHT_GAS_MAX};
 use tandem_l1::{
-    ChainSpec, L1Client,
-    anvil::{Anvil, AnvilOptions},
+    ChainSpec,
+    anvil::AnvilOptions,
     bindings::{Dispute, Schedule},
     deploy::{DeployError, DisputeTerms, RulesSpec, deploy},
 };
-use tandem_support::l1::{DEADLINE, spec};
+use tandem_support::l1::{DEADLINE, spec, start};
 
 type Change = fn(&mut ChainSpec);
 
@@ -84,11 +84,7 @@ fn off_the_devnets_notice_grace_and_a_dispute_contract_are_due() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_endpoint_tells_whether_it_is_a_devnet() {
     let arguments = ["--chain-id", "11155111"].map(Into::into).to_vec();
-    let anvil = Anvil::start(AnvilOptions { arguments, ..AnvilOptions::default() }).unwrap();
-    let client = L1Client::connect(&anvil.url().unwrap(), DEADLINE).await.unwrap();
-    let genesis = |config: &ChainConfig| {
-        Ok::<_, std::convert::Infallible>(genesis_output(config, B256::repeat_byte(1), B256::repeat_byte(2)))
-    };
+    let (anvil, client) = start(AnvilOptions { arguments, ..AnvilOptions::default() }).await;
     let key = &anvil.keys()[0];
     let mut spec = ChainSpec { chain: spec(Address::ZERO).chain, ..mainnet() };
     spec.rules.dispute = Address::ZERO;
@@ -103,11 +99,7 @@ async fn the_endpoint_tells_whether_it_is_a_devnet() {
 /// What the dispute contract needs is asked before any gas is paid (L1-SCHED-5).
 #[tokio::test]
 async fn bond_and_window_are_what_the_dispute_contract_needs() {
-    let anvil = Anvil::start(AnvilOptions::default()).unwrap();
-    let client = L1Client::connect(&anvil.url().unwrap(), DEADLINE).await.unwrap();
-    let genesis = |config: &ChainConfig| {
-        Ok::<_, std::convert::Infallible>(genesis_output(config, B256::repeat_byte(1), B256::repeat_byte(2)))
-    };
+    let (anvil, client) = start(AnvilOptions::default()).await;
     let mut spec = spec(Address::ZERO);
     spec.rules.dispute = Address::repeat_byte(7);
     // Answers every call with 1,000.
@@ -131,8 +123,7 @@ fn genesis(config: &ChainConfig) -> Result<tandem_chain::OutputFields, std::conv
 /// What is deployed along knows its settlement, and asks for what [`DisputeTerms`] says. Tests DISP-TERMS-3, DISP-BOND-1.
 #[tokio::test]
 async fn a_dispute_contract_comes_along() {
-    let anvil = Anvil::start(AnvilOptions::default()).unwrap();
-    let client = L1Client::connect(&anvil.url().unwrap(), DEADLINE).await.unwrap();
+    let (anvil, client) = start(AnvilOptions::default()).await;
     let terms = DisputeTerms { allowance_seconds: 40, compute_seconds: 30, turn_seconds: 7, ..DisputeTerms::default() };
     let mut spec = ChainSpec { dispute_terms: Some(terms), ..spec(Address::ZERO) };
     (spec.rules.claim_window_seconds, spec.rules.claim_bond) = (70, terms.claim_bond_min());

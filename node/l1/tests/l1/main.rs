@@ -2,6 +2,7 @@
 
 mod append;
 mod artifacts;
+mod checkpoint;
 mod deploy;
 mod payload;
 mod payments;

@@ -10,50 +10,24 @@ use alloy::{
 };
 use tandem_chain::{ChainConfig, ChainKind};
 use tandem_l1::{
-    BlockRef, ChainSpec, Deployment, L1Call, L1Client, L1Header, Outcome,
-    anvil::{Anvil, AnvilOptions},
+    BlockRef, ChainSpec, Deployment, L1Call, L1Header, Outcome,
+    anvil::AnvilOptions,
     bindings::{Inbox, PaymentsBridge, Rules, Schedule, UpgradeGate, ValiditySettlement, payments::Leaf},
-    deploy::{DeployError, DisputeTerms, KeySet, RulesSpec, ValiditySpec, deploy, store_keys},
+    deploy::{DeployError, DisputeTerms, KeySet, deploy, store_keys},
     payments::{self, EntryRules, HistoryError, RebuildError, RulesError, RulesReader, next_entry},
 };
 use tandem_payments::{data::Message, leaf::Key};
-use tandem_support::l1::{DEADLINE, Harness};
+use tandem_support::{
+    l1::{DEADLINE, Harness, start},
+    payments::{ESCAPE_DELAY_S, keys, spec},
+};
 
 const ETHER: u128 = 1_000_000_000_000_000_000;
-const ESCAPE_DELAY_S: u64 = 7_200;
 type Change = fn(&mut ChainSpec);
 
-/// A key set of real circuits.
-fn keys() -> KeySet {
-    let vectors: serde_json::Value =
-        serde_json::from_str(include_str!("../../../../tests/vectors/payments/batch.json")).unwrap();
-    let bytes: Bytes = vectors["keys"].as_str().unwrap().parse().unwrap();
-    KeySet::try_from(bytes).unwrap()
-}
-
-fn spec(sequencer: Address) -> ChainSpec {
-    let spec = tandem_support::l1::spec(sequencer);
-    ChainSpec {
-        chain: ChainConfig { kind: ChainKind::Payments, max_message_gas_per_batch: 32_000_000, ..spec.chain },
-        rules: RulesSpec {
-            epoch_weight_gas: 0,
-            epoch_seconds: 0,
-            claim_window_seconds: 0,
-            claim_bond: 0,
-            ..spec.rules
-        },
-        validity: Some(ValiditySpec { keys: keys(), escape_delay_seconds: ESCAPE_DELAY_S }),
-        ..spec
-    }
-}
-
 async fn harness() -> Harness {
-    let anvil = Anvil::start(AnvilOptions::default()).unwrap();
-    let client = L1Client::connect(&anvil.url().unwrap(), DEADLINE).await.unwrap();
-    let spec = spec(anvil.keys()[1].address());
-    let deployment =
-        deploy(&client, &anvil.keys()[0], &spec, payments::genesis, DEADLINE / 1_000, DEADLINE).await.unwrap();
-    Harness { anvil, client, deployment }
+    let change = |chain: &mut ChainSpec| *chain = spec(chain.sequencer);
+    Harness::deploy_that(AnvilOptions::default(), change, |chain| payments::genesis(chain).unwrap()).await
 }
 
 async fn send(harness: &Harness, key: PrivateKeySigner, value: u128, call: impl SolCall) -> TransactionReceipt {
@@ -126,9 +100,11 @@ fn with_escape_delay(spec: &mut ChainSpec, seconds: u64) {
     validity.escape_delay_seconds = seconds;
 }
 
-/// A prover that broke can be repaired where money is at stake, and whoever learns of bad keys has left before they hold.
+/// A prover that broke can be repaired where money is at stake, no message voids a batch while it is proven (PAY-TIME), and whoever learns of bad keys has left before
+/// they hold.
 #[test]
-fn off_the_devnets_the_escape_takes_a_day_at_least() {
+fn off_the_devnets_there_is_time_to_prove_to_repair_and_to_leave() {
+    const WINDOW: &str = "forced-inclusion window in seconds, no less than the checkpoint age";
     let mainnet = || {
         let mut spec = spec(Address::ZERO);
         spec.chain.l1_chain_id = 1;
@@ -140,6 +116,8 @@ fn off_the_devnets_the_escape_takes_a_day_at_least() {
     mainnet().check().unwrap();
     for (name, change) in [
         ("escape delay in seconds", (|spec| with_escape_delay(spec, 86_399)) as Change),
+        (WINDOW, |spec| spec.forced_inclusion_window_seconds -= 1),
+        (WINDOW, |spec| spec.rules.max_checkpoint_age_seconds += 1),
         ("delay in seconds, the escape delay included", |spec| spec.delay_seconds -= 1),
         ("grace in seconds", |spec| spec.grace_seconds -= 1),
     ] {
@@ -155,8 +133,7 @@ fn off_the_devnets_the_escape_takes_a_day_at_least() {
 /// A chain that began in the future could not be appended to; nothing is sent.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_chain_begins_in_the_past() {
-    let anvil = Anvil::start(AnvilOptions::default()).unwrap();
-    let client = L1Client::connect(&anvil.url().unwrap(), DEADLINE).await.unwrap();
+    let (anvil, client) = start(AnvilOptions::default()).await;
     let mut spec = spec(Address::repeat_byte(1));
     spec.chain.genesis_timestamp = client.latest().await.unwrap().timestamp + 1_000;
     let key = &anvil.keys()[0];
@@ -256,8 +233,7 @@ async fn the_next_batch_is_under_the_entry_that_has_matured() {
 /// The contracts are there and named, so that the keys can be stored later: L1 does not take points that are none.
 #[tokio::test(flavor = "multi_thread")]
 async fn contracts_without_keys_are_told() {
-    let anvil = Anvil::start(AnvilOptions::default()).unwrap();
-    let client = L1Client::connect(&anvil.url().unwrap(), DEADLINE).await.unwrap();
+    let (anvil, client) = start(AnvilOptions::default()).await;
     let mut spec = spec(anvil.keys()[1].address());
     let mut broken = keys().bytes().to_vec();
     broken[600] ^= 1;
@@ -271,8 +247,7 @@ async fn contracts_without_keys_are_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_genesis_is_told() {
-    let anvil = Anvil::start(AnvilOptions::default()).unwrap();
-    let client = L1Client::connect(&anvil.url().unwrap(), DEADLINE).await.unwrap();
+    let (anvil, client) = start(AnvilOptions::default()).await;
     let other = |chain: &ChainConfig| {
         let Ok(genesis) = payments::genesis(chain);
         Ok::<_, std::convert::Infallible>(tandem_chain::OutputFields { state_root: B256::repeat_byte(1), ..genesis })

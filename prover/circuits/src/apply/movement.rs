@@ -1,5 +1,5 @@
-//! What moves: balances, fee, nonce, keys, and the links between leaves (`docs/spec/payments.md`, section 3). Twin:
-//! `tandem_payments::ledger`.
+//! What moves: balances, fee, nonce, keys, and the links between leaves (`docs/spec/payments.md`, section 3; of
+//! what users sign, PAY-TRANSFER, PAY-TOKEN, PAY-WITHDRAW and PAY-SESSION). Twin: `tandem_payments::ledger`.
 
 use super::flags::{CREDITS, DEBITS, Flags, MOVES, USER};
 use super::lanes::LanesVar;

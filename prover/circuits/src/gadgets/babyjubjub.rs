@@ -67,11 +67,6 @@ fn quotient(numerator: &FpVar<Fr>, denominator: &FpVar<Fr>) -> Result<FpVar<Fr>,
 }
 
 impl EdwardsVar {
-    /// The point with these coordinates.
-    pub fn constant(point: &Point) -> Self {
-        Self { x: FpVar::Constant(point.x), y: FpVar::Constant(point.y) }
-    }
-
     /// The point that adds up to the identity with this one.
     pub fn negate(&self) -> Result<Self, SynthesisError> {
         Ok(Self { x: self.x.negate()?, y: self.y.clone() })
@@ -333,7 +328,7 @@ mod tests {
                         assert!(is(&x.add(&y)?, (a + b).into_affine()), "{mode:?} {other:?}");
                         assert!(is(&x.double()?, (a + a).into_affine()));
                         assert!(is(&x.negate()?, -a));
-                        x.enforce_sum_is(&y, &EdwardsVar::constant(&(a + b).into_affine()))
+                        x.enforce_sum_is(&y, &edwards(&cs, Mode::Constant, (a + b).into_affine()))
                     }));
                 }
             }

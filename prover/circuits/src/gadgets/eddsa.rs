@@ -413,10 +413,11 @@ mod tests {
     fn constants_verify_like_witnesses() {
         let message = Fr::from(6u64);
         let (key, signature) = signed(1, message);
+        let Point { x, y } = key.point();
         for given in [message, message + Fr::one()] {
             let accepted = accepts(|cs| {
                 let signature = SignatureVar::new_witness(cs.clone(), Some(&signature))?;
-                let key = PublicKeyVar::new(EdwardsVar::constant(&key.point()))?;
+                let key = PublicKeyVar::new(EdwardsVar { x: FpVar::Constant(x), y: FpVar::Constant(y) })?;
                 key.enforce_verifies(&FpVar::Constant(given), &signature)
             });
             assert_eq!(accepted, given == message);

@@ -45,11 +45,6 @@ impl Machine {
         self.states[0]
     }
 
-    /// The state that repeats.
-    pub fn halted(&self) -> B256 {
-        self.states[self.states.len() - 1]
-    }
-
     /// The right commitment of level 0.
     pub fn outer(&self) -> &Run {
         &self.outer.0

@@ -6,26 +6,25 @@ use std::time::Duration;
 
 use alloy::{
     eips::BlockId,
-    primitives::{Address, B256, Bytes, U256},
+    primitives::{Address, B256, U256},
     providers::Provider,
-    rpc::types::{Filter, TransactionReceipt},
-    sol_types::{SolCall, SolEvent, SolInterface, SolValue},
+    rpc::types::TransactionReceipt,
+    sol_types::SolValue,
 };
+use tandem_chain::Checkpoint;
 use tandem_circuits::groth16::{Calldata, Header, ProvenBatch};
 use tandem_l1::{
     Deployment, FileJournal, L1Call, L1Client, Outcome, SubmitError, Submitter,
-    bindings::{
-        AppendArgs, Checkpoint,
-        Inbox::{self, InboxErrors},
-        ValiditySettlement::{self, ValiditySettlementErrors},
-    },
+    bindings::Inbox::{self, InboxErrors},
+    checkpoint,
+    payments::{ProvenAppend, Refusal},
 };
 use tandem_payments::batch::Load;
 use tandem_service::Report;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    error::{ForceError, Refusal},
+    error::ForceError,
     fit::{self, Ends, Moved},
     view::View,
 };
@@ -99,7 +98,7 @@ impl Sending<'_> {
             if let Err(moved) = fit::check(header, &view, ends) {
                 return Ok(Appended::Moved(moved));
             }
-            let Some(stored) = checkpoint.clone() else {
+            let Some(stored) = checkpoint else {
                 checkpoint = self.store_checkpoint().await?;
                 continue;
             };
@@ -112,7 +111,7 @@ impl Sending<'_> {
                 | Err(ForceError::Submit(SubmitError::NonceFreed { .. })) => continue,
                 Err(error) => return Err(error),
             };
-            match refusal(&data) {
+            match Refusal::decode(data) {
                 // It is the newest block's: the next one can name it.
                 Refusal::Inbox(InboxErrors::Inbox_CheckpointNotEarlier(_)) => self.wait().await?,
                 Refusal::Inbox(
@@ -138,31 +137,23 @@ impl Sending<'_> {
     /// Where the batch lands now, and what it is.
     fn call(&self, proven: &ProvenBatch, view: &View, checkpoint: Checkpoint) -> Result<L1Call, ForceError> {
         let header = &proven.header;
-        let args = AppendArgs {
-            index: header.index,
-            parentContentHash: view.last_content_hash,
-            queueEnd: header.queue_end,
-            queueHash: header.queue_hash_end,
-            workGas: 0,
-            checkpoint,
-        };
         let Calldata { env, segments, applied, authorised } = proven.calldata();
-        let arguments = (args, env, segments, applied, authorised).abi_encode_params();
-        let input = [ValiditySettlement::appendCall::SELECTOR.as_slice(), &arguments].concat();
-        Ok(L1Call::new(format!("batch {} with its proofs", header.index), self.deployment.chain.settlement, input))
+        let append = ProvenAppend {
+            index: header.index,
+            parent_content_hash: view.last_content_hash,
+            queue_end: header.queue_end,
+            queue_hash: header.queue_hash_end,
+            checkpoint,
+            arguments: (env, segments, applied, authorised).abi_encode_params().into(),
+        };
+        Ok(append.to_call(self.deployment.chain.settlement)?)
     }
 
     /// A checkpoint of the block that includes the call; none if the nonce went to something else.
     async fn store_checkpoint(&mut self) -> Result<Option<Checkpoint>, ForceError> {
         let inbox = self.deployment.chain.inbox;
-        let call = L1Call::new("checkpoint", inbox, Inbox::checkpointCall {}.abi_encode());
-        let Outcome::Included(receipt) = self.submit(call).await? else { return Ok(None) };
-        let Some(number) = receipt.block_number else { return Ok(None) };
-        // Another transaction of the block may have stored it.
-        let filter = Filter::new().address(inbox).event_signature(Inbox::CheckpointStored::SIGNATURE_HASH);
-        let logs = self.client.logs(&filter.select(number)).await?;
-        let stored = logs.first().and_then(|log| Inbox::CheckpointStored::decode_log(&log.inner).ok());
-        Ok(stored.map(|stored| stored.data.checkpoint))
+        let Outcome::Included(receipt) = self.submit(checkpoint::call(inbox)).await? else { return Ok(None) };
+        Ok(checkpoint::stored_by(self.client, inbox, &receipt).await?)
     }
 
     async fn submit(&mut self, call: L1Call) -> Result<Outcome, ForceError> {
@@ -182,15 +173,5 @@ impl Sending<'_> {
             () = self.token.cancelled() => Err(ForceError::Cancelled),
             () = tokio::time::sleep(self.poll_interval) => Ok(()),
         }
-    }
-}
-
-fn refusal(data: &Bytes) -> Refusal {
-    if let Ok(error) = ValiditySettlementErrors::abi_decode(data) {
-        Refusal::Settlement(error)
-    } else if let Ok(error) = InboxErrors::abi_decode(data) {
-        Refusal::Inbox(error)
-    } else {
-        Refusal::Unknown(data.clone())
     }
 }

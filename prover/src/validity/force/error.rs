@@ -1,11 +1,10 @@
 //! Why a batch is not forced.
 
-use alloy::primitives::{Address, B256, Bytes, U256};
+use alloy::primitives::{Address, B256, U256};
 use tandem_circuits::groth16::{BatchProveError, ProveError};
 use tandem_l1::{
     DeploymentError, RpcFailure, SubmitError,
-    bindings::{Inbox, ValiditySettlement},
-    payments::{HistoryError, LedgerError, PostedError},
+    payments::{BadArguments, HistoryError, LedgerError, PostedError, Refusal},
 };
 use tandem_payments::ledger::Refused as BatchRefused;
 
@@ -109,6 +108,9 @@ pub enum ForceError {
     /// The batch cannot be kept on disk.
     #[error(transparent)]
     File(#[from] BatchFileError),
+    /// What was proven makes no call.
+    #[error(transparent)]
+    BadArguments(#[from] BadArguments),
     /// The account cannot pay.
     #[error(
         "account {account} has {balance} wei; sending the batch takes up to {needed}: fund it and run this again, proofs are kept"
@@ -157,18 +159,4 @@ impl From<Moved> for ForceError {
             moved => Self::Moved(moved),
         }
     }
-}
-
-/// What L1 says when it refuses a batch, by name where it is known.
-#[derive(Debug, thiserror::Error)]
-pub enum Refusal {
-    /// The settlement's error.
-    #[error("{0:?}")]
-    Settlement(ValiditySettlement::ValiditySettlementErrors),
-    /// The Inbox's error.
-    #[error("{0:?}")]
-    Inbox(Inbox::InboxErrors),
-    /// No error that is known.
-    #[error("{0}")]
-    Unknown(Bytes),
 }

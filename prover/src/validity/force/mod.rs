@@ -22,7 +22,7 @@ use alloy::{
     rpc::types::{Log, TransactionReceipt},
     sol_types::SolEvent,
 };
-pub use error::{ForceError, Refusal};
+pub use error::ForceError;
 pub use fit::Moved;
 use serde_json::{Value, json};
 use tandem_chain::ChainKind;

@@ -135,9 +135,7 @@ pub fn build(
         ends(&ground.history, start, end).ok_or(Moved::OtherMessages { start, end })?;
     let circuits = keys::frugal(keys).ok_or(KeysError::NotStored(view.rules.keys_hash))?;
     let dom = domain(chain.l2_chain_id, chain.hash());
-    // How many proofs it takes is no matter of L1's, and what is overdue must be taken together.
-    let limits = BatchLimits { apply_proofs_max: u64::MAX, ..BatchLimits::default() };
-    let mut builder = BatchBuilder::with(state.clone(), env, dom, start, circuits, limits);
+    let mut builder = BatchBuilder::with(state.clone(), env, dom, start, circuits, BatchLimits::default());
     for queued in messages(&ground.history, start, end) {
         builder.message(&queued.message).map_err(|source| ForceError::TooMuch { start, end, source })?;
     }

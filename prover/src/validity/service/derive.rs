@@ -150,6 +150,14 @@ pub enum Unprovable {
         /// What applying the entries gives.
         found: B256,
     },
+    /// It does not follow the batch before it as that was taken here, which is not on L1: another may have landed in its place.
+    #[error("{source}; that is by batch {before} as it was taken here, which L1, as it is seen here, does not have")]
+    Displaced {
+        /// The batch before it.
+        before: u64,
+        /// What differs between the two.
+        source: Box<Self>,
+    },
     /// L1's keys are of circuits that apply nothing.
     #[error("the keys on L1, of hash {0}, are of no circuit that applies operations")]
     NoCircuits(B256),
@@ -171,8 +179,27 @@ impl Unprovable {
                 | Self::Unfounded { .. }
                 | Self::MessagesAhead { .. }
                 | Self::TimeAhead { .. }
+                | Self::Displaced { .. }
                 | Self::File(_)
         )
+    }
+
+    /// The same, found on `base`. While L1 does not have that batch, the sequencer may have seen another land there, whose root, queue and time are what it says; once L1 has one,
+    /// nothing excuses it.
+    fn on(self, settled: &Settled, base: &Base) -> Self {
+        let is_of_before = match self {
+            Self::RootBefore { .. } | Self::QueueStart { .. } => true,
+            // So early that L1 takes it behind no batch, nothing excuses it.
+            Self::TimeBehind { timestamp, .. } => {
+                let oldest = settled.head.timestamp.saturating_sub(settled.rules.age_max_s);
+                (oldest..base.timestamp).contains(&timestamp)
+            }
+            _ => false,
+        };
+        match is_of_before && base.index > settled.base.index {
+            true => Self::Displaced { before: base.index, source: Box::new(self) },
+            false => self,
+        }
     }
 }
 
@@ -194,7 +221,7 @@ fn word(element: Fr) -> B256 {
 /// # Errors
 /// The first thing that differs.
 pub fn derive(chain: &ChainConfig, settled: &Settled, base: &Base, closed: &Closed) -> Result<Derived, Unprovable> {
-    check_place(settled, base, closed)?;
+    check_place(settled, base, closed).map_err(|why| why.on(settled, base))?;
     let (rules, dom) = (settled.rules, domain(chain.l2_chain_id, chain.hash()));
     let circuits = keys::circuits(&settled.keys).ok_or(Unprovable::NoCircuits(rules.keys_hash))?;
     let (start, state) = (closed.queue_start, base.state.clone());

@@ -36,6 +36,10 @@ pub struct Call {
     pub arguments: Vec<u8>,
     /// The root after the batch.
     pub root_after: B256,
+    /// Hash of the configuration that it was proven for.
+    pub config_hash: B256,
+    /// Hash of the verifying keys that judge it.
+    pub keys_hash: B256,
 }
 
 /// Why there is no answer.
@@ -118,8 +122,14 @@ impl Sequencer {
     /// # Errors
     /// If there is no answer.
     pub async fn bring_back(&self, (index, id): Name, call: Arc<Call>) -> Result<Outcome, Failure> {
-        let (arguments, root_after) = (call.arguments.clone(), call.root_after.to_vec());
-        let request = ProvenRequest { index, id: id.to_vec(), arguments, root_after };
+        let request = ProvenRequest {
+            index,
+            id: id.to_vec(),
+            arguments: call.arguments.clone(),
+            root_after: call.root_after.to_vec(),
+            config_hash: call.config_hash.to_vec(),
+            keys_hash: call.keys_hash.to_vec(),
+        };
         let mut client = self.client.clone();
         let answer = timeout(PROVEN, client.proven(request)).await.map_err(|_| silent(PROVEN))??;
         let v1::ProvenResponse { outcome } = answer.into_inner();

@@ -15,7 +15,7 @@ use tonic::Status as GrpcStatus;
 use super::{
     closed::{Closed, ENTRIES_MAX, NotClosed},
     derive::{Derived, Unprovable, derive},
-    settled::Settled,
+    settled::{Base, Settled},
     testing::*,
 };
 
@@ -145,6 +145,40 @@ fn every_lie_is_found_and_named() {
     assert!(matches!(derived(&keyless, &right), Err(Unprovable::NoCircuits(_))));
 }
 
+/// What is false on L1's own batch may be the truth on one that L1 does not have, as far as it says what that batch left; and no further.
+#[test]
+fn what_a_batch_says_of_one_that_l1_does_not_have_may_pass() {
+    let mut author = Author::default();
+    let on = author.settled();
+    author.close(2, 0);
+    let (landed, before) = (author.settled(), author.base.clone());
+    let right = author.close(1, 0);
+    let found = |on: &Settled, change: &dyn Fn(&mut ClosedBatch)| {
+        let mut batch = right.clone();
+        change(&mut batch);
+        derive(&chain(), on, &before, &Closed::try_from(batch).unwrap()).unwrap_err()
+    };
+    let of_before: [&dyn Fn(&mut ClosedBatch); 3] =
+        [&|b| b.root_before[31] ^= 1, &|b| b.queue_start = 1, &|b| b.timestamp = before.timestamp - 1];
+    for change in of_before {
+        let (open, settled) = (found(&on, change), found(&landed, change));
+        assert!(open.may_pass() && !settled.may_pass(), "{open}: {settled}");
+        assert!(open.to_string().starts_with(&settled.to_string()), "{open}: {settled}");
+    }
+    let of_its_own: [&dyn Fn(&mut ClosedBatch); 2] = [&|b| b.root_after[31] ^= 1, &|b| b.queue_hash_end[0] ^= 1];
+    for change in of_its_own {
+        let why = found(&on, change);
+        assert!(!why.may_pass(), "{why}");
+    }
+    // So old that L1 would not take it, whatever it follows.
+    let (early, mut old) = (Base { timestamp: NOW - 4_000, ..before.clone() }, right.clone());
+    old.timestamp = NOW - 3_601;
+    let why = derive(&chain(), &on, &early, &Closed::try_from(old).unwrap()).unwrap_err();
+    assert!(matches!(why, Unprovable::TimeBehind { .. }), "{why}");
+    let why = found(&on, &|batch| batch.timestamp = 0);
+    assert!(matches!(why, Unprovable::TimeBehind { .. }), "{why}");
+}
+
 fn messages(count: u32) -> Entry {
     Entry { entry: Some(tandem_proto::v1::entry::Entry::Messages(count)) }
 }
@@ -239,6 +273,37 @@ async fn an_unwanted_batch_is_dropped_for_the_one_in_its_place() {
     assert_eq!(fake.proven(), [(1, instead.id)]);
     service.until("it is brought back", |status| status.brought_back_batches == 1).await;
     assert_eq!(service.status.borrow().proven_batches, 1, "the first was not proven on");
+    service.stop(folder.path()).await;
+}
+
+/// Tests PAY-APPEND: a stranger's batch lands in the place of one that was brought back, and the sequencer sees it before L1 is looked at here. It goes on honestly, and is asked on
+/// without a word; what it says of the batch before is a lie once that is on L1 here, and is not so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sequencer_that_sees_another_batch_on_l1_first_is_no_liar() {
+    let (folder, mut author) = (TempDir::new().unwrap(), Author::default());
+    let on = author.settled();
+    let mut stranger = author.clone();
+    let fake = Fake::start([author.close(2, 0)]).await;
+    let service = Running::start(&fake, folder.path(), TestCrew::good(), on);
+    service.until("its own is brought back", |status| status.brought_back_batches == 1).await;
+    stranger.close(1, 0);
+    let landed = stranger.settled();
+    let next = stranger.close(2, 0);
+    let asked = || fake.book.lock().unwrap().asked.len();
+    fake.hand_out(next.clone());
+    let before = asked();
+    wait_until("it asks on", || asked() > before + 2).await;
+    let (status, reasons) = (service.status.borrow().clone(), service.readiness.reasons());
+    assert!(status.refused_batches == 0 && reasons.is_empty(), "{status:?}: {reasons:?}");
+    let mut lie = next.clone();
+    lie.root_before[31] ^= 1;
+    fake.hand_out(lie);
+    service.settle(landed);
+    service.unready("false batch: batch 2: it claims root").await;
+    fake.hand_out(next.clone());
+    fake.has(2).await;
+    assert_eq!(fake.proven()[1], (2, next.id));
+    service.ready().await;
     service.stop(folder.path()).await;
 }
 

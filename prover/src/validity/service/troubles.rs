@@ -115,7 +115,7 @@ impl Troubles {
             tracing::error!(
                 batch = index,
                 why,
-                "a batch is not what the sequencer claims: nothing is proven of it; compare the sequencer with a replica"
+                "a batch is not what the sequencer claims: nothing is proven of it; compare the sequencer with L1 (tandem replica)"
             );
         }
     }

@@ -60,6 +60,7 @@ impl Work {
             Stored::Batch(_) | Stored::Nothing => self.assembly,
         };
         let root_after = assembly.statement().apply.last().map(|chunk| integer(chunk.turn.root_out).into());
+        let config_hash = assembly.statement().header.config_hash;
         let missing = assembly.missing().count();
         let mut told = Told::new(index, &assembly, status);
         tracing::info!(batch = index, chunks = self.jobs.len(), missing, "proving");
@@ -70,7 +71,8 @@ impl Work {
         told.line.clear();
         let Calldata { env, segments, applied, authorised } = proven?.calldata();
         let arguments = (env, segments, applied, authorised).abi_encode_params();
-        Ok(Call { arguments, root_after: root_after.unwrap_or_default() })
+        let root_after = root_after.unwrap_or_default();
+        Ok(Call { arguments, root_after, config_hash, keys_hash: self.keys_hash })
     }
 }
 

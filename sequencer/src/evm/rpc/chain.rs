@@ -78,7 +78,7 @@ impl RpcContext {
     /// Where a transaction is. The engine publishes in such an order (see [`crate::mempool::PoolView`]) that store, pool and store again
     /// overlook nothing, unless blocks are taken back meanwhile.
     pub(super) fn locate(&self, hash: B256) -> Result<Located, RpcError> {
-        let pool = self.engine.pool();
+        let pool = self.pool();
         let mut found = Located::Unknown;
         for _ in 0..TRIES {
             let rewinds = pool.rewinds();

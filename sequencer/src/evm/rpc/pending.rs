@@ -42,7 +42,7 @@ pub fn build(context: &RpcContext) -> Result<(EvmBlock, tandem_chain::Checkpoint
 /// What waits, in a pool of its own that knows the order.
 fn waiting(context: &RpcContext, state: &mut WorldState<tandem_store::Store>) -> Result<Mempool, RpcError> {
     let mut pool = Mempool::new(MempoolLimits::DEFAULT);
-    let waiting = context.engine.pool().content(usize::MAX).unwrap_or_default();
+    let waiting = context.pool().content(usize::MAX).unwrap_or_default();
     for (transaction, is_executable) in waiting {
         context.turns.check_time()?;
         if is_executable {

@@ -48,7 +48,7 @@ pub fn transaction_count(context: &RpcContext, params: &Params) -> Result<Value,
 pub fn nonce(context: &RpcContext, address: Address, id: Option<BlockId>) -> Result<u64, RpcError> {
     // Asked before the head is: what has left the pool by then is in the head's state.
     let is_pending = id == Some(BlockId::Number(BlockNumberOrTag::Pending));
-    let pending = if is_pending { context.engine.pool().pending_nonce(&address) } else { None };
+    let pending = if is_pending { context.pool().pending_nonce(&address) } else { None };
     let (_, mut state) = context.state(id)?;
     let nonce = state.account(address)?.map_or(0, |info| info.nonce);
     Ok(nonce.max(pending.unwrap_or_default()))
@@ -114,7 +114,7 @@ fn waits_for(context: &RpcContext, transaction: &Recovered, pending_nonce: u64) 
 }
 
 pub fn status(context: &RpcContext) -> Value {
-    let counts = context.engine.pool().counts();
+    let counts = context.pool().counts();
     json!({ "pending": U256::from(counts.pending), "queued": U256::from(counts.queued) })
 }
 
@@ -125,7 +125,7 @@ type Content = (Vec<Arc<Recovered>>, Vec<Arc<Recovered>>);
 fn waiting(context: &RpcContext, wants: impl Fn(&Recovered) -> bool) -> Result<Content, RpcError> {
     let (what, limit) = ("transactions in one answer", context.limits.content_max);
     let too_many = |_| RpcError::LimitExceeded { what, limit: limit as u64, flag: flag::CONTENT };
-    let mut content = context.engine.pool().content(limit).map_err(too_many)?;
+    let mut content = context.pool().content(limit).map_err(too_many)?;
     content.retain(|(transaction, _)| wants(transaction));
     content.sort_by_key(|(transaction, _)| (transaction.signer(), transaction.transaction().fields().nonce()));
     let (pending, queued): (Vec<_>, Vec<_>) = content.into_iter().partition(|(_, executable)| *executable);

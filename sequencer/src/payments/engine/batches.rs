@@ -213,7 +213,7 @@ impl Engine {
     pub(super) fn push_closed(&mut self, sealed: Sealed) -> Result<(), EngineError> {
         let start = sealed.next();
         let Sealed { block, state, segments, circuits } = sealed;
-        let (state, proven) = (Arc::new(state), self.store.proven(block.hash)?);
+        let (state, proven) = (Arc::new(state), self.store.proven(block.hash, self.verifier)?);
         self.tip = Tip { start, state: state.clone(), timestamp: block.timestamp };
         let (block, since) = (Arc::new(block), self.clock.moment());
         self.closed.push_back(Closed { block, segments, circuits, state, since, proven, handed_at: None });

@@ -33,7 +33,7 @@ impl Engine {
             return Ok(());
         }
         let before = self.view.as_ref().map(L1View::last);
-        let is_under_another = self.go_over(&view)?;
+        let is_under_another = self.go_over(&view);
         let (head, last) = (self.store.last()?.0, view.last());
         let mut common = head.min(last);
         while common > 0 && self.store.hash(common)? != view.hash(common) {
@@ -63,18 +63,17 @@ impl Engine {
 
     /// From here on batches are for what L1 asks of the next one now. Whether they have another configuration or other keys than before: then L1 does not take what was proven
     /// under those, and closed batches have to be cut anew.
-    fn go_over(&mut self, view: &L1View) -> Result<bool, EngineError> {
+    fn go_over(&mut self, view: &L1View) -> bool {
         self.rules = self.config.rules(&view.next);
-        let EntryRules { config_hash, keys_hash, .. } = view.next.entry;
-        let is_same = |before: &EntryRules| (before.config_hash, before.keys_hash) == (config_hash, keys_hash);
-        if self.view.as_ref().is_none_or(|before| is_same(&before.next.entry)) {
-            return Ok(false);
+        let verifier = view.next.entry.verifier();
+        let before = std::mem::replace(&mut self.verifier, verifier);
+        let is_under_another = self.view.is_some() && before != verifier;
+        if is_under_another {
+            let EntryRules { config_hash, keys_hash, .. } = view.next.entry;
+            let closed = self.closed.len();
+            info!(%config_hash, %keys_hash, closed, "another entry of the schedule begins with the next batch: closed ones are cut for it");
         }
-        let closed = self.closed.len();
-        info!(%config_hash, %keys_hash, closed, "another entry of the schedule begins with the next batch: closed ones are cut for it");
-        let proven = self.closed.iter().filter(|closed| closed.proven.is_some() && closed.block.number > view.last());
-        self.store.forget_proven(&proven.map(|closed| closed.block.hash).collect::<Vec<_>>())?;
-        Ok(true)
+        is_under_another
     }
 
     /// Whether this is what L1 told before, without some of the messages that were taken, and not for long. Then what it told before still holds.

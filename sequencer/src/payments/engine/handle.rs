@@ -32,6 +32,8 @@ pub struct ProvenBatch {
     pub arguments: Bytes,
     /// The root after it, as the prover derived it.
     pub root_after: B256,
+    /// Hash of what its proofs are to be judged by.
+    pub verifier: B256,
 }
 
 /// What became of a proven batch.

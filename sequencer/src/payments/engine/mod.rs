@@ -73,7 +73,7 @@ pub struct EngineConfig {
     pub open_max: Duration,
     /// L1 blocks that must lie on a message before it is taken.
     pub l1_depth: u64,
-    /// Most proofs of Apply in a batch, if one prover makes as many in time.
+    /// Proofs of Apply that a batch may come to by an operation, if one prover makes as many in time. Messages are taken all the same.
     pub batch_proofs_max: u64,
     /// Bounds of what waits.
     pub mempool: MempoolLimits,
@@ -150,6 +150,8 @@ pub struct Engine {
     view: Option<L1View>,
     /// What batches are built for, by what L1 was then.
     rules: Rules,
+    /// Hash of what judges their proofs.
+    verifier: B256,
     closed: VecDeque<Closed>,
     tip: Tip,
     open: Option<Open>,
@@ -187,6 +189,7 @@ impl Engine {
             records: records.clone(),
             view: None,
             rules: Rules::default(),
+            verifier: B256::ZERO,
             closed: VecDeque::new(),
             tip,
             open: None,

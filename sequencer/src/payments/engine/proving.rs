@@ -9,6 +9,7 @@ use alloy::{
     sol_types::SolValue,
 };
 use tandem_l1::bindings::payments::{ApplyChunk, AuthoriseChunk, BatchEnv};
+use tandem_store::ProvenCall;
 use tracing::{error, info, warn};
 
 use super::{
@@ -107,10 +108,15 @@ impl Engine {
         if closed.proven.is_some() {
             return Ok(Ok(Taken::Known));
         }
+        // Under the entry that it was handed out for L1 judged it otherwise.
+        if proven.verifier != self.verifier {
+            return Ok(Ok(Taken::Unwanted));
+        }
         if let Err(why) = check(closed, proven) {
             return Ok(Err(why));
         }
-        self.store.put_proven(proven.id.hash, &proven.arguments)?;
+        let call = ProvenCall { verifier: self.verifier, arguments: proven.arguments.clone() };
+        self.store.put_proven(proven.id.hash, &call)?;
         closed.proven = Some(proven.arguments.clone());
         info!(batch = proven.id.number, bytes = proven.arguments.len(), "batch is proven");
         self.publish()?;

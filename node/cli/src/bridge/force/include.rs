@@ -1,12 +1,13 @@
 //! Takes a message into a batch where no sequencer does. Rules: L1-BATCH-4, L1-BATCH-6, L1-BATCH-7, L1-CP-2.
 
-use alloy::{
-    primitives::B256,
-    rpc::types::Filter,
-    sol_types::{SolCall, SolEvent},
-};
+use alloy::primitives::B256;
 use anyhow::Context;
-use tandem_l1::bindings::{AppendArgs, Checkpoint, Inbox, Schedule};
+use tandem_chain::Checkpoint;
+use tandem_l1::{
+    Append, AppendData, L1Call,
+    bindings::{Inbox, Schedule},
+    checkpoint,
+};
 use tandem_service::Report;
 
 use crate::{
@@ -39,15 +40,16 @@ pub async fn append_forced(ground: &Ground, wallet: &Wallet) -> anyhow::Result<O
     let inbox = Inbox::new(ground.deployment.chain.inbox, ground.l1.provider());
     let last = inbox.batchCount().call().await?;
     let queue_end = queue_end(ground).await?;
-    let args = AppendArgs {
+    let append = Append {
         index: last.saturating_add(1),
-        parentContentHash: inbox.lastContentHash().call().await?,
-        queueEnd: queue_end,
-        queueHash: inbox.queueHashOf(queue_end).call().await?,
-        workGas: 0,
+        parent_content_hash: inbox.lastContentHash().call().await?,
+        queue_end,
+        queue_hash: inbox.queueHashOf(queue_end).call().await?,
         checkpoint,
+        work_gas: 0,
+        data: AppendData::Forced,
     };
-    match wallet.send(Call::new(*inbox.address(), Inbox::appendForcedCall { args }.abi_encode())).await {
+    match wallet.send(for_wallet(append.to_call(*inbox.address())?)).await {
         Ok(receipt) => Ok(Some(receipt.transaction_hash)),
         Err(error @ (WalletError::Refused(_) | WalletError::Reverted(_))) => {
             tracing::info!(%error, "the batch is not taken");
@@ -60,16 +62,18 @@ pub async fn append_forced(ground: &Ground, wallet: &Wallet) -> anyhow::Result<O
 /// A checkpoint of an earlier block than the next.
 async fn store_checkpoint(ground: &Ground, wallet: &Wallet) -> anyhow::Result<Checkpoint> {
     let inbox = ground.deployment.chain.inbox;
-    let receipt = wallet.send(Call::new(inbox, Inbox::checkpointCall {}.abi_encode())).await?;
+    let receipt = wallet.send(for_wallet(checkpoint::call(inbox))).await?;
     let number = receipt.block_number.context("the receipt has no block")?;
-    // Another transaction of the block may have stored it.
-    let filter = Filter::new().address(inbox).event_signature(Inbox::CheckpointStored::SIGNATURE_HASH).select(number);
-    let logs = ground.l1.logs(&filter).await?;
-    let stored = logs.first().context("no checkpoint was stored")?;
-    let checkpoint = Inbox::CheckpointStored::decode_log(&stored.inner)?.data.checkpoint;
+    let stored = checkpoint::stored_by(&ground.l1, inbox, &receipt).await?.context("no checkpoint was stored")?;
     let later = || async { Ok((ground.l1.latest().await?.id.number > number).then_some(())) };
     ground.wait("L1 has another block", later).await?;
-    Ok(checkpoint)
+    Ok(stored)
+}
+
+/// A call as the wallet takes it, which sends no blobs: neither a checkpoint nor a forced batch has any.
+fn for_wallet(call: L1Call) -> Call {
+    let L1Call { to, input, value, gas_limit, purpose: _, blobs: _ } = call;
+    Call { to, input, value, gas_limit }
 }
 
 /// The furthest queue end that a batch may name (L1-BATCH-6).
