@@ -297,12 +297,40 @@ pub struct ImportKeyFlags {
     /// The circuit that the key is for
     #[arg(long, value_parser = circuit())]
     pub circuit: CircuitId,
-    /// Digest of the circuit, as it came with the key
+    /// Digest of the circuit, as it came with the key; `tandem-prover circuits` tells those of this version
     #[arg(long)]
     pub digest: B256,
     /// The key's points are compressed
     #[arg(long)]
     pub compressed: bool,
+    /// The result as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Writes the verifying keys of imported proving keys into one file, which `tandem deploy` reads (`keys` in the specification).
+#[derive(Clone, Debug, clap::Parser)]
+pub struct KeySetFlags {
+    /// Directory with the proving keys, where `import-key` put them
+    #[arg(long, env = "TANDEM_PROVING_KEYS")]
+    pub keys: PathBuf,
+    /// The circuits of the chain, separated by commas; one that applies operations at least
+    #[arg(long, value_delimiter = ',', value_parser = circuit(), required = true)]
+    pub circuits: Vec<CircuitId>,
+    /// The file to write. One that is there and holds anything else is left as it is, and that is an error
+    #[arg(long)]
+    pub out: PathBuf,
+    /// The result as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Tells the digests of the circuits of this version, by which keys of a ceremony are known (docs/ceremony.md).
+#[derive(Clone, Debug, clap::Parser)]
+pub struct CircuitsFlags {
+    /// The circuits, separated by commas; all if absent, of which the huge ones take two gigabytes of memory
+    #[arg(long, value_delimiter = ',', value_parser = circuit())]
+    pub circuits: Vec<CircuitId>,
     /// The result as one JSON object
     #[arg(long)]
     pub json: bool,
@@ -321,6 +349,10 @@ pub enum Invocation {
     Force(Box<ForceFlags>),
     /// Import a proving key.
     ImportKey(ImportKeyFlags),
+    /// Write the verifying keys of a deployment.
+    KeySet(KeySetFlags),
+    /// Tell the circuits' digests.
+    Circuits(CircuitsFlags),
 }
 
 impl CommandFactory for Invocation {
@@ -332,6 +364,8 @@ impl CommandFactory for Invocation {
             .subcommand(WorkFlags::command().name("work"))
             .subcommand(ForceFlags::command().name("force"))
             .subcommand(ImportKeyFlags::command().name("import-key"))
+            .subcommand(KeySetFlags::command().name("key-set"))
+            .subcommand(CircuitsFlags::command().name("circuits"))
     }
 
     fn command_for_update() -> Command {
@@ -346,6 +380,8 @@ impl FromArgMatches for Invocation {
             Some(("work", matches)) => Self::Work(Box::new(WorkFlags::from_arg_matches(matches)?)),
             Some(("force", matches)) => Self::Force(Box::new(ForceFlags::from_arg_matches(matches)?)),
             Some(("import-key", matches)) => Self::ImportKey(ImportKeyFlags::from_arg_matches(matches)?),
+            Some(("key-set", matches)) => Self::KeySet(KeySetFlags::from_arg_matches(matches)?),
+            Some(("circuits", matches)) => Self::Circuits(CircuitsFlags::from_arg_matches(matches)?),
             _ => Self::Serve(Box::new(ProverFlags::from_arg_matches(matches)?)),
         })
     }
@@ -382,6 +418,12 @@ mod tests {
         let import = ["import-key", "--keys", "k", "--circuit", "apply-large", "--digest", &digest, "file"];
         let Ok(Invocation::ImportKey(flags)) = parse(&import) else { panic!("no import") };
         assert_eq!((flags.circuit, flags.compressed), (CircuitId::ApplyLarge, false));
+        let set = |circuits| parse(&["key-set", "--keys", "k", "--out", "o", "--circuits", circuits]);
+        let Ok(Invocation::KeySet(flags)) = set("apply-large,session-large") else { panic!("no key set") };
+        assert_eq!(flags.circuits, [CircuitId::ApplyLarge, CircuitId::SessionLarge]);
+        assert!(matches!(set("apply-tiny"), Err(FlagsError::Flags(_))), "there is no such circuit");
+        assert!(matches!(parse(&["key-set", "--keys", "k", "--out", "o"]), Err(FlagsError::Flags(_))), "no circuits");
+        assert!(matches!(parse(&["circuits"]), Ok(Invocation::Circuits(flags)) if flags.circuits.is_empty()));
         let common = ["prove", "--deployment", "d", "--data-dir", "e", "--l1-rpc", "http://l1"];
         let Ok(Invocation::Prove(flags)) = parse(&[&common[..], &["--sequencer", "http://s"]].concat()) else {
             panic!("no service of proofs")
@@ -412,6 +454,7 @@ mod tests {
             &["force", "--retire"][..],
             &["challenge", "--json"],
             &["import-key", "--key", KEY],
+            &["circuits", "--keys", "k"],
             &["prove", "--key", KEY],
             &["work", "--sequencer", "http://s"],
         ];

@@ -8,7 +8,7 @@ use tandem_evm::cryptography::{self, Native};
 use tandem_prover::{
     ProverNode,
     flags::{Invocation, ProveFlags, ProverFlags, WorkFlags},
-    validity::{farm, force, import, service},
+    validity::{farm, force, import, key_set, service},
 };
 use tandem_service::{
     FlagsError, LogFormat, Report, init_logging, parse_with_file, print_completions_if_asked, shutdown_on_signal,
@@ -39,6 +39,16 @@ async fn main() -> anyhow::Result<()> {
             init_logging(LogFormat::Text);
             let report = Report { json: flags.json };
             end(report, import::run(&flags, report))
+        }
+        Ok(Invocation::KeySet(flags)) => {
+            init_logging(LogFormat::Text);
+            let report = Report { json: flags.json };
+            end(report, key_set::run(&flags, report))
+        }
+        Ok(Invocation::Circuits(flags)) => {
+            init_logging(LogFormat::Text);
+            let report = Report { json: flags.json };
+            end(report, import::digests(&flags, report))
         }
     }
 }

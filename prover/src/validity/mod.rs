@@ -24,6 +24,7 @@ pub mod farm;
 pub mod file;
 pub mod force;
 pub mod import;
+pub mod key_set;
 pub mod keys;
 pub mod local;
 pub mod pool;

@@ -11,7 +11,7 @@ use alloy::primitives::{Bytes, U256, hex};
 use tandem_circuits::{
     any::AnyChunk,
     circuit::CircuitId,
-    groth16::{DevnetKeyError, DevnetKeys, devnet_marks, key_words},
+    groth16::{self, DevnetKeyError, DevnetKeys, check_key_set, devnet_marks, key_words},
 };
 use tandem_l1::deploy::{DEVNET_CHAIN_IDS, KeySet, KeySetError};
 
@@ -42,6 +42,14 @@ pub enum KeysError {
         /// What is wrong with it.
         error: KeySetError,
     },
+    /// L1 would refuse a key in it, once the contracts are paid for.
+    #[error("key set {path}, which L1 would refuse: {error}")]
+    Unfit {
+        /// The file's path.
+        path: PathBuf,
+        /// The circuit whose key it is, and what is wrong with it.
+        error: groth16::KeySetError,
+    },
     /// A chain that holds real money, for all we know, and keys with which anybody can forge proofs.
     #[error(
         "key set {path} has the devnet's key of {circuit}, whose secrets are public: L1 chain {l1_chain_id} is no devnet's; take keys from a ceremony"
@@ -64,8 +72,8 @@ pub enum KeysError {
     Own(#[from] KeySetError),
 }
 
-/// The key set in a file, as bytes or as hex that begins with 0x. For an L1 that is no devnet's it must not be made of the devnet's keys, whose marks are computed
-/// for that: some seconds, and two gigabytes of memory.
+/// The key set in a file, as bytes or as hex that begins with 0x, if L1 would store it (PAY-KEY). For an L1 that is no devnet's it must not be made of the devnet's
+/// keys, whose marks are computed for that: some seconds, and two gigabytes of memory.
 pub fn from_file(path: &Path, l1_chain_id: u64) -> Result<KeySet, KeysError> {
     let bytes = std::fs::read(path).map_err(|error| KeysError::Read { path: path.into(), error })?;
     let bytes = match bytes.strip_prefix(b"0x") {
@@ -73,6 +81,7 @@ pub fn from_file(path: &Path, l1_chain_id: u64) -> Result<KeySet, KeysError> {
         None => bytes,
     };
     let set = KeySet::try_from(Bytes::from(bytes)).map_err(|error| KeysError::Set { path: path.into(), error })?;
+    check_key_set(set.bytes()).map_err(|error| KeysError::Unfit { path: path.into(), error })?;
     if !DEVNET_CHAIN_IDS.contains(&l1_chain_id) {
         for circuit in CircuitId::ALL {
             if has_one_of(&set, &devnet_marks(AnyChunk::blank(circuit)).map_err(DevnetKeyError::from)?) {
@@ -112,12 +121,7 @@ fn has_one_of(set: &KeySet, marks: &[Vec<U256>]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn fixture() -> KeySet {
-        let vectors: serde_json::Value =
-            serde_json::from_str(include_str!("../../../../tests/vectors/payments/batch.json")).unwrap();
-        KeySet::try_from(vectors["keys"].as_str().unwrap().parse::<Bytes>().unwrap()).unwrap()
-    }
+    use tandem_support::payments::keys as fixture;
 
     #[test]
     fn bytes_and_hex_are_taken_and_nothing_else() {
@@ -132,6 +136,15 @@ mod tests {
         assert_eq!(read(format!("{}\n", set.bytes()).as_bytes()).unwrap(), set);
         assert!(matches!(read(b"0xnothex"), Err(KeysError::Hex { .. })));
         assert!(matches!(read(&set.bytes()[..100]), Err(KeysError::Set { .. })));
+        // Of the right form, and nothing that L1 would store: an input's point off the curve; gamma where beta was.
+        let mut broken = set.bytes().to_vec();
+        broken[600] ^= 1;
+        let found = read(&broken).unwrap_err();
+        assert!(matches!(found, KeysError::Unfit { .. }) && found.to_string().contains("apply-small"), "{found}");
+        let mut broken = set.bytes().to_vec();
+        broken.copy_within(256..384, 128);
+        let found = read(&broken).unwrap_err().to_string();
+        assert!(found.contains("apply-small beta equals gamma"), "{found}");
         let missing = from_file(&dir.path().join("missing"), 31_337);
         assert!(matches!(missing, Err(KeysError::Read { .. })));
     }

@@ -189,16 +189,10 @@ impl PaymentsSpecFile {
 mod tests {
     use super::*;
     use crate::spec::Spec;
-    use alloy::primitives::Bytes;
+    use tandem_support::payments::keys;
 
     const HEAD: &str = "kind = 'payments'\nl2-chain-id = 7\n";
     const ROLES: &str = "[roles]\nowner = '0x0101010101010101010101010101010101010101'\nsequencer = '0x0202020202020202020202020202020202020202'\n";
-
-    fn keys() -> KeySet {
-        let vectors: serde_json::Value =
-            serde_json::from_str(include_str!("../../../../tests/vectors/payments/batch.json")).unwrap();
-        KeySet::try_from(vectors["keys"].as_str().unwrap().parse::<Bytes>().unwrap()).unwrap()
-    }
 
     fn parse(text: &str) -> Result<ChainSpec, SpecError> {
         let malformed = |error| SpecError::Malformed { path: PathBuf::new(), error };
@@ -271,6 +265,11 @@ mod tests {
             (&mainnet, "[settlement]\nescape-delay-seconds = 604801", "[settlement]\nescape-delay-seconds = 604800"),
             (&mainnet, "[settlement]\ndelay-seconds = 5057999", "[settlement]\ndelay-seconds = 5058000"),
             (&mainnet, "[settlement]\ngrace-seconds = 1209599", "[settlement]\ngrace-seconds = 1209600"),
+            (
+                &mainnet,
+                "[settlement]\nforced-inclusion-window-seconds = 21599",
+                "[settlement]\nforced-inclusion-window-seconds = 21600",
+            ),
             (&devnet, "[settlement]\nescape-delay-seconds = 0", "[settlement]\nescape-delay-seconds = 1"),
             (&devnet, "[settlement]\ncheckpoint-age-seconds = 3599", "[settlement]\ncheckpoint-age-seconds = 3600"),
             (&devnet, "[settlement]\npause-seconds = 2592001", "[settlement]\npause-seconds = 2592000"),

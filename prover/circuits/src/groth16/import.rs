@@ -9,6 +9,7 @@
 //! whether somebody knows the key's secrets. Both are for whoever verifies the ceremony from its transcript, `docs/ceremony.md`.
 
 use super::{
+    defect::{KeyDefect, check_key},
     devnet,
     key::Key,
     prover::{ProveError, Prover},
@@ -53,15 +54,9 @@ pub enum ImportError {
         /// Points the circuit asks for.
         expected: usize,
     },
-    /// A part that must not be is the identity.
-    #[error("{0} is the identity")]
-    Identity(&'static str),
-    /// Two secrets are equal, or opposite.
-    #[error("{0} equals {1} or its opposite: anybody could forge proofs")]
-    NotDistinct(&'static str, &'static str),
-    /// A secret is the generator or its opposite: nobody has contributed to it in phase 1 (beta) or phase 2 (delta).
-    #[error("{0} is the generator: with the powers of tau anybody could forge proofs")]
-    IsGenerator(&'static str),
+    /// Anybody could forge proofs under it, or an input is not part of what is proven.
+    #[error(transparent)]
+    Defect(#[from] KeyDefect),
     /// Two parts that encode the same secret do not agree.
     #[error("{0} do not agree")]
     Disagree(&'static str),
@@ -126,32 +121,10 @@ fn check_counts(shape: &Shape, key: &ProvingKey<Bn254>) -> Result<(), ImportErro
     }
 }
 
-/// Refuses secrets under which anybody could forge (PAY-KEY).
+/// Refuses secrets under which anybody could forge (PAY-KEY), and halves of one that do not agree.
 fn check_secrets(key: &ProvingKey<Bn254>) -> Result<(), ImportError> {
     let vk = &key.vk;
-    for (name, is_identity) in [
-        ("alpha", vk.alpha_g1.is_zero()),
-        ("beta", vk.beta_g2.is_zero()),
-        ("gamma", vk.gamma_g2.is_zero()),
-        ("delta", vk.delta_g2.is_zero()),
-        ("a point of an input", vk.gamma_abc_g1.iter().any(G1Affine::is_zero)),
-    ] {
-        if is_identity {
-            return Err(ImportError::Identity(name));
-        }
-    }
-    let same = |a: G2Affine, b: G2Affine| a == b || a == -b;
-    let (beta, gamma, delta) = (("beta", vk.beta_g2), ("gamma", vk.gamma_g2), ("delta", vk.delta_g2));
-    for (first, second) in [(beta, gamma), (beta, delta), (gamma, delta)] {
-        if same(first.1, second.1) {
-            return Err(ImportError::NotDistinct(first.0, second.0));
-        }
-    }
-    for (name, point) in [beta, delta] {
-        if same(point, G2Affine::generator()) {
-            return Err(ImportError::IsGenerator(name));
-        }
-    }
+    check_key(vk)?;
     if !same_ratio(key.beta_g1, vk.beta_g2) {
         return Err(ImportError::Disagree("the halves of beta"));
     }

@@ -1,13 +1,15 @@
 //! The verifying keys that L1 stores, read from its bytes. Rules: PAY-KEY, PAY-KEYS.
 //!
 //! Twins: `solidity.rs`, which writes them, and `contracts/src/payments/VerifyingKeys.sol`, which checks them before it stores them. Adversarial: the endpoint that
-//! the bytes come from. What a set is worth is said by its hash alone, which the schedule's entry names; here forms are checked, so that nothing that is read panics.
+//! the bytes come from, or whoever made a file. What a set on L1 is worth is said by its hash alone, which the schedule's entry names: of such a one forms are checked, so
+//! that nothing that is read panics. Of one that L1 does not have yet all is checked that L1 will check, before that costs gas.
 
 use super::{
     assembly::VerifyingKeys,
+    defect::{KeyDefect, check_key, is_same_up_to_sign},
     proof::{point_g1, point_g2},
 };
-use crate::circuit::CircuitId;
+use crate::circuit::{CircuitId, Family};
 use alloy_primitives::U256;
 use ark_bn254::G1Affine;
 use ark_groth16::VerifyingKey;
@@ -33,7 +35,7 @@ pub enum KeySetError {
         circuit: U256,
     },
     /// Another number of inputs than the circuit's.
-    #[error("the key of {circuit:?} has {found} inputs")]
+    #[error("the key of {} has {found} inputs, not {}", .circuit.name(), .circuit.inputs())]
     Inputs {
         /// The circuit whose key it is.
         circuit: CircuitId,
@@ -41,11 +43,36 @@ pub enum KeySetError {
         found: U256,
     },
     /// A point is off its curve or outside its subgroup.
-    #[error("the key of {circuit:?} has a point that is none")]
+    #[error("in the key of {} {part} is no point: off the curve, or outside the subgroup", .circuit.name())]
     Point {
         /// The circuit whose key it is.
         circuit: CircuitId,
+        /// The part of the key, by name.
+        part: &'static str,
     },
+    /// A key under which anybody could forge proofs, or with an input that is not part of what is proven.
+    #[error("in the key of {} {defect}", .circuit.name())]
+    Defect {
+        /// The circuit whose key it is.
+        circuit: CircuitId,
+        /// What is wrong with it.
+        defect: KeyDefect,
+    },
+    /// Two keys with the same delta up to sign.
+    #[error(
+        "the keys of {} and {} have the same delta, or the opposite, so that proofs could mix them: in phase 2 every circuit needs a secret of its own",
+        .first.name(),
+        .second.name()
+    )]
+    SharedDelta {
+        /// The circuit whose key comes first.
+        first: CircuitId,
+        /// The circuit of the other key.
+        second: CircuitId,
+    },
+    /// Nothing could be proven: every batch has an Apply chunk.
+    #[error("there is no key of an Apply circuit (apply-small, apply-large or apply-huge): no batch could be proven")]
+    NoApply,
 }
 
 /// The verifying keys in a set of L1, by circuit.
@@ -68,15 +95,15 @@ pub fn read_key_set(bytes: &[u8]) -> Result<VerifyingKeys, KeySetError> {
             return Err(KeySetError::Inputs { circuit, found: inputs });
         }
         let (points, next) = points.split_at_checked(2 * (circuit.inputs() + 1)).ok_or(truncated)?;
-        let off_curve = KeySetError::Point { circuit };
+        let none = |part| KeySetError::Point { circuit, part };
         let points: Option<Vec<G1Affine>> =
             points.as_chunks::<2>().0.iter().map(|xy| point_g1(xy.map(U256::from_be_bytes))).collect();
         let key = VerifyingKey {
-            alpha_g1: point_g1(alpha).ok_or(off_curve)?,
-            beta_g2: point_g2([b0, b1, b2, b3]).ok_or(off_curve)?,
-            gamma_g2: point_g2([g0, g1, g2, g3]).ok_or(off_curve)?,
-            delta_g2: point_g2([d0, d1, d2, d3]).ok_or(off_curve)?,
-            gamma_abc_g1: points.ok_or(off_curve)?,
+            alpha_g1: point_g1(alpha).ok_or(none("alpha"))?,
+            beta_g2: point_g2([b0, b1, b2, b3]).ok_or(none("beta"))?,
+            gamma_g2: point_g2([g0, g1, g2, g3]).ok_or(none("gamma"))?,
+            delta_g2: point_g2([d0, d1, d2, d3]).ok_or(none("delta"))?,
+            gamma_abc_g1: points.ok_or(none("a point of an input"))?,
         };
         keys.insert(circuit, key);
         words = next;
@@ -84,11 +111,33 @@ pub fn read_key_set(bytes: &[u8]) -> Result<VerifyingKeys, KeySetError> {
     if rest.is_empty() { Ok(keys) } else { Err(KeySetError::Truncated { key: keys.len() }) }
 }
 
+/// The verifying keys in a set that L1 would store: as [`read_key_set`], and held to all of PAY-KEY and PAY-KEYS.
+///
+/// # Errors
+/// If L1 would refuse the set, its length apart.
+pub fn check_key_set(bytes: &[u8]) -> Result<VerifyingKeys, KeySetError> {
+    let keys = read_key_set(bytes)?;
+    for (circuit, key) in &keys {
+        check_key(key).map_err(|defect| KeySetError::Defect { circuit: *circuit, defect })?;
+        let mut before = keys.iter().take_while(|(other, _)| *other < circuit);
+        if let Some((first, _)) = before.find(|(_, other)| is_same_up_to_sign(other.delta_g2, key.delta_g2)) {
+            return Err(KeySetError::SharedDelta { first: *first, second: *circuit });
+        }
+    }
+    match keys.keys().any(|circuit| circuit.family() == Family::Apply) {
+        true => Ok(keys),
+        false => Err(KeySetError::NoApply),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::{key_set_hash, solidity::key_words};
+    use super::super::{key_set_bytes, key_set_hash, solidity::key_words};
     use super::*;
     use alloy_primitives::{Bytes, keccak256};
+    use ark_bn254::{Bn254, Fr, G2Affine};
+    use ark_ec::AffineRepr;
+    use ark_ff::Field;
 
     fn fixture() -> Vec<u8> {
         let vectors: serde_json::Value =
@@ -120,15 +169,55 @@ mod tests {
         // That circuit exists, and the key behind it is of a lower one.
         assert!(matches!(with(31, 9), KeySetError::Circuit { key: 1, .. }));
         assert!(matches!(with(63, 9), KeySetError::Inputs { circuit: CircuitId::ApplySmall, .. }));
-        // a coordinate of alpha, of beta, of delta, and of an input's point
-        for word in [2, 4, 12, 16] {
+        for (word, part) in [(2, "alpha"), (4, "beta"), (8, "gamma"), (12, "delta"), (16, "a point of an input")] {
             let at = 32 * word + 31;
-            assert_eq!(with(at, !bytes[at]), KeySetError::Point { circuit: CircuitId::ApplySmall }, "word {word}");
+            let expected = KeySetError::Point { circuit: CircuitId::ApplySmall, part };
+            assert_eq!(with(at, !bytes[at]), expected, "word {word}");
         }
         for length in [1, 31, 32, 511, 512, bytes.len() - 32, bytes.len() - 1] {
             assert!(matches!(read_key_set(&bytes[..length]), Err(KeySetError::Truncated { .. })), "{length} bytes");
         }
         let twice = [bytes.as_slice(), &bytes].concat();
         assert!(matches!(read_key_set(&twice), Err(KeySetError::Circuit { .. })));
+    }
+
+    /// Tests PAY-KEY, PAY-KEYS: each defect that L1 refuses is found before, and told with the circuit whose key has it.
+    #[test]
+    fn what_l1_would_not_store_is_refused() {
+        use CircuitId::{ApplySmall, SessionSmall};
+        let good = read_key_set(&fixture()).unwrap();
+        assert_eq!(check_key_set(&fixture()).unwrap(), good);
+        let check = |keys: &VerifyingKeys| check_key_set(&key_set_bytes(keys)).unwrap_err();
+        let key = |change: fn(&mut VerifyingKey<Bn254>)| {
+            let mut keys = good.clone();
+            change(keys.get_mut(&SessionSmall).unwrap());
+            match check(&keys) {
+                KeySetError::Defect { circuit: SessionSmall, defect } => defect,
+                other => panic!("{other}"),
+            }
+        };
+        assert_eq!(key(|key| key.alpha_g1 = G1Affine::zero()), KeyDefect::Identity("alpha"));
+        assert_eq!(key(|key| key.beta_g2 = G2Affine::zero()), KeyDefect::Identity("beta"));
+        assert_eq!(key(|key| key.gamma_g2 = G2Affine::zero()), KeyDefect::Identity("gamma"));
+        assert_eq!(key(|key| key.delta_g2 = G2Affine::zero()), KeyDefect::Identity("delta"));
+        assert_eq!(key(|key| key.gamma_abc_g1[3] = G1Affine::zero()), KeyDefect::Identity("a point of an input"));
+        assert_eq!(key(|key| key.gamma_g2 = key.beta_g2), KeyDefect::NotDistinct("beta", "gamma"));
+        assert_eq!(key(|key| key.delta_g2 = -key.beta_g2), KeyDefect::NotDistinct("beta", "delta"));
+        assert_eq!(key(|key| key.delta_g2 = -key.gamma_g2), KeyDefect::NotDistinct("gamma", "delta"));
+        assert_eq!(key(|key| key.beta_g2 = -G2Affine::generator()), KeyDefect::IsGenerator("beta"));
+        assert_eq!(key(|key| key.delta_g2 = G2Affine::generator()), KeyDefect::IsGenerator("delta"));
+
+        for sign in [Fr::ONE, -Fr::ONE] {
+            let mut keys = good.clone();
+            keys.get_mut(&SessionSmall).unwrap().delta_g2 = (good[&ApplySmall].delta_g2 * sign).into();
+            assert_eq!(check(&keys), KeySetError::SharedDelta { first: ApplySmall, second: SessionSmall });
+        }
+        // Gamma may be the generator, as ceremonies leave it.
+        let mut keys = good.clone();
+        keys.get_mut(&SessionSmall).unwrap().gamma_g2 = G2Affine::generator();
+        check_key_set(&key_set_bytes(&keys)).unwrap();
+        keys.remove(&ApplySmall);
+        assert_eq!(check(&keys), KeySetError::NoApply);
+        assert_eq!(check_key_set(&[]), Err(KeySetError::NoApply));
     }
 }

@@ -26,9 +26,14 @@ fn key_bytes(circuit: CircuitId, key: &VerifyingKey<Bn254>) -> Vec<u8> {
     key_words(circuit, key).iter().flat_map(|word| word.to_be_bytes::<32>()).collect()
 }
 
+/// The bytes of a set, as L1 stores them and `tandem deploy` reads them (PAY-KEYS).
+pub fn key_set_bytes(keys: &BTreeMap<CircuitId, VerifyingKey<Bn254>>) -> Vec<u8> {
+    keys.iter().flat_map(|(circuit, key)| key_bytes(*circuit, key)).collect()
+}
+
 /// The hash by which a schedule entry names its keys.
 pub fn key_set_hash(keys: &BTreeMap<CircuitId, VerifyingKey<Bn254>>) -> B256 {
-    keccak256(keys.iter().flat_map(|(circuit, key)| key_bytes(*circuit, key)).collect::<Vec<_>>())
+    keccak256(key_set_bytes(keys))
 }
 
 /// A Solidity library with the keys as constants.

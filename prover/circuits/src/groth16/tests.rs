@@ -233,20 +233,20 @@ fn every_defect_of_a_foreign_key_is_found() {
     for generator in [G2Affine::generator(), -G2Affine::generator()] {
         let mut key = key.clone();
         key.vk.delta_g2 = generator;
-        assert!(matches!(import(&key), Err(ImportError::IsGenerator("delta"))));
+        assert!(matches!(import(&key), Err(ImportError::Defect(KeyDefect::IsGenerator("delta")))));
         key.vk = foreign_key().vk;
         key.vk.beta_g2 = generator;
-        assert!(matches!(import(&key), Err(ImportError::IsGenerator("beta"))));
+        assert!(matches!(import(&key), Err(ImportError::Defect(KeyDefect::IsGenerator("beta")))));
     }
     for input in 0..4 {
         let mut key = key.clone();
         key.vk.gamma_abc_g1[input] = G1Affine::zero();
-        assert!(matches!(import(&key), Err(ImportError::Identity("a point of an input"))));
+        assert!(matches!(import(&key), Err(ImportError::Defect(KeyDefect::Identity("a point of an input")))));
     }
-    assert!(matches!(changed(|k| k.vk.alpha_g1 = G1Affine::zero()), ImportError::Identity("alpha")));
-    assert!(matches!(changed(|k| k.vk.beta_g2 = G2Affine::zero()), ImportError::Identity("beta")));
-    assert!(matches!(changed(|k| k.vk.gamma_g2 = G2Affine::zero()), ImportError::Identity("gamma")));
-    assert!(matches!(changed(|k| k.vk.delta_g2 = G2Affine::zero()), ImportError::Identity("delta")));
+    assert!(matches!(changed(|k| k.vk.alpha_g1 = G1Affine::zero()), ImportError::Defect(KeyDefect::Identity("alpha"))));
+    assert!(matches!(changed(|k| k.vk.beta_g2 = G2Affine::zero()), ImportError::Defect(KeyDefect::Identity("beta"))));
+    assert!(matches!(changed(|k| k.vk.gamma_g2 = G2Affine::zero()), ImportError::Defect(KeyDefect::Identity("gamma"))));
+    assert!(matches!(changed(|k| k.vk.delta_g2 = G2Affine::zero()), ImportError::Defect(KeyDefect::Identity("delta"))));
     assert!(matches!(changed(|k| k.beta_g1 = k.delta_g1), ImportError::Disagree("the halves of beta")));
     assert!(matches!(changed(|k| k.delta_g1 = k.beta_g1), ImportError::Disagree("the halves of delta")));
     assert!(matches!(changed(|k| k.b_g1_query.reverse()), ImportError::Disagree("the two B queries")));
@@ -296,12 +296,15 @@ fn keys_with_equal_or_opposite_secrets_are_refused_since_anybody_forges_under_th
             let forged = Proof { circuit: CircuitId::SessionSmall, inputs, a: a.into(), b, c: c.into() };
             assert!(verify(vk, &forged), "{first}, {second}: the forgery holds");
             let refused = import(&key).unwrap_err();
-            assert!(matches!(refused, ImportError::NotDistinct(a, b) if (a, b) == (first, second)), "{refused}");
+            assert!(
+                matches!(refused, ImportError::Defect(KeyDefect::NotDistinct(a, b)) if (a, b) == (first, second)),
+                "{refused}"
+            );
         }
     }
     for (name, [beta, delta]) in [("beta", [Fr::one(), delta]), ("delta", [beta, -Fr::one()])] {
         let refused = import(&key_with([alpha, beta, gamma, delta])).unwrap_err();
-        assert!(matches!(refused, ImportError::IsGenerator(found) if found == name), "{refused}");
+        assert!(matches!(refused, ImportError::Defect(KeyDefect::IsGenerator(found)) if found == name), "{refused}");
     }
 }
 
