@@ -3,7 +3,7 @@
 //! * [`spec`], [`deploy`]: a chain specification file becomes contracts on L1 and a deployment file.
 //! * [`preinstalls`]: contracts that dApps expect at their usual addresses.
 //! * [`bridge`], [`status`]: what users and operators ask of a running chain.
-//! * [`payments`]: the same questions on a payments chain, and the way out of one that has ended.
+//! * [`payments`]: the same questions on a payments chain, its ledger from L1 alone, and the way out of one that has ended.
 //! * [`session`]: session keys of the payments chain, and what they sign.
 //! * [`devnet_info`]: the file by which a devnet tells these commands where it is.
 

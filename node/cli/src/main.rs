@@ -5,7 +5,10 @@ use tandem_cli::{
     bridge::{self, BridgeCommand},
     chain::ChainFlags,
     deploy::{self, DeployFlags},
-    payments::escape::{self, EscapeCommand},
+    payments::{
+        escape::{self, EscapeCommand},
+        replica::{self, ReplicaFlags},
+    },
     preinstalls,
     session::{self, SessionCommand},
     status,
@@ -43,6 +46,8 @@ enum Command {
     Session(SessionCommand),
     /// How far the chain is
     Status,
+    /// Derives a payments chain's ledger from L1 alone: its roots, an account if asked, and whether the node at `--l2-rpc` has the same
+    Replica(ReplicaFlags),
 }
 
 #[tokio::main]
@@ -62,6 +67,7 @@ async fn main() -> std::process::ExitCode {
         Command::Escape(command) => escape::run(command, &flags.chain, report).await,
         Command::Session(command) => session::run(command, &flags.chain, report).await,
         Command::Status => status::run(&flags.chain, report).await,
+        Command::Replica(command) => replica::run(command, &flags.chain, report).await,
     };
     match outcome {
         Ok(()) => std::process::ExitCode::SUCCESS,

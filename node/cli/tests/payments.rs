@@ -8,7 +8,7 @@ use std::{
 };
 
 use alloy::{
-    primitives::{Address, B256, Bytes, U256},
+    primitives::{Address, B256, Bytes, U256, bytes},
     providers::{Provider, ext::AnvilApi},
     signers::local::PrivateKeySigner,
     sol_types::SolCall,
@@ -18,14 +18,18 @@ use serde_json::{Value, json};
 use tandem_chain::ChainKind;
 use tandem_cli::{
     contracts::DevnetToken,
-    wallet::{Call, Wallet},
+    wallet::{Call, Wallet, WalletError},
 };
 use tandem_l1::{
     Deployment, L1Client,
     anvil::{Anvil, AnvilOptions},
     bindings::{Erc20, PaymentsBridge, ValiditySettlement},
 };
-use tandem_support::l1::{DEADLINE, Harness};
+use tandem_payments::ethereum::{ACCOUNTS, BRIDGE};
+use tandem_support::{
+    l1::{DEADLINE, Harness, start},
+    payments::keys,
+};
 use tempfile::TempDir;
 
 const ETHER: u128 = 1_000_000_000_000_000_000;
@@ -39,10 +43,9 @@ struct Chain {
 
 impl Chain {
     async fn start() -> Self {
-        let anvil = Anvil::start(AnvilOptions::default()).unwrap();
-        let client = L1Client::connect(&anvil.url().unwrap(), DEADLINE).await.unwrap();
+        let (anvil, client) = start(AnvilOptions::default()).await;
         let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("keys.bin"), keys()).unwrap();
+        std::fs::write(dir.path().join("keys.bin"), keys().bytes()).unwrap();
         let spec = format!(
             "kind = 'payments'\nl2-chain-id = 77\nkeys = 'keys.bin'\n[roles]\nowner = '{}'\nsequencer = '{}'\n\
              [settlement]\nescape-delay-seconds = {ESCAPE_DELAY_S}\nforced-inclusion-window-seconds = 3600\n",
@@ -120,12 +123,6 @@ fn json_of(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
 }
 
-/// A key set of real circuits.
-fn keys() -> Bytes {
-    let vectors: Value = serde_json::from_str(include_str!("../../../tests/vectors/payments/batch.json")).unwrap();
-    vectors["keys"].as_str().unwrap().parse().unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_chain_is_deployed_once_and_its_keys_are_stored() {
     let chain = Chain::start().await;
@@ -135,7 +132,7 @@ async fn a_chain_is_deployed_once_and_its_keys_are_stored() {
     assert_eq!((deployment.chain.kind, deployment.executor), (ChainKind::Payments, Address::ZERO));
     assert!(deployment.abis.contains_key("ValiditySettlement") && deployment.abis.contains_key("PaymentsBridge"));
     let settlement = ValiditySettlement::new(deployment.chain.settlement, chain.client.provider());
-    assert!(!settlement.keySetOf(alloy::primitives::keccak256(keys())).call().await.unwrap().is_zero());
+    assert!(!settlement.keySetOf(keys().hash()).call().await.unwrap().is_zero());
 
     let args = chain.deploy_args();
     let args = args.each_ref().map(String::as_str);
@@ -143,23 +140,38 @@ async fn a_chain_is_deployed_once_and_its_keys_are_stored() {
     // Nothing is left to do, and another key set is not this chain's.
     let resumed = chain.run(0, &[&["deploy", "--resume"], &args[..]].concat());
     assert_eq!(resumed["settlement"], told["settlement"]);
-    let first_key = keys().slice(..512 + 20 * 64);
+    let first_key = keys().bytes().slice(..512 + 20 * 64);
     std::fs::write(chain.dir.path().join("keys.bin"), first_key).unwrap();
     let found = chain.refused(0, &[&["deploy", "--resume"], &args[..]].concat());
     assert!(found.contains("is for key set"), "{found}");
 }
 
-/// L1 refuses keys whose points are none; the file of what was paid for is kept, and the command says how to go on.
+/// Keys that L1 would refuse cost nothing: the command says which, and what is wrong with them, before it sends anything.
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_that_l1_refuses_leave_a_file_to_go_on_with() {
+async fn keys_that_l1_would_refuse_cost_nothing() {
     let chain = Chain::start().await;
-    let mut broken = keys().to_vec();
-    broken[600] ^= 1;
-    std::fs::write(chain.dir.path().join("keys.bin"), &broken).unwrap();
+    let payer = chain.key(0).address();
+    let (nonce, wei) = (chain.client.nonce(payer).await.unwrap(), chain.balance(payer).await);
     let args = chain.deploy_args();
-    let found = chain.refused(0, &[&["deploy"], &args.each_ref().map(String::as_str)[..]].concat());
-    assert!(found.contains("--resume"), "{found}");
-    assert_eq!(chain.deployment().chain.kind, ChainKind::Payments);
+    let deploy = [&["deploy"], &args.each_ref().map(String::as_str)[..]].concat();
+    let apply_bytes = 512 + 20 * 64;
+    let changed = |change: fn(&mut [u8])| {
+        let mut keys = keys().bytes().to_vec();
+        change(&mut keys);
+        keys
+    };
+    for (broken, why) in [
+        (changed(|keys| keys[600] ^= 1), "in the key of apply-small a point of an input is no point"),
+        (changed(|keys| keys[64..128].fill(0)), "in the key of apply-small alpha is the identity"),
+        (changed(|keys| keys.copy_within(256..384, 128)), "in the key of apply-small beta equals gamma"),
+        (keys().bytes()[apply_bytes..].to_vec(), "no key of an Apply circuit"),
+    ] {
+        std::fs::write(chain.dir.path().join("keys.bin"), &broken).unwrap();
+        let found = chain.refused(0, &deploy);
+        assert!(found.contains(why) && !found.contains("--resume"), "{found}");
+    }
+    assert!(!chain.dir.path().join("deployment.json").exists());
+    assert_eq!((chain.client.nonce(payer).await.unwrap(), chain.balance(payer).await), (nonce, wei));
 }
 
 /// Deposits, what L1 forces, and the end, in which every wei and every token goes back to whose it is.
@@ -205,6 +217,7 @@ async fn a_chain_that_nobody_proves_gives_everything_back() {
     let before = json!({ "latest": { "number": 0 }, "settled": 0, "queueIndex": 8 });
     node.answer("rollup_status", [Answer::Result(before)]);
     node.state().queue_index = 9;
+    node.state().accounts.insert(alice, Some(B256::from(derived)));
     let again = chain.run(2, &["--l2-rpc", &node.url, "session", "set-key"]);
     assert_eq!((&again["keyHash"], &again["message"]), (&set["keyHash"], &json!(8)));
     assert_eq!(node.state().asked.iter().filter(|method| *method == "rollup_status").count(), 2);
@@ -219,6 +232,8 @@ async fn a_chain_that_nobody_proves_gives_everything_back() {
         (&["bridge", "claim", "4294967296"], "L1 has no batch 1"),
         (&["bridge", "claim", "7"], "batch 0 has none at 7"),
         (&["bridge", "deposit", "1", "--to", &deployment.chain.settlement.to_string()], "ValiditySettlement"),
+        (&["bridge", "deposit", "1", "--to", &BRIDGE.to_string()], "nobody has it"),
+        (&["bridge", "deposit-erc20", &token.to_string(), "1", "--to", &ACCOUNTS.to_string()], "nobody has it"),
         (&["preinstalls"], "for EVM chains"),
         (&["escape", "freeze"], "can be frozen in"),
         (&["escape", "exit"], "can be frozen in"),
@@ -237,6 +252,23 @@ async fn a_chain_that_nobody_proves_gives_everything_back() {
     assert_eq!((&told["node"], &told["batches"]), (&of_node, &status["batches"]));
     let told = chain.run(2, &["--l2-rpc", "http://127.0.0.1:9", "status"]);
     assert!(told["node"]["error"].as_str().unwrap().contains("does not answer"), "{told}");
+
+    // What L1 alone gives before the first batch; nodes that have the same, something else, or no answer.
+    let told = chain.run(2, &["replica", "--account", &alice.to_string()]);
+    assert_eq!((&told["batch"], &told["queueIndex"], &told["leaves"]), (&json!(0), &json!(0), &json!(1)));
+    assert_eq!((&told["output"], &told["blockHash"]), (&status["output"], &json!(deployment.chain.hash())));
+    assert_eq!((&told["held"], &told["escrow"]), (&json!("0"), &json!((7 * ETHER / 4).to_string())));
+    let nothing = json!({ "address": alice, "leaf": null, "balance": "0", "nonce": 0, "sessionKeyHash": null });
+    assert_eq!((&told["account"], told.get("node")), (&nothing, None));
+    let block = |root: &Value| Answer::Result(json!({ "hash": genesis, "stateRoot": root }));
+    node.answer("eth_getBlockByNumber", [0; 2].map(|_| block(&told["stateRoot"])));
+    assert_eq!(chain.run(2, &["--l2-rpc", &node.url, "replica"])["node"], json!({ "agrees": true }));
+    node.answer("eth_getBlockByNumber", [block(&told["stateRoot"]), block(&json!(B256::ZERO))]);
+    let found = chain.refused(2, &["--l2-rpc", &node.url, "replica"]);
+    assert!(found.contains(&format!("the node at {}/ has another chain than L1", node.url)), "{found}");
+    let silent = chain.run(2, &["--l2-rpc", "http://127.0.0.1:9", "replica"]);
+    assert!(silent["node"]["error"].as_str().unwrap().contains("does not answer"), "{silent}");
+
     assert_eq!(chain.run(2, &["bridge", "claim"])["claimed"], json!([]));
     assert_eq!(chain.run(2, &["bridge", "claims"])["withdrawals"], json!([]));
 
@@ -295,7 +327,7 @@ async fn who_cannot_be_paid_stands_in_nobodys_way() {
     let provider = chain.client.provider();
     // Refuses ether: reverts whatever it is sent.
     let deaf = Address::repeat_byte(0xde);
-    provider.anvil_set_code(deaf, alloy::primitives::bytes!("60006000fd")).await.unwrap();
+    provider.anvil_set_code(deaf, bytes!("60006000fd")).await.unwrap();
     chain.run(2, &["bridge", "deposit", "1", "--to", &deaf.to_string()]);
     chain.run(2, &["bridge", "deposit", "2"]);
     let after = chain.run(2, &["status"])["freezableAfter"].as_u64().unwrap();
@@ -306,6 +338,107 @@ async fn who_cannot_be_paid_stands_in_nobodys_way() {
     let found = chain.refused(4, &["escape", "refund", "--all"]);
     assert!(found.contains("1 payments made") && found.contains("Bridge_PaymentFailed"), "{found}");
     assert_eq!(chain.balance(chain.key(2).address()).await - before, U256::from(2 * ETHER));
+}
+
+/// Hostile tokens stand in nobody's way either: one that takes part in what costs nothing alone, one that burns gas, and one that does not let itself be moved.
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_tokens_stand_in_nobodys_way() {
+    // require(tx.gasprice == 0); return true
+    const FREE_OF_CHARGE: Bytes = bytes!("3a600c5760015f5260205ff35b5f5ffd");
+    // for (i = 50_000; i != 0; i--) {} return true: some 1.3 million gas
+    const BURNS: Bytes = bytes!("6200c3505b600190038060045760015f5260205ff3");
+    // revert()
+    const REVERTS: Bytes = bytes!("5f5ffd");
+    let chain = Chain::start().await;
+    chain.deploy();
+    let provider = chain.client.provider();
+    let mut tokens = Vec::new();
+    for code in [FREE_OF_CHARGE, BURNS, REVERTS] {
+        let token = chain.token(2).await;
+        chain.run(2, &["bridge", "deposit-erc20", &token.to_string(), "1"]);
+        provider.anvil_set_code(token, code).await.unwrap();
+        tokens.push(token);
+    }
+    let bob = chain.key(3).address();
+    chain.run(2, &["bridge", "deposit", "2", "--to", &bob.to_string()]);
+    let after = chain.run(2, &["status"])["freezableAfter"].as_u64().unwrap();
+    provider.anvil_set_next_block_timestamp(after + 1).await.unwrap();
+    provider.anvil_mine(Some(1), None).await.unwrap();
+    chain.run(4, &["escape", "freeze"]);
+    let before = chain.balance(bob).await;
+    let found = chain.refused(4, &["escape", "refund", "--all"]);
+    assert!(found.contains("1 payments made, 0 out before, 3 not made"), "{found}");
+    assert!(found.contains("gas, above the bound of 550000"), "{found}");
+    assert!(tokens.iter().all(|token| found.contains(&json!(token).to_string())), "{found}");
+    assert_eq!(chain.balance(bob).await - before, U256::from(2 * ETHER));
+    let again = chain.refused(4, &["escape", "refund", "--all"]);
+    assert!(again.contains("0 payments made, 1 out before, 3 not made"), "{again}");
+}
+
+/// What became of each call, in their order, whatever became of the others.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_fail_stand_in_no_others_way() {
+    let chain = Chain::start().await;
+    let token = chain.token(2).await;
+    let wallet = Wallet::connect(chain.client.clone(), chain.key(2), DEADLINE).await.unwrap();
+    let nonce = chain.client.nonce(wallet.address()).await.unwrap();
+    let to = Address::repeat_byte(0xaa);
+    let transfer = |amount: u128| Call::new(token, Erc20::transferCall { to, value: U256::from(amount) }.abi_encode());
+    let calls = vec![
+        transfer(1),
+        // More than there is.
+        transfer(11 * ETHER),
+        // Enough to be included, and too little to be done.
+        transfer(2).gas_limit(25_000),
+        transfer(4).value(chain.balance(wallet.address()).await).gas_limit(100_000),
+        transfer(8),
+    ];
+    let outcomes = wallet.send_each(calls, 100_000).await.unwrap();
+    let [Ok(_), Err(refused), Err(reverted), Err(underfunded), Ok(_)] = &outcomes[..] else { panic!("{outcomes:?}") };
+    assert!(matches!(refused, WalletError::Refused(_)), "{refused}");
+    assert!(matches!(reverted, WalletError::Reverted(_)), "{reverted}");
+    assert!(matches!(underfunded, WalletError::Underfunded { .. }), "{underfunded}");
+    let bounded = wallet.send_each(vec![transfer(16), transfer(32).gas_limit(100_000)], 21_000).await.unwrap();
+    let [Err(WalletError::TooMuchGas { most: 21_000, gas }), Ok(_)] = bounded[..] else { panic!("{bounded:?}") };
+    assert!(gas > 21_000);
+    let erc20 = Erc20::new(token, chain.client.provider());
+    assert_eq!(erc20.balanceOf(to).call().await.unwrap(), U256::from(1 + 8 + 32));
+    assert_eq!(chain.client.nonce(wallet.address()).await.unwrap(), nonce + 4);
+    // Together they end at the first that fails.
+    let all = wallet.send_all(vec![transfer(11 * ETHER), transfer(64)]).await;
+    assert!(matches!(all, Err(WalletError::Refused(_))), "{all:?}");
+    assert_eq!(chain.client.nonce(wallet.address()).await.unwrap(), nonce + 4);
+}
+
+/// Tests PAY-L1KEY: the queue takes the message of somebody who has no account, and it changes nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_key_is_set_when_the_chain_has_it() {
+    let chain = Chain::start().await;
+    chain.deploy();
+    let alice = chain.key(2).address();
+    let genesis = chain.deployment().chain.hash();
+    let key = chain.output(2, &["session", "key", "--chain-id", "77", "--genesis", &genesis.to_string()]);
+    let key: B256 = json_of(&key)["keyHash"].as_str().unwrap().parse().unwrap();
+    let node = FakeNode::start(77, genesis);
+    node.state().queue_index = 100;
+    let set = ["--l2-rpc", &node.url, "session", "set-key"];
+    let found = chain.refused(2, &set);
+    assert!(found.contains("has no account here") && found.contains("`tandem bridge deposit` first"), "{found}");
+    node.state().accounts.insert(alice, None);
+    let found = chain.refused(2, &set);
+    assert!(found.contains("is none, not the one that was asked for"), "{found}");
+    let other = B256::repeat_byte(1);
+    node.state().accounts.insert(alice, Some(other));
+    let found = chain.refused(2, &set);
+    assert!(found.contains(&format!("is {other}, not the one")), "{found}");
+    // A node that is away for a moment is asked again, for either answer.
+    node.state().accounts.insert(alice, Some(key));
+    node.answer("rollup_status", [Answer::HangUp, Answer::Error(-32005, "node is overloaded, try again")]);
+    let syncing = Answer::Error(-32000, "the node reads L1: try again in a moment");
+    node.answer("rollup_account", [Answer::HangUp, syncing]);
+    assert_eq!(chain.run(2, &set)["isSet"], true);
+    node.answer("rollup_account", [Answer::Error(-32601, "the method does not exist")]);
+    assert!(chain.refused(2, &set).contains("refuses rollup_account"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -322,6 +455,7 @@ async fn an_evm_chain_has_no_such_commands() {
         &["bridge", "claim", "--to", &to],
         &["bridge", "set-session-key", "--remove"],
         &["bridge", "force-withdraw", "--token", &to],
+        &["replica"],
     ] {
         let output = tandem(dir.path(), &harness.anvil, &key, args);
         let error = json_of(&output)["error"].as_str().unwrap().to_owned();

@@ -9,7 +9,10 @@ use common::{Answer, FakeNode};
 use serde_json::{Value, json};
 use tandem_chain::{ChainConfig, ChainKind};
 use tandem_l1::Deployment;
-use tandem_payments::operation::Call;
+use tandem_payments::{
+    ethereum::{ACCOUNTS, BRIDGE},
+    operation::Call,
+};
 use tempfile::TempDir;
 
 const WALLET: &str = "0x5151515151515151515151515151515151515151515151515151515151515151";
@@ -179,6 +182,31 @@ fn refusals_come_with_what_to_do() {
     assert_eq!(world.node.state().taken.len(), 1);
 }
 
+/// Tests PAY-PREDEPLOY and PAY-CLAIM: what would be lost, or is never paid, is refused before anybody is asked.
+#[test]
+fn nothing_is_signed_that_would_be_lost() {
+    let world = World::start();
+    let (token, recipient) = (TOKEN.to_string(), RECIPIENT.to_string());
+    let bridge_on_l1 = world.deployment.chain.bridge;
+    for (lost, reason) in [
+        (BRIDGE, "nobody has it"),
+        (ACCOUNTS, "nobody has it"),
+        (Address::ZERO, "nobody has the zero address"),
+        (bridge_on_l1, "the chain's Bridge on L1"),
+    ] {
+        let lost = lost.to_string();
+        world.refused(&["transfer", &lost, "1"], reason);
+        world.refused(&["transfer-token", &token, &lost, "1"], reason);
+        world.refused(&["withdraw", &lost, "1"], reason);
+        world.refused(&["withdraw-token", &token, &lost, "1"], reason);
+    }
+    world.refused(&["withdraw", &recipient, "0"], "the amount is zero");
+    world.refused(&["withdraw-token", &token, &recipient, "0"], "the amount is zero");
+    assert!(world.node.state().asked.is_empty());
+    let nothing = world.run(&["transfer", &recipient, "0"]);
+    assert_eq!(nothing["amount"], "0");
+}
+
 #[test]
 fn what_no_node_says_is_found_out() {
     let world = World::start();
@@ -255,6 +283,9 @@ fn waiting_is_bounded_and_outlasts_a_node_that_is_away() {
     let dropped = json!({ "status": "dropped", "reason": "expired", "message": "it has expired" });
     world.node.answer("rollup_transactionStatus", [Answer::Result(dropped)]);
     world.refused(&pay, "it has expired. Repeat the command with --nonce 5");
+    let ended = json!({ "status": "waiting", "waitsFor": "nothing" });
+    world.node.answer("rollup_transactionStatus", [Answer::Result(ended)]);
+    world.refused(&pay, "waits in vain: L1 has frozen the chain");
 }
 
 /// On a chain that has a file, keys and offline signatures are for it unless another is named.

@@ -135,6 +135,9 @@ fn refused_input_is_explained() {
         &sign(&["--nonce", "0", "withdraw", ACCOUNT, "340282366920938463464"]),
         "more than an account can hold",
     );
+    for nobodys in ["0x5400000000000000000000000000000000000002", "0x5400000000000000000000000000000000000007"] {
+        refused(&own, &sign(&["--nonce", "0", "transfer", nobodys, "1"]), "nobody has it");
+    }
     let none = "0x0000000000000000000000000000000000000000";
     refused(&own, &sign(&["--nonce", "0", "withdraw-token", none, ACCOUNT, "1"]), "token does not go with the kind");
 }

@@ -1,10 +1,11 @@
 //! Addresses with which money must not be left (L1-MSG-7): on L2 those that nobody acts for, and those that anybody does; on L1 the chain's own
-//! contracts, which take no ether and give no tokens away.
+//! contracts, which take no ether and give no tokens away. On a payments chain an account acts as on L1, and calls are addressed where nobody is (PAY-PREDEPLOY).
 
 use alloy::primitives::Address;
 use tandem_chain::{ChainKind, message::alias};
 use tandem_evm::predeploys;
 use tandem_l1::Deployment;
+use tandem_payments::ethereum::{ACCOUNTS, BRIDGE};
 
 /// Why an address is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,7 +36,7 @@ pub enum BadRecipient {
     },
 }
 
-/// Why an address on L1 is not paid.
+/// Why an address on L1, or an account of a payments chain, is not paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadPayee {
     /// The zero address, which nobody can act for.
@@ -49,6 +50,9 @@ pub enum BadPayee {
         /// The contract's name.
         contract: &'static str,
     },
+    /// Where calls are addressed on a payments chain.
+    #[error("{0} is where calls go on a payments chain, and nobody has it: what is paid to it is lost")]
+    Nobodys(Address),
 }
 
 /// Contracts that call whatever anybody tells them, at the same address on most chains.
@@ -82,6 +86,15 @@ pub fn check_payee(deployment: &Deployment, address: Address) -> Result<(), BadP
     match own_contracts(deployment).find(|(_, contract)| *contract == address) {
         Some((contract, _)) => Err(BadPayee::Own { address, contract }),
         None => Ok(()),
+    }
+}
+
+/// Refuses an address for which nobody signs on a payments chain, whatever its deployment.
+pub fn check_account(address: Address) -> Result<(), BadPayee> {
+    match address {
+        Address::ZERO => Err(BadPayee::Zero),
+        BRIDGE | ACCOUNTS => Err(BadPayee::Nobodys(address)),
+        _ => Ok(()),
     }
 }
 
@@ -164,5 +177,14 @@ mod tests {
             assert_eq!(check_payee(deployment, Address::repeat_byte(1)), Ok(()));
             assert_eq!(check_payee(deployment, alias(deployment.executor)), Ok(()), "an address on L1 like any other");
         }
+    }
+    /// Tests PAY-PREDEPLOY.
+    #[test]
+    fn where_calls_go_nobody_is_paid() {
+        for address in [BRIDGE, ACCOUNTS] {
+            assert_eq!(check_account(address), Err(BadPayee::Nobodys(address)));
+        }
+        assert_eq!(check_account(Address::ZERO), Err(BadPayee::Zero));
+        assert_eq!(check_account(Address::repeat_byte(1)), Ok(()));
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     bridge::{
         amount::{decimals, units},
         command::{BridgeCommand, SessionKeyFlags},
-        recipient::check_payee,
+        recipient::{check_account, check_payee},
     },
     chain::Ground,
     wallet::{Call, Wallet},
@@ -177,10 +177,11 @@ async fn deposit_tokens(
     Ok(told)
 }
 
-/// Whose a deposit becomes. An account acts on L2 as on L1, so that what could not act on L1 has lost it.
+/// Whose a deposit becomes. An account acts on L2 as on L1, so that what could not act on L1 has lost it, and so has what nobody signs for.
 fn beneficiary(ground: &Ground, wallet: &Wallet, to: Option<Address>) -> anyhow::Result<Address> {
     let account = to.unwrap_or(wallet.address());
     check_payee(&ground.deployment, account)?;
+    check_account(account)?;
     Ok(account)
 }
 

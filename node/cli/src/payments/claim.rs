@@ -1,9 +1,11 @@
 //! Withdrawals of proven batches: what an account can claim, and claiming it. Rules: PAY-WITHDRAWAL-ROOT, PAY-CLAIM.
 //!
+//! Anybody can withdraw to an account what L1 never pays: nothing, or a token that does not let itself be moved. So what L1 refuses is told, and stands in no other withdrawal's way.
+//!
 //! Records come from the appending transactions and are held against the root in the batch's output, so that a proof which L1 would refuse is told before gas is paid.
 
 use alloy::{primitives::Address, sol_types::SolCall};
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
 use tandem_l1::{
     bindings::PaymentsBridge,
@@ -15,12 +17,15 @@ use tandem_payments::{
 };
 use tandem_service::Report;
 
-use super::{history, token_name};
+use super::{PAYOUT_GAS_MAX, history, token_name};
 use crate::{
     bridge::recipient::check_payee,
     chain::Ground,
-    wallet::{Call, Wallet},
+    wallet::{Call, Wallet, WalletError},
 };
+
+/// Gas above which a withdrawal is not claimed unless it is named: what the Bridge takes for the longest proof, and what the payment may.
+const GAS_MAX: u64 = 150_000 + PAYOUT_GAS_MAX;
 
 /// A withdrawal in its batch.
 #[derive(Clone, Debug)]
@@ -39,14 +44,7 @@ pub async fn run(ground: &Ground, index: Option<u64>, to: Option<Address>, repor
     report.progress("reading the proven batches from L1");
     let history = history(ground).await?;
     let Some(index) = index else {
-        let mut claimed = Vec::new();
-        for claim in claims_of(ground, &history, wallet.address()).await? {
-            if !is_claimed(ground, claim.index).await? {
-                claimed.push(claim.pay(ground, &wallet, to, report).await?);
-            }
-        }
-        report.progress(format_args!("{} withdrawals claimed", claimed.len()));
-        return Ok(json!({ "claimed": claimed }));
+        return claim_all(ground, &wallet, &history, to, report).await;
     };
     let (batch, position) = withdrawals::place(index);
     let event = usize::try_from(batch).ok().and_then(|batch| history.batches.get(batch));
@@ -54,11 +52,54 @@ pub async fn run(ground: &Ground, index: Option<u64>, to: Option<Address>, repor
     let claim = in_batch(ground, event).await?.into_iter().find(|claim| claim.index == index);
     let claim =
         claim.with_context(|| format!("there is no withdrawal {index}: batch {batch} has none at {position}"))?;
+    if claim.pays_nothing() {
+        bail!("withdrawal {index} is of nothing, which L1 never pays: there is nothing to claim");
+    }
     if is_claimed(ground, index).await? {
         report.progress(format_args!("withdrawal {index} is claimed already"));
         return Ok(json!({ "withdrawal": index, "alreadyClaimed": true }));
     }
-    claim.pay(ground, &wallet, to, report).await
+    Ok(claim.pay(ground, &wallet, to, u64::MAX, report).await??)
+}
+
+/// Claims whatever the key's account has not claimed. What L1 refuses is no error, since anybody can make more of it: it is told beside what was paid. Want of ether for gas is
+/// one, at the end.
+async fn claim_all(
+    ground: &Ground,
+    wallet: &Wallet,
+    history: &History,
+    to: Option<Address>,
+    report: Report,
+) -> anyhow::Result<Value> {
+    let (mut claimed, mut refused, mut underfunded) = (Vec::new(), Vec::new(), None);
+    for claim in claims_of(ground, history, wallet.address()).await? {
+        if claim.pays_nothing() || is_claimed(ground, claim.index).await? {
+            continue;
+        }
+        let paid = claim.pay(ground, wallet, to, GAS_MAX, report).await;
+        match paid.with_context(|| format!("{} withdrawals were claimed before", claimed.len()))? {
+            Ok(told) => claimed.push(told),
+            Err(error) => {
+                report.progress(format_args!("withdrawal {} is not paid: {error}", claim.index));
+                refused.push(claim.refused(&error));
+                if matches!(error, WalletError::Underfunded { .. }) {
+                    underfunded = Some(error);
+                }
+            }
+        }
+    }
+    report.progress(format_args!("{} withdrawals claimed", claimed.len()));
+    if !refused.is_empty() {
+        report.progress(format_args!(
+            "{} refused: `tandem bridge claim INDEX` tries one again, with as much gas as it takes",
+            refused.len()
+        ));
+    }
+    if let Some(error) = underfunded {
+        return Err(error)
+            .with_context(|| format!("{} withdrawals were claimed, {} were not", claimed.len(), refused.len()));
+    }
+    Ok(json!({ "claimed": claimed, "refused": refused }))
 }
 
 /// All withdrawals to an account, claimed or not.
@@ -130,23 +171,48 @@ async fn is_claimed(ground: &Ground, index: u64) -> anyhow::Result<bool> {
 }
 
 impl Claim {
-    async fn pay(self, ground: &Ground, wallet: &Wallet, to: Option<Address>, report: Report) -> anyhow::Result<Value> {
-        let Self { index, withdrawal: Withdrawal { recipient, token, amount }, call } = self;
+    /// Whether there is nothing to claim, ever.
+    fn pays_nothing(&self) -> bool {
+        self.withdrawal.amount == 0
+    }
+
+    /// What is told of it if L1 does not pay it.
+    fn refused(&self, error: &WalletError) -> Value {
+        json!({
+            "withdrawal": self.index,
+            "token": token_name(self.withdrawal.token),
+            "amount": self.withdrawal.amount.to_string(),
+            "why": error.to_string(),
+        })
+    }
+
+    /// Has L1 pay it, unless that takes more gas; what is told, or why this one is not paid.
+    async fn pay(
+        &self,
+        ground: &Ground,
+        wallet: &Wallet,
+        to: Option<Address>,
+        gas_max: u64,
+        report: Report,
+    ) -> anyhow::Result<Result<Value, WalletError>> {
+        let (index, Withdrawal { recipient, token, amount }) = (self.index, self.withdrawal);
         let to = to.unwrap_or(recipient);
         ensure!(
             to == recipient || wallet.address() == recipient,
             "withdrawal {index} is for {recipient}, which alone can have it paid to {to}: leave --to out, or use its key"
         );
         report.progress(format_args!("claiming withdrawal {index}; waiting for an L1 block"));
-        let input = PaymentsBridge::withdrawCall { to, ..call }.abi_encode();
-        let receipt = match wallet.send(Call::new(ground.deployment.chain.bridge, input)).await {
+        let input = PaymentsBridge::withdrawCall { to, ..self.call.clone() }.abi_encode();
+        let receipt = match wallet.send_within(Call::new(ground.deployment.chain.bridge, input), gas_max).await {
+            Ok(receipt) => receipt,
             Err(_) if is_claimed(ground, index).await? => {
                 report.progress(format_args!("somebody else has claimed withdrawal {index} meanwhile"));
-                return Ok(json!({ "withdrawal": index, "alreadyClaimed": true }));
+                return Ok(Ok(json!({ "withdrawal": index, "alreadyClaimed": true })));
             }
-            sent => sent?,
+            Err(error) if error.is_of_the_call() => return Ok(Err(error)),
+            Err(error) => return Err(error.into()),
         };
-        Ok(json!({
+        Ok(Ok(json!({
             "withdrawal": index,
             "alreadyClaimed": false,
             "l1Transaction": receipt.transaction_hash,
@@ -154,6 +220,6 @@ impl Claim {
             "to": to,
             "token": token_name(token),
             "amount": amount.to_string(),
-        }))
+        })))
     }
 }

@@ -1,9 +1,10 @@
 //! `tandem escape`: ends a payments chain whose messages stay unproven, and gets everybody's money out of it, with L1 alone. Rules: PAY-FREEZE, PAY-ESCAPE.
 //!
 //! Whoever runs it pays the gas; the money goes to its owners, or where an owner's own key says. What is out already is told and left alone, so that every command can be repeated.
+//! Adversarial: owners and tokens. Whoever does not let himself be paid stands in nobody's way.
 
 use alloy::{primitives::Address, sol_types::SolCall};
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
 use tandem_l1::{
     bindings::{Inbox, PaymentsBridge, ValiditySettlement, payments::Leaf},
@@ -12,7 +13,7 @@ use tandem_l1::{
 use tandem_payments::{data::Message, field::integer, leaf::Leaf as StateLeaf};
 use tandem_service::Report;
 
-use super::{LOG_BLOCKS_MAX, check_payments, history, token_name};
+use super::{LOG_BLOCKS_MAX, PAYOUT_GAS_MAX, check_payments, history, token_name};
 use crate::{
     bridge::recipient::check_payee,
     chain::{ChainFlags, Ground},
@@ -21,6 +22,10 @@ use crate::{
 
 /// Calls that are sent before any of them is waited for.
 const CALLS_AT_ONCE: usize = 16;
+/// Gas above which a leaf is not paid out: what its Merkle path takes, and what the payment may.
+const EXIT_GAS_MAX: u64 = 700_000 + PAYOUT_GAS_MAX;
+/// The same of a deposit.
+const REFUND_GAS_MAX: u64 = 150_000 + PAYOUT_GAS_MAX;
 
 /// Ways out of a payments chain.
 #[derive(Clone, Debug, clap::Subcommand)]
@@ -136,7 +141,7 @@ pub async fn exit(ground: &Ground, whose: &Whose, report: Report) -> anyhow::Res
             input: call.abi_encode(),
         });
     }
-    pay(ground, &wallet, exits, out_already, report).await
+    pay(ground, &wallet, exits, EXIT_GAS_MAX, out_already, report).await
 }
 
 /// Gives back deposits that no batch has taken.
@@ -170,7 +175,7 @@ pub async fn refund(ground: &Ground, whose: &Whose, report: Report) -> anyhow::R
             input: PaymentsBridge::refundDepositCall { index, account, token, amount, to }.abi_encode(),
         });
     }
-    pay(ground, &wallet, refunds, out_already, report).await
+    pay(ground, &wallet, refunds, REFUND_GAS_MAX, out_already, report).await
 }
 
 /// The accounts that are paid, and whom.
@@ -215,11 +220,12 @@ struct Payment {
     input: Vec<u8>,
 }
 
-/// Makes all payments that L1 takes; an error at the end if it refuses some, which stand in nobody's way.
+/// Makes all payments that L1 takes and that take no more gas than `gas_max`; an error at the end that names the others, which stand in nobody's way.
 async fn pay(
     ground: &Ground,
     wallet: &Wallet,
     payments: Vec<Payment>,
+    gas_max: u64,
     out_already: u64,
     report: Report,
 ) -> anyhow::Result<Value> {
@@ -227,24 +233,20 @@ async fn pay(
     let (mut paid, mut refused) = (Vec::new(), Vec::new());
     let all = payments.len();
     for some in payments.chunks(CALLS_AT_ONCE) {
-        let (mut calls, mut told) = (Vec::new(), Vec::new());
-        for Payment { what, input } in some {
-            let call = Call::new(bridge, input.clone());
-            match wallet.refusal(&call).await? {
-                Some(refusal) => refused.push(format!("{what}: {refusal}")),
-                None => {
-                    calls.push(call);
-                    told.push(what.clone());
-                }
+        let calls = some.iter().map(|payment| Call::new(bridge, payment.input.clone())).collect();
+        let outcomes = wallet.send_each(calls, gas_max).await;
+        let outcomes = outcomes.with_context(|| format!("{} of {all} payments were made before", paid.len()))?;
+        for (Payment { what, .. }, outcome) in some.iter().zip(outcomes) {
+            match outcome {
+                Ok(_) => paid.push(what.clone()),
+                Err(error) => refused.push(format!("{what}: {error}")),
             }
         }
-        wallet.send_all(calls).await?;
-        paid.append(&mut told);
         report.progress(format_args!("{} of {all} paid", paid.len()));
     }
     ensure!(
         refused.is_empty(),
-        "{} payments made, {} out before; L1 refuses {}, whose owners can name another payee with --to: {}",
+        "{} payments made, {} out before, {} not made (an owner whom L1 cannot pay can name another payee with --to): {}",
         paid.len(),
         out_already,
         refused.len(),

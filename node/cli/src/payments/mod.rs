@@ -1,4 +1,4 @@
-//! The commands on a payments chain: what `tandem bridge`, `tandem escape` and `tandem status` do there, with L1 alone. Rules: PAY-MESSAGE, PAY-CLAIM, PAY-FREEZE, PAY-ESCAPE.
+//! The commands on a payments chain: what `tandem bridge`, `tandem escape`, `tandem status` and `tandem replica` do there, with L1 alone. Rules: PAY-MESSAGE, PAY-CLAIM, PAY-FREEZE, PAY-ESCAPE.
 //!
 //! Everything is read from L1 and recomputed (`tandem_l1::payments`), so that nobody need be believed or be there. What a node says ([`node`]) is told as its word.
 
@@ -7,6 +7,7 @@ mod claim;
 pub mod escape;
 pub mod keys;
 pub mod node;
+pub mod replica;
 pub mod spec;
 pub mod status;
 
@@ -19,6 +20,10 @@ use crate::chain::Ground;
 
 /// Most blocks of L1 asked for at a time; an endpoint that refuses is asked for fewer.
 const LOG_BLOCKS_MAX: u64 = 10_000;
+
+/// Gas that a payment may take beside what the Bridge needs for itself: far more than ether to a contract's wallet, or a transfer of any token in use. Whoever makes others take
+/// more burns the gas of those who pay it out.
+const PAYOUT_GAS_MAX: u64 = 400_000;
 
 /// A command that the chain's kind does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -132,6 +132,16 @@ struct Block {
     hash: B256,
 }
 
+/// A batch as a block, by what a node says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchBlock {
+    /// The block's hash.
+    pub hash: B256,
+    /// The root of the state after it (PAY-TREE).
+    pub state_root: B256,
+}
+
 /// A transaction in its batch.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -155,6 +165,7 @@ pub struct Withdrawal {
 
 /// Where a transaction is.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct TransactionStatus {
     /// `included`, `waiting`, `dropped` or `unknown`.
     pub status: String,
@@ -162,6 +173,16 @@ pub struct TransactionStatus {
     pub promise: Option<String>,
     /// Why it was dropped.
     pub message: Option<String>,
+    /// What it waits for, while it waits; `nothing` on a chain that has ended.
+    pub waits_for: Option<String>,
+}
+
+/// An account, as far as the commands read it.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Account {
+    /// Hash of its session key, if it has one.
+    pub session_key_hash: Option<B256>,
 }
 
 /// How far the chain is, as the node says.
@@ -234,6 +255,21 @@ impl Node {
     /// Where a transaction is.
     pub async fn transaction(&self, hash: B256) -> Result<TransactionStatus, NodeError> {
         self.ask("rollup_transactionStatus", json!([hash])).await
+    }
+
+    /// A batch from 1 on that L1 has, as the node has read it there; none if it has not.
+    pub async fn batch(&self, index: u64) -> Result<Option<BatchBlock>, NodeError> {
+        self.ask("rollup_batch", json!([U64::from(index)])).await
+    }
+
+    /// A block, whether L1 has it or not.
+    pub async fn block(&self, number: u64) -> Result<Option<BatchBlock>, NodeError> {
+        self.ask("eth_getBlockByNumber", json!([U64::from(number), false])).await
+    }
+
+    /// An account after the last closed batch, if the chain has one at this address.
+    pub async fn account(&self, address: Address) -> Result<Option<Account>, NodeError> {
+        self.ask("rollup_account", json!([address, "latest"])).await
     }
 
     /// How far the chain is.

@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 use tandem_payments::operation::Call;
 
 use super::error::SessionError;
+use crate::bridge::recipient::check_account;
 
 /// An amount of ether, and who gets it.
 #[derive(Clone, Debug, Args)]
@@ -41,7 +42,15 @@ pub enum Action {
 
 impl Action {
     /// The operation's call.
+    ///
+    /// # Errors
+    /// If the amount is no number of wei that an account can hold, or nobody has the recipient's address.
     pub fn call(&self) -> Result<Call, SessionError> {
+        let (Self::Transfer(EtherFlags { recipient, .. })
+        | Self::TransferToken(TokenFlags { recipient, .. })
+        | Self::Withdraw(EtherFlags { recipient, .. })
+        | Self::WithdrawToken(TokenFlags { recipient, .. })) = self;
+        check_account(*recipient)?;
         Ok(match *self {
             Self::Transfer(EtherFlags { recipient, ref amount }) => Call::Transfer { recipient, amount: wei(amount)? },
             Self::TransferToken(TokenFlags { token, recipient, amount }) => {

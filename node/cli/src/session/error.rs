@@ -77,9 +77,12 @@ pub enum SessionError {
     /// The operation is not for session keys.
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
-    /// What is withdrawn there would be lost.
+    /// What is paid there would be lost.
     #[error(transparent)]
     Payee(#[from] BadPayee),
+    /// L1 would never pay it.
+    #[error("the amount is zero: a withdrawal of nothing costs its fee, and L1 never pays it. Nothing was signed")]
+    NothingWithdrawn,
     /// No node to send to.
     #[error("no node is named: give --l2-rpc, or start a devnet")]
     NoNode,
@@ -120,6 +123,14 @@ pub enum SessionError {
         /// The nonce that was signed.
         nonce: u64,
     },
+    /// The chain has ended meanwhile.
+    #[error(
+        "transaction {hash} waits in vain: L1 has frozen the chain, which has ended. `tandem escape exit` pays out what the account has"
+    )]
+    Ended {
+        /// Hash of what was sent.
+        hash: B256,
+    },
     /// The node says that it did not take what was signed.
     #[error(
         "{error}. It was signed all the same: a command that pays again with --nonce {nonce} pays once at most, whatever the node says"
@@ -129,6 +140,29 @@ pub enum SessionError {
         error: Box<NodeError>,
         /// The nonce that was signed.
         nonce: u64,
+    },
+    /// There is nobody to have the key.
+    #[error(
+        "{account} has no account here, so that message {message} set no key: `tandem bridge deposit` first, then `tandem session set-key` again"
+    )]
+    NoAccountHere {
+        /// Whose key it is.
+        account: Address,
+        /// The message's position in the queue.
+        message: u64,
+    },
+    /// The message changed nothing, or another one has changed it since.
+    #[error(
+        "a batch has message {message}, and the session key of {account} is {}, not the one that was asked for: there was no account yet when the message came, or another message has set its key since. `tandem session set-key` again sets this one",
+        named(*found)
+    )]
+    OtherSessionKey {
+        /// Whose key it is.
+        account: Address,
+        /// The message's position in the queue.
+        message: u64,
+        /// Hash of the key that the account has, by the node's word.
+        found: Option<B256>,
     },
     /// It takes longer than was to be waited.
     #[error(
@@ -146,6 +180,10 @@ pub enum SessionError {
         /// The nonce that it uses.
         nonce: u64,
     },
+}
+
+fn named(key: Option<B256>) -> String {
+    key.map_or_else(|| "none".into(), |hash| hash.to_string())
 }
 
 impl From<NodeError> for SessionError {

@@ -33,7 +33,7 @@ pub enum SessionCommand {
     Text(KeyFlags),
     /// The key that a wallet signature gives: its public part and the hash that an account stores
     Key(KeyFlags),
-    /// Has L1 set the key as the account's session key, and waits until the chain has it
+    /// Has L1 set the key as the account's session key, which takes an account on the chain, and waits until the chain has it
     SetKey(SetKeyFlags),
     /// Signs an operation and asks nobody: prints the transaction for eth_sendRawTransaction
     Sign {

@@ -90,11 +90,14 @@ pub async fn send(
     report: Report,
 ) -> Result<Value, SessionError> {
     let call = action.call()?;
+    let (_, recipient, amount) = parts(&call);
+    if amount == 0 && is_withdrawal(&call) {
+        return Err(SessionError::NothingWithdrawn);
+    }
     let deployment = Deployment::read(&chain.deployment_path())?;
     let name = flags.key.deployed_chain(&deployment)?;
-    if let Call::WithdrawEth { recipient, .. } | Call::WithdrawToken { recipient, .. } = call {
-        check_payee(&deployment, recipient)?;
-    }
+    // Here too: an account acts on L2 as on L1, and these contracts act for nobody.
+    check_payee(&deployment, recipient)?;
     let (account, key) = flags.key.derive(name, wallet)?;
     let node = Node::connect(&chain.l2_rpc().ok_or(SessionError::NoNode)?, name.chain_id, name.genesis).await?;
     let asked = node.gas_price().await?;
@@ -171,6 +174,9 @@ impl Sent {
             let reason = status.message.unwrap_or_else(|| "it does not say why".into());
             return Err(SessionError::Dropped { hash: self.hash, reason, nonce: self.operation.nonce });
         }
+        if status.waits_for.is_some_and(|event| event == "nothing") {
+            return Err(SessionError::Ended { hash: self.hash });
+        }
         let is_proven = status.promise.is_some_and(|promise| PROVEN.contains(&promise.as_str()));
         Ok(receipt.filter(|_| is_proven))
     }
@@ -202,7 +208,7 @@ impl Sent {
                 told["withdrawal"] = json!(withdrawal.index.to::<u64>());
             }
         }
-        if matches!(call, Call::WithdrawEth { .. } | Call::WithdrawToken { .. }) {
+        if is_withdrawal(&call) {
             let claim = match told["withdrawal"].as_u64() {
                 Some(index) => format!("`tandem bridge claim {index}` pays it out on L1"),
                 None => format!("`tandem bridge claim` with the key of {recipient} pays it out on L1"),
@@ -215,6 +221,10 @@ impl Sent {
         }
         told
     }
+}
+
+fn is_withdrawal(call: &Call) -> bool {
+    matches!(call, Call::WithdrawEth { .. } | Call::WithdrawToken { .. })
 }
 
 /// The token, if it is not ether; the recipient, and the amount in the smallest unit.
