@@ -2,7 +2,7 @@
 
 FRESH ?=
 PREFIX ?= /usr/local
-# Everything is built together, tests included: cargo builds a package otherwise for every other set of features around it.
+# Always the whole workspace, its programs alone or with its tests: cargo compiles dependencies anew for every other selection of packages.
 BUILT = $(or $(CARGO_TARGET_DIR),target)/debug
 # What operators run and what benchmarks measure.
 RELEASED = $(or $(CARGO_TARGET_DIR),target)/release
@@ -43,7 +43,8 @@ e2e-release: setup ## the end-to-end scenarios, and node against guest, in progr
 	cargo test --release --workspace --test e2e -- --nocapture
 	cargo test --release --workspace --test agreement --test precompiles --test epoch --test guest
 
-e2e-validity: build ## a payments chain through its whole life, through a flood and with huge circuits, with the real keys: a quarter of an hour, and some more when keys are made
+e2e-validity: build ## a payments chain through lies, reorganisations, kills and bad workers, with small circuits; through its whole life, a flood and with huge circuits, with the real keys: half an hour, and some more when keys are made
+	cargo test --workspace --test validity --test farm
 	cargo test --workspace --test e2e_validity -- --include-ignored --nocapture
 
 e2e-faults: build ## kills, reorganisations, outages and wrong clocks under traffic: a quarter of an hour; SEED=n repeats a run
@@ -129,7 +130,7 @@ bench-circuits: bench-built ## constraints per operation
 bench-prover: bench-built ## session transactions per second, keys, memory
 	$(RELEASED)/examples/bench_prover
 
-bench-validity: bench-built ## L1 gas and bytes per transfer of proven batches, time from sent to proven, transfers proven per second: twenty minutes; FLAGS=--service, --full or --third-size
+bench-validity: bench-built ## L1 gas and bytes per transfer of proven batches, time from sent to proven, transfers proven per second: twenty-five minutes; FLAGS=--service, --full or --third-size
 	$(RELEASED)/examples/bench_validity $(FLAGS)
 
 fuzz-circuits: ## 2,000 random cases of native rules against circuits (twenty minutes)

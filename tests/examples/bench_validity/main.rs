@@ -1,5 +1,5 @@
 //! `make bench-validity`: what a payments chain costs on L1, measured on batches that are really proven and posted to an L1 node; and how soon, and how much, the whole
-//! service proves ([`service`]). Prints JSON lines and writes them to `target/bench/validity.json`. Twenty minutes of two cores.
+//! service proves ([`service`]). Prints JSON lines and writes them to `target/bench/validity.json`. Twenty-five minutes of two cores.
 //!
 //! Batches of transfers between existing accounts, in large chunks. Gas is the whole transaction's. *Data* is what its segments' bytes cost as calldata
 //! (EIP-2028); the rest, chunks and proofs included, is *verification*. Of the two batches the greater one less the smaller one is what transfers cost *at full chunks*,

@@ -4,6 +4,8 @@
 //! *Idle*: one transfer at a time, each a batch of its own. *Full*: as many as admission takes, for minutes, the backlog being [`WAITING_BATCHES_MAX`] closed batches of
 //! some hundred and as many again in the open one; the rate is that of all batches between the first and the last that came to L1 after the backlog was full. *Alone*:
 //! one full chunk, proven by the library in this process, as `make bench-prover` does, and nothing else at work.
+//! Proven by one worker with all cores; by two with a thread each, in one process (*two workers*); and by two processes of a farm with a thread each, its engine and its coordinator
+//! beside them (*two processes*).
 
 use std::{
     collections::HashMap,
@@ -22,6 +24,7 @@ use serde_json::{Value, json};
 use tandem_cli::chain::ask;
 use tandem_l1::L1Client;
 use tandem_payments::{batch::ApplyCircuit, operation::Call};
+use tandem_support::nats::Nats;
 use tandem_tests::{
     flood::{Flood, Paid, Payer, Progress, Settled, watch_settled},
     payments::{Chain, ETHER, PRICE, Proving},
@@ -53,20 +56,24 @@ struct Mode {
     prefix: &'static str,
     /// What the prover is started with beside what all are.
     arguments: &'static [&'static str],
+    /// Processes of a farm that prove one chunk at a time each, with one thread; the prover proves itself if there are none.
+    processes: usize,
     full: Duration,
     /// Whether single transfers are measured too.
     idles: bool,
 }
 
 /// The first one's rate is the service's.
-const MODES: [Mode; 2] = [
-    Mode { prefix: "", arguments: &["--workers", "1"], full: Duration::from_secs(180), idles: true },
+const MODES: [Mode; 3] = [
+    Mode { prefix: "", arguments: &["--workers", "1"], processes: 0, full: Duration::from_secs(180), idles: true },
     Mode {
         prefix: "two_workers.",
         arguments: &["--workers", "2", "--proving-threads", "1"],
+        processes: 0,
         full: Duration::from_secs(120),
         idles: false,
     },
+    Mode { prefix: "two_processes.", arguments: &[], processes: 2, full: Duration::from_secs(120), idles: false },
 ];
 
 /// Measures all of it; the share of what a prover alone proves.
@@ -74,9 +81,9 @@ pub async fn measure(proving: &'static Proving, target: &Path, figures: &mut Vec
     let stage = Stage::start(proving, target).await?;
     let mut rates = Vec::new();
     for mode in &MODES {
-        eprintln!("proving as a service: {}", mode.arguments.join(" "));
+        eprintln!("proving as a service: {:?}, {} processes of a farm", mode.arguments, mode.processes);
         let name = |figure: &str| format!("validity.{}{figure}", mode.prefix);
-        let prover = stage.prover(mode.arguments)?;
+        let provers = stage.provers(mode)?;
         // Keys are read with the first batch.
         stage.pay_one(&mut stage.payer(0).await?).await?;
         if mode.idles {
@@ -87,8 +94,10 @@ pub async fn measure(proving: &'static Proving, target: &Path, figures: &mut Vec
         add_percentiles(figures, &name("full.sent_to_proven_s"), &full.seconds);
         add(figures, &name("proven_tx_per_s"), full.tx_per_s, "tx/s");
         add(figures, &name("full.batch_transfers_mean"), full.batch_transfers_mean, "transfers");
-        add(figures, &name("prover_memory_bytes_peak"), prover.memory_bytes_peak(), "bytes");
-        prover.end()?;
+        for (process, bytes) in provers.memory_bytes_peak() {
+            add(figures, &name(&format!("{process}_memory_bytes_peak")), bytes, "bytes");
+        }
+        provers.end()?;
         rates.push(full.tx_per_s);
     }
     add(figures, "validity.sequencer_memory_bytes_peak", stage.sequencer.memory_bytes_peak(), "bytes");
@@ -150,20 +159,43 @@ impl Stage {
         Ok(stage)
     }
 
-    fn prover(&self, arguments: &[&str]) -> anyhow::Result<Process> {
-        let path = |path: PathBuf| path.display().to_string();
-        let common = [
-            ("deployment", path(self.folder.path().join("deployment.json"))),
-            ("data-dir", path(self.folder.path().join("prover"))),
-            ("keys", path(self.target.join("devnet-keys"))),
+    /// Starts whoever proves in a mode: the prover, and first its farm if it has one.
+    fn provers(&self, mode: &Mode) -> anyhow::Result<Provers> {
+        let engine = (mode.processes > 0).then(|| Nats::start(&self.folder.path().join("nats")));
+        let farm: Vec<(&str, String)> = engine.iter().map(|engine| ("farm", engine.url())).collect();
+        let worker = |number: usize| {
+            let name = format!("worker-{number}");
+            let own = [("name", name.clone()), ("proving-threads", "1".into())];
+            self.prover("work", &name, own.into_iter().chain(farm.clone()), &[])
+        };
+        let workers = (1..=mode.processes).map(worker).collect::<anyhow::Result<_>>()?;
+        let own = [
             ("l1-rpc", self.chain.anvil.url()?.to_string()),
             ("l1-poll-ms", "200".into()),
             ("sequencer", self.proving.clone()),
         ];
-        let common = common.into_iter().map(|(name, value)| format!("--{name}={value}"));
+        let prover = self.prover("prove", "prover", own.into_iter().chain(farm.clone()), mode.arguments)?;
+        Ok(Provers { prover, workers, engine })
+    }
+
+    /// `tandem-prover`, with a data directory and a log of that name.
+    fn prover<'a>(
+        &self,
+        command: &str,
+        name: &str,
+        own: impl Iterator<Item = (&'a str, String)>,
+        arguments: &[&str],
+    ) -> anyhow::Result<Process> {
+        let path = |path: PathBuf| path.display().to_string();
+        let common = [
+            ("deployment", path(self.folder.path().join("deployment.json"))),
+            ("data-dir", path(self.folder.path().join(name))),
+            ("keys", path(self.target.join("devnet-keys"))),
+        ];
+        let flags = common.into_iter().chain(own).map(|(name, value)| format!("--{name}={value}"));
         let arguments = arguments.iter().map(ToString::to_string);
-        let all: Vec<String> = ["prove".to_owned()].into_iter().chain(common).chain(arguments).collect();
-        Process::start("tandem-prover", &all, &[], log(&self.target, "prover")?)
+        let all: Vec<String> = [command.to_owned()].into_iter().chain(flags).chain(arguments).collect();
+        Process::start("tandem-prover", &all, &[], log(&self.target, name)?)
     }
 
     async fn status(&self) -> anyhow::Result<Value> {
@@ -230,6 +262,33 @@ impl Stage {
         self.wait_until_proven().await?;
         ended.cancel();
         Full::of(&watching.await??, &paid, began, stopped)
+    }
+}
+
+/// Whoever proves in a mode.
+struct Provers {
+    /// The prover that the sequencer knows.
+    prover: Process,
+    /// Those that prove for its farm.
+    workers: Vec<Process>,
+    /// The farm's engine, which ends when this is dropped.
+    engine: Option<Nats>,
+}
+
+impl Provers {
+    /// The most memory that each process had, by what it is.
+    fn memory_bytes_peak(&self) -> Vec<(String, f64)> {
+        let peak = |(number, worker): (usize, &Process)| (format!("worker_{number}"), worker.memory_bytes_peak());
+        let workers = (1..).zip(&self.workers).map(peak);
+        let engine = self.engine.as_ref().and_then(Nats::process_id);
+        let engine = engine.map(|id| ("engine".to_owned(), peak_memory_bytes(&id.to_string())));
+        [("prover".to_owned(), self.prover.memory_bytes_peak())].into_iter().chain(workers).chain(engine).collect()
+    }
+
+    /// Ends them in order, the engine last.
+    fn end(self) -> anyhow::Result<()> {
+        self.prover.end()?;
+        self.workers.into_iter().try_for_each(Process::end)
     }
 }
 

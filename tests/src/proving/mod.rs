@@ -19,6 +19,7 @@ use alloy::{
 };
 pub use lie::Lie;
 use tandem_circuits::groth16::{ApplyChunk, AuthoriseChunk, BatchEnv};
+use tandem_devnet::Service;
 use tandem_l1::bindings::ValiditySettlement;
 use tandem_payments::{
     batch::{BatchBuilder, BatchLimits},
@@ -45,6 +46,19 @@ use crate::{
     wait::DEADLINE,
     world::built,
 };
+
+/// The stages of a batch at which somebody is killed: who, and the words of his log, in the line about the batch, after which it happens; at once after an acknowledgement if there
+/// are none.
+pub const STAGES: [(Service, &[&str]); 8] = [
+    (Service::Sequencer, &[]),
+    (Service::Sequencer, &["batch closed"]),
+    (Service::Sequencer, &["batch is proven", "bytes="]),
+    (Service::Sequencer, &["batch is proven on L1"]),
+    (Service::Prover, &["proving", "chunks="]),
+    (Service::Prover, &["chunk proven", "missing=1"]),
+    (Service::Prover, &["batch proven"]),
+    (Service::Prover, &["batch brought back"]),
+];
 
 /// Waits until something holds.
 pub async fn wait_until(what: &str, mut holds: impl AsyncFnMut() -> bool) {

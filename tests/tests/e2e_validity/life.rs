@@ -1,12 +1,12 @@
 //! One chain from its first deposit to its end.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use alloy::primitives::{Address, U256};
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use tandem_devnet::{Service, SettlementKind};
-use tandem_tests::{World, WorldOptions, world::milliether};
+use tandem_tests::{World, WorldOptions, proving::STAGES, world::milliether};
 
 use crate::people::{check_escrow, claimed, tokens, tokens_on_l1, wait_until_proven};
 
@@ -81,31 +81,67 @@ fn fee(sent: &Value) -> anyhow::Result<u128> {
     Ok(sent["fee"].as_str().context("no fee is told")?.parse()?)
 }
 
-/// kill -9 of prover and sequencer, each while it works: what was acknowledged is proven in the end, once.
+/// kill -9 of sequencer and prover at every stage of a batch: what was acknowledged is proven in the end, once, and every wei of it is where it belongs.
 async fn nothing_is_lost_to_kills(world: &mut World) -> anyhow::Result<()> {
-    let (alice, sink) = (world.user(ALICE).address(), Address::repeat_byte(0x51));
-    let before = world.l2_balance(alice).await?;
-    let mut spent = U256::ZERO;
-    for (round, service) in
-        [Service::Prover, Service::Sequencer, Service::Prover, Service::Sequencer].into_iter().enumerate()
-    {
+    let (alice, operator) = (world.user(ALICE).address(), world.devnet.sequencer_key().address());
+    let sink = Address::repeat_byte(0x51);
+    let before = [world.l2_balance(alice).await?, world.l2_balance(operator).await?];
+    let (mut transactions, mut spent) = (Vec::new(), U256::ZERO);
+    for (service, words) in STAGES {
+        let next = wait_until_all_is_proven(world).await? + 1;
         let sent = world.tandem(ALICE, &["session", "transfer", "--until", "sent", &sink.to_string(), "0.001"]).await?;
         ensure!(sent["state"] == "sent", "{sent}");
-        // Into another stage of the work each time.
-        tokio::time::sleep(Duration::from_secs(4 * round as u64)).await;
+        transactions.push(sent["transaction"].clone());
+        spent += milliether(1);
+        if !words.is_empty() {
+            wait_until_said(world, service, words, next).await?;
+        }
         world.devnet.services.kill(service).await?;
         world.devnet.services.restart(service)?;
         // It has read L1, too.
         let genesis = || world.ask::<Option<Value>>("eth_getBlockByNumber", json!(["0x0", false]));
         let is_back = || async { Ok(genesis().await.unwrap_or_default()) };
         tandem_tests::wait::wait_until("the node is back", is_back).await?;
-        spent += milliether(1);
     }
-    let arrived = || async { Ok((world.l2_balance(sink).await? == spent).then_some(())) };
-    tandem_tests::wait::wait_until("all of it is there, once", arrived).await?;
-    wait_until_proven(world).await?;
-    ensure!(world.l2_balance(alice).await? < before - spent, "fees were paid");
+    wait_until_all_is_proven(world).await?;
+    let mut fees = U256::ZERO;
+    for transaction in transactions {
+        let receipt: Value = world.ask("eth_getTransactionReceipt", json!([transaction])).await?;
+        ensure!(receipt["status"] == "0x1", "{receipt}");
+        let quantity = |name: &str| serde_json::from_value::<U256>(receipt[name].clone());
+        fees += quantity("gasUsed")? * quantity("effectiveGasPrice")?;
+    }
+    ensure!(world.l2_balance(sink).await? == spent, "all of it is there, once");
+    ensure!(world.l2_balance(alice).await? == before[0] - spent - fees, "what the sender paid");
+    ensure!(world.l2_balance(operator).await? == before[1] + fees, "what the operator earned");
+    let replica = world.tandem(STRANGER, &["replica"]).await?;
+    ensure!(replica["node"]["agrees"] == true, "{replica}");
     check_escrow(world, &[], &[]).await
+}
+
+/// Waits until L1 has everything that was acknowledged; how many batches it has then.
+async fn wait_until_all_is_proven(world: &World) -> anyhow::Result<u64> {
+    let is_proven = || async {
+        let status: Value = world.ask("rollup_status", json!([])).await?;
+        let nothing_waits = ["pendingTransactions", "waitingTransactions"].iter().all(|name| status[*name] == 0);
+        let is_proven = status["syncing"] == false && nothing_waits && status["settled"] == status["latest"]["number"];
+        Ok(status["settled"].as_u64().filter(|_| is_proven))
+    };
+    tandem_tests::wait::wait_until("L1 has all that was acknowledged", is_proven).await
+}
+
+/// Waits until a service's log has a line about a batch with all these words.
+async fn wait_until_said(world: &World, service: Service, words: &[&str], batch: u64) -> anyhow::Result<()> {
+    let log = world.dir().join(match service {
+        Service::Sequencer => "sequencer.log",
+        Service::Prover => "prover.log",
+    });
+    let batch = format!("batch={batch}");
+    let is_told = |line: &str| {
+        words.iter().all(|word| line.contains(word)) && line.split_whitespace().any(|field| field == batch)
+    };
+    let is_said = || async { Ok(std::fs::read_to_string(&log)?.lines().any(is_told).then_some(())) };
+    tandem_tests::wait::wait_until(&format!("{batch}: {words:?}"), is_said).await
 }
 
 /// The operator is gone: a stranger proves what an owner asks L1 for, and the owner is paid.

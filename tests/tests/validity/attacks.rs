@@ -18,8 +18,9 @@ use tandem_circuits::{
     groth16::{ApplyTurn, AuthoriseTurn, Header, ProvenBatch, Segment, Transcript},
 };
 use tandem_l1::{
+    ChainSpec,
     bindings::{Inbox, Schedule, ValiditySettlement},
-    deploy::ValiditySpec,
+    deploy::{KeySet, ValiditySpec},
 };
 use tandem_payments::{
     batch::{AuthoriseCircuit, Batch, Challenges, Circuits},
@@ -45,7 +46,17 @@ sol! {
 
 /// A chain whose user 0 has ether and a session key, with a deposit that waits, and a batch of one chunk: that deposit, a withdrawal, the fee.
 async fn scene(proving: &'static Proving) -> (Chain, Draft) {
-    let mut chain = Chain::start_with(proving, |_| ()).await;
+    scene_of(proving, proving.key_set().hash(), |_| ()).await
+}
+
+/// The same on a chain of a changed specification, which names the keys of this hash.
+async fn scene_of(
+    proving: &'static Proving,
+    key_set_hash: B256,
+    change: impl FnOnce(&mut ChainSpec),
+) -> (Chain, Draft) {
+    let mut chain = Chain::start_with(proving, change).await;
+    chain.key_set_hash = key_set_hash;
     chain.deposit_eth(0, 4 * ETHER).await;
     chain.set_session_key(0).await;
     chain.consume().await;
@@ -67,7 +78,9 @@ struct Change {
     batch: Option<fn(&mut Batch)>,
     segments: Option<ChangeSegments>,
     authorisations: Option<fn(&Chain, &mut Vec<Authorisation>)>,
-    /// The circuit that the proof of the signatures, which is of the small one, is posted for.
+    /// The circuit that the proof of the operations, which is of the small one, is posted for.
+    apply: Option<CircuitId>,
+    /// The same for the proof of the signatures.
     session: Option<CircuitId>,
 }
 
@@ -91,7 +104,7 @@ fn forge(chain: &Chain, draft: Draft, change: &Change) -> Proven {
     }
     let [chunk] = batch.chunks.as_slice() else { panic!("one chunk") };
     let [_, root_out, _, counts_out, _, fee_out, data_digest, value_digest, _, _] = chunk.inputs_before();
-    let circuit = CircuitId::ApplySmall;
+    let circuit = change.apply.unwrap_or(CircuitId::ApplySmall);
     let apply = vec![ApplyTurn { circuit, root_out, counts_out, fee_out, data_digest, value_digest }];
     let session = SessionChunk::small(authorisations, Fr::from(0u64)).unwrap();
     let posted_for = change.session.unwrap_or(CircuitId::SessionSmall);
@@ -102,7 +115,7 @@ fn forge(chain: &Chain, draft: Draft, change: &Change) -> Proven {
     let applied = Apply::new(chunk.clone(), challenges, [Fr::from(0u64); 3]);
     let (prover, keys) = (chain.proving.prover.lock().unwrap(), &chain.proving.keys);
     let proofs = vec![
-        prover.prove(&keys[&circuit], applied, &mut |_| ()).unwrap(),
+        prover.prove(&keys[&CircuitId::ApplySmall], applied, &mut |_| ()).unwrap(),
         prover.prove(&keys[&CircuitId::SessionSmall], session.with_challenge(t1.z_join()), &mut |_| ()).unwrap(),
     ];
     let (withdrawals, messages) = (segments[1].clone(), (header.queue_end - header.queue_start) as usize);
@@ -114,7 +127,7 @@ async fn attempt(chain: &Chain, proven: &Proven) -> Result<TransactionReceipt, R
 }
 
 /// What is changed of the scene's batch, and how L1 refuses it.
-fn attacks() -> [(&'static str, Vec<u8>, Change); 8] {
+fn attacks() -> [(&'static str, Vec<u8>, Change); 9] {
     use ValiditySettlement as L1;
     let other_data = |segment: u64| L1::Proof_EvaluationDiffers { segment: U256::from(segment) }.abi_encode();
     [
@@ -139,6 +152,11 @@ fn attacks() -> [(&'static str, Vec<u8>, Change); 8] {
                 segments: Some(|chain, segments| segments[2].extend(records(&chain.queue[3..]))),
                 ..Change::default()
             },
+        ),
+        (
+            "an element of zeros before the effects",
+            L1::Proof_CountsDiffer::SELECTOR.to_vec(),
+            Change { segments: Some(|_, segments| drop(segments[0].splice(0..0, [0; 31]))), ..Change::default() },
         ),
         (
             "a record of zeros before the withdrawals",
@@ -254,6 +272,28 @@ async fn a_proof_of_one_circuit_is_none_of_another() {
     refused::<ValiditySettlement::Groth16_InvalidProof>(attempt(&chain, &forged).await);
     let proven = chain.prove(draft);
     assert_eq!(proven.batch.authorise[0].circuit, CircuitId::SessionSmall);
+    chain.post(proven).await;
+}
+
+/// The same for Apply. The key of the large circuit is the small one's but for delta, which alone keeps the proof from holding under it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_of_one_apply_circuit_is_none_of_another() {
+    let apply_bytes = SMALL.key_set_of(&[CircuitId::ApplySmall]).bytes().len();
+    let small_keys = SMALL.key_set();
+    let (apply, session) = small_keys.bytes().split_at(apply_bytes);
+    let mut large = apply.to_vec();
+    large[31] = CircuitId::ApplyLarge as u8;
+    // Delta is the four words from the twelfth on, beta those from the fourth.
+    large[384..512].copy_from_slice(&session[128..256]);
+    let keys = KeySet::try_from(Bytes::from([apply, &large, session].concat())).unwrap();
+    let (hash, validity) = (keys.hash(), ValiditySpec { keys, escape_delay_seconds: ESCAPE_DELAY });
+    let (mut chain, draft) = scene_of(&SMALL, hash, |spec| spec.validity = Some(validity)).await;
+    let change = Change { apply: Some(CircuitId::ApplyLarge), ..Change::default() };
+    let forged = forge(&chain, draft.clone(), &change);
+    assert_eq!(forged.batch.apply[0].circuit, CircuitId::ApplyLarge);
+    refused::<ValiditySettlement::Groth16_InvalidProof>(attempt(&chain, &forged).await);
+    let proven = chain.prove(draft);
+    assert_eq!(proven.batch.apply[0].circuit, CircuitId::ApplySmall);
     chain.post(proven).await;
 }
 

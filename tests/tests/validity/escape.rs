@@ -5,7 +5,7 @@ use tandem_l1::bindings::{Inbox, PaymentsBridge, ValiditySettlement};
 use tandem_payments::{data::Message, operation::Call};
 
 use crate::life::{claims, output};
-use tandem_tests::payments::{Chain, ESCAPE_DELAY, ETHER, WINDOW, exit, refused};
+use tandem_tests::payments::{Chain, ESCAPE_DELAY, ETHER, PRICE, WINDOW, eth, exit, refused};
 
 const ETH: Address = Address::ZERO;
 const PAYEE: Address = Address::repeat_byte(0xbb);
@@ -53,14 +53,19 @@ async fn everything_leaves_a_chain_that_nobody_proves() {
     let late = chain.post_as(chain.sequencer().clone(), late).await;
     refused::<ValiditySettlement::ValiditySettlement_Frozen>(late);
 
-    let mut expected = [0, 1].map(|_| (0, 0));
-    for (i, person) in people.iter().enumerate() {
-        expected[i] = (chain.ether_of(*person).await, chain.tokens_of(*person).await);
+    // The operator, last of the three, has the fees: a transfer, one of tokens that creates a leaf, and a withdrawal (PAY-GAS).
+    let owners = [people[0], people[1], chain.sequencer().address()];
+    let fees = (21_000 + 42_000 + 21_000 + 30_000) * u128::from(PRICE);
+    assert_eq!(chain.state.get(eth(owners[2])).unwrap().balance, fees);
+    let mut expected = owners.map(|_| (0, 0));
+    for (i, owner) in owners.iter().enumerate() {
+        expected[i] = (chain.ether_of(*owner).await, chain.tokens_of(*owner).await);
     }
+    let operators_before = expected[2];
     let leave = |exit: PaymentsBridge::escapeCall| chain.call(&stranger, bridge, 0, exit);
     for index in 0..chain.state.leaf_count() as u32 {
         let leaf = *chain.state.leaf(index).unwrap();
-        if let Some(i) = people.iter().position(|person| *person == leaf.key.address) {
+        if let Some(i) = owners.iter().position(|owner| *owner == leaf.key.address) {
             let sum = if leaf.key.token == token { &mut expected[i].1 } else { &mut expected[i].0 };
             *sum += leaf.balance;
         }
@@ -96,9 +101,10 @@ async fn everything_leaves_a_chain_that_nobody_proves() {
     let claim = claims(2, output(&receipt), &segment).remove(0);
     chain.call(&stranger, bridge, 0, claim).await.unwrap();
 
-    for (i, person) in people.iter().enumerate() {
-        assert_eq!((chain.ether_of(*person).await, chain.tokens_of(*person).await), expected[i], "user {i}");
+    for (i, owner) in owners.iter().enumerate() {
+        assert_eq!((chain.ether_of(*owner).await, chain.tokens_of(*owner).await), expected[i], "owner {i}");
     }
+    assert_eq!(expected[2], (operators_before.0 + fees, operators_before.1));
     assert_eq!(chain.ether_of(PAYEE).await, 2 * ETHER);
     assert_eq!((chain.escrow(ETH).await, chain.escrow(token).await), (0, 0));
     assert_eq!((chain.ether_of(bridge).await, chain.tokens_of(bridge).await), (0, 0));

@@ -5,34 +5,16 @@
 use std::path::Path;
 
 use alloy::providers::ext::AnvilApi;
+use tandem_devnet::Service;
 use tandem_tests::{
     payments::{Chain, ETHER},
-    proving::ServiceProcess,
+    proving::{STAGES, ServiceProcess},
     world::free_ports,
 };
 
 use super::sums::Till;
 
 const DEPOSITED: u128 = 10 * ETHER;
-
-/// Which of the two is killed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Victim {
-    Sequencer,
-    Prover,
-}
-
-/// Who is killed, and the line of his log, about the batch, after which it happens; at once after the acknowledgement if there is none.
-const STAGES: [(Victim, &[&str]); 8] = [
-    (Victim::Sequencer, &[]),
-    (Victim::Sequencer, &["batch closed"]),
-    (Victim::Sequencer, &["batch is proven", "bytes="]),
-    (Victim::Sequencer, &["batch is proven on L1"]),
-    (Victim::Prover, &["proving", "chunks="]),
-    (Victim::Prover, &["chunk proven", "missing=1"]),
-    (Victim::Prover, &["batch proven"]),
-    (Victim::Prover, &["batch brought back"]),
-];
 
 /// Both of them, at addresses that stay.
 struct Services {
@@ -50,22 +32,22 @@ impl Services {
         Self { sequencer, prover, ports }
     }
 
-    fn of(&mut self, victim: Victim) -> &mut ServiceProcess {
+    fn of(&mut self, victim: Service) -> &mut ServiceProcess {
         match victim {
-            Victim::Sequencer => &mut self.sequencer,
-            Victim::Prover => &mut self.prover,
+            Service::Sequencer => &mut self.sequencer,
+            Service::Prover => &mut self.prover,
         }
     }
 
     /// Ends one as kill -9 does, and starts it again.
-    fn kill(&mut self, victim: Victim, chain: &Chain, directory: &Path) {
+    fn kill(&mut self, victim: Service, chain: &Chain, directory: &Path) {
         let [rpc, proving, health] = self.ports;
         let process = self.of(victim);
         process.child.kill().unwrap();
         process.child.wait().unwrap();
         *process = match victim {
-            Victim::Sequencer => ServiceProcess::sequencer(chain, directory, rpc, proving),
-            Victim::Prover => ServiceProcess::prover(chain, directory, &format!("http://127.0.0.1:{proving}"), health),
+            Service::Sequencer => ServiceProcess::sequencer(chain, directory, rpc, proving),
+            Service::Prover => ServiceProcess::prover(chain, directory, &format!("http://127.0.0.1:{proving}"), health),
         };
     }
 }

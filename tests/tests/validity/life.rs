@@ -11,6 +11,7 @@ use tandem_l1::{
     payments::{rebuild, withdrawals},
 };
 use tandem_payments::{
+    content::DATA_KIND,
     data::{Withdrawal, elements},
     operation::Call,
 };
@@ -158,5 +159,5 @@ async fn the_content_of_a_proven_batch_commits_to_its_segments() {
     let expected = keccak256(
         (env, effects.0, effects.1, withdrawals.0, withdrawals.1, messages.0, messages.1).abi_encode_params(),
     );
-    assert_eq!((content.dataKind, content.dataHash, content.workGas), (3, expected, 0));
+    assert_eq!((content.dataKind, content.dataHash, content.workGas), (DATA_KIND, expected, 0));
 }

@@ -4,7 +4,7 @@ use alloy::{
     providers::ext::AnvilApi,
     rpc::types::anvil::{ReorgOptions, TransactionData},
 };
-use tandem_l1::bindings::ValiditySettlement;
+use tandem_l1::bindings::{Inbox, ValiditySettlement};
 use tandem_payments::operation::Call;
 
 use tandem_tests::payments::{Chain, ETHER, refused};
@@ -47,6 +47,30 @@ async fn a_proof_of_a_message_that_is_another_one_now_is_refused() {
     let outcome = chain.post_as(chain.sequencer().clone(), proven).await;
     refused::<ValiditySettlement::ValiditySettlement_OtherMessages>(outcome);
     chain.consume().await;
+}
+
+/// A message that the batch leaves may go, and another come in its place: nothing of it is in the proof.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_survives_the_loss_of_a_message_that_it_leaves() {
+    let mut chain = Chain::start().await;
+    chain.deposit_eth(0, ETHER).await;
+    chain.deposit_eth(1, 7).await;
+    let mut draft = chain.draft().await;
+    chain.take_next_messages(&mut draft, 1);
+    let proven = chain.prove(draft);
+    reorg(&chain, 1).await;
+    chain.queue.truncate(1);
+    let inbox = chain.chain().inbox;
+    assert_eq!(chain.view(inbox, Inbox::queueLengthCall {}).await, 1, "L1 has lost the second message");
+    // Anvil puts its clock back with its blocks.
+    chain.wait(60).await;
+    chain.append(&chain.sequencer().clone(), &proven).await.unwrap();
+    reorg(&chain, 1).await;
+    chain.wait(60).await;
+    chain.deposit_eth(0, 2 * ETHER).await;
+    chain.post(proven).await;
+    chain.consume().await;
+    assert_eq!(chain.view(inbox, Inbox::queueConsumedCall {}).await, 2);
 }
 
 /// PAY-TIME: a proof can be posted for as long as a checkpoint can be named.

@@ -108,8 +108,8 @@ impl Sequencer {
     }
 
     async fn bring_back(&mut self, batch: &ClosedBatch, arguments: Vec<u8>) -> Outcome {
-        let (index, id, root_after) = (batch.index, batch.id.clone(), batch.root_after.clone());
-        let request = ProvenRequest { index, id, arguments, root_after };
+        let ClosedBatch { index, id, root_after, config_hash, keys_hash, .. } = batch.clone();
+        let request = ProvenRequest { index, id, arguments, root_after, config_hash, keys_hash };
         self.prover.proven(request).await.unwrap().into_inner().outcome()
     }
 
