@@ -57,9 +57,9 @@ pub enum Disagreement {
         /// The last block of L1 that was read.
         l1_block: u64,
         /// What L1 gives.
-        expected: BatchBlock,
+        expected: Box<BatchBlock>,
         /// What the node says.
-        found: BatchBlock,
+        found: Box<BatchBlock>,
     },
     /// L1 has another block there than the one that was read last.
     #[error("L1 block {l1_block} changed while the node was asked: run it again")]
@@ -151,11 +151,11 @@ async fn compare(ground: &Ground, url: &Url, rebuilt: &Rebuilt) -> anyhow::Resul
             let l1_block = id.number;
             // The node may have seen L1 take back what was read here.
             let stands = ground.l1.header(BlockId::number(l1_block)).await?.is_some_and(|header| header.id == id);
-            return Err(match stands {
-                true => Disagreement::OtherBatch { url: url.clone(), method, index, l1_block, expected, found },
-                false => Disagreement::Moved { l1_block },
+            if !stands {
+                return Err(Disagreement::Moved { l1_block }.into());
             }
-            .into());
+            let (url, expected, found) = (url.clone(), Box::new(expected), Box::new(found));
+            return Err(Disagreement::OtherBatch { url, method, index, l1_block, expected, found }.into());
         }
     }
     Ok(json!({ "agrees": true }))
