@@ -334,18 +334,21 @@ impl Desk {
     fn proven(&mut self, name: Name, proven: Result<Call, WorkError>) {
         self.proving = None;
         self.status.send_modify(|status| (status.proving_batch, status.missing_chunks) = (0, 0));
+        // Its last proof may have come while it was taken back.
+        let Some(taken) = self.line.get_mut(name).filter(|taken| matches!(taken.stage, Stage::Proves)) else {
+            tracing::info!(batch = name.0, "not proven on: it is not wanted");
+            return;
+        };
         match proven {
             Ok(call) => {
+                tracing::info!(batch = name.0, bytes = call.arguments.len(), "batch proven");
+                taken.stage = Stage::Proven(Arc::new(call));
                 self.unproven = None;
                 self.troubles.is_proven();
                 self.backoffs.proving.reset();
-                tracing::info!(batch = name.0, bytes = call.arguments.len(), "batch proven");
                 self.status.send_modify(|status| status.proven_batches = status.proven_batches.saturating_add(1));
-                if let Some(taken) = self.line.get_mut(name).filter(|taken| matches!(taken.stage, Stage::Proves)) {
-                    taken.stage = Stage::Proven(Arc::new(call));
-                }
             }
-            Err(error) if error.is_end() || !self.line.proves(name) => {
+            Err(error) if error.is_end() => {
                 tracing::info!(batch = name.0, "not proven on: it is not wanted");
             }
             Err(error) => {
