@@ -9,10 +9,7 @@ mod troubles;
 
 use std::time::{Duration, Instant};
 
-use alloy::{
-    primitives::{Address, B256},
-    sol_types::SolCall,
-};
+use alloy::primitives::{Address, B256};
 use tandem_chain::{
     ChainConfig,
     batch::CALLDATA_BYTES_MAX,
@@ -21,8 +18,9 @@ use tandem_chain::{
 use tandem_l1::{
     Append, AppendData, AppendOutcome, Appender, Backoff, BlockRef,
     append::AppendError,
-    bindings::Inbox::{self, InboxErrors},
-    submit::{FileJournal, L1Call, Outcome, PooledKind, Submitter},
+    bindings::Inbox::InboxErrors,
+    checkpoint,
+    submit::{FileJournal, Outcome, PooledKind, Submitter},
 };
 use tandem_service::Readiness;
 use tandem_store::{BatchJob, Store};
@@ -217,7 +215,7 @@ impl Poster {
         if age_s.is_some_and(|age_s| age_s < self.config.checkpoint_age_s) {
             return Ok(Round::Idle);
         }
-        let call = L1Call::new("checkpoint", self.chain.inbox, Inbox::checkpointCall {}.abi_encode());
+        let call = checkpoint::call(self.chain.inbox);
         match self.appender.submitter_mut().submit(call).await.map_err(AppendError::from)? {
             Outcome::Displaced { .. } | Outcome::Superseded { .. } => return Ok(Round::Moved),
             Outcome::Included(_) | Outcome::Reverted { .. } => {}
@@ -262,6 +260,7 @@ mod tests {
     use alloy::primitives::U256;
 
     use super::*;
+    use tandem_l1::bindings::Inbox;
 
     #[test]
     fn a_full_bucket_says_how_long_it_drains() {

@@ -14,12 +14,12 @@ use serde_json::{Value, json};
 use tandem_circuits::{
     any::AnyChunk,
     circuit::CircuitId,
-    groth16::{self, ImportedKeys, Key, VerifyingKeys, check_key_set, key_set_bytes},
+    groth16::{self, VerifyingKeys, check_key_set, key_set_bytes},
 };
 use tandem_l1::deploy::{KeySet, KeySetError};
 use tandem_service::Report;
 
-use super::keys::KeysError;
+use super::keys::{KeysError, imported};
 use crate::flags::KeySetFlags;
 
 /// Why there is no file.
@@ -61,20 +61,12 @@ pub fn run(flags: &KeySetFlags, report: Report) -> Result<Value, KeySetFileError
     for circuit in circuits {
         report.progress(format_args!("reading the proving key of the {} circuit", circuit.name()));
         // One proving key in memory at a time.
-        keys.insert(circuit, imported(&flags.keys, circuit)?.verifying().clone());
+        keys.insert(circuit, imported(&flags.keys, &AnyChunk::blank(circuit))?.verifying().clone());
     }
     let set = set_of(&keys)?;
     write(&set, &flags.out)?;
     let circuits: Vec<&str> = keys.keys().map(|circuit| circuit.name()).collect();
     Ok(json!({ "keysHash": set.hash(), "circuits": circuits, "bytes": set.bytes().len(), "out": flags.out }))
-}
-
-/// The proving key of a circuit, from the folder into which it was imported.
-fn imported(directory: &Path, circuit: CircuitId) -> Result<Key, KeysError> {
-    ImportedKeys::new(directory).key(&AnyChunk::blank(circuit)).map_err(|error| match error.missing() {
-        Some(path) => KeysError::NoProvingKey { circuit: circuit.name(), path: path.into() },
-        None => KeysError::Imported(error),
-    })
 }
 
 /// The set of these keys, checked as L1 checks it.
@@ -107,7 +99,7 @@ mod tests {
     use super::*;
     use tandem_circuits::{
         apply::Apply,
-        groth16::{DevnetKeys, KeyDefect, key_set_hash, read_key_set},
+        groth16::{DevnetKeys, ImportedKeys, KeyDefect, key_set_hash, read_key_set},
     };
     use tandem_payments::batch::ApplyCircuit;
     use tandem_support::payments::keys;

@@ -160,19 +160,26 @@ impl ProvingKeys {
     fn key(&self, blank: &AnyChunk, told: &mut dyn FnMut(fmt::Arguments<'_>)) -> Result<Key, KeysError> {
         let (circuit, directory): (_, &Path) = (blank.circuit_id().name(), &self.directory);
         told(format_args!("reading the proving key of the {circuit} circuit"));
-        match ImportedKeys::new(directory).key(blank) {
-            Ok(key) => Ok(key),
-            Err(error) => match error.missing() {
-                Some(_) if DEVNET_CHAIN_IDS.contains(&self.l1_chain_id) => {
-                    told(format_args!(
-                        "it is the devnet's, and made in {} if it is not there: once, some seconds or a minute",
-                        directory.display()
-                    ));
-                    Ok(DevnetKeys::new(self.l1_chain_id, directory)?.key(blank)?)
-                }
-                Some(path) => Err(KeysError::NoProvingKey { circuit, path: path.into() }),
-                None => Err(KeysError::Imported(error)),
-            },
+        match imported(directory, blank) {
+            Err(KeysError::NoProvingKey { .. }) if DEVNET_CHAIN_IDS.contains(&self.l1_chain_id) => {
+                told(format_args!(
+                    "it is the devnet's, and made in {} if it is not there: once, some seconds or a minute",
+                    directory.display()
+                ));
+                Ok(DevnetKeys::new(self.l1_chain_id, directory)?.key(blank)?)
+            }
+            found => found,
         }
     }
+}
+
+/// The proving key of a circuit, from the folder into which it was imported.
+///
+/// # Errors
+/// `NoProvingKey` if none was, and if what is there cannot be read.
+pub fn imported(directory: &Path, blank: &AnyChunk) -> Result<Key, KeysError> {
+    ImportedKeys::new(directory).key(blank).map_err(|error| match error.missing() {
+        Some(path) => KeysError::NoProvingKey { circuit: blank.circuit_id().name(), path: path.into() },
+        None => KeysError::Imported(error),
+    })
 }

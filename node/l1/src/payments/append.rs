@@ -18,8 +18,8 @@ use alloy::{
 };
 use tandem_chain::Checkpoint;
 
-/// What a prover brings: time and operator, segments, Apply chunks, Authorise chunks.
-type Arguments = (BatchEnv, [Bytes; 3], Vec<ApplyChunk>, Vec<AuthoriseChunk>);
+/// What a prover brings, as Solidity encodes it after where the batch lands: time and operator, segments, Apply chunks, Authorise chunks.
+pub type ProvenArguments = (BatchEnv, [Bytes; 3], Vec<ApplyChunk>, Vec<AuthoriseChunk>);
 
 /// A proven batch to append.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub struct BadArguments;
 impl ProvenAppend {
     /// The call of the settlement that appends the batch. It declares no work (L1-BATCH-9).
     pub fn to_call(&self, settlement: Address) -> Result<L1Call, BadArguments> {
-        let decoded = Arguments::abi_decode_params(&self.arguments).map_err(|_| BadArguments)?;
+        let decoded = ProvenArguments::abi_decode_params(&self.arguments).map_err(|_| BadArguments)?;
         let (env, segments, applied, authorised) = decoded;
         let args = AppendArgs {
             index: self.index,
@@ -108,7 +108,7 @@ mod tests {
     }
 
     /// Two Apply chunks, an Authorise chunk, and a segment that is empty.
-    fn brought() -> Arguments {
+    fn brought() -> ProvenArguments {
         let apply = |circuit: u64| ApplyChunk {
             circuit: U256::from(circuit),
             rootOut: U256::from(11),

@@ -20,7 +20,7 @@ mod tests;
 pub mod withdrawals;
 
 use alloy::primitives::B256;
-pub use append::{BadArguments, ProvenAppend, Refusal};
+pub use append::{BadArguments, ProvenAppend, ProvenArguments, Refusal};
 pub use follow_error::FollowError;
 pub use follower::{Advanced, Applied, Follower};
 pub use genesis::genesis;

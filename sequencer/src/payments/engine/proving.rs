@@ -4,11 +4,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use alloy::{
-    primitives::{Bytes, U256},
-    sol_types::SolValue,
-};
-use tandem_l1::bindings::payments::{ApplyChunk, AuthoriseChunk, BatchEnv};
+use alloy::{primitives::U256, sol_types::SolValue};
+use tandem_l1::payments::ProvenArguments;
 use tandem_store::ProvenCall;
 use tracing::{error, info, warn};
 
@@ -20,9 +17,6 @@ use crate::payments::records::Block;
 
 /// Without a question of any prover for so long, while a batch waits for one, something is wrong: one that is at work asks all the same.
 const UNASKED_MAX: Duration = Duration::from_secs(60);
-
-/// A proven call, as Solidity encodes it after where the batch lands.
-type Arguments = (BatchEnv, [Bytes; 3], Vec<ApplyChunk>, Vec<AuthoriseChunk>);
 
 impl Closed {
     fn id(&self) -> BatchId {
@@ -158,7 +152,7 @@ impl Engine {
 
 /// Holds what a prover brings to the batch that it was handed.
 fn check(closed: &Closed, proven: &ProvenBatch) -> Result<(), NotProven> {
-    let arguments = Arguments::abi_decode_params_validate(&proven.arguments).map_err(|_| NotProven::Malformed)?;
+    let arguments = ProvenArguments::abi_decode_params_validate(&proven.arguments).map_err(|_| NotProven::Malformed)?;
     // L1 takes other encodings too; here there is one, so that its size is known.
     if arguments.abi_encode_params() != proven.arguments {
         return Err(NotProven::Malformed);
