@@ -23,8 +23,6 @@ const POLL: Duration = Duration::from_millis(100);
 const GAS_MARGIN_PERCENT: u64 = 25;
 /// An estimate is tried with so many times the gas that it may come to: enough to say how much too much it is, and too little to keep an endpoint busy.
 const ESTIMATE_TIMES: u64 = 4;
-/// Words with which the nodes that are in use say that a call reverts, or that no gas that it may have is enough.
-const REFUSALS: [&str; 3] = ["revert", "gas required exceeds", "out of gas"];
 /// Characters that are told of a refusal which no contract of ours gave: a hostile one chose them.
 const REFUSAL_CHARS_MAX: usize = 200;
 /// Bytes that are told of its data, likewise.
@@ -130,10 +128,8 @@ pub struct Refusal {
 impl Refusal {
     /// What an endpoint answered to an estimate, if that says something of the call: that it reverts, or ends for want of gas. All else is about the endpoint.
     fn of(error: &RpcFailure) -> Option<Self> {
-        let payload = error.error_response()?;
-        let (data, words) = (payload.as_revert_data(), payload.message.to_lowercase());
-        let is_of_the_call = data.is_some() || REFUSALS.iter().any(|refusal| words.contains(refusal));
-        is_of_the_call.then(|| Self { data: data.unwrap_or_default(), message: payload.message.clone() })
+        let payload = error.error_response().filter(|_| error.is_of_the_call())?;
+        Some(Self { data: payload.as_revert_data().unwrap_or_default(), message: payload.message.clone() })
     }
 }
 

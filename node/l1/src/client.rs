@@ -25,6 +25,10 @@ pub enum RpcFailure {
     Transport(#[from] TransportError),
 }
 
+/// What nodes say, in lower case, of a call that they executed and that failed.
+const FAILED_CALL: [&str; 6] =
+    ["revert", "gas required exceeds", "out of gas", "invalid opcode", "invalid jump", "stack underflow"];
+
 impl RpcFailure {
     /// The endpoint's own error, if it answered with one.
     pub fn error_response(&self) -> Option<&alloy::rpc::json_rpc::ErrorPayload> {
@@ -32,6 +36,14 @@ impl RpcFailure {
             Self::Transport(RpcError::ErrorResp(payload)) => Some(payload),
             _ => None,
         }
+    }
+
+    /// Whether the endpoint executed a call and it failed: it reverted, ran out of gas, or met what is no code. All else is about the endpoint.
+    pub fn is_of_the_call(&self) -> bool {
+        self.error_response().is_some_and(|response| {
+            let words = response.message.to_lowercase();
+            response.as_revert_data().is_some() || FAILED_CALL.iter().any(|failure| words.contains(failure))
+        })
     }
 }
 

@@ -53,7 +53,8 @@ async fn scenario(data: &'static str) -> anyhow::Result<()> {
     let (on_l1, on_l2) = contracts(&world).await.context("contracts")?;
     killed(&mut world, on_l2).await.context("a killed sequencer")?;
     messages(&world, on_l1, on_l2).await.context("messages between contracts")?;
-    withdrawals(&world).await.context("withdrawals")?;
+    let obstacles = obstacles(&world).await.context("messages that are not executed")?;
+    withdrawals(&world, obstacles).await.context("withdrawals")?;
     money::check_escrow(&world, &[on_l2, stranger(1), stranger(2)]).await.context("escrow")?;
     world.wait_until_posted().await?;
     let batches = derivation::check(world.chain()).await.context("derivation")?;
@@ -180,8 +181,22 @@ async fn messages(world: &World, on_l1: Address, on_l2: Address) -> anyhow::Resu
     Ok(())
 }
 
-/// Both assets come out after the window; not before it, not twice, not with a forged proof, not against an output that is not final.
-async fn withdrawals(world: &World) -> anyhow::Result<()> {
+/// Messages that stand before those to come: the callee on L1 reverts, or asks for more gas than an unnamed message gets. Their indexes.
+async fn obstacles(world: &World) -> anyhow::Result<[u64; 2]> {
+    use alloy::sol_types::SolCall;
+    let mut indexes = [0; 2];
+    let messages = [(world.devnet.info.token, 100_000, "0xdeadbeef"), (stranger(3), 1_500_000, "0x")];
+    for (index, (target, gas_limit, data)) in indexes.iter_mut().zip(messages) {
+        let call = MessagePasser::sendCall { target, gasLimit: gas_limit, data: data.parse()? };
+        let call = Call::new(predeploys::MESSAGE_PASSER, call.abi_encode());
+        let receipt = world.l2_wallet(MALLORY).await?.send(call).await?;
+        *index = receipt.decoded_log::<MessagePasser::MessageSent>().context("no message was sent")?.index;
+    }
+    Ok(indexes)
+}
+
+/// Both assets come out after the window, whatever stands before them; not before it, not twice, not with a forged proof, not against an output that is not final.
+async fn withdrawals(world: &World, obstacles: [u64; 2]) -> anyhow::Result<()> {
     let (to, token) = (stranger(2).to_string(), world.devnet.info.token.to_string());
     let ether = world.tandem(ALICE, &["bridge", "withdraw", "0.123456789012345678", "--to", &to]).await?;
     let tokens = world.tandem(BOB, &["bridge", "withdraw-erc20", &token, "7.25", "--to", &to]).await?;
@@ -201,7 +216,12 @@ async fn withdrawals(world: &World) -> anyhow::Result<()> {
         adversary::must_not_be_proven(world, MALLORY, &forgery, what).await?;
     }
     world.tandem(MALLORY, &["bridge", "claim", &ether.to_string()]).await?;
-    world.tandem(BOB, &["bridge", "claim", &tokens.to_string()]).await?;
+    let all = world.tandem(BOB, &["bridge", "claim"]).await?;
+    let told = |which: &str| -> Vec<_> { all[which].as_array().into_iter().flatten().cloned().collect() };
+    let indexes = |which: &str| -> Vec<_> { told(which).iter().filter_map(|one| one["message"].as_u64()).collect() };
+    ensure!(indexes("claimed") == [tokens] && indexes("refused") == obstacles, "the command says {all}");
+    let reasons: Vec<_> = told("refused").iter().map(|one| one["why"].to_string()).collect();
+    ensure!(reasons[0].contains("refuses the call") && reasons[1].contains("above the bound"), "refused: {reasons:?}");
     ensure!(
         world.l1_balance(stranger(2)).await? == U256::from(123_456_789_012_345_678u64),
         "another amount of ether came out"

@@ -1,19 +1,25 @@
 //! Takes messages from L2 to L1: waits for a final output that contains them, proves, executes. Rules: L1-WD-*, L1-BR-5.
 //!
+//! Anybody can send a message whose callee reverts on L1 or burns gas. So what L1 refuses is told, and stands in no other message's way.
+//!
 //! Adversarial: the sequencer, where it delivers message and proof. Both are checked here against an output that L1 itself holds final; what
 //! fails is reported before gas is paid. Without it both are derived from L1.
 
 use alloy::sol_types::SolCall;
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use tandem_l1::bindings::{self, Bridge, FraudSettlement};
 use tandem_service::Report;
 
-use super::{proof::Proof, source::Source};
+use super::{
+    outcomes::{CLAIM_GAS_MAX, Outcomes},
+    proof::Proof,
+    source::Source,
+};
 use crate::{
     chain::Ground,
     status::settled_batch,
-    wallet::{Call, Wallet},
+    wallet::{Call, Wallet, WalletError},
 };
 
 /// One message, or whatever is not claimed.
@@ -24,16 +30,23 @@ pub async fn run(ground: &Ground, index: Option<u64>, from_l1: bool, report: Rep
     let claim = Claim { ground, source, wallet, report };
     if let Some(index) = index {
         ensure!(index < count, "there is no message {index}: L2 has sent {count}");
-        return claim.one(index).await;
+        return Ok(claim.one(index, u64::MAX).await??);
     }
-    let mut claimed = Vec::new();
+    let mut outcomes = Outcomes::default();
     for index in 0..count {
-        if !claim.is_executed(index).await? {
-            claimed.push(claim.one(index).await?);
+        if claim.is_executed(index).await? {
+            continue;
+        }
+        let executed = claim.one(index, CLAIM_GAS_MAX).await;
+        match executed.with_context(|| format!("{} messages were claimed before", outcomes.claimed_count()))? {
+            Ok(told) => outcomes.claimed(told),
+            Err(error) => {
+                report.progress(format_args!("message {index} is not executed: {error}"));
+                outcomes.refused(json!({ "message": index }), error);
+            }
         }
     }
-    report.progress(format_args!("{} messages claimed", claimed.len()));
-    Ok(json!({ "claimed": claimed }))
+    outcomes.told("messages", report)
 }
 
 struct Claim<'a> {
@@ -49,23 +62,25 @@ impl Claim<'_> {
         Ok(bridge.isExecuted(index).call().await?)
     }
 
-    async fn one(&self, index: u64) -> anyhow::Result<Value> {
+    /// Executes it, unless that takes more gas; what is told, or why this one is not executed.
+    async fn one(&self, index: u64, gas_max: u64) -> anyhow::Result<Result<Value, WalletError>> {
         if self.is_executed(index).await? {
             self.report.progress(format_args!("message {index} is claimed already"));
-            return Ok(json!({ "message": index, "alreadyClaimed": true }));
+            return Ok(Ok(json!({ "message": index, "alreadyClaimed": true })));
         }
         let proof = self.final_proof(index).await?;
         self.report.progress(format_args!("output {} is final and the proof is right; claiming on L1", proof.output));
-        let call = proof.call()?.abi_encode();
-        let sent = self.wallet.send(Call::new(self.ground.deployment.chain.bridge, call)).await;
-        let receipt = match sent {
+        let call = Call::new(self.ground.deployment.chain.bridge, proof.call()?.abi_encode());
+        let receipt = match self.wallet.send_within(call, gas_max).await {
+            Ok(receipt) => receipt,
             Err(_) if self.is_executed(index).await? => {
                 self.report.progress(format_args!("somebody else has claimed message {index} meanwhile"));
-                return Ok(json!({ "message": index, "alreadyClaimed": true }));
+                return Ok(Ok(json!({ "message": index, "alreadyClaimed": true })));
             }
-            sent => sent?,
+            Err(error) if error.is_of_the_call() => return Ok(Err(error)),
+            Err(error) => return Err(error.into()),
         };
-        Ok(json!({
+        Ok(Ok(json!({
             "message": index,
             "alreadyClaimed": false,
             "l1Transaction": receipt.transaction_hash,
@@ -73,7 +88,7 @@ impl Claim<'_> {
             "batch": proof.batch_index,
             "target": proof.message.target,
             "wei": proof.message.value.to_string(),
-        }))
+        })))
     }
 
     /// Waits for a final output that contains the message; the proof against it, checked.

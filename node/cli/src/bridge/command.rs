@@ -47,7 +47,7 @@ pub enum BridgeCommand {
     },
     /// Waits until messages to L1 are final, proves them and has L1 execute them
     Claim {
-        /// The message's index, as `withdraw` told it; all that are not claimed if absent, on payments chains but for those that L1 refuses
+        /// The message's index, as `withdraw` told it; all that are not claimed if absent, but for those that L1 refuses or that take much gas
         index: Option<u64>,
         /// Derive message and proof from L1 instead of asking the sequencer
         #[arg(long)]

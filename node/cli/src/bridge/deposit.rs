@@ -19,7 +19,7 @@ use super::{
 use crate::{
     chain::{Chain, RollupStatus},
     contracts::L2Bridge,
-    wallet::Call,
+    wallet::{Call, Wallet},
 };
 
 /// Deposits ether, and waits until it is on L2.
@@ -53,11 +53,7 @@ pub async fn tokens(
     let units = units(amount, decimals(&chain.l1, token).await?)?;
     let wallet = chain.l1_wallet().await?;
     let (to, bridge) = (to.unwrap_or(wallet.address()), chain.deployment.chain.bridge);
-    let erc20 = Erc20::new(token, chain.l1.provider());
-    if erc20.allowance(wallet.address(), bridge).call().await? < units {
-        report.progress("approving the Bridge; waiting for an L1 block");
-        wallet.send(Call::new(token, Erc20::approveCall { spender: bridge, value: units }.abi_encode())).await?;
-    }
+    approve(&wallet, token, bridge, units, report).await?;
     report.progress(format_args!("depositing {units} units of {token} for {to}; waiting for an L1 block"));
     let call = Bridge::depositERC20Call { token, to, amount: units };
     let receipt = wallet.send(Call::new(bridge, call.abi_encode())).await?;
@@ -73,6 +69,27 @@ pub async fn tokens(
         "l2Token": l2_token,
         "l2BalanceUnits": balance.to_string(),
     }))
+}
+
+/// Lets the Bridge take so many units of a token, if it may not already. Some tokens let nobody change what is left of an approval but to nothing.
+pub(crate) async fn approve(
+    wallet: &Wallet,
+    token: Address,
+    bridge: Address,
+    units: U256,
+    report: Report,
+) -> anyhow::Result<()> {
+    let left = Erc20::new(token, wallet.client().provider()).allowance(wallet.address(), bridge).call().await?;
+    if left >= units {
+        return Ok(());
+    }
+    report.progress("approving the Bridge; waiting for an L1 block");
+    let approve = |value| Call::new(token, Erc20::approveCall { spender: bridge, value }.abi_encode());
+    if !left.is_zero() {
+        wallet.send(approve(U256::ZERO)).await?;
+    }
+    wallet.send(approve(units)).await?;
+    Ok(())
 }
 
 /// Waits until L2 has executed the message that a transaction enqueued; its index.

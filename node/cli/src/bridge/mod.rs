@@ -3,8 +3,9 @@
 pub(crate) mod amount;
 pub mod claim;
 pub(crate) mod command;
-mod deposit;
+pub(crate) mod deposit;
 pub mod force;
+pub(crate) mod outcomes;
 pub mod proof;
 pub mod recipient;
 pub mod source;

@@ -10,7 +10,7 @@ use alloy::{
 use anyhow::{Context, ensure};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tandem_l1::bindings::{Erc20, Inbox, PaymentsBridge, ValiditySettlement};
+use tandem_l1::bindings::{Inbox, PaymentsBridge, ValiditySettlement};
 use tandem_payments::field::MODULUS;
 use tandem_service::Report;
 
@@ -19,6 +19,7 @@ use crate::{
     bridge::{
         amount::{decimals, units},
         command::{BridgeCommand, SessionKeyFlags},
+        deposit::approve,
         recipient::{check_account, check_payee},
     },
     chain::Ground,
@@ -165,11 +166,7 @@ async fn deposit_tokens(
     check_not_ended(ground, Ended::DEPOSIT).await?;
     let wallet = ground.l1_wallet().await?;
     let (account, bridge) = (beneficiary(ground, &wallet, to)?, ground.deployment.chain.bridge);
-    let erc20 = Erc20::new(token, ground.l1.provider());
-    if erc20.allowance(wallet.address(), bridge).call().await? < units {
-        report.progress("approving the Bridge; waiting for an L1 block");
-        wallet.send(Call::new(token, Erc20::approveCall { spender: bridge, value: units }.abi_encode())).await?;
-    }
+    approve(&wallet, token, bridge, units, report).await?;
     report.progress(format_args!("depositing {units} units of {token} for {account}; waiting for an L1 block"));
     let call = PaymentsBridge::depositERC20Call { token, account, amount: units };
     let mut told = enqueue(ground, &wallet, U256::ZERO, &call, report).await?;

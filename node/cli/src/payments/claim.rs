@@ -17,15 +17,15 @@ use tandem_payments::{
 };
 use tandem_service::Report;
 
-use super::{PAYOUT_GAS_MAX, history, token_name};
+use super::{history, token_name};
 use crate::{
-    bridge::recipient::check_payee,
+    bridge::{
+        outcomes::{CLAIM_GAS_MAX, Outcomes},
+        recipient::check_payee,
+    },
     chain::Ground,
     wallet::{Call, Wallet, WalletError},
 };
-
-/// Gas above which a withdrawal is not claimed unless it is named: what the Bridge takes for the longest proof, and what the payment may.
-const GAS_MAX: u64 = 150_000 + PAYOUT_GAS_MAX;
 
 /// A withdrawal in its batch.
 #[derive(Clone, Debug)]
@@ -62,8 +62,7 @@ pub async fn run(ground: &Ground, index: Option<u64>, to: Option<Address>, repor
     Ok(claim.pay(ground, &wallet, to, u64::MAX, report).await??)
 }
 
-/// Claims whatever the key's account has not claimed. What L1 refuses is no error, since anybody can make more of it: it is told beside what was paid. Want of ether for gas is
-/// one, at the end.
+/// Claims whatever the key's account has not claimed.
 async fn claim_all(
     ground: &Ground,
     wallet: &Wallet,
@@ -71,35 +70,21 @@ async fn claim_all(
     to: Option<Address>,
     report: Report,
 ) -> anyhow::Result<Value> {
-    let (mut claimed, mut refused, mut underfunded) = (Vec::new(), Vec::new(), None);
+    let mut outcomes = Outcomes::default();
     for claim in claims_of(ground, history, wallet.address()).await? {
         if claim.pays_nothing() || is_claimed(ground, claim.index).await? {
             continue;
         }
-        let paid = claim.pay(ground, wallet, to, GAS_MAX, report).await;
-        match paid.with_context(|| format!("{} withdrawals were claimed before", claimed.len()))? {
-            Ok(told) => claimed.push(told),
+        let paid = claim.pay(ground, wallet, to, CLAIM_GAS_MAX, report).await;
+        match paid.with_context(|| format!("{} withdrawals were claimed before", outcomes.claimed_count()))? {
+            Ok(told) => outcomes.claimed(told),
             Err(error) => {
                 report.progress(format_args!("withdrawal {} is not paid: {error}", claim.index));
-                refused.push(claim.refused(&error));
-                if matches!(error, WalletError::Underfunded { .. }) {
-                    underfunded = Some(error);
-                }
+                outcomes.refused(claim.told(), error);
             }
         }
     }
-    report.progress(format_args!("{} withdrawals claimed", claimed.len()));
-    if !refused.is_empty() {
-        report.progress(format_args!(
-            "{} refused: `tandem bridge claim INDEX` tries one again, with as much gas as it takes",
-            refused.len()
-        ));
-    }
-    if let Some(error) = underfunded {
-        return Err(error)
-            .with_context(|| format!("{} withdrawals were claimed, {} were not", claimed.len(), refused.len()));
-    }
-    Ok(json!({ "claimed": claimed, "refused": refused }))
+    outcomes.told("withdrawals", report)
 }
 
 /// All withdrawals to an account, claimed or not.
@@ -177,12 +162,11 @@ impl Claim {
     }
 
     /// What is told of it if L1 does not pay it.
-    fn refused(&self, error: &WalletError) -> Value {
+    fn told(&self) -> Value {
         json!({
             "withdrawal": self.index,
             "token": token_name(self.withdrawal.token),
             "amount": self.withdrawal.amount.to_string(),
-            "why": error.to_string(),
         })
     }
 

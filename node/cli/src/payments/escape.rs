@@ -13,9 +13,9 @@ use tandem_l1::{
 use tandem_payments::{data::Message, field::integer, leaf::Leaf as StateLeaf};
 use tandem_service::Report;
 
-use super::{LOG_BLOCKS_MAX, PAYOUT_GAS_MAX, check_payments, history, token_name};
+use super::{LOG_BLOCKS_MAX, check_payments, history, token_name};
 use crate::{
-    bridge::recipient::check_payee,
+    bridge::{outcomes::PAYOUT_GAS_MAX, recipient::check_payee},
     chain::{ChainFlags, Ground},
     wallet::{Call, Wallet},
 };

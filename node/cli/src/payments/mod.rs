@@ -21,10 +21,6 @@ use crate::chain::Ground;
 /// Most blocks of L1 asked for at a time; an endpoint that refuses is asked for fewer.
 const LOG_BLOCKS_MAX: u64 = 10_000;
 
-/// Gas that a payment may take beside what the Bridge needs for itself: far more than ether to a contract's wallet, or a transfer of any token in use. Whoever makes others take
-/// more burns the gas of those who pay it out.
-const PAYOUT_GAS_MAX: u64 = 400_000;
-
 /// A command that the chain's kind does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WrongKind {

@@ -69,7 +69,7 @@ pub struct LimitFlags {
     /// Most gas; what the operation can take if absent
     #[arg(long)]
     pub gas_limit: Option<u64>,
-    /// Last timestamp at which it may be applied, in seconds; an hour from now if absent
+    /// Last timestamp at which it may be applied, in seconds; a day from now if absent
     #[arg(long)]
     pub expiry: Option<u64>,
 }

@@ -10,8 +10,8 @@ use tandem_payments::{
 
 use super::{chain_name::ChainName, error::SessionError};
 
-/// An operation that is not given a time of expiry is good for so long.
-const EXPIRY_S: u64 = 3600;
+/// An operation that is not given a time of expiry is good for so many seconds: through any time for which an honest operator's prover may be away.
+const EXPIRY_S: u64 = 86_400;
 
 /// What an operation may cost, and until when it may be applied.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +22,7 @@ pub struct Limits {
     pub max_fee_per_gas: u64,
     /// Most gas; what the operation can take if absent.
     pub gas_limit: Option<u64>,
-    /// Last timestamp at which it may be applied, in seconds; an hour from now if absent.
+    /// Last timestamp at which it may be applied, in seconds; a day from now if absent.
     pub expiry: Option<u64>,
 }
 
