@@ -18,9 +18,13 @@ library VerifyingKeys {
     uint256 internal constant DELTA = 0x180;
     uint256 internal constant POINTS = 0x200;
 
-    /// @dev x of the generator of G2, imaginary part first.
+    /// @dev The generator of G2 (EIP-197), imaginary parts first. That of G1 is (1, 2).
     uint256 private constant GENERATOR_X1 = 0x198e9393920d483a7260bfb731fb5d25f1aa493335a9e71297e485b7aef312c2;
     uint256 private constant GENERATOR_X0 = 0x1800deef121f1e76426a00665e5c4479674322d4f75edadd46debd5cd992f6ed;
+    uint256 private constant GENERATOR_Y1 = 0x090689d0585ff075ec9e99ad690c3395bc4b313370b38ef355acdadcd122975b;
+    uint256 private constant GENERATOR_Y0 = 0x12c85ea5db8c6deb4aab71808dcb408fe3d1e7690c43d37b4ce6cc0166fa7daa;
+    /// @dev The modulus of the coordinates, less 2.
+    uint256 private constant MINUS_2 = 0x30644e72e131a029b85045b68181585d97816a916871ca8d3c208c16d87cfd45;
 
     error Keys_Truncated();
     error Keys_NotAscending(uint256 circuit);
@@ -52,9 +56,10 @@ library VerifyingKeys {
     }
 
     /// @notice Checks a set and stores it (PAY-KEY). Reverts on a malformed one, on points off the curve or outside the subgroup, and on
-    /// identities: among the inputs' points one would leave that input free. Reverts unless beta, gamma and delta differ pairwise up to
-    /// sign, and on beta or delta the generator: with any of these anybody could forge proofs (the last two with the powers of tau: keys to
-    /// which phase 1 or phase 2 contributed nothing). Reverts on two keys with the same delta up to sign, so that no proof mixes two circuits.
+    /// identities: among the inputs' points one would leave that input free, and two that are equal or opposite, on which it reverts too,
+    /// all but their sum or difference. Reverts unless alpha, beta, gamma and delta differ pairwise up to sign, and on alpha, beta or delta
+    /// the generator: with any of these anybody could forge proofs (the last three with the powers of tau: keys to which phase 1 or phase 2
+    /// contributed nothing). Reverts on a delta that is a secret of another key up to sign, so that no proof mixes two circuits.
     /// @return set address of the data contract
     function store(bytes memory keys) internal returns (address set) {
         check(keys);
@@ -131,15 +136,47 @@ library VerifyingKeys {
         if (_hasX(key, GAMMA, word(key, DELTA), word(key, DELTA + 0x20))) revert Keys_NotDistinct(circuit);
         if (_hasX(key, BETA, GENERATOR_X1, GENERATOR_X0)) revert Keys_IsGenerator(circuit);
         if (_hasX(key, DELTA, GENERATOR_X1, GENERATOR_X0)) revert Keys_IsGenerator(circuit);
+        if (word(key, ALPHA) == 1) revert Keys_IsGenerator(circuit);
+        for (uint256 cursor = BETA; cursor <= DELTA; cursor += 0x80) {
+            if (_isAlpha(key, cursor, 2) || _isAlpha(key, cursor, MINUS_2)) revert Keys_NotDistinct(circuit);
+        }
+        uint256 end = key + length(inputs);
+        for (uint256 point = key + POINTS; point < end; point += 0x40) {
+            for (uint256 other = key + POINTS; other < point; other += 0x40) {
+                if (word(other, 0) == word(point, 0)) revert Keys_NotDistinct(circuit);
+            }
+        }
     }
 
-    /// @dev No key before this one in the set has its delta, or the opposite: where beta and tau are the same too, as in keys of one ceremony, whoever proves
-    /// could take what is private in one circuit for what is private in the other.
+    /// @dev Neither this key nor one before it in the set has as its delta a secret of the other, or the opposite: where beta and tau are the same too, as in keys
+    /// of one ceremony, whoever proves could take what is private in one circuit for what is private, or an input, in the other.
     function _checkDelta(bytes memory keys, uint256 key, uint256 circuit) private pure {
         for (uint256 other = pointerTo(keys); other < key; other += length(word(other, INPUTS))) {
-            if (_hasX(other, DELTA, word(key, DELTA), word(key, DELTA + 0x20))) {
-                revert Keys_SharedDelta(word(other, ID), circuit);
-            }
+            if (_hasDelta(key, other) || _hasDelta(other, key)) revert Keys_SharedDelta(word(other, ID), circuit);
+        }
+    }
+
+    /// @dev Whether the delta of another key is beta, gamma or delta of a key, or the opposite.
+    function _hasDelta(uint256 key, uint256 other) private pure returns (bool) {
+        (uint256 x1, uint256 x0) = (word(other, DELTA), word(other, DELTA + 0x20));
+        return _hasX(key, BETA, x1, x0) || _hasX(key, GAMMA, x1, x0) || _hasX(key, DELTA, x1, x0);
+    }
+
+    /// @dev Whether alpha is the same multiple of its generator as a point of G2 (y = -2), or the opposite one (y = 2):
+    /// whether e(alpha, generator of G2) e((1, y), point) = 1.
+    function _isAlpha(uint256 key, uint256 offset, uint256 y) private view returns (bool ok) {
+        assembly ("memory-safe") {
+            let input := mload(0x40)
+            mcopy(input, add(key, ALPHA), 0x40)
+            mstore(add(input, 0x40), GENERATOR_X1)
+            mstore(add(input, 0x60), GENERATOR_X0)
+            mstore(add(input, 0x80), GENERATOR_Y1)
+            mstore(add(input, 0xa0), GENERATOR_Y0)
+            mstore(add(input, 0xc0), 1)
+            mstore(add(input, 0xe0), y)
+            mcopy(add(input, 0x100), add(key, offset), 0x80)
+            ok := staticcall(gas(), 0x08, input, 0x180, input, 0x20)
+            ok := and(ok, and(eq(returndatasize(), 0x20), eq(mload(input), 1)))
         }
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import { G2 } from "./G2.sol";
 import { Field } from "../../src/payments/Field.sol";
 import { PaymentsProof } from "../../src/payments/PaymentsProof.sol";
 import { VerifyingKeys } from "../../src/payments/VerifyingKeys.sol";
@@ -16,12 +17,14 @@ abstract contract LargeBatches is PaymentsFixture {
     /// @dev The last chunk's leaf count.
     uint256 private constant LEAVES = 41;
 
-    /// @dev The fixture's two keys, each twice under ids of its family, the lowest and the highest: the second time beta, gamma and delta change places.
+    /// @notice The fixture's two keys, each twice under ids of its family, the lowest and the highest: the second time beta and gamma change places, and delta
+    /// is another one.
     function fourKeys() internal view returns (bytes memory) {
         uint256 second = VerifyingKeys.length(19);
         bytes memory apply_ = _cut(0, second);
         bytes memory session = _cut(second, keys.length);
-        return bytes.concat(apply_, session, _turned(apply_, HUGE_APPLY), _turned(session, HUGE_SESSION));
+        bytes memory third = _turned(apply_, HUGE_APPLY, G2.twice());
+        return bytes.concat(apply_, session, third, _turned(session, HUGE_SESSION, G2.thrice()));
     }
 
     /// @notice Four keys with the alpha, beta and gamma of the first: the secrets of a ceremony's first phase are the same for all circuits. Every delta is
@@ -33,8 +36,6 @@ abstract contract LargeBatches is PaymentsFixture {
         uint256 third = second + VerifyingKeys.length(3);
         uint256 fourth = third + VerifyingKeys.length(19);
         assembly ("memory-safe") {
-            // The third key's delta, which is the first one's beta, would be its own: it gets the second key's gamma, before that is replaced.
-            mcopy(add(third, 0x180), add(second, 0x100), 0x80)
             mcopy(add(second, 0x40), add(first, 0x40), 0x140)
             mcopy(add(third, 0x40), add(first, 0x40), 0x140)
             mcopy(add(fourth, 0x40), add(first, 0x40), 0x140)
@@ -49,14 +50,19 @@ abstract contract LargeBatches is PaymentsFixture {
         }
     }
 
-    function _turned(bytes memory key, uint256 circuit) private pure returns (bytes memory turned) {
+    function _turned(bytes memory key, uint256 circuit, bytes memory delta)
+        private
+        pure
+        returns (bytes memory turned)
+    {
         turned = bytes.concat(key);
         assembly ("memory-safe") {
             let from := add(key, 0x20)
             let to := add(turned, 0x20)
             mstore(to, circuit)
-            mcopy(add(to, 0x80), add(from, 0x100), 0x100)
-            mcopy(add(to, 0x180), add(from, 0x80), 0x80)
+            mcopy(add(to, 0x80), add(from, 0x100), 0x80)
+            mcopy(add(to, 0x100), add(from, 0x80), 0x80)
+            mcopy(add(to, 0x180), add(delta, 0x20), 0x80)
         }
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import { G2 } from "./G2.sol";
 import { Field } from "../../src/payments/Field.sol";
 import { Groth16Batch } from "../../src/payments/Groth16Batch.sol";
 import { PaymentsProof } from "../../src/payments/PaymentsProof.sol";
@@ -493,6 +494,18 @@ contract PaymentsPartsTest is PaymentsFixture {
         }
         vm.expectRevert(abi.encodeWithSelector(VerifyingKeys.Keys_SharedDelta.selector, 1, 3));
         harness.store{ gas: 20_000_000 }(shared);
+        // Nor may it be another secret of a key behind it, or before it.
+        for (uint256 i = 0; i < 2; ++i) {
+            (uint256 from, uint256 to) = i == 0 ? (uint256(0), second) : (second, uint256(0));
+            for (uint256 part = VerifyingKeys.BETA; part < VerifyingKeys.DELTA; part += 0x80) {
+                shared = keys;
+                for (uint256 j = 0; j < 0x80; ++j) {
+                    shared[to + part + j] = keys[from + VerifyingKeys.DELTA + j];
+                }
+                vm.expectRevert(abi.encodeWithSelector(VerifyingKeys.Keys_SharedDelta.selector, 1, 3));
+                harness.store{ gas: 20_000_000 }(shared);
+            }
+        }
     }
 
     /// @notice PAY-KEY: a set may have its only key of Apply last, as that of the huge circuit is.
@@ -587,6 +600,75 @@ contract PaymentsPartsTest is PaymentsFixture {
         uint256 b = second + (pair == 1 ? VerifyingKeys.GAMMA : VerifyingKeys.BETA);
         for (uint256 i = 0; i < 4; ++i) {
             claim.proof[2 + i] = VerifyingKeys.word(VerifyingKeys.pointerTo(changed), b + i * 0x20);
+        }
+    }
+
+    /// @notice PAY-KEY: alpha may be no other secret nor its opposite. Where it is gamma, A = L ± beta, B = gamma, C = 0 proves anything.
+    function test_keySet_refusesAnAlphaThatIsAnotherSecret() external {
+        uint256 second = VerifyingKeys.length(19);
+        (uint256 x, uint256 y) = _add(1, 2, 1, 2);
+        for (uint256 i = 0; i < 6; ++i) {
+            (uint256 part, bool opposite) = (i / 2, i % 2 == 1);
+            bytes memory changed = keys;
+            _write(changed, second + VerifyingKeys.ALPHA, abi.encode(x, opposite ? P - y : y));
+            _write(changed, second + VerifyingKeys.BETA, G2.thrice());
+            _write(changed, second + VerifyingKeys.BETA + part * 0x80, G2.twice());
+            if (part == 1) {
+                NaiveGroth16Batch.Claim[] memory claims = new NaiveGroth16Batch.Claim[](1);
+                claims[0] = _forgeryByBeta(changed, opposite);
+                harness.verifyClaims(changed, claims, bytes32(uint256(1)));
+            }
+            vm.expectRevert(abi.encodeWithSelector(VerifyingKeys.Keys_NotDistinct.selector, 3));
+            harness.store(changed);
+        }
+        // Any other alpha is as good as that of a ceremony, but for the generator of either sign.
+        bytes memory other = keys;
+        (x, y) = _add(x, y, 1, 2);
+        _write(other, second + VerifyingKeys.ALPHA, abi.encode(x, y));
+        _write(other, second + VerifyingKeys.GAMMA, G2.twice());
+        harness.store(other);
+        for (uint256 sign = 0; sign < 2; ++sign) {
+            _write(other, second + VerifyingKeys.ALPHA, abi.encode(1, sign == 0 ? 2 : P - 2));
+            vm.expectRevert(abi.encodeWithSelector(VerifyingKeys.Keys_IsGenerator.selector, 3));
+            harness.store(other);
+        }
+    }
+
+    /// @dev A claim under a key whose gamma is alpha or its opposite, beta being three generators.
+    function _forgeryByBeta(bytes memory changed, bool opposite)
+        private
+        view
+        returns (NaiveGroth16Batch.Claim memory claim)
+    {
+        claim = _forgery(changed, 1, false);
+        uint256[2] memory beta;
+        (beta[0], beta[1]) = _add(1, 2, 1, 2);
+        (beta[0], beta[1]) = _add(beta[0], beta[1], 1, 2);
+        (claim.proof[0], claim.proof[1]) =
+            _add(claim.proof[0], claim.proof[1], beta[0], opposite ? P - beta[1] : beta[1]);
+        (claim.proof[6], claim.proof[7]) = (0, 0);
+    }
+
+    function _write(bytes memory set_, uint256 offset, bytes memory part) private pure {
+        assembly ("memory-safe") {
+            mcopy(add(add(set_, 0x20), offset), add(part, 0x20), mload(part))
+        }
+    }
+
+    /// @notice PAY-KEY: of two inputs with one point, only the sum would be proven, and with opposite ones the difference.
+    function test_keySet_refusesInputsThatShareAPoint() external {
+        uint256 second = VerifyingKeys.length(19);
+        for (uint256 to = 1; to < 4; ++to) {
+            for (uint256 from = 0; from < to; ++from) {
+                for (uint256 sign = 0; sign < 2; ++sign) {
+                    bytes memory changed = keys;
+                    uint256[2] memory point = _g1(changed, second + VerifyingKeys.POINTS + from * 0x40);
+                    uint256 y = sign == 0 ? point[1] : P - point[1];
+                    _write(changed, second + VerifyingKeys.POINTS + to * 0x40, abi.encode(point[0], y));
+                    vm.expectRevert(abi.encodeWithSelector(VerifyingKeys.Keys_NotDistinct.selector, 3));
+                    harness.store(changed);
+                }
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 //! Twin: `contracts/src/payments/VerifyingKeys.sol`, `_checkPoints`. Adversarial: the key, whose points are on their curves and in their subgroups.
 
 use ark_bn254::{Bn254, G1Affine, G2Affine};
-use ark_ec::AffineRepr;
+use ark_ec::{AffineRepr, pairing::Pairing};
 use ark_groth16::VerifyingKey;
 
 /// Why a verifying key is worthless.
@@ -15,7 +15,10 @@ pub enum KeyDefect {
     /// Two secrets are equal, or opposite.
     #[error("{0} equals {1} or its opposite: anybody could forge proofs")]
     NotDistinct(&'static str, &'static str),
-    /// A secret is the generator or its opposite: nobody has contributed to it in phase 1 (beta) or phase 2 (delta).
+    /// The points of two inputs are equal, or opposite.
+    #[error("the points of inputs {0} and {1} are equal or opposite: of the two only the sum or the difference would be proven")]
+    SharedPoint(usize, usize),
+    /// A secret is the generator or its opposite: nobody has contributed to it in phase 1 (alpha, beta) or phase 2 (delta).
     #[error("{0} is the generator or its opposite: with the powers of tau anybody could forge proofs")]
     IsGenerator(&'static str),
 }
@@ -44,10 +47,31 @@ pub(super) fn check_key(key: &VerifyingKey<Bn254>) -> Result<(), KeyDefect> {
             return Err(KeyDefect::IsGenerator(name));
         }
     }
+    if is_same_up_to_sign(key.alpha_g1, G1Affine::generator()) {
+        return Err(KeyDefect::IsGenerator("alpha"));
+    }
+    // Points of different groups: their scalars are compared where both are taken to.
+    let alpha = Bn254::pairing(key.alpha_g1, G2Affine::generator());
+    for (name, point) in [beta, gamma, delta] {
+        let other = Bn254::pairing(G1Affine::generator(), point);
+        if alpha == other || alpha == -other {
+            return Err(KeyDefect::NotDistinct("alpha", name));
+        }
+    }
+    check_points(&key.gamma_abc_g1)
+}
+
+/// Refuses points of the constant and the inputs of which two are equal or opposite.
+fn check_points(points: &[G1Affine]) -> Result<(), KeyDefect> {
+    for (second, point) in points.iter().enumerate() {
+        if let Some(first) = points.iter().take(second).position(|other| is_same_up_to_sign(*other, *point)) {
+            return Err(KeyDefect::SharedPoint(first, second));
+        }
+    }
     Ok(())
 }
 
 /// Whether two points are equal or opposite.
-pub(super) fn is_same_up_to_sign(a: G2Affine, b: G2Affine) -> bool {
-    a == b || a == -b
+pub(super) fn is_same_up_to_sign<P: AffineRepr>(a: P, b: P) -> bool {
+    a == b || a.into_group() == -b.into_group()
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::circuit::{CircuitId, Family};
 use alloy_primitives::U256;
-use ark_bn254::G1Affine;
+use ark_bn254::{Bn254, G1Affine};
 use ark_groth16::VerifyingKey;
 
 /// Words of a key before the points of its inputs: circuit, number of inputs, alpha, beta, gamma, delta.
@@ -120,7 +120,7 @@ pub fn check_key_set(bytes: &[u8]) -> Result<VerifyingKeys, KeySetError> {
     for (circuit, key) in &keys {
         check_key(key).map_err(|defect| KeySetError::Defect { circuit: *circuit, defect })?;
         let mut before = keys.iter().take_while(|(other, _)| *other < circuit);
-        if let Some((first, _)) = before.find(|(_, other)| is_same_up_to_sign(other.delta_g2, key.delta_g2)) {
+        if let Some((first, _)) = before.find(|(_, other)| shares_delta(other, key) || shares_delta(key, other)) {
             return Err(KeySetError::SharedDelta { first: *first, second: *circuit });
         }
     }
@@ -130,12 +130,17 @@ pub fn check_key_set(bytes: &[u8]) -> Result<VerifyingKeys, KeySetError> {
     }
 }
 
+/// Whether a key's delta is a secret of G2 of another, or the opposite of one.
+fn shares_delta(key: &VerifyingKey<Bn254>, other: &VerifyingKey<Bn254>) -> bool {
+    [other.beta_g2, other.gamma_g2, other.delta_g2].into_iter().any(|point| is_same_up_to_sign(key.delta_g2, point))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{key_set_bytes, key_set_hash, solidity::key_words};
     use super::*;
     use alloy_primitives::{Bytes, keccak256};
-    use ark_bn254::{Bn254, Fr, G2Affine};
+    use ark_bn254::{Fr, G2Affine};
     use ark_ec::AffineRepr;
     use ark_ff::Field;
 
@@ -206,11 +211,20 @@ mod tests {
         assert_eq!(key(|key| key.delta_g2 = -key.gamma_g2), KeyDefect::NotDistinct("gamma", "delta"));
         assert_eq!(key(|key| key.beta_g2 = -G2Affine::generator()), KeyDefect::IsGenerator("beta"));
         assert_eq!(key(|key| key.delta_g2 = G2Affine::generator()), KeyDefect::IsGenerator("delta"));
+        assert_eq!(key(|key| key.alpha_g1 = -G1Affine::generator()), KeyDefect::IsGenerator("alpha"));
+        assert_eq!(key(|key| key.gamma_abc_g1[3] = -key.gamma_abc_g1[0]), KeyDefect::SharedPoint(0, 3));
 
         for sign in [Fr::ONE, -Fr::ONE] {
             let mut keys = good.clone();
+            let shared = KeySetError::SharedDelta { first: ApplySmall, second: SessionSmall };
             keys.get_mut(&SessionSmall).unwrap().delta_g2 = (good[&ApplySmall].delta_g2 * sign).into();
-            assert_eq!(check(&keys), KeySetError::SharedDelta { first: ApplySmall, second: SessionSmall });
+            assert_eq!(check(&keys), shared);
+            // Or another secret of a key behind it or before it.
+            for (delta_of, gamma_of) in [(ApplySmall, SessionSmall), (SessionSmall, ApplySmall)] {
+                let mut keys = good.clone();
+                keys.get_mut(&gamma_of).unwrap().gamma_g2 = (good[&delta_of].delta_g2 * sign).into();
+                assert_eq!(check(&keys), shared);
+            }
         }
         // Gamma may be the generator, as ceremonies leave it.
         let mut keys = good.clone();

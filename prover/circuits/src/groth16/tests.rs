@@ -274,12 +274,14 @@ fn keys_with_equal_or_opposite_secrets_are_refused_since_anybody_forges_under_th
     let [alpha, beta, gamma, delta]: [Fr; 4] = std::array::from_fn(|_| Fr::rand(&mut rng));
     for sign in [Fr::one(), -Fr::one()] {
         let keys = [
-            ("beta", "gamma", [beta, beta * sign, delta]),
-            ("beta", "delta", [beta, gamma, beta * sign]),
-            ("gamma", "delta", [beta, gamma, gamma * sign]),
+            ("beta", "gamma", [alpha, beta, beta * sign, delta]),
+            ("beta", "delta", [alpha, beta, gamma, beta * sign]),
+            ("gamma", "delta", [alpha, beta, gamma, gamma * sign]),
+            ("alpha", "gamma", [gamma * sign, beta, gamma, delta]),
+            ("alpha", "delta", [delta * sign, beta, gamma, delta]),
         ];
         for (first, second, secrets) in keys {
-            let key = key_with([alpha, secrets[0], secrets[1], secrets[2]]);
+            let key = key_with(secrets);
             assert!(verify(&key.vk, &proof(&key_of(key.clone()), 5)), "it proves what is true");
             let inputs: Vec<Fr> = (1000..1003).map(Fr::from).collect();
             let vk = &key.vk;
@@ -291,6 +293,8 @@ fn keys_with_equal_or_opposite_secrets_are_refused_since_anybody_forges_under_th
             let (a, b, c) = match (first, second) {
                 ("beta", "gamma") => (sum * sign + vk.alpha_g1, vk.beta_g2, G1Projective::zero()),
                 ("beta", _) => (sum, vk.gamma_g2, -(vk.alpha_g1 * sign)),
+                ("alpha", "gamma") => (sum + key.beta_g1 * sign, vk.gamma_g2, G1Projective::zero()),
+                ("alpha", _) => (sum, vk.gamma_g2, -(key.beta_g1 * sign)),
                 _ => (vk.alpha_g1.into(), vk.beta_g2, -(sum * sign)),
             };
             let forged = Proof { circuit: CircuitId::SessionSmall, inputs, a: a.into(), b, c: c.into() };
@@ -302,7 +306,16 @@ fn keys_with_equal_or_opposite_secrets_are_refused_since_anybody_forges_under_th
             );
         }
     }
-    for (name, [beta, delta]) in [("beta", [Fr::one(), delta]), ("delta", [beta, -Fr::one()])] {
+    // Whoever knows that alpha is beta sees no more than the sum of two columns bound: bits need be none.
+    for sign in [Fr::one(), -Fr::one()] {
+        let refused = import(&key_with([beta * sign, beta, gamma, delta])).unwrap_err();
+        assert!(matches!(refused, ImportError::Defect(KeyDefect::NotDistinct("alpha", "beta"))), "{refused}");
+    }
+    for (name, [alpha, beta, delta]) in [
+        ("alpha", [-Fr::one(), beta, delta]),
+        ("beta", [alpha, Fr::one(), delta]),
+        ("delta", [alpha, beta, -Fr::one()]),
+    ] {
         let refused = import(&key_with([alpha, beta, gamma, delta])).unwrap_err();
         assert!(matches!(refused, ImportError::Defect(KeyDefect::IsGenerator(found)) if found == name), "{refused}");
     }
