@@ -56,7 +56,7 @@ pub struct ProverFlags {
     /// Key that claims and stakes, as hex (prefer the environment variable over the flag)
     #[arg(long, env = "TANDEM_PROPOSER_KEY", hide_env_values = true)]
     pub key: PrivateKey,
-    /// Address for /healthz, /readyz and /status; none if absent
+    /// Address for /healthz, /readyz, /status and /metrics; none if absent
     #[arg(long, env = "TANDEM_PROVER_HEALTH")]
     pub health: Option<SocketAddr>,
     /// L1 blocks that must lie above a batch before it is derived
@@ -248,7 +248,7 @@ pub struct WorkFlags {
     /// As whom this program shows itself to the farm's servers
     #[command(flatten)]
     pub farm_login: FarmLoginFlags,
-    /// Name of this worker, in the coordinator's log and in the subjects on which it speaks; machine and process if absent
+    /// Name of this worker, in the coordinator's log and in the subjects on which it speaks; that of `--farm-user` if absent, machine and process without one
     #[arg(long, env = "TANDEM_WORKER_NAME")]
     pub name: Option<WorkerName>,
     /// Directory with the proving keys, a devnet's being made there; fetched from the farm if absent, or if a key is missing
@@ -286,7 +286,7 @@ fn circuit() -> impl TypedValueParser<Value = CircuitId> {
     PossibleValuesParser::from(named).try_map(|name| CircuitId::named(&name).ok_or("there is no such circuit"))
 }
 
-/// Checks a proving key that a ceremony made (docs/ceremony.md), and puts it where `force` finds it.
+/// Checks a proving key that a ceremony made (docs/ceremony.md), and puts it where `prove`, `work` and `force` find it.
 #[derive(Clone, Debug, clap::Parser)]
 pub struct ImportKeyFlags {
     /// The key: arkworks' `ProvingKey`

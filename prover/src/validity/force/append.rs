@@ -70,6 +70,15 @@ pub async fn check_funds(client: &L1Client, account: Address, load: &Load) -> Re
     if balance < needed { Err(ForceError::Underfunded { account, balance, needed }) } else { Ok(()) }
 }
 
+/// Refuses an account from which L1 takes no batch: one with code, to which its owner has delegated it (EIP-7702).
+///
+/// # Errors
+/// If it has code.
+pub async fn check_plain(client: &L1Client, account: Address) -> Result<(), ForceError> {
+    let code = client.request(client.provider().get_code_at(account)).await?;
+    if code.is_empty() { Ok(()) } else { Err(ForceError::NotPlain { account }) }
+}
+
 /// The queue's hashes at the ends of a batch, and everything else that it must fit.
 async fn look(client: &L1Client, deployment: &Deployment, header: &Header) -> Result<(View, Ends), ForceError> {
     let view = View::read(client, deployment, client.latest().await?).await?;

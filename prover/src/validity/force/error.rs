@@ -55,6 +55,14 @@ pub enum ForceError {
         /// Time after which a message is overdue, in seconds.
         window_s: u64,
     },
+    /// L1 takes batches from plain accounts alone.
+    #[error(
+        "account {account} has code on L1 (it was delegated, EIP-7702), and L1 takes batches from plain accounts alone: use another key, with the same --data-dir if it holds proofs"
+    )]
+    NotPlain {
+        /// The account that would send.
+        account: Address,
+    },
     /// It is not time yet.
     #[error(
         "message {index}, the first of {waiting} that wait, is not overdue: a batch can be forced in {left_s} s, after {after} (seconds since 1970), unless one takes it before"

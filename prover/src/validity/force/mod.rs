@@ -37,7 +37,7 @@ use tandem_service::Report;
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    append::{Appended, Sending, check_funds},
+    append::{Appended, Sending, check_funds, check_plain},
     fit::timestamp,
     plan::{Ground, Plan},
     told::Told,
@@ -114,6 +114,7 @@ impl Command<'_> {
     async fn run(&self) -> Result<Value, ForceError> {
         let Self { client, deployment, report, .. } = self;
         // What can be known cheaply, before everything is replayed.
+        check_plain(client, self.flags.key.address()).await?;
         let early = View::read(client, deployment, client.latest().await?).await?;
         let keys = keys::verifying(client, deployment, early.head, early.rules.keys_hash).await?;
         let stored = self.stored(&keys)?;

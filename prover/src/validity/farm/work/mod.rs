@@ -81,11 +81,12 @@ pub async fn run(flags: WorkFlags, token: CancellationToken) -> Result<(), Worke
     if deployment.chain.kind != ChainKind::Payments {
         return Err(WorkerError::WrongKind);
     }
+    let user = flags.farm_login.farm_user.as_deref().and_then(|user| user.parse().ok());
     let config = WorkerConfig {
         farm: flags.farm_login.address(flags.farm)?,
         config_hash: deployment.chain.hash(),
         l1_chain_id: deployment.chain.l1_chain_id,
-        name: flags.name.unwrap_or_else(WorkerName::of_process),
+        name: flags.name.or(user).unwrap_or_else(WorkerName::of_process),
         keys: flags.keys,
         cache: flags.data_dir.join("keys"),
         workers: flags.workers,
