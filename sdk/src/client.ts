@@ -30,8 +30,8 @@ const GAS_LIMIT: Record<Kind, bigint> = {
   [Kind.withdrawToken]: 32_000n,
 };
 
-/** A transaction that is not told when it expires is good for so many seconds. */
-const EXPIRY_S = 3600;
+/** A transaction that is not told when it expires is good for so many seconds: through any time for which an honest operator's prover may be away. */
+const EXPIRY_S = 86_400;
 
 /** Promises that hold for a proven batch alone. */
 const PROVEN = ["safe", "settled", "finalized"];
@@ -67,7 +67,7 @@ export interface SendOptions {
   readonly gasLimit?: bigint;
   /** The operation's nonce: the account's next if absent. Of a payment that is repeated, the one that was signed before. */
   readonly nonce?: bigint;
-  /** The last timestamp at which it may be applied, in seconds: an hour from now if absent. */
+  /** The last timestamp at which it may be applied, in seconds: a day from now if absent. */
   readonly expiry?: bigint;
   readonly signal?: AbortSignal;
 }

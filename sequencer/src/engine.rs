@@ -49,6 +49,7 @@ use crate::{
     clock::{Clock, Moment},
     evm::{Execution, OpenBatch},
     mempool::{Mempool, PoolView},
+    sync_state::SyncState,
 };
 
 /// Submissions that share one journal write.
@@ -87,8 +88,8 @@ pub struct Engine {
     closed: Arc<Notify>,
     /// L1 block up to which a message that blocks consumed and a reorganisation removed may come back.
     reorg_deadline: Option<u64>,
-    /// Whether L1 was read to its end once; before, blocks of our own could contradict batches that L1 already holds.
-    synced: watch::Sender<bool>,
+    /// Before L1 was read to its end, blocks of our own could contradict batches that it already holds.
+    sync: watch::Sender<SyncState>,
     head_sender: watch::Sender<HeadInfo>,
     commands: Receiver<Command>,
     /// The last field: it ends with what it works on, which nothing waits for any more by then.
@@ -106,9 +107,9 @@ impl Engine {
     ) -> Result<(Self, EngineHandle), EngineError> {
         let (head_sender, head) = watch::channel(HeadInfo::default());
         let pool = Arc::new(PoolView::new(config.mempool.dropped_max));
-        let synced = watch::Sender::new(false);
+        let sync = watch::Sender::new(SyncState::Reading);
         let (handle, commands) =
-            EngineHandle::new(config.mempool.submissions_max, head, synced.subscribe(), pool.clone());
+            EngineHandle::new(config.mempool.submissions_max, head, sync.subscribe(), pool.clone());
         let mut time = ChainTime::new(clock, chain.max_timestamp_drift);
         if let Some(l1_head) = store.l1_head()? {
             time.hear(l1_head.timestamp);
@@ -134,7 +135,7 @@ impl Engine {
             store,
             closed,
             reorg_deadline: None,
-            synced,
+            sync,
             head_sender,
             commands,
         };
@@ -229,7 +230,7 @@ impl Engine {
             }
             Command::WantBlock => self.is_block_wanted = true,
             Command::Synced { reply } => {
-                if !self.synced.send_replace(true) {
+                if self.sync.send_replace(SyncState::Synced) == SyncState::Reading {
                     info!(head = self.execution.number(), "L1 is read to its end: sequencing");
                 }
                 let _ = reply.send(());

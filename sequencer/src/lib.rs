@@ -25,6 +25,7 @@ pub mod ring;
 pub mod rpc;
 pub mod settled;
 pub mod signals;
+pub mod sync_state;
 pub mod watcher;
 
 pub use config::SequencerFlags;

@@ -42,7 +42,7 @@ const LINES: &[(&str, Shown)] = &[
     ),
     ("closed batches are taken back, their operations wait again", Test("another_authors_batch_displaces_closed_ones")),
     (
-        "closed batches wait, and no prover asks for them: start one (tandem-prover prove), or see that it reaches --proving; nothing is lost",
+        "closed batches wait, and no prover asks for them: start one (tandem-prover prove), or see that it reaches --proving; what waits is kept until it expires",
         Test("that_no_prover_asks_is_told_while_a_batch_waits"),
     ),
     (

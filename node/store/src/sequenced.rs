@@ -46,7 +46,7 @@ pub struct ProvenCall {
     pub arguments: Bytes,
 }
 
-/// The hash, then the arguments. A row of arguments alone, as they were once kept, is the call of no verifier: its first word is a time, and no hash.
+/// The hash, then the arguments. Arguments alone read as the call of no verifier, which is proven again: their first word is a time, and no hash.
 impl Codec<Self> for ProvenCall {
     fn encode(Self { verifier, arguments }: &Self) -> Vec<u8> {
         [verifier.as_slice(), arguments].concat()

@@ -7,7 +7,10 @@ use tandem_evm::EvmBlock;
 use tracing::debug;
 
 use super::{Engine, EngineConfig, EngineError, HeadInfo};
-use crate::evm::{self, Built};
+use crate::{
+    evm::{self, Built},
+    sync_state::SyncState,
+};
 
 /// The last block of a batch, and the first of the next.
 const BLOCKS_PER_TICK_MAX: usize = 2;
@@ -18,7 +21,7 @@ impl Engine {
     pub fn tick(&mut self) -> Result<(), EngineError> {
         self.order_closings()?;
         self.adopt_closed()?;
-        if !*self.synced.borrow() {
+        if *self.sync.borrow() == SyncState::Reading {
             return Ok(());
         }
         self.time.warn_of_skew();

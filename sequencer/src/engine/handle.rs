@@ -8,7 +8,7 @@ use tandem_evm::Recovered;
 use tokio::sync::{oneshot, watch};
 
 use super::AskError;
-use crate::{commands::Commands, mempool::PoolView};
+use crate::{commands::Commands, mempool::PoolView, sync_state::SyncState};
 
 /// Commands that may wait at least, whatever the limit of submissions: L1 has some to give too.
 const COMMANDS_MIN: usize = 16;
@@ -95,7 +95,7 @@ pub struct L1Tip {
 pub struct EngineHandle {
     commands: Commands<Command>,
     head: watch::Receiver<HeadInfo>,
-    synced: watch::Receiver<bool>,
+    sync: watch::Receiver<SyncState>,
     pool: Arc<PoolView>,
 }
 
@@ -104,11 +104,11 @@ impl EngineHandle {
     pub(super) fn new(
         submissions_max: usize,
         head: watch::Receiver<HeadInfo>,
-        synced: watch::Receiver<bool>,
+        sync: watch::Receiver<SyncState>,
         pool: Arc<PoolView>,
     ) -> (Self, Receiver<Command>) {
         let (commands, received) = Commands::new(submissions_max.max(COMMANDS_MIN));
-        (Self { commands, head, synced, pool }, received)
+        (Self { commands, head, sync, pool }, received)
     }
 
     /// Offers a transaction. When it is accepted, it is in the journal and survives kill -9.
@@ -127,8 +127,8 @@ impl EngineHandle {
     }
 
     /// Whether L1 was read to its end, so that blocks are built.
-    pub fn watch_synced(&self) -> watch::Receiver<bool> {
-        self.synced.clone()
+    pub fn watch_sync(&self) -> watch::Receiver<SyncState> {
+        self.sync.clone()
     }
 
     /// A batch of ours is on L1.

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tandem_l1::{
     Deployment, L1Client,
+    bindings::Inbox,
     payments::{RulesError, RulesReader},
     submit::{FileJournal, SubmitError, Submitter},
 };
@@ -80,15 +81,19 @@ pub async fn start(
     // Read anew with each block of L1; here so that a chain without keys is told at once.
     let mut rules = RulesReader::new(client.clone(), deployment.schedule, chain.settlement);
     rules.read(client.latest().await.map_err(RulesError::from)?).await?;
+    let inbox = Inbox::new(chain.inbox, client.provider());
+    let forced_window_s = client.call(async { inbox.forcedInclusionWindowSeconds().call().await }).await;
+    let forced_window_s = forced_window_s.map_err(RulesError::from)?;
     let (readiness, postable) = (Readiness::default(), Arc::new(Notify::new()));
     let journal = FileJournal::new(flags.data_dir.join("l1-transaction.json"));
     let submitter = Submitter::new(client.clone(), flags.key.signer(), journal, flags.submitter(&readiness)).await?;
     let config = EngineConfig {
         operator: submitter.account(),
         gas_price: flags.payments.gas_price_wei,
-        waiting_batches_max: flags.payments.waiting_batches_max,
+        waiting_batches_max: flags.payments.waiting_batches_max.get(),
         open_max: Duration::from_millis(flags.payments.batch_open_max_ms),
         l1_depth: flags.l1_depth,
+        forced_window_s,
         batch_proofs_max: flags.payments.batch_proofs_max,
         mempool: flags.mempool,
     };
@@ -101,7 +106,7 @@ pub async fn start(
         Watcher::open(chain.clone(), client.clone(), ledger, rules, handle.clone(), interval, &readiness).await?;
     let age_s = flags.checkpoint_age_s;
     let poster = Poster::new(chain.clone(), handle.clone(), submitter, interval, age_s, postable, &readiness);
-    let askers_max = flags.payments.proving_askers_max;
+    let askers_max = flags.payments.proving_askers_max.get();
     let proving = ProvingService::new(&chain, handle.clone(), records.clone(), askers_max);
     let address = |listener: &TcpListener| listener.local_addr().map_err(PaymentsError::Rpc);
     let (rpc, proving_at) = (address(&listeners.rpc)?, address(&listeners.proving)?);

@@ -65,15 +65,13 @@ pub struct Pool {
     waiting: HashMap<Address, BTreeMap<u64, Waiting>>,
     count: usize,
     next: u64,
-    /// Whether what waits was applied once, and is applied again.
-    is_replayed: bool,
     changes: Vec<Change>,
 }
 
 impl Pool {
     /// An empty pool.
     pub fn new(limits: MempoolLimits) -> Self {
-        Self { limits, waiting: HashMap::new(), count: 0, next: 0, is_replayed: false, changes: Vec::new() }
+        Self { limits, waiting: HashMap::new(), count: 0, next: 0, changes: Vec::new() }
     }
 
     /// How many wait.
@@ -173,21 +171,6 @@ impl Pool {
     /// Every sender, with the place that what waits first of him has in the order of admission.
     pub fn heads(&self) -> impl Iterator<Item = (u64, Address)> {
         self.waiting.iter().filter_map(|(sender, own)| Some((own.values().next()?.sequence, *sender)))
-    }
-
-    /// What waits was applied once, and is applied again: until [`Self::end_replay`] it comes before messages wherever it can.
-    pub fn begin_replay(&mut self) {
-        self.is_replayed = true;
-    }
-
-    /// Messages come before what waits.
-    pub fn end_replay(&mut self) {
-        self.is_replayed = false;
-    }
-
-    /// Whether what waits was applied once, and is applied again.
-    pub fn is_replayed(&self) -> bool {
-        self.is_replayed
     }
 
     /// What changed since this was asked last.

@@ -3,7 +3,7 @@
 //! Adversarial: whoever reaches the address. Connections are bounded, and cut when they say nothing; messages are bounded, in bytes and in number, before they are
 //! read; questions that wait are counted, and what is brought back counts only if it is this node's own batch.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use alloy::primitives::B256;
 use axum::serve::Listener;
@@ -42,7 +42,7 @@ use crate::{
 /// The flag that bounds how many provers wait at a time.
 pub const ASKERS_FLAG: &str = "proving-askers-max";
 /// What it is by default.
-pub const ASKERS_MAX: usize = 16;
+pub const ASKERS_MAX: NonZeroUsize = NonZeroUsize::new(16).unwrap();
 
 /// How long a question waits for a batch.
 const WAIT_MAX: Duration = Duration::from_secs(30);

@@ -4,6 +4,7 @@ use alloy::primitives::{Bytes, keccak256};
 use serde_json::{Map, Value, json};
 
 use super::{Params, RpcError, Service, filters, json};
+use crate::sync_state::SyncState;
 
 /// The answer to such a method; none if it is another. Reads, and may block.
 pub(crate) fn answer(service: &impl Service, method: &str, params: &Params) -> Option<Result<Value, RpcError>> {
@@ -45,7 +46,7 @@ fn modules(service: &impl Service) -> Value {
 
 /// False, or how far the node has read while L1 is not read to its end. How far that is, nobody knows before.
 fn syncing(service: &impl Service) -> Result<Value, RpcError> {
-    if *service.watch_synced().borrow() {
+    if *service.watch_sync().borrow() == SyncState::Synced {
         return Ok(false.into());
     }
     let head = json::quantity(service.head_number()?)?;

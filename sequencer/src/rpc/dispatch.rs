@@ -13,7 +13,7 @@ use super::{
     Filters, Hosts, News, Params, RpcContext, RpcError, RpcLimits, Service, common, json, l1_clock, rollup,
     send::{send_raw_transaction, send_raw_transaction_sync},
 };
-use crate::engine::HeadInfo;
+use crate::{engine::HeadInfo, sync_state::SyncState};
 
 impl Service for RpcContext {
     type Arrival = Arc<Recovered>;
@@ -34,8 +34,8 @@ impl Service for RpcContext {
         self.reasons()
     }
 
-    fn watch_synced(&self) -> watch::Receiver<bool> {
-        self.engine.watch_synced()
+    fn watch_sync(&self) -> watch::Receiver<SyncState> {
+        self.engine.watch_sync()
     }
 
     fn head_number(&self) -> Result<u64, RpcError> {

@@ -8,6 +8,7 @@ use tandem_chain::ChainConfig;
 use tokio::sync::watch;
 
 use super::{Hosts, Params, RpcError, RpcLimits, installed::Filters, news::News};
+use crate::sync_state::SyncState;
 
 /// Answers the requests that the transport brings, and tells of what happens. Cheap to clone.
 pub trait Service: Clone + Send + Sync + 'static {
@@ -27,7 +28,7 @@ pub trait Service: Clone + Send + Sync + 'static {
     fn unready(&self) -> Vec<String>;
 
     /// Whether L1 was read to its end.
-    fn watch_synced(&self) -> watch::Receiver<bool>;
+    fn watch_sync(&self) -> watch::Receiver<SyncState>;
 
     /// The number of the newest block.
     fn head_number(&self) -> Result<u64, RpcError>;

@@ -13,7 +13,7 @@ use super::{
     Params, RpcError, RpcLimits, Service, filters, flag,
     news::{ChainEvent, News},
 };
-use crate::ring::Overtaken;
+use crate::{ring::Overtaken, sync_state::SyncState};
 
 /// Notifications that are made at a time, before they are sent.
 const AT_ONCE: usize = 64;
@@ -47,9 +47,9 @@ pub enum Gap {
 /// The subscriptions of one connection.
 pub struct Subscriptions<S: Service> {
     news: News<S::Arrival>,
-    synced: watch::Receiver<bool>,
+    sync: watch::Receiver<SyncState>,
     /// What was told of it last.
-    told_synced: bool,
+    told_sync: SyncState,
     chain: watch::Receiver<u64>,
     pool: watch::Receiver<u64>,
     /// By an id that nobody guesses, though only this connection can use it.
@@ -62,12 +62,12 @@ impl<S: Service> Subscriptions<S> {
     pub fn new(service: &S) -> Self {
         let news = service.news().clone();
         let (chain, pool) = (news.chain().watch(), news.pool().watch());
-        let synced = service.watch_synced();
-        let told_synced = *synced.borrow();
+        let sync = service.watch_sync();
+        let told_sync = *sync.borrow();
         Self {
             news,
-            synced,
-            told_synced,
+            sync,
+            told_sync,
             chain,
             pool,
             open: BTreeMap::new(),
@@ -124,12 +124,12 @@ impl<S: Service> Subscriptions<S> {
         let wants = |wanted: fn(&Topic) -> bool| self.open.values().any(|subscription| wanted(&subscription.topic));
         let wants_chain = wants(|topic| matches!(topic, Topic::NewHeads | Topic::Logs(_)));
         let wants_pool = wants(|topic| matches!(topic, Topic::NewPendingTransactions { .. }));
-        let wants_synced = wants(|topic| matches!(topic, Topic::Syncing));
+        let wants_sync = wants(|topic| matches!(topic, Topic::Syncing));
         // The other side of a channel is gone only when the node stops.
         let ended = tokio::select! {
             changed = self.chain.changed(), if wants_chain => changed.is_err(),
             changed = self.pool.changed(), if wants_pool => changed.is_err(),
-            changed = self.synced.changed(), if wants_synced => changed.is_err(),
+            changed = self.sync.changed(), if wants_sync => changed.is_err(),
             else => true,
         };
         if ended {
@@ -140,9 +140,9 @@ impl<S: Service> Subscriptions<S> {
     /// What is to be told now, some of it if that is much: an empty answer means that nothing is left.
     pub fn notifications(&mut self, service: &S) -> Result<Vec<Value>, Gap> {
         let mut found = Vec::new();
-        let synced = *self.synced.borrow();
-        let news_of_sync = (synced != self.told_synced).then_some(synced);
-        self.told_synced = synced;
+        let sync = *self.sync.borrow();
+        let news_of_sync = (sync != self.told_sync).then_some(sync);
+        self.told_sync = sync;
         for (id, Subscription { topic, cursor }) in &mut self.open {
             let before = found.len();
             match topic {
@@ -163,7 +163,7 @@ impl<S: Service> Subscriptions<S> {
                         found.extend(service.arrival(&transaction, *full));
                     }
                 }
-                Topic::Syncing => found.extend(news_of_sync.map(|synced| json!(!synced))),
+                Topic::Syncing => found.extend(news_of_sync.map(|sync| json!(sync == SyncState::Reading))),
             }
             for result in found.iter_mut().skip(before) {
                 let params = json!({ "subscription": id, "result": result.take() });

@@ -134,6 +134,7 @@ impl Rig {
             waiting_batches_max: 8,
             open_max: Duration::from_secs(3_600),
             l1_depth: 0,
+            forced_window_s: 3_600,
             batch_proofs_max: 64,
             mempool,
         };

@@ -107,14 +107,18 @@ async fn withdrawals_that_nobody_would_have_are_refused() {
             assert_eq!(rig.send(&signed(1, operation(1, 0, call))).await, Err(expected), "{call:?}");
         }
     }
+    for to in [Address::ZERO, chain.bridge, chain.inbox, chain.settlement] {
+        for call in [Call::Transfer { recipient: to, amount: 1 }, Call::TokenTransfer { token: TOKEN, recipient: to, amount: 1 }] {
+            assert_eq!(rig.send(&signed(1, operation(1, 0, call))).await, Err(NotAdmitted::BadRecipient { to }), "{call:?}");
+        }
+    }
     assert!(rig.store.journal().unwrap().is_empty(), "nothing is kept of them");
-    // Others are paid. On the chain itself a transfer of 0 is one like any other, and so is one to the address that the bridge has on L1.
+    // Others are paid. On the chain itself a transfer of 0 is one like any other.
     let recipient = user(3);
     for (nonce, call) in (0..).zip([
         Call::WithdrawEth { recipient, amount: 1 },
         Call::WithdrawToken { token: TOKEN, recipient, amount: 1 },
         transfer(3, 0),
-        Call::Transfer { recipient: chain.bridge, amount: 1 },
     ]) {
         rig.send(&signed(1, operation(1, nonce, call))).await.unwrap();
     }

@@ -74,18 +74,18 @@ async fn a_stream_of_commands_does_not_keep_the_batch_open() {
 
 /// A batch that was handed out is not taken back from its prover by a question, and who hands it out again gives it no more time.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_in_work_is_left_for_half_of_its_time() {
+async fn a_batch_in_work_is_left_for_a_third_of_its_time() {
     let (rig, mut l1, _directory) = rig().await;
     rig.transfer(1, 0, 2, 7).await;
-    l1.timestamp += 1_000;
+    l1.timestamp += 2_000;
     l1.number += 1;
     rig.tell(&l1).await;
     let handed = rig.next().await.unwrap();
     for _ in 0..3 {
-        l1.timestamp += 599;
+        l1.timestamp += 399;
         l1.number += 1;
         rig.tell(&l1).await;
-        rig.clock.advance(Duration::from_secs(599));
+        rig.clock.advance(Duration::from_secs(399));
         assert_eq!(rig.next().await.unwrap(), handed);
     }
     l1.timestamp += 10;

@@ -5,6 +5,7 @@ mod feed;
 mod hostile;
 mod l1;
 mod proving;
+mod replayed;
 mod restart;
 mod rig;
 mod ruled;

@@ -99,13 +99,13 @@ async fn time_that_runs_out_costs_no_operation() {
     let (rig, mut l1, _directory) = rig(config()).await;
     let hash = rig.transfer(1, 0, 2, 7).await;
     let old = rig.next().await.unwrap();
-    l1.timestamp += 1_801;
+    l1.timestamp += 2_401;
     l1.number += 1;
     rig.tell(&l1).await;
     let held = Some(id(&old));
     assert!(rig.engine.next_batch(held).await.unwrap().is_none(), "its prover may still bring it back");
     assert_eq!(rig.next().await.unwrap(), old, "whoever else asks");
-    rig.clock.advance(Duration::from_secs(1_800));
+    rig.clock.advance(Duration::from_secs(1_200));
     let fresh = rig.next().await.unwrap();
     assert_eq!((fresh.number, fresh.timestamp), (2, l1.timestamp));
     assert!(matches!(rig.records.transaction(hash).unwrap(), Some(Place::Block(block, 0)) if block.hash == fresh.hash));

@@ -107,10 +107,10 @@ async fn operations_stay_between_the_messages_between_which_they_came() {
     assert!(matches!(rig.records.transaction(after).unwrap(), Some(Place::Pending(_, 4))));
     // Also in a batch that is closed anew because no prover brought it back in time.
     let old = rig.next().await.unwrap();
-    l1.timestamp += 1_801;
+    l1.timestamp += 2_401;
     l1.number += 1;
     rig.tell(&l1).await;
-    rig.clock.advance(Duration::from_secs(1_800));
+    rig.clock.advance(Duration::from_secs(1_200));
     let fresh = rig.next().await.unwrap();
     assert_eq!((fresh.number, fresh.timestamp), (old.number, l1.timestamp));
     for (hash, expected) in [(before, 2), (after, 4)] {

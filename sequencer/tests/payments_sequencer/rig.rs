@@ -57,6 +57,7 @@ pub fn config() -> EngineConfig {
         waiting_batches_max: 8,
         open_max: Duration::from_secs(12),
         l1_depth: 0,
+        forced_window_s: 3_600,
         batch_proofs_max: 64,
         mempool: MempoolLimits::DEFAULT,
     }

@@ -56,17 +56,17 @@ impl Engine {
     }
 
     /// Messages first, then operations. Operations that are applied again may have come before some of the messages, and depend on it (their key, their balance): until
-    /// all messages are taken they are tried before each, and what is refused waits on.
+    /// all of those messages are taken they are tried before each, and what is refused waits on.
     fn take_all(&mut self, view: &L1View, gone: &mut Gone) {
-        if self.pool.is_replayed() {
+        if let Some(replay) = self.replay {
             self.take_operations(view, None);
             while !self.is_full() && self.take_message(view, gone) {
                 self.take_operations(view, None);
             }
-            if self.is_full() {
+            if self.is_full() || !self.is_replay_over(replay, view) {
                 return;
             }
-            self.pool.end_replay();
+            self.end_replay();
             let senders: Vec<_> = self.pool.heads().map(|(_, sender)| sender).collect();
             senders.into_iter().for_each(|sender| self.give_up_other_keys(sender, gone));
         }
@@ -88,8 +88,7 @@ impl Engine {
 
     /// Takes the next message of the queue, if it is deep enough and fits. Whether it did.
     fn take_message(&mut self, view: &L1View, gone: &mut Gone) -> bool {
-        let next = self.open.as_ref().map_or(self.tip.start.queue_start, |open| open.draft.queue_end());
-        let queued = usize::try_from(next).ok().and_then(|next| view.messages.get(next));
+        let queued = usize::try_from(self.queue_end()).ok().and_then(|next| view.messages.get(next));
         let is_deep = |block: u64| block.saturating_add(self.config.l1_depth) <= view.head.id.number;
         let Some(queued) = queued.filter(|queued| is_deep(queued.block)) else { return false };
         let open = self.open(view);
@@ -102,7 +101,7 @@ impl Engine {
             Err(NotTaken::NotNext) => return false,
         }
         if let Message::L1Key { account, .. } = queued.message
-            && !self.pool.is_replayed()
+            && self.replay.is_none()
             && self.pool.first(account).is_some()
         {
             // What is applied again may have been signed with a key that comes only later in the queue.
@@ -113,6 +112,7 @@ impl Engine {
                 self.give_up_other_keys(account, gone);
             }
         }
+        self.messages_taken = self.messages_taken.max(self.queue_end());
         true
     }
 
@@ -221,7 +221,8 @@ impl Engine {
     }
 
     /// Adds a block to the store's chain.
-    pub(super) fn extend(&self, block: &Block) -> Result<(), EngineError> {
+    pub(super) fn extend(&mut self, block: &Block) -> Result<(), EngineError> {
+        self.messages_taken = self.messages_taken.max(block.queue_end);
         let transactions: Vec<_> = block.transactions.iter().flatten().map(|transaction| transaction.hash).collect();
         let new = NewBlock { number: block.number, hash: block.hash, block, transactions: &transactions };
         Ok(self.store.extend(new)?)
@@ -262,11 +263,11 @@ impl Engine {
         self.store.block(hash)?.ok_or(missing)
     }
 
-    /// Fills the pool from the journal: what was acknowledged and is in no batch. What the open batch held is among it.
-    pub(super) fn reload(&mut self) -> Result<(), EngineError> {
+    /// Fills the pool from the journal: what was acknowledged and is in no batch. What the open batch held is among it. `head` is L1's newest block.
+    pub(super) fn reload(&mut self, head: u64) -> Result<(), EngineError> {
         self.open = None;
         self.pool.clear();
-        self.pool.begin_replay();
+        self.begin_replay(head);
         let mut gone = Gone::new();
         for Admitted { hash, sender, bytes } in self.store.journal()? {
             let next = self.tip.state.get(Key::eth(sender)).map_or(0, |leaf| leaf.nonce);
@@ -393,6 +394,7 @@ mod tests {
             waiting_batches_max: 8,
             open_max: Duration::from_secs(12),
             l1_depth: 0,
+            forced_window_s: 3_600,
             batch_proofs_max: 64,
             mempool: MempoolLimits::DEFAULT,
         }

@@ -11,15 +11,12 @@ use tandem_l1::payments::EntryRules;
 use tandem_payments::state::State;
 use tracing::{info, warn};
 
-use super::{Engine, EngineError, Tip};
+use super::{Engine, EngineError, Tip, replay::REQUEUE_BLOCKS};
 use crate::payments::{
     draft::{Draft, Start},
     l1::L1View,
     records::Block,
 };
-
-/// L1 blocks for which messages that were taken may be missing before they count as lost: an endpoint that lags has them later, and most reorganisations bring them back.
-const REQUEUE_BLOCKS: u64 = 16;
 
 impl Engine {
     /// L1 is this now.
@@ -30,7 +27,7 @@ impl Engine {
                 messages = view.messages.len(),
                 "L1 lacks messages that batches took: nothing is taken back yet, they may come again"
             );
-            return Ok(());
+            return self.follow_batches(view);
         }
         let before = self.view.as_ref().map(L1View::last);
         let is_under_another = self.go_over(&view);
@@ -79,14 +76,25 @@ impl Engine {
     /// Whether this is what L1 told before, without some of the messages that were taken, and not for long. Then what it told before still holds.
     fn may_catch_up(&self, view: &L1View) -> Result<bool, EngineError> {
         let Some(before) = &self.view else { return Ok(false) };
-        let taken = self.open.as_ref().map_or(self.tip.start.queue_start, |open| open.draft.queue_end());
-        let (told, last) = (view.messages.len() as u64, view.last());
+        let (taken, told, last) = (self.queue_end(), view.messages.len() as u64, view.last());
         let is_over = view.head.id.number >= before.head.id.number.saturating_add(REQUEUE_BLOCKS);
         if told >= taken || is_over || view.queue_hash(told) != before.queue_hash(told) {
             return Ok(false);
         }
         // Its last batch is one of the chain, and so are those before.
         Ok(self.store.hash(last)? == view.hash(last))
+    }
+
+    /// L1 lacks messages, and so it may lack batches that took them: those are closed again as they were, and go to L1 once more when it has the messages.
+    fn follow_batches(&mut self, view: L1View) -> Result<(), EngineError> {
+        let Some(before) = self.view.as_ref().filter(|before| view.last() < before.last()) else { return Ok(()) };
+        let view = L1View { head: before.head, messages: before.messages.clone(), ..view };
+        self.restore(&view)?;
+        self.view = Some(view);
+        self.fill()?;
+        self.publish()?;
+        self.postable.notify_one();
+        Ok(())
     }
 
     /// Our batches are on L1.
@@ -106,7 +114,7 @@ impl Engine {
         }
         info!(from = common + 1, to = view.last(), "batches taken over from L1");
         self.closed.clear();
-        self.reload()
+        self.reload(view.head.id.number)
     }
 
     /// Begins anew from L1's last batch: after a start, after L1 went back behind batches of ours, and under another entry of the schedule.
@@ -131,7 +139,7 @@ impl Engine {
                 "closed batches stand on L1's last as they did"
             );
         }
-        self.reload()
+        self.reload(view.head.id.number)
     }
 
     /// Takes back the batches whose messages L1 has lost or replaced, and the open one if it holds such.
@@ -146,16 +154,17 @@ impl Engine {
             && !has(open.draft.queue_end(), open.draft.queue_hash())
         {
             warn!("L1 reorganised, and the queue has other messages than the open batch took: it is filled anew");
-            self.reload()?;
+            self.reload(view.head.id.number)?;
         }
         Ok(())
     }
 
     /// Takes back closed batches from a number on.
     pub(super) fn take_back(&mut self, number: u64, why: &dyn Display) -> Result<(), EngineError> {
-        let before = self.closed.iter().rev().find(|closed| closed.block.number < number);
-        let tip = match (before, &self.view) {
-            (Some(closed), _) => Tip {
+        let Some(view) = &self.view else { return Ok(()) };
+        let head = view.head.id.number;
+        let tip = match self.closed.iter().rev().find(|closed| closed.block.number < number) {
+            Some(closed) => Tip {
                 start: Start {
                     number,
                     parent_hash: closed.block.hash,
@@ -165,11 +174,10 @@ impl Engine {
                 state: closed.state.clone(),
                 timestamp: closed.block.timestamp,
             },
-            (None, Some(view)) => tip_of(view),
-            (None, None) => return Ok(()),
+            None => tip_of(view),
         };
         self.unwind(number.saturating_sub(1), tip, why)?;
-        self.reload()
+        self.reload(head)
     }
 
     /// Takes back everything that a chain which has ended will not have; its operations wait, should L1 take back the end.

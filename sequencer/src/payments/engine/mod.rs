@@ -19,6 +19,7 @@ mod follow;
 mod handle;
 mod proving;
 mod refusal;
+mod replay;
 mod submissions;
 
 pub use handle::{BatchId, EngineHandle, Hopeless, NotProven, ProvenBatch, Taken, ToPost};
@@ -41,7 +42,7 @@ use tandem_store::{SequencedStore, StoreError};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use self::{handle::Command, submissions::Submissions};
+use self::{handle::Command, replay::Replay, submissions::Submissions};
 use super::{
     draft::{Draft, Rules, Start},
     dropped::Dropped,
@@ -73,6 +74,8 @@ pub struct EngineConfig {
     pub open_max: Duration,
     /// L1 blocks that must lie on a message before it is taken.
     pub l1_depth: u64,
+    /// Time after which L1 takes no batch that leaves a message untaken, in seconds (L1-BATCH-6).
+    pub forced_window_s: u64,
     /// Proofs of Apply that a batch may come to by an operation, if one prover makes as many in time. Messages are taken all the same.
     pub batch_proofs_max: u64,
     /// Bounds of what waits.
@@ -80,10 +83,11 @@ pub struct EngineConfig {
 }
 
 impl EngineConfig {
-    /// What batches are built for where L1 asks this of them. Several are in work at a time, and each has half of its time to be proven.
+    /// What batches are built for where L1 asks this of them. Several are in work at a time, and each must be proven before its time runs out, and before a message that came
+    /// after it was closed is overdue.
     fn rules(&self, next: &NextRules) -> Rules {
         let NextRules { entry, circuits } = next;
-        let in_time = circuits.apply_proofs_within(entry.age_max_s / 6);
+        let in_time = circuits.apply_proofs_within(entry.age_max_s.min(self.forced_window_s) / 6);
         let limits = BatchLimits { apply_proofs_max: self.batch_proofs_max.min(in_time), ..BatchLimits::default() };
         let (messages_max, message_gas_max) = (entry.messages_max, entry.message_gas_max);
         Rules { circuits: *circuits, limits, messages_max, message_gas_max }
@@ -156,6 +160,10 @@ pub struct Engine {
     tip: Tip,
     open: Option<Open>,
     pool: Pool,
+    /// What waits was applied once and is applied again; none if not.
+    replay: Option<Replay>,
+    /// Messages of the queue that batches took, of which L1 may have lost some since. What was acknowledged may stand on each of them.
+    messages_taken: u64,
     /// When it was looked last for what waits in vain.
     looked_through: Moment,
     /// Given up and not published yet.
@@ -193,6 +201,8 @@ impl Engine {
             closed: VecDeque::new(),
             tip,
             open: None,
+            replay: None,
+            messages_taken: 0,
             looked_through: clock.moment(),
             dropped: Vec::new(),
             finalized: 0,

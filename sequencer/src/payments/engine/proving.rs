@@ -46,17 +46,17 @@ impl Engine {
         }))
     }
 
-    /// A batch that waited for a prover until half of its time had passed is closed anew with what is in it, so that its proof has time to get to L1 (PAY-TIME).
-    /// One that was handed out stays as long again, whoever asks: its prover may be at work. That it is handed out once more gives it no more time.
+    /// A batch that waited for a prover until a third of its time is left is closed anew with what is in it, so that its proof has time to get to L1 (PAY-TIME): a prover makes it
+    /// in half of that (PAY-LIMITS). One that was handed out stays for that third, whoever asks: its prover may be at work. That it is handed out once more gives it no more time.
     fn renew_stale(&mut self) -> Result<(), EngineError> {
         let next = self.view.as_ref().map(|view| (view.head.timestamp, view.next.entry.age_max_s));
         let Some((now, age_max_s)) = next else { return Ok(()) };
-        let half_s = age_max_s / 2;
+        let third_s = age_max_s / 3;
         let is_stale = |closed: &&Closed| {
             let handed_for = closed.handed_at.map(|moment| self.clock.since(moment));
-            let is_in_work = handed_for.is_some_and(|handed_for| handed_for < Duration::from_secs(half_s));
+            let is_in_work = handed_for.is_some_and(|handed_for| handed_for < Duration::from_secs(third_s));
             let age_s = now.saturating_sub(closed.block.timestamp);
-            closed.proven.is_none() && !is_in_work && age_s > half_s
+            closed.proven.is_none() && !is_in_work && age_s > age_max_s.saturating_sub(third_s)
         };
         if let Some(number) = self.closed.iter().find(is_stale).map(|closed| closed.block.number) {
             self.take_back(number, &"they waited for a prover for so long that L1 might not take them any more")?;
@@ -83,7 +83,7 @@ impl Engine {
             warn!(
                 unproven,
                 ?unasked,
-                "closed batches wait, and no prover asks for them: start one (tandem-prover prove), or see that it reaches --proving; nothing is lost"
+                "closed batches wait, and no prover asks for them: start one (tandem-prover prove), or see that it reaches --proving; what waits is kept until it expires"
             );
         }
     }
@@ -141,7 +141,7 @@ impl Engine {
             Hopeless::Batch | Hopeless::Overdue => {
                 self.take_back(id.number, &"L1 does not take it any more")?;
                 if why == Hopeless::Overdue {
-                    self.pool.end_replay();
+                    self.end_replay();
                 }
                 self.fill()?;
             }

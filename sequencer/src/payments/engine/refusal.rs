@@ -147,25 +147,24 @@ impl NotAdmitted {
     pub fn check_call(chain: &ChainConfig, call: &Call) -> Result<(), Self> {
         match *call {
             Call::Transfer { recipient: to, .. } | Call::TokenTransfer { recipient: to, .. } => {
-                let is_nobodys = [BRIDGE, ACCOUNTS, Address::ZERO].contains(&to);
+                let is_nobodys = [BRIDGE, ACCOUNTS, Address::ZERO].contains(&to) || own_contract(chain, to).is_some();
                 if is_nobodys { Err(Self::BadRecipient { to }) } else { Ok(()) }
             }
             Call::WithdrawEth { amount: 0, .. } | Call::WithdrawToken { amount: 0, .. } => Err(Self::NothingToPay),
-            Call::WithdrawEth { recipient, .. } | Call::WithdrawToken { recipient, .. } => {
-                Self::check_payee(chain, recipient)
+            Call::WithdrawEth { recipient: to, .. } | Call::WithdrawToken { recipient: to, .. } => {
+                match own_contract(chain, to) {
+                    _ if to.is_zero() => Err(Self::ZeroPayee),
+                    Some(contract) => Err(Self::OwnPayee { to, contract }),
+                    None => Ok(()),
+                }
             }
             Call::SetSession { .. } => Ok(()),
         }
     }
+}
 
-    fn check_payee(chain: &ChainConfig, to: Address) -> Result<(), Self> {
-        if to.is_zero() {
-            return Err(Self::ZeroPayee);
-        }
-        let own = [("Bridge", chain.bridge), ("Inbox", chain.inbox), ("ValiditySettlement", chain.settlement)];
-        match own.into_iter().find(|(_, address)| *address == to) {
-            Some((contract, _)) => Err(Self::OwnPayee { to, contract }),
-            None => Ok(()),
-        }
-    }
+/// The name of the chain's own contract on L1 at an address. None of them can sign, send a message or be paid.
+fn own_contract(chain: &ChainConfig, address: Address) -> Option<&'static str> {
+    let own = [("Bridge", chain.bridge), ("Inbox", chain.inbox), ("ValiditySettlement", chain.settlement)];
+    own.into_iter().find_map(|(contract, own)| (own == address).then_some(contract))
 }

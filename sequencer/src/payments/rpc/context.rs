@@ -19,6 +19,7 @@ use crate::{
     },
     ring::Ring,
     rpc::{Filters, Hosts, News, RpcError, RpcLimits, Turns},
+    sync_state::SyncState,
 };
 
 /// How often a question is asked again whose answer changed meanwhile.
@@ -40,8 +41,7 @@ pub struct PaymentsContext {
     pub(super) hosts: Arc<Hosts>,
     pub(super) news: News<Arc<Signed>>,
     pub(super) filters: Filters,
-    /// Whether L1 was read to its end once.
-    pub(super) synced: watch::Sender<bool>,
+    pub(super) sync: watch::Sender<SyncState>,
     pub(super) tokens: Tokens,
     pub(super) turns: Turns,
 }
@@ -65,7 +65,7 @@ impl PaymentsContext {
             l1_heads,
             news: News::new(Arc::new(Ring::new(ARRIVALS_BYTES_MAX))),
             filters: Filters::new(limits.filters_max, limits.filter_idle_max()),
-            synced: watch::Sender::new(false),
+            sync: watch::Sender::new(SyncState::Reading),
             tokens: Tokens::default(),
             turns: Turns::new(limits),
             limits,

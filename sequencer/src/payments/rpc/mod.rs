@@ -30,13 +30,34 @@ use self::refusal::Refusal;
 use crate::{
     payments::signed::Signed,
     rpc::{Filters, Hosts, News, Params, RpcError, RpcLimits, Service, common},
+    sync_state::SyncState,
 };
 
 /// Characters of a method's name that are repeated to whoever asked for it.
 const METHOD_CHARACTERS_MAX: usize = 100;
-/// The `rollup_` methods that ask what is on the chain.
-const READ_OF_ROLLUP: [&str; 5] =
-    ["rollup_transactionStatus", "rollup_blockStatus", "rollup_batch", "rollup_batchOfBlock", "rollup_account"];
+/// Methods that ask nothing of the chain, and so are answered before L1 was read.
+const KNOWN_FROM_START: [&str; 20] = [
+    "eth_accounts",
+    "eth_chainId",
+    "eth_gasPrice",
+    "eth_getFilterChanges",
+    "eth_maxPriorityFeePerGas",
+    "eth_newBlockFilter",
+    "eth_newFilter",
+    "eth_newPendingTransactionFilter",
+    "eth_subscribe",
+    "eth_syncing",
+    "eth_uninstallFilter",
+    "eth_unsubscribe",
+    "net_listening",
+    "net_peerCount",
+    "net_version",
+    "rollup_config",
+    "rollup_status",
+    "rpc_modules",
+    "web3_clientVersion",
+    "web3_sha3",
+];
 /// Bytes that an operation takes among those that arrived lately, about.
 const ARRIVAL_BYTES: usize = 1_024;
 
@@ -59,8 +80,8 @@ impl Service for PaymentsContext {
         self.readiness.reasons()
     }
 
-    fn watch_synced(&self) -> watch::Receiver<bool> {
-        self.synced.subscribe()
+    fn watch_sync(&self) -> watch::Receiver<SyncState> {
+        self.sync.subscribe()
     }
 
     fn head_number(&self) -> Result<u64, RpcError> {
@@ -80,7 +101,7 @@ impl Service for PaymentsContext {
     }
 
     async fn dispatch(&self, method: &str, params: Params) -> Result<Value, RpcError> {
-        if is_of_chain(method) {
+        if !KNOWN_FROM_START.contains(&method) {
             self.check_synced()?;
         }
         match method {
@@ -116,17 +137,6 @@ async fn send_raw_transaction(context: &PaymentsContext, params: &Params) -> Res
     let hash = context.engine.submit(signed.clone()).await.map_err(Refusal::from)?.map_err(Refusal::from)?;
     context.news.pool().push(Arc::new(signed), ARRIVAL_BYTES);
     json::value(&hash)
-}
-
-/// Whether a method asks what is on the chain: accounts, blocks, transactions and what is promised of them. The rest is what a node knows from the start.
-fn is_of_chain(method: &str) -> bool {
-    match method {
-        "eth_blockNumber" | "eth_call" | "eth_estimateGas" | "eth_feeHistory" => true,
-        _ => {
-            let is_read = method.starts_with("eth_get") && !method.starts_with("eth_getFilter");
-            is_read || READ_OF_ROLLUP.contains(&method)
-        }
-    }
 }
 
 /// Methods that only read what is published and stored.

@@ -11,6 +11,7 @@ use crate::{
     follow::{Chain, Followed},
     payments::{records::Block, signed::Signed, view::Records},
     rpc::{BlockNews, RpcError},
+    sync_state::SyncState,
 };
 
 impl Chain for Records {
@@ -34,7 +35,7 @@ pub async fn follow(context: PaymentsContext) {
             return;
         }
     }
-    context.synced.send_replace(true);
+    context.sync.send_replace(SyncState::Synced);
     let heads = context.records.heads();
     let (news, records) = (context.news.clone(), context.records.clone());
     let announce = move |block: &Arc<Block>| announce(&context, block);

@@ -17,7 +17,7 @@ use alloy::{
     sol,
     sol_types::SolCall,
 };
-use tandem_l1::{L1Client, RpcFailure};
+use tandem_l1::L1Client;
 use tokio::sync::Semaphore;
 
 use super::refusal::Refusal;
@@ -164,7 +164,7 @@ impl OnL1 {
         let request = TransactionRequest { to: Some(TxKind::Call(to)), input, gas: Some(GAS), ..Default::default() };
         match self.client.simulate(request, BlockId::latest()).await {
             Ok(answer) => Ok(Some(answer).filter(|answer| (1..=ANSWER_BYTES_MAX).contains(&answer.len()))),
-            Err(error) if is_refusal(&error) => Ok(None),
+            Err(error) if error.is_of_the_call() => Ok(None),
             Err(error) => {
                 tracing::debug!(%error, %token, "L1 does not answer what a token is");
                 Err(Refusal::L1Silent { token })
@@ -209,13 +209,6 @@ impl Known {
         }
         may_ask
     }
-}
-
-/// Whether L1 executed the call, and it failed.
-fn is_refusal(error: &RpcFailure) -> bool {
-    error
-        .error_response()
-        .is_some_and(|response| response.as_revert_data().is_some() || response.message.contains("revert"))
 }
 
 #[cfg(test)]
