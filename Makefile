@@ -81,7 +81,7 @@ guest: ## rebuild the fraud-proof guest and compare with the committed ELF (says
 bench-built: setup
 	cargo build --release --workspace --bins --examples
 
-bench-build: setup ## seconds from a clean clone to a devnet and to all tests built, cold: an hour of two cores
+bench-build: setup ## seconds from a clean clone to a devnet and to all tests built, cold: half an hour of two quiet cores
 	devnet/bench_build.sh
 
 bench-batch: bench-built ## posted bytes per transaction
@@ -133,7 +133,7 @@ bench-prover: bench-built ## session transactions per second, keys, memory
 bench-validity: bench-built ## L1 gas and bytes per transfer of proven batches, time from sent to proven, transfers proven per second: twenty-five minutes; FLAGS=--service, --full or --third-size
 	$(RELEASED)/examples/bench_validity $(FLAGS)
 
-fuzz-circuits: ## 2,000 random cases of native rules against circuits (twenty minutes)
+fuzz-circuits: setup ## 2,000 random cases of native rules against circuits (twenty minutes)
 	cargo test --workspace --lib agree::exhaustive -- --ignored
 
 sim-settlement: bench-built ## years of settlement against hostile sequencer, owner and claimants: the table of docs/settlement.md

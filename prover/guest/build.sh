@@ -21,7 +21,7 @@ compiler() {
 
 for tool in "$rustc" "$cargo" ld.lld-22; do
     if ! command -v "$tool" >/dev/null; then
-        echo "guest: not comparable: $tool is not installed" >&2
+        echo "guest: not comparable: $tool is not installed; devnet/install.sh riscv installs it" >&2
         exit 3
     fi
 done
