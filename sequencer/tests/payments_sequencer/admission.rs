@@ -108,8 +108,15 @@ async fn withdrawals_that_nobody_would_have_are_refused() {
         }
     }
     for to in [Address::ZERO, chain.bridge, chain.inbox, chain.settlement] {
-        for call in [Call::Transfer { recipient: to, amount: 1 }, Call::TokenTransfer { token: TOKEN, recipient: to, amount: 1 }] {
-            assert_eq!(rig.send(&signed(1, operation(1, 0, call))).await, Err(NotAdmitted::BadRecipient { to }), "{call:?}");
+        for call in [
+            Call::Transfer { recipient: to, amount: 1 },
+            Call::TokenTransfer { token: TOKEN, recipient: to, amount: 1 },
+        ] {
+            assert_eq!(
+                rig.send(&signed(1, operation(1, 0, call))).await,
+                Err(NotAdmitted::BadRecipient { to }),
+                "{call:?}"
+            );
         }
     }
     assert!(rig.store.journal().unwrap().is_empty(), "nothing is kept of them");

@@ -16,7 +16,9 @@ pub enum KeyDefect {
     #[error("{0} equals {1} or its opposite: anybody could forge proofs")]
     NotDistinct(&'static str, &'static str),
     /// The points of two inputs are equal, or opposite.
-    #[error("the points of inputs {0} and {1} are equal or opposite: of the two only the sum or the difference would be proven")]
+    #[error(
+        "the points of inputs {0} and {1} are equal or opposite: of the two only the sum or the difference would be proven"
+    )]
     SharedPoint(usize, usize),
     /// A secret is the generator or its opposite: nobody has contributed to it in phase 1 (alpha, beta) or phase 2 (delta).
     #[error("{0} is the generator or its opposite: with the powers of tau anybody could forge proofs")]
