@@ -313,7 +313,7 @@ impl Wallet {
 
     /// At the price that is paid: a dispute credits whoever moves, which takes gas only where gas has a price, and a hostile contract may refuse what has one.
     async fn estimate(&self, call: &Call, fees: Fees, gas_max: u64) -> Result<u64, WalletError> {
-        let request = TransactionRequest {
+        let priced = TransactionRequest {
             from: Some(self.address()),
             to: Some(call.to),
             value: Some(call.value),
@@ -323,18 +323,24 @@ impl Wallet {
             gas: gas_max.checked_mul(ESTIMATE_TIMES),
             ..TransactionRequest::default()
         };
-        match self.client.request(self.client.provider().estimate_gas(request)).await {
-            Ok(gas) => Ok(gas),
-            Err(error) => {
-                // No endpoint tries more gas than the account can pay.
-                let least = if gas_max == u64::MAX { U256::ONE } else { fees.of(gas_max) };
-                let (balance, needed) = (self.balance().await?, call.value.saturating_add(least));
-                if balance < needed {
-                    return Err(WalletError::Underfunded { account: self.address(), balance, needed });
-                }
-                Err(Refusal::of(&error).map_or_else(|| error.into(), WalletError::Refused))
-            }
+        let error = match self.estimated(priced.clone()).await {
+            Ok(gas) => return Ok(gas),
+            Err(error) => error,
+        };
+        let least = if gas_max == u64::MAX { U256::ONE } else { fees.of(gas_max) };
+        let (balance, needed) = (self.balance().await?, call.value.saturating_add(least));
+        if balance < needed {
+            // No endpoint tries more gas than the account can pay, unless it costs nothing.
+            let free = TransactionRequest { max_fee_per_gas: None, max_priority_fee_per_gas: None, ..priced };
+            let refusal = self.estimated(free).await.err().as_ref().and_then(Refusal::of);
+            let underfunded = WalletError::Underfunded { account: self.address(), balance, needed };
+            return Err(refusal.map_or(underfunded, WalletError::Refused));
         }
+        Err(Refusal::of(&error).map_or_else(|| error.into(), WalletError::Refused))
+    }
+
+    async fn estimated(&self, request: TransactionRequest) -> Result<u64, RpcFailure> {
+        self.client.request(self.client.provider().estimate_gas(request)).await
     }
 
     async fn balance(&self) -> Result<U256, RpcFailure> {

@@ -77,7 +77,7 @@ async fn a_stream_of_commands_does_not_keep_the_batch_open() {
 async fn a_batch_in_work_is_left_for_a_third_of_its_time() {
     let (rig, mut l1, _directory) = rig().await;
     rig.transfer(1, 0, 2, 7).await;
-    l1.timestamp += 2_000;
+    l1.timestamp += 1_000;
     l1.number += 1;
     rig.tell(&l1).await;
     let handed = rig.next().await.unwrap();

@@ -99,7 +99,7 @@ async fn time_that_runs_out_costs_no_operation() {
     let (rig, mut l1, _directory) = rig(config()).await;
     let hash = rig.transfer(1, 0, 2, 7).await;
     let old = rig.next().await.unwrap();
-    l1.timestamp += 2_401;
+    l1.timestamp += 1_801;
     l1.number += 1;
     rig.tell(&l1).await;
     let held = Some(id(&old));

@@ -116,6 +116,27 @@ async fn what_stands_on_messages_that_stay_away_is_given_up() {
     assert!(is_dropped(&rig, hash) && !rig.store.journal().unwrap().iter().any(|admitted| admitted.hash == hash));
 }
 
+/// L1 has as many messages as were taken, and they are others; those that were taken come behind them.
+#[tokio::test(flavor = "multi_thread")]
+async fn operations_wait_for_messages_that_come_behind_others() {
+    let (mut l1, directory) = (L1::new(), tempfile::tempdir().unwrap());
+    l1.fund(1, ETHER);
+    let rig = Rig::start(directory.path(), config(), &l1).await;
+    let closed = rig.transfer(1, 0, 2, 7).await;
+    rig.next().await.unwrap();
+    let open = rig.transfer(1, 1, 2, 1).await;
+
+    let mut other = L1 { number: l1.number, branch: 1, ..L1::new() };
+    other.fund(5, ETHER);
+    rig.tell(&other).await;
+    assert!(waits(&rig, closed) && waits(&rig, open));
+    other.fund(1, ETHER);
+    rig.tell(&other).await;
+    assert!(is_applied(&rig, closed) && is_applied(&rig, open));
+    rig.settle_next(&mut other).await;
+    assert_eq!(rig.balance(2, Moment::Settled), 8);
+}
+
 /// Where all messages are there that batches took, what does not follow from them is given up at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_no_message_can_help_does_not_wait() {
@@ -149,13 +170,24 @@ async fn a_batch_that_l1_took_back_with_its_message_is_not_called_settled() {
     let landed = rig.settle_next(&mut l1).await;
     assert_eq!((rig.records.heads().settled, rig.balance(9, Moment::Settled)), (2, 3));
 
-    rig.tell(&L1 { branch: 1, ..before }).await;
+    rig.tell(&L1 { branch: 1, ..before.clone() }).await;
     let heads = rig.records.heads();
     assert_eq!((heads.settled, heads.latest, rig.balance(9, Moment::Settled)), (1, 2, 0));
     let next = rig.engine.next_to_post().await.unwrap().expect("it is posted again");
     assert_eq!(next.block.hash, landed.hash);
 
-    let mut l1 = L1 { number: l1.number, branch: 1, ..with_message };
+    // The batch may be on L1 again before an endpoint that lags has the message.
+    let again = L1 { number: l1.number, branch: 1, ..with_message };
+    let mut landed_again = again.clone();
+    landed_again.land(&landed_again.derive(&landed));
+    let mut lagging = landed_again.clone();
+    lagging.messages.pop();
+    rig.tell(&lagging).await;
+    assert_eq!((rig.records.heads().settled, rig.balance(9, Moment::Settled)), (2, 3));
+    rig.tell(&L1 { branch: 2, ..before }).await;
+    assert_eq!(rig.records.heads().settled, 1);
+
+    let mut l1 = again;
     rig.tell(&l1).await;
     let next = rig.engine.next_to_post().await.unwrap().expect("it still is");
     assert_eq!(next.block.hash, landed.hash);

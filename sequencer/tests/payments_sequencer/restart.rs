@@ -107,7 +107,7 @@ async fn operations_stay_between_the_messages_between_which_they_came() {
     assert!(matches!(rig.records.transaction(after).unwrap(), Some(Place::Pending(_, 4))));
     // Also in a batch that is closed anew because no prover brought it back in time.
     let old = rig.next().await.unwrap();
-    l1.timestamp += 2_401;
+    l1.timestamp += 1_801;
     l1.number += 1;
     rig.tell(&l1).await;
     rig.clock.advance(Duration::from_secs(1_200));

@@ -71,7 +71,8 @@ pub async fn tokens(
     }))
 }
 
-/// Lets the Bridge take so many units of a token, if it may not already. Some tokens let nobody change what is left of an approval but to nothing.
+/// Lets the Bridge take so many units of a token, if it may not already. Some tokens let nobody change what is left of an approval but to nothing, and
+/// some refuse that.
 pub(crate) async fn approve(
     wallet: &Wallet,
     token: Address,
@@ -85,8 +86,11 @@ pub(crate) async fn approve(
     }
     report.progress("approving the Bridge; waiting for an L1 block");
     let approve = |value| Call::new(token, Erc20::approveCall { spender: bridge, value }.abi_encode());
-    if !left.is_zero() {
-        wallet.send(approve(U256::ZERO)).await?;
+    if !left.is_zero()
+        && let Err(error) = wallet.send(approve(U256::ZERO)).await
+        && !error.is_of_the_call()
+    {
+        return Err(error.into());
     }
     wallet.send(approve(units)).await?;
     Ok(())

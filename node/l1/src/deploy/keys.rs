@@ -46,9 +46,9 @@ pub enum KeySetError {
         /// The id that it names.
         circuit: U256,
     },
-    /// Two keys with the same delta up to sign.
+    /// The delta of one key is beta, gamma or delta of the other, up to sign.
     #[error(
-        "the keys of circuits {first} and {second} have the same delta, so that proofs could mix them: in phase 2 every circuit needs a secret of its own"
+        "of the keys of circuits {first} and {second} the delta of one is beta, gamma or delta of the other, so that proofs could mix them: in phase 2 every circuit needs a secret of its own"
     )]
     SharedDelta {
         /// Number of the circuit whose key comes first.

@@ -58,9 +58,9 @@ pub enum KeySetError {
         /// What is wrong with it.
         defect: KeyDefect,
     },
-    /// Two keys with the same delta up to sign.
+    /// The delta of one key is beta, gamma or delta of the other, up to sign.
     #[error(
-        "the keys of {} and {} have the same delta, or the opposite, so that proofs could mix them: in phase 2 every circuit needs a secret of its own",
+        "of the keys of {} and {} the delta of one is beta, gamma or delta of the other, or the opposite, so that proofs could mix them: in phase 2 every circuit needs a secret of its own",
         .first.name(),
         .second.name()
     )]

@@ -13,7 +13,7 @@ use tandem_payments::{
 use tandem_store::{Admitted, NewBlock};
 use tracing::{info, warn};
 
-use super::{Closed, Engine, EngineError, Open, Tip};
+use super::{Closed, Engine, EngineError, Open, Tip, replay::Queue};
 use crate::payments::{
     draft::{Draft, NotTaken, Sealed},
     dropped::Dropped,
@@ -88,7 +88,7 @@ impl Engine {
 
     /// Takes the next message of the queue, if it is deep enough and fits. Whether it did.
     fn take_message(&mut self, view: &L1View, gone: &mut Gone) -> bool {
-        let queued = usize::try_from(self.queue_end()).ok().and_then(|next| view.messages.get(next));
+        let queued = usize::try_from(self.queue().end).ok().and_then(|next| view.messages.get(next));
         let is_deep = |block: u64| block.saturating_add(self.config.l1_depth) <= view.head.id.number;
         let Some(queued) = queued.filter(|queued| is_deep(queued.block)) else { return false };
         let open = self.open(view);
@@ -112,7 +112,7 @@ impl Engine {
                 self.give_up_other_keys(account, gone);
             }
         }
-        self.messages_taken = self.messages_taken.max(self.queue_end());
+        self.note_taken(self.queue());
         true
     }
 
@@ -222,7 +222,7 @@ impl Engine {
 
     /// Adds a block to the store's chain.
     pub(super) fn extend(&mut self, block: &Block) -> Result<(), EngineError> {
-        self.messages_taken = self.messages_taken.max(block.queue_end);
+        self.note_taken(Queue { end: block.queue_end, hash: block.queue_hash });
         let transactions: Vec<_> = block.transactions.iter().flatten().map(|transaction| transaction.hash).collect();
         let new = NewBlock { number: block.number, hash: block.hash, block, transactions: &transactions };
         Ok(self.store.extend(new)?)

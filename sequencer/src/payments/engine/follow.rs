@@ -76,7 +76,7 @@ impl Engine {
     /// Whether this is what L1 told before, without some of the messages that were taken, and not for long. Then what it told before still holds.
     fn may_catch_up(&self, view: &L1View) -> Result<bool, EngineError> {
         let Some(before) = &self.view else { return Ok(false) };
-        let (taken, told, last) = (self.queue_end(), view.messages.len() as u64, view.last());
+        let (taken, told, last) = (self.queue().end, view.messages.len() as u64, view.last());
         let is_over = view.head.id.number >= before.head.id.number.saturating_add(REQUEUE_BLOCKS);
         if told >= taken || is_over || view.queue_hash(told) != before.queue_hash(told) {
             return Ok(false);
@@ -85,11 +85,17 @@ impl Engine {
         Ok(self.store.hash(last)? == view.hash(last))
     }
 
-    /// L1 lacks messages, and so it may lack batches that took them: those are closed again as they were, and go to L1 once more when it has the messages.
+    /// L1 lacks messages, and so it may lack batches that took them: those are closed again as they were, and go to L1 once more when it has the messages. Some may be
+    /// there again before.
     fn follow_batches(&mut self, view: L1View) -> Result<(), EngineError> {
-        let Some(before) = self.view.as_ref().filter(|before| view.last() < before.last()) else { return Ok(()) };
+        let Some(before) = self.view.as_ref().filter(|before| view.last() != before.last()) else { return Ok(()) };
+        let (last, has_more) = (view.last(), view.last() > before.last());
         let view = L1View { head: before.head, messages: before.messages.clone(), ..view };
-        self.restore(&view)?;
+        if !self.go_over(&view) && has_more {
+            self.land(last);
+        } else {
+            self.restore(&view)?;
+        }
         self.view = Some(view);
         self.fill()?;
         self.publish()?;

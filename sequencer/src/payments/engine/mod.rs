@@ -42,7 +42,11 @@ use tandem_store::{SequencedStore, StoreError};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use self::{handle::Command, replay::Replay, submissions::Submissions};
+use self::{
+    handle::Command,
+    replay::{Queue, Replay},
+    submissions::Submissions,
+};
 use super::{
     draft::{Draft, Rules, Start},
     dropped::Dropped,
@@ -162,8 +166,8 @@ pub struct Engine {
     pool: Pool,
     /// What waits was applied once and is applied again; none if not.
     replay: Option<Replay>,
-    /// Messages of the queue that batches took, of which L1 may have lost some since. What was acknowledged may stand on each of them.
-    messages_taken: u64,
+    /// The queue as far as batches took it once, of which L1 may have lost messages since. What was acknowledged may stand on each of them.
+    taken: Queue,
     /// When it was looked last for what waits in vain.
     looked_through: Moment,
     /// Given up and not published yet.
@@ -202,7 +206,7 @@ impl Engine {
             tip,
             open: None,
             replay: None,
-            messages_taken: 0,
+            taken: Queue::default(),
             looked_through: clock.moment(),
             dropped: Vec::new(),
             finalized: 0,

@@ -46,17 +46,18 @@ impl Engine {
         }))
     }
 
-    /// A batch that waited for a prover until a third of its time is left is closed anew with what is in it, so that its proof has time to get to L1 (PAY-TIME): a prover makes it
-    /// in half of that (PAY-LIMITS). One that was handed out stays for that third, whoever asks: its prover may be at work. That it is handed out once more gives it no more time.
+    /// A batch that waited for a prover until half of its time had passed is closed anew with what is in it, so that its proof has time to get to L1 (PAY-TIME). One that was
+    /// handed out stays for a third, whoever asks: its prover may be at work, on it or on the one before, each of which takes a sixth at most (PAY-LIMITS). That it is handed out
+    /// once more gives it no more time.
     fn renew_stale(&mut self) -> Result<(), EngineError> {
         let next = self.view.as_ref().map(|view| (view.head.timestamp, view.next.entry.age_max_s));
         let Some((now, age_max_s)) = next else { return Ok(()) };
-        let third_s = age_max_s / 3;
+        let (half_s, third_s) = (age_max_s / 2, age_max_s / 3);
         let is_stale = |closed: &&Closed| {
             let handed_for = closed.handed_at.map(|moment| self.clock.since(moment));
             let is_in_work = handed_for.is_some_and(|handed_for| handed_for < Duration::from_secs(third_s));
             let age_s = now.saturating_sub(closed.block.timestamp);
-            closed.proven.is_none() && !is_in_work && age_s > age_max_s.saturating_sub(third_s)
+            closed.proven.is_none() && !is_in_work && age_s > half_s
         };
         if let Some(number) = self.closed.iter().find(is_stale).map(|closed| closed.block.number) {
             self.take_back(number, &"they waited for a prover for so long that L1 might not take them any more")?;

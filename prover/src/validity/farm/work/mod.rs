@@ -27,7 +27,7 @@ use super::{
     engine::Engine,
     error::FarmError,
     keys::KeyShelf,
-    names::{Names, WorkerName},
+    names::{Names, NoWorkerName, WorkerName},
 };
 use crate::{flags::WorkFlags, health::serve, validity::local::prover_config};
 
@@ -43,6 +43,14 @@ pub enum WorkerError {
     /// The engine's address cannot be used.
     #[error("--farm: {0}")]
     Farm(#[from] FarmError),
+    /// The user that it shows itself as cannot be its name.
+    #[error("--farm-user {user:?} cannot be the worker's name as well, give it one with --name: {source}")]
+    Name {
+        /// The user.
+        user: String,
+        /// What a name is.
+        source: NoWorkerName,
+    },
     /// Health cannot be served.
     #[error("--health: {0}")]
     Health(#[source] io::Error),
@@ -72,6 +80,15 @@ pub struct WorkerConfig {
     pub prover: ProverConfig,
 }
 
+/// What a worker is called: as it is told, or like its user, who may speak for nobody else.
+fn worker_name(name: Option<WorkerName>, user: Option<&str>) -> Result<WorkerName, WorkerError> {
+    match (name, user) {
+        (Some(name), _) => Ok(name),
+        (None, Some(user)) => user.parse().map_err(|source| WorkerError::Name { user: user.to_owned(), source }),
+        (None, None) => Ok(WorkerName::of_process()),
+    }
+}
+
 /// Runs until `token` is cancelled.
 ///
 /// # Errors
@@ -81,12 +98,12 @@ pub async fn run(flags: WorkFlags, token: CancellationToken) -> Result<(), Worke
     if deployment.chain.kind != ChainKind::Payments {
         return Err(WorkerError::WrongKind);
     }
-    let user = flags.farm_login.farm_user.as_deref().and_then(|user| user.parse().ok());
+    let name = worker_name(flags.name, flags.farm_login.farm_user.as_deref())?;
     let config = WorkerConfig {
         farm: flags.farm_login.address(flags.farm)?,
         config_hash: deployment.chain.hash(),
         l1_chain_id: deployment.chain.l1_chain_id,
-        name: flags.name.or(user).unwrap_or_else(WorkerName::of_process),
+        name,
         keys: flags.keys,
         cache: flags.data_dir.join("keys"),
         workers: flags.workers,
