@@ -124,6 +124,7 @@ async fn what_the_rules_refuse_is_refused_with_their_reason() {
         (json!({ "to": BOB, "gas": "0x5208" }), "intrinsic gas too low: gas limit 21000, it takes 42000"),
         (json!({ "to": BOB, "gas": "0x200000000" }), "exceeds block gas limit"),
         (json!({ "to": Address::ZERO, "value": "0x1" }), "takes no transfers"),
+        (json!({ "to": chain().bridge, "value": "0x1" }), "takes no transfers"),
         (
             json!({ "to": TOKEN, "data": data(transferCall { to: Address::ZERO, amount: U256::from(1) }) }),
             "takes no transfers",

@@ -55,7 +55,7 @@ pub const ETHER: u128 = 1_000_000_000_000_000_000;
 pub const PRICE: u64 = 1_000_000_000;
 pub const OPERATOR: Address = Address::repeat_byte(0x0e);
 pub const TOKEN: Address = Address::repeat_byte(0x70);
-pub const ALICE: Address = Address::repeat_byte(0xa1);
+pub const ALICE: Address = Address::repeat_byte(0xaa);
 pub const BOB: Address = Address::repeat_byte(0xb0);
 pub const TRANSFER_GAS: u64 = 21_000;
 /// For whatever must happen. No measure of speed.

@@ -5,6 +5,7 @@
 use std::sync::LazyLock;
 
 use alloy::{
+    hex,
     primitives::{Address, B256, Bytes, U256},
     rpc::types::TransactionReceipt,
     sol,
@@ -283,8 +284,13 @@ async fn a_proof_of_one_apply_circuit_is_none_of_another() {
     let (apply, session) = small_keys.bytes().split_at(apply_bytes);
     let mut large = apply.to_vec();
     large[31] = CircuitId::ApplyLarge as u8;
-    // Delta is the four words from the twelfth on, beta those from the fourth.
-    large[384..512].copy_from_slice(&session[128..256]);
+    // Delta is the four words from the twelfth on, here twice the generator (EIP-197), which no other key has.
+    large[384..512].copy_from_slice(&hex!(
+        "203e205db4f19b37b60121b83a7333706db86431c6d835849957ed8c3928ad79"
+        "27dc7234fd11d3e8c36c59277c3e6f149d5cd3cfa9a62aee49f8130962b4b3b9"
+        "195e8aa5b7827463722b8c153931579d3505566b4edf48d498e185f0509de152"
+        "04bb53b8977e5f92a0bc372742c4830944a59b4fe6b1c0466e2a6dad122b5d2e"
+    ));
     let keys = KeySet::try_from(Bytes::from([apply, &large, session].concat())).unwrap();
     let (hash, validity) = (keys.hash(), ValiditySpec { keys, escape_delay_seconds: ESCAPE_DELAY });
     let (mut chain, draft) = scene_of(&SMALL, hash, |spec| spec.validity = Some(validity)).await;

@@ -46,9 +46,9 @@ pub enum KeySetError {
         /// The id that it names.
         circuit: U256,
     },
-    /// The delta of one key is beta, gamma or delta of the other, up to sign.
+    /// Two keys with the same delta up to sign.
     #[error(
-        "of the keys of circuits {first} and {second} the delta of one is beta, gamma or delta of the other, so that proofs could mix them: in phase 2 every circuit needs a secret of its own"
+        "the keys of circuits {first} and {second} have the same delta, so that proofs could mix them: in phase 2 every circuit needs a secret of its own"
     )]
     SharedDelta {
         /// Number of the circuit whose key comes first.

@@ -13,7 +13,7 @@ use tandem_payments::{
 use tandem_store::{Admitted, NewBlock};
 use tracing::{info, warn};
 
-use super::{Closed, Engine, EngineError, Open, Tip, replay::Queue};
+use super::{Closed, Engine, EngineError, Open, Queue, Tip};
 use crate::payments::{
     draft::{Draft, NotTaken, Sealed},
     dropped::Dropped,
@@ -341,7 +341,7 @@ mod tests {
         },
     };
 
-    const ALICE: Address = Address::repeat_byte(0xa1);
+    const ALICE: Address = Address::repeat_byte(0xaa);
     const BOB: Address = Address::repeat_byte(0xb0);
     const PRICE: u64 = 1_000_000_000;
 

@@ -42,11 +42,7 @@ use tandem_store::{SequencedStore, StoreError};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use self::{
-    handle::Command,
-    replay::{Queue, Replay},
-    submissions::Submissions,
-};
+use self::{handle::Command, submissions::Submissions};
 use super::{
     draft::{Draft, Rules, Start},
     dropped::Dropped,
@@ -137,6 +133,24 @@ struct Tip {
     state: Arc<State>,
     /// Time of the batch before, in seconds.
     timestamp: u64,
+}
+
+/// The queue up to somewhere.
+#[derive(Clone, Copy, Debug, Default)]
+struct Queue {
+    /// How many messages it has.
+    end: u64,
+    /// Its hash after them (L1-MSG-2).
+    hash: B256,
+}
+
+/// How long what waits is applied again.
+#[derive(Clone, Copy, Debug)]
+struct Replay {
+    /// The queue after which all of it was applied once; none if this process does not know.
+    taken: Option<Queue>,
+    /// The L1 block from which on no message is waited for any more.
+    until: u64,
 }
 
 /// The open batch.

@@ -3,31 +3,11 @@
 //! They were acknowledged where they stood, between messages of the queue that pay for them or set their key. Applied again they come before messages wherever they can,
 //! and what is refused waits on for as long as a message may come that it stands on: L1 may have lost it for a moment, or it is not deep enough yet.
 
-use alloy::primitives::B256;
-
-use super::Engine;
+use super::{Engine, Queue, Replay};
 use crate::payments::l1::L1View;
 
 /// L1 blocks for which messages that were taken may be missing before they count as lost: an endpoint that lags has them later, and most reorganisations bring them back.
 pub(super) const REQUEUE_BLOCKS: u64 = 16;
-
-/// The queue up to somewhere.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Queue {
-    /// How many messages it has.
-    pub end: u64,
-    /// Its hash after them (L1-MSG-2).
-    pub hash: B256,
-}
-
-/// How long what waits is applied again.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Replay {
-    /// The queue after which all of it was applied once; none if this process does not know.
-    taken: Option<Queue>,
-    /// The L1 block from which on no message is waited for any more.
-    until: u64,
-}
 
 impl Engine {
     /// What waits was applied once, and is applied again from here on. `head` is L1's newest block.

@@ -46,7 +46,7 @@ pub enum WorkerError {
     /// The user that it shows itself as cannot be its name.
     #[error("--farm-user {user:?} cannot be the worker's name as well, give it one with --name: {source}")]
     Name {
-        /// The user.
+        /// The user that was given.
         user: String,
         /// What a name is.
         source: NoWorkerName,
