@@ -413,6 +413,20 @@ mod tests {
         sent.hash()
     }
 
+    /// Tests PAY-LIMITS: one prover makes a batch before its time runs out, and before a message is overdue that came after it was closed.
+    #[test]
+    fn a_batch_has_no_more_proofs_than_are_made_in_time() {
+        let proofs = |forced_window_s, age_max_s| {
+            let mut next = view().next;
+            next.entry.age_max_s = age_max_s;
+            EngineConfig { forced_window_s, ..config() }.rules(&next).limits.apply_proofs_max
+        };
+        assert_eq!(
+            [proofs(120, 3_600), proofs(3_600, 120), proofs(3_600, 3_600), proofs(86_400, 86_400)],
+            [1, 1, 50, 64]
+        );
+    }
+
     /// Between the moment at which batches leave the store and that at which what they held is in others, which takes as long as applying it, nobody is shown a newest block
     /// that is not there, or that what was acknowledged is unknown.
     #[test]
