@@ -695,13 +695,10 @@ contract PaymentsPartsTest is PaymentsFixture {
     function test_keySet_refusesSecretsWithoutAContribution() external {
         for (uint256 i = 0; i < 8; ++i) {
             (bool negated, bool isDelta, bool isSecond) = (i & 1 != 0, i & 2 != 0, i & 4 != 0);
-            bytes memory generator = _generator(negated);
             uint256 offset =
                 (isSecond ? VerifyingKeys.length(19) : 0) + (isDelta ? VerifyingKeys.DELTA : VerifyingKeys.BETA);
             bytes memory changed = keys;
-            assembly ("memory-safe") {
-                mcopy(add(add(changed, 0x20), offset), add(generator, 0x20), 0x80)
-            }
+            _write(changed, offset, _generator(negated));
             vm.expectRevert(abi.encodeWithSelector(VerifyingKeys.Keys_IsGenerator.selector, isSecond ? 3 : 1));
             harness.store(changed);
         }

@@ -7,7 +7,30 @@ use tandem_sequencer::payments::{
     view::{Moment, Place},
 };
 
-use super::rig::{ETHER, L1, Rig, config, operation, signed, transfer, user};
+use super::rig::{ETHER, L1, Rig, config, user};
+
+/// User 1 has an ether and a key, which the open batch took.
+async fn funded() -> (Rig, L1, tempfile::TempDir) {
+    let (mut l1, directory) = (L1::new(), tempfile::tempdir().unwrap());
+    l1.fund(1, ETHER);
+    let rig = Rig::start(directory.path(), config(), &l1).await;
+    (rig, l1, directory)
+}
+
+/// L1 as high as this one, with nothing of what happened there.
+fn without(l1: &L1) -> L1 {
+    L1 { number: l1.number, branch: 1, ..L1::new() }
+}
+
+/// User 1's ether and key come again: the operations that stand on them are applied, and settled.
+async fn funded_again(rig: &Rig, l1: &mut L1, hashes: [B256; 2]) {
+    assert!(hashes.iter().all(|hash| waits(rig, *hash)));
+    l1.fund(1, ETHER);
+    rig.tell(l1).await;
+    assert!(hashes.iter().all(|hash| is_applied(rig, *hash)));
+    rig.settle_next(l1).await;
+    assert_eq!(rig.balance(2, Moment::Settled), 8);
+}
 
 fn waits(rig: &Rig, hash: B256) -> bool {
     matches!(rig.records.transaction(hash).unwrap(), Some(Place::Waiting(_)))
@@ -24,9 +47,7 @@ fn is_dropped(rig: &Rig, hash: B256) -> bool {
 /// An operator who restarts with a larger `--l1-depth` has messages again that are not deep enough.
 #[tokio::test(flavor = "multi_thread")]
 async fn operations_wait_for_messages_that_are_not_deep_enough_any_more() {
-    let (mut l1, directory) = (L1::new(), tempfile::tempdir().unwrap());
-    l1.fund(1, ETHER);
-    let rig = Rig::start(directory.path(), config(), &l1).await;
+    let (rig, mut l1, directory) = funded().await;
     let hash = rig.transfer(1, 0, 2, 7).await;
     assert!(is_applied(&rig, hash));
     rig.stop();
@@ -47,22 +68,15 @@ async fn operations_wait_for_messages_that_are_not_deep_enough_any_more() {
 /// L1 loses messages while the process is away, and has them again a block later: neither what was closed nor what was open is lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn operations_wait_for_messages_that_l1_lost_while_the_process_was_away() {
-    let (mut l1, directory) = (L1::new(), tempfile::tempdir().unwrap());
-    l1.fund(1, ETHER);
-    let rig = Rig::start(directory.path(), config(), &l1).await;
+    let (rig, l1, directory) = funded().await;
     let closed = rig.transfer(1, 0, 2, 7).await;
     rig.next().await.unwrap();
     let open = rig.transfer(1, 1, 2, 1).await;
     rig.stop();
 
-    let mut other = L1 { number: l1.number, branch: 1, ..L1::new() };
+    let mut other = without(&l1);
     let rig = Rig::start(directory.path(), config(), &other).await;
-    assert!(waits(&rig, closed) && waits(&rig, open));
-    other.fund(1, ETHER);
-    rig.tell(&other).await;
-    assert!(is_applied(&rig, closed) && is_applied(&rig, open));
-    rig.settle_next(&mut other).await;
-    assert_eq!(rig.balance(2, Moment::Settled), 8);
+    funded_again(&rig, &mut other, [closed, open]).await;
 }
 
 /// L1 has the messages in another order, and none of them is deep enough yet.
@@ -77,7 +91,7 @@ async fn operations_wait_for_messages_that_come_in_another_order() {
     let hashes = [rig.transfer(1, 0, 3, 7).await, rig.transfer(2, 0, 3, 1).await];
     rig.next().await.unwrap();
 
-    let mut other = L1 { number: l1.number, branch: 1, ..L1::new() };
+    let mut other = without(&l1);
     other.fund(2, ETHER);
     other.fund(1, ETHER);
     rig.tell(&other).await;
@@ -96,13 +110,11 @@ async fn operations_wait_for_messages_that_come_in_another_order() {
 /// Messages that do not come back are not waited for without end, and nothing else waits for them.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_stands_on_messages_that_stay_away_is_given_up() {
-    let (mut l1, directory) = (L1::new(), tempfile::tempdir().unwrap());
-    l1.fund(1, ETHER);
-    let rig = Rig::start(directory.path(), config(), &l1).await;
+    let (rig, l1, directory) = funded().await;
     let hash = rig.transfer(1, 0, 2, 7).await;
     rig.stop();
 
-    let mut other = L1 { number: l1.number, branch: 1, ..L1::new() };
+    let mut other = without(&l1);
     let rig = Rig::start(directory.path(), config(), &other).await;
     other.fund(5, ETHER);
     rig.tell(&other).await;
@@ -119,34 +131,24 @@ async fn what_stands_on_messages_that_stay_away_is_given_up() {
 /// L1 has as many messages as were taken, and they are others; those that were taken come behind them.
 #[tokio::test(flavor = "multi_thread")]
 async fn operations_wait_for_messages_that_come_behind_others() {
-    let (mut l1, directory) = (L1::new(), tempfile::tempdir().unwrap());
-    l1.fund(1, ETHER);
-    let rig = Rig::start(directory.path(), config(), &l1).await;
+    let (rig, l1, _directory) = funded().await;
     let closed = rig.transfer(1, 0, 2, 7).await;
     rig.next().await.unwrap();
     let open = rig.transfer(1, 1, 2, 1).await;
 
-    let mut other = L1 { number: l1.number, branch: 1, ..L1::new() };
+    let mut other = without(&l1);
     other.fund(5, ETHER);
     rig.tell(&other).await;
-    assert!(waits(&rig, closed) && waits(&rig, open));
-    other.fund(1, ETHER);
-    rig.tell(&other).await;
-    assert!(is_applied(&rig, closed) && is_applied(&rig, open));
-    rig.settle_next(&mut other).await;
-    assert_eq!(rig.balance(2, Moment::Settled), 8);
+    funded_again(&rig, &mut other, [closed, open]).await;
 }
 
 /// Where all messages are there that batches took, what does not follow from them is given up at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_no_message_can_help_does_not_wait() {
-    let (mut l1, directory) = (L1::new(), tempfile::tempdir().unwrap());
-    l1.fund(1, ETHER);
-    let rig = Rig::start(directory.path(), config(), &l1).await;
+    let (rig, mut l1, _directory) = funded().await;
     rig.settle_next(&mut l1).await;
     let before = l1.clone();
-    let call = transfer(2, 7);
-    let hash = rig.send(&signed(1, operation(1, 0, call))).await.unwrap();
+    let hash = rig.transfer(1, 0, 2, 7).await;
     rig.next().await.unwrap();
     let mut l1 = L1 { branch: 1, ..before };
     l1.queue(Message::Forced { key: Key::eth(user(1)) });
@@ -158,9 +160,7 @@ async fn what_no_message_can_help_does_not_wait() {
 /// L1 takes back a batch and the message that it took: that is told at once, and when the message is back the batch goes to L1 again as it was.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_that_l1_took_back_with_its_message_is_not_called_settled() {
-    let (mut l1, directory) = (L1::new(), tempfile::tempdir().unwrap());
-    l1.fund(1, ETHER);
-    let rig = Rig::start(directory.path(), config(), &l1).await;
+    let (rig, mut l1, _directory) = funded().await;
     rig.settle_next(&mut l1).await;
     let before = l1.clone();
     l1.queue(Message::Deposit { key: Key::eth(user(9)), amount: 3 });
